@@ -1,0 +1,63 @@
+import { CATALOG } from "./catalog.js";
+import { matchTopic, type AnyContract, type Writer } from "./contract.js";
+import type { ServiceName } from "./ids.js";
+
+/** Who stands behind a connection. `observer` may read the public topics and act on nothing. */
+export type Identity =
+  | { readonly kind: "person"; readonly name: string }
+  | { readonly kind: "service"; readonly name: ServiceName }
+  | { readonly kind: "agent"; readonly name: string };
+
+/** The actor of whatever an identity asks for: `<kind>:<name>`. */
+export function actorOf(identity: Identity): string {
+  return `${identity.kind}:${identity.name}`;
+}
+
+/** Whether an identity may publish on a topic, by the writer column of the contracts and nothing else. */
+export function mayPublish(identity: Identity, topic: string): boolean {
+  return publishedContract(identity, topic) !== undefined;
+}
+
+/** The contract under which an identity may publish on a topic. Undefined: it may not. */
+export function publishedContract(identity: Identity, topic: string): AnyContract | undefined {
+  for (const contract of CATALOG) {
+    const parameters = matchTopic(contract, topic) as Readonly<Record<string, string>> | undefined;
+    if (parameters) {
+      return contract.writers.some((writer) => allows(writer, identity, parameters))
+        ? contract
+        : undefined;
+    }
+  }
+  return undefined;
+}
+
+/** Whether a topic is one that people, scripts and Home Assistant may read. */
+export function isPublicTopic(topic: string): boolean {
+  return CATALOG.some(
+    (contract) => contract.audience === "public" && matchTopic(contract, topic) !== undefined,
+  );
+}
+
+/** Whether a topic has one writer only, so that a second client of that identity must be refused. */
+export function isSingleWriter(identity: Identity): boolean {
+  return identity.kind !== "person";
+}
+
+function allows(
+  writer: Writer,
+  identity: Identity,
+  parameters: Readonly<Record<string, string>>,
+): boolean {
+  switch (writer) {
+    case "anyone":
+      return identity.kind !== "agent";
+    case "agent":
+      return identity.kind === "agent" && parameters["agent"] === identity.name;
+    case "service":
+      return identity.kind === "service" && parameters["service"] === identity.name;
+    case "services":
+      return identity.kind === "service";
+    default:
+      return identity.kind === "service" && identity.name === writer;
+  }
+}

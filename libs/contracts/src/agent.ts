@@ -1,0 +1,291 @@
+import { IsBoolean } from "class-validator";
+import { contract } from "./contract.js";
+import {
+  ActorText,
+  AnyObject,
+  CommandIdText,
+  EndpointIdText,
+  ExactlyOne,
+  Id,
+  Integer,
+  MapOf,
+  Nested,
+  NestedList,
+  OneOf,
+  Optional,
+  Text,
+  Timestamp,
+  WordList,
+} from "./decorators.js";
+import {
+  ID_PATTERN,
+  INTERFACE_KINDS,
+  type CommandId,
+  type EndpointId,
+  type InterfaceKind,
+  type NodeId,
+} from "./ids.js";
+import {
+  COMMAND_STATUSES,
+  EVIDENCE,
+  HOST_VALUES,
+  SUPPLY_VALUES,
+  TTL_MS,
+  VIAS,
+  type CommandStatus,
+  type Evidence,
+  type Host,
+  type Supply,
+  type Via,
+} from "./power.js";
+import { REASON_CODES, type ReasonCode } from "./reasons.js";
+import { ClockReading } from "./service.js";
+
+/** Version of the messages between services and agents. Samples of every version are kept. */
+export const AGENT_PROTOCOL = 1;
+
+/** What a power endpoint can be told; a ladder is made of these. */
+export const ENDPOINT_ACTIONS = [
+  "On",
+  "ForceOff",
+  "PowerCycle",
+  "ForceRestart",
+  "PushPowerButton",
+  "Nmi",
+] as const;
+export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
+
+export const RESTORE_POLICIES = ["None", "AlwaysOn", "AlwaysOff", "Restore"] as const;
+/** What an agent does, once, when supply returns or was lost without a command. `Restore` is the last commanded supply. */
+export type RestorePolicy = (typeof RESTORE_POLICIES)[number];
+
+/** Whether an agent is connected, and in which session. */
+export class AgentStatus {
+  @OneOf(["ready", "lost"]) state!: "ready" | "lost";
+  /** Minted at every CONNECT. A command names the epoch it was meant for. */
+  @Text(64) epoch!: string;
+  @Text(64) version!: string;
+  @Timestamp() startedAt!: string;
+}
+
+/** An endpoint as the agent has it. */
+export class DescribedEndpoint {
+  @EndpointIdText() endpoint!: EndpointId;
+  @Id() node!: NodeId;
+  @OneOf(INTERFACE_KINDS) port!: InterfaceKind;
+  @Id() driver!: string;
+  @OneOf(["bound", "failed"]) state!: "bound" | "failed";
+  @WordList(ENDPOINT_ACTIONS) actions!: EndpointAction[];
+  /** Why the endpoint is `failed`, and what to do. */
+  @Optional() @Text(1000) reason?: string;
+  /** Set while power-on attempts are exhausted. */
+  @Optional() @Text(500) fault?: string;
+}
+
+/** A driver that the agent can open. */
+export class DescribedDriver {
+  @OneOf(INTERFACE_KINDS) port!: InterfaceKind;
+  @Id() driver!: string;
+  @Text(300) summary!: string;
+  @WordList(ENDPOINT_ACTIONS) actions!: EndpointAction[];
+  /** JSON Schema (draft-07) of the driver's options. */
+  @AnyObject() options!: Record<string, unknown>;
+}
+
+/** What an agent has and can. */
+export class AgentDescription {
+  @Text(64) epoch!: string;
+  /** Generation of the `desired` that these endpoints come from; 0 before the first. */
+  @Integer(0) generation!: number;
+  @NestedList(() => DescribedEndpoint, 1000) endpoints!: DescribedEndpoint[];
+  @NestedList(() => DescribedDriver, 200) drivers!: DescribedDriver[];
+  /** Highest fencing token seen, by node. */
+  @MapOf(ID_PATTERN, { integer: [0, Number.MAX_SAFE_INTEGER] }) fences!: Record<string, number>;
+}
+
+/** One endpoint that an agent shall have. */
+export class DesiredEndpoint {
+  @EndpointIdText() endpoint!: EndpointId;
+  @Id() node!: NodeId;
+  @OneOf(INTERFACE_KINDS) port!: InterfaceKind;
+  @Id() driver!: string;
+  /** As the driver's schema says. Secrets are references that the agent's host resolves. */
+  @AnyObject() options!: Record<string, unknown>;
+  @OneOf(RESTORE_POLICIES) restore!: RestorePolicy;
+  /** Time without supply in a cycle, in milliseconds. */
+  @Integer(100, 600_000) dwellMs!: number;
+  /** How often the endpoint is read, in milliseconds. */
+  @Integer(100, 600_000) sampleEveryMs!: number;
+  /** Age at which a report of the endpoint is stale; unchanged values are repeated three times in this span. */
+  @Integer(1000, 3_600_000) staleAfterMs!: number;
+}
+
+/** Everything an agent shall be. Configuration and policy, never an action. */
+export class AgentDesired {
+  @Integer(1) generation!: number;
+  @NestedList(() => DesiredEndpoint, 1000) endpoints!: DesiredEndpoint[];
+}
+
+/** What the commander believes; the agent refuses when it is otherwise. */
+export class Expectation {
+  @OneOf(["On", "Off"]) supply!: "On" | "Off";
+}
+
+/** One action for one endpoint. */
+export class AgentCommand {
+  @Integer(1, 1000) v!: number;
+  /** UUIDv7. The agent acts at most once per id, for seven days. */
+  @CommandIdText() id!: CommandId;
+  @Id() node!: NodeId;
+  @EndpointIdText() endpoint!: EndpointId;
+  @OneOf(ENDPOINT_ACTIONS) action!: EndpointAction;
+  @ActorText() actor!: string;
+  @OneOf(VIAS) via!: Via;
+  @Optional() @Text(500) reason?: string;
+  /** For people; no deadline is computed from it. */
+  @Timestamp() issuedAt!: string;
+  /** The issuer's monotonic clock at issue. */
+  @Nested(() => ClockReading) clock!: ClockReading;
+  /** The action must have started within this span of issue, in milliseconds. */
+  @Integer(TTL_MS.min, TTL_MS.max) ttlMs!: number;
+  /** The session of the agent that this command is meant for. */
+  @Text(64) epoch!: string;
+  /** Fencing token of the node's lock. */
+  @Optional() @Integer(0) fence?: number;
+  @Optional() @Nested(() => Expectation) expect?: Expectation;
+}
+
+/** Supply and host of an endpoint's node as just read, or why they could not be read. */
+export class Observation {
+  @EndpointIdText() endpoint!: EndpointId;
+  @OneOf(SUPPLY_VALUES) supply!: Supply;
+  @OneOf(EVIDENCE) supplyEvidence!: Evidence;
+  @Timestamp() supplySince!: string;
+  @OneOf(HOST_VALUES) host!: Host;
+  @OneOf(EVIDENCE) hostEvidence!: Evidence;
+  @Timestamp() hostSince!: string;
+  @Timestamp() observedAt!: string;
+  @Integer(1, 86_400_000) staleAfterMs!: number;
+  /** Why supply or host is `Unknown`, where the device said so. */
+  @Optional() @Text(500) problem?: string;
+  /** Set while power-on attempts are exhausted. */
+  @Optional() @Text(500) fault?: string;
+}
+
+/** Progress or outcome of a command. */
+export class CommandReport {
+  @CommandIdText() id!: CommandId;
+  @EndpointIdText() endpoint!: EndpointId;
+  @OneOf(ENDPOINT_ACTIONS) action!: EndpointAction;
+  @OneOf(COMMAND_STATUSES) status!: CommandStatus;
+  @IsBoolean() terminal!: boolean;
+  @Optional() @OneOf(REASON_CODES) reasonCode?: ReasonCode;
+  @Optional() @Text(1000) detail?: string;
+  /** False when there was nothing to change, which is a success. */
+  @Optional() @IsBoolean() changed?: boolean;
+  @Optional() @Timestamp() startedAt?: string;
+  @Optional() @Timestamp() endedAt?: string;
+  @Optional() @Nested(() => Observation) observation?: Observation;
+}
+
+export const INCIDENT_KINDS = [
+  "supply-lost",
+  "restored",
+  "restore-failed",
+  "cycle-finished",
+  "fault-latched",
+  "fault-cleared",
+] as const;
+
+/** Something the agent saw or did without a command. */
+export class Incident {
+  @EndpointIdText() endpoint!: EndpointId;
+  @OneOf(INCIDENT_KINDS) kind!: (typeof INCIDENT_KINDS)[number];
+  @Text(1000) detail!: string;
+}
+
+/**
+ * What an agent says. With `seq` it is kept and repeated until the power service has acknowledged the number;
+ * without, it is repeated by its nature.
+ */
+export class AgentEvent {
+  @Integer(1, 1000) v!: number;
+  @Text(64) @ExactlyOne("command", "incident", "observations") epoch!: string;
+  @Timestamp() at!: string;
+  @Optional() @Integer(1) seq?: number;
+  @Optional() @Nested(() => CommandReport) command?: CommandReport;
+  @Optional() @Nested(() => Incident) incident?: Incident;
+  @Optional() @NestedList(() => Observation, 1000) observations?: Observation[];
+}
+
+/** The highest number of an agent's events and readings that a service has stored. */
+export class AgentAck {
+  @Text(64) epoch!: string;
+  @Optional() @Integer(0) event?: number;
+  @Optional() @Integer(0) reading?: number;
+}
+
+export const agentStatus = contract("agent/{agent}/status", {
+  payload: AgentStatus,
+  kind: "report",
+  writer: "agent",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  will: true,
+  summary: "Whether an agent is connected, and in which session.",
+});
+
+export const agentDescription = contract("agent/{agent}/description", {
+  payload: AgentDescription,
+  kind: "report",
+  writer: "agent",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  maxBytes: 1_048_576,
+  summary: "Endpoints, drivers and highest fences of an agent.",
+});
+
+export const agentDesired = contract("agent/{agent}/desired", {
+  payload: AgentDesired,
+  kind: "ask",
+  writer: "inventory",
+  audience: "private",
+  qos: 1,
+  retain: true,
+  maxBytes: 1_048_576,
+  summary: "The endpoints that an agent shall have. Configuration and policy, never an action.",
+});
+
+export const agentCommand = contract("agent/{agent}/command/{endpoint}", {
+  payload: AgentCommand,
+  kind: "ask",
+  writer: "power",
+  audience: "private",
+  qos: 1,
+  retain: false,
+  maxBytes: 8192,
+  summary: "One action for one endpoint.",
+});
+
+export const agentEvent = contract("agent/{agent}/event", {
+  payload: AgentEvent,
+  kind: "report",
+  writer: "agent",
+  audience: "private",
+  qos: 1,
+  retain: false,
+  maxBytes: 1_048_576,
+  summary: "Reports of commands, incidents and observations of an agent.",
+});
+
+export const agentAck = contract("agent/{agent}/ack/{service}", {
+  payload: AgentAck,
+  kind: "ask",
+  writer: "service",
+  audience: "private",
+  qos: 1,
+  retain: false,
+  summary: "The highest number of an agent’s events or readings that a service has stored.",
+});

@@ -1,0 +1,171 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { parse as parseSafely } from "secure-json-parse";
+import type { AnyContract, Contract } from "./contract.js";
+import { jsonSchemaOf, opened } from "./schema.js";
+
+/** Deeper JSON than this is refused before it is parsed (P19). */
+export const MAX_DEPTH = 16;
+
+/** Why a payload was refused. Names the field and never repeats what stood in it. */
+export interface Refusal {
+  /** JSON Pointer-like path, `ttlMs` or `supply.value`; empty for the payload as a whole. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export type Decoded<P> =
+  | { readonly ok: true; readonly value: P }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** A payload of ours that breaks its own contract: a defect, never a condition. */
+export class ContractError extends Error {
+  override readonly name = "ContractError";
+}
+
+interface Validators {
+  readonly closed: ValidateFunction;
+  readonly open: ValidateFunction;
+}
+
+const ajv = new Ajv({
+  allErrors: false,
+  strict: true,
+  strictRequired: false,
+  allowUnionTypes: true,
+  unicodeRegExp: false,
+});
+const compiled = new Map<new () => object, Validators>();
+
+function validatorsOf(type: new () => object): Validators {
+  let made = compiled.get(type);
+  if (!made) {
+    const schema = jsonSchemaOf(type);
+    made = { closed: ajv.compile(schema), open: ajv.compile(opened(schema)) };
+    compiled.set(type, made);
+  }
+  return made;
+}
+
+/**
+ * Checks a value against a payload class.
+ * @param closed whether properties that the class does not declare are refused
+ */
+export function check<P extends object>(
+  type: new () => P,
+  value: unknown,
+  closed: boolean,
+): Decoded<P> {
+  const { closed: strict, open } = validatorsOf(type);
+  const validate = closed ? strict : open;
+  if (validate(value)) return { ok: true, value: value as P };
+  return { ok: false, refusal: refusalOf(validate.errors?.[0]) };
+}
+
+/** Reads a payload from the wire: size, depth, JSON, schema, in that order. Never throws. */
+export function decode<P extends object>(
+  contract: Contract<string, P>,
+  bytes: Uint8Array | string,
+): Decoded<P> {
+  const length = typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.byteLength;
+  if (length > contract.maxBytes) {
+    return refuse("", `the payload has ${length} bytes; at most ${contract.maxBytes} are read`);
+  }
+  const text =
+    typeof bytes === "string" ? bytes : new TextDecoder("utf-8", { fatal: false }).decode(bytes);
+  const trimmed = text.trim();
+  if (contract.bareWord !== undefined && !trimmed.startsWith("{")) {
+    return check(contract.payload, { [contract.bareWord]: trimmed }, true);
+  }
+  if (depthExceeds(trimmed, MAX_DEPTH))
+    return refuse("", `the payload is nested deeper than ${MAX_DEPTH} levels`);
+  let value: unknown;
+  try {
+    value = parseSafely(trimmed, null, { protoAction: "error", constructorAction: "error" });
+  } catch (error) {
+    // The parser's own words repeat the input, so they are not passed on.
+    return refuse(
+      "",
+      error instanceof SyntaxError && /forbidden/i.test(error.message)
+        ? "the payload has a forbidden property (__proto__ or constructor)"
+        : "the payload is not valid JSON",
+    );
+  }
+  return check(contract.payload, value, contract.kind === "ask");
+}
+
+/**
+ * Writes a payload for the wire, checked against the closed schema.
+ * @throws ContractError when the value breaks its contract
+ */
+export function encode<P extends object>(contract: Contract<string, P>, value: P): string {
+  const result = check(contract.payload, value, true);
+  if (!result.ok) {
+    throw new ContractError(
+      `${contract.template}: ${result.refusal.field} ${result.refusal.message}`,
+    );
+  }
+  const text = JSON.stringify(value);
+  if (Buffer.byteLength(text) > contract.maxBytes) {
+    throw new ContractError(
+      `${contract.template}: the payload has more than ${contract.maxBytes} bytes`,
+    );
+  }
+  return text;
+}
+
+/** Compiles every contract's validators now, so that the first message does not pay for it. */
+export function compileAll(contracts: readonly AnyContract[]): void {
+  for (const { payload } of contracts) validatorsOf(payload);
+}
+
+function refuse(field: string, message: string): { ok: false; refusal: Refusal } {
+  return { ok: false, refusal: { field, message } };
+}
+
+function refusalOf(error: ErrorObject | undefined): Refusal {
+  if (!error) return { field: "", message: "does not fit" };
+  const at = error.instancePath.slice(1).replaceAll("/", ".");
+  const parameters = error.params as Record<string, unknown>;
+  const within = (name: unknown): string => (at === "" ? String(name) : `${at}.${String(name)}`);
+  switch (error.keyword) {
+    case "required":
+      return { field: within(parameters["missingProperty"]), message: "is missing" };
+    case "additionalProperties":
+      // The name comes from outside: it is shown only where it is harmless.
+      return {
+        field: within(
+          /^\w{1,40}$/.test(String(parameters["additionalProperty"]))
+            ? parameters["additionalProperty"]
+            : "?",
+        ),
+        message: "is not a known property",
+      };
+    case "enum":
+      return {
+        field: at,
+        message: `must be one of ${(parameters["allowedValues"] as string[]).join(", ")}`,
+      };
+    case "pattern":
+      return { field: at, message: `must match ${String(parameters["pattern"])}` };
+    case "oneOf":
+      return { field: at, message: "must have exactly one of its alternatives" };
+    default:
+      return { field: at, message: error.message ?? "does not fit" };
+  }
+}
+
+function depthExceeds(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inString = false;
+    } else if (c === 0x22) inString = true;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > limit) return true;
+    } else if (c === 0x7d || c === 0x5d) depth--;
+  }
+  return false;
+}

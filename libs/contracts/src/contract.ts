@@ -1,0 +1,126 @@
+import type { ServiceName } from "./ids.js";
+
+/** Everything public or private starts here; `v1` is the protocol's major version. */
+export const TOPIC_ROOT = "outrider/v1/";
+
+type ParameterOf<T extends string> = T extends `${string}{${infer P}}${infer Rest}`
+  ? P | ParameterOf<Rest>
+  : never;
+
+/** The parameters of a topic template: `{ node: string }` for `node/{node}/power/state`. */
+export type Parameters<T extends string> = { readonly [P in ParameterOf<T>]: string };
+
+/**
+ * Who may publish on a topic.
+ * - a service's name: that service alone
+ * - `agent`: the agent whose id stands in `{agent}`
+ * - `service`: the service whose name stands in `{service}`
+ * - `services`: any service
+ * - `anyone`: every identity that may act on the node
+ */
+export type Writer = ServiceName | "agent" | "service" | "services" | "anyone";
+
+/** `ask`: closed when read. `report`: closed when written, open when read. */
+export type ContractKind = "ask" | "report";
+
+export interface ContractOptions<P extends object> {
+  readonly payload: new () => P;
+  readonly kind: ContractKind;
+  readonly writer: Writer | readonly ServiceName[];
+  /** `public` topics are for people, scripts and Home Assistant; `private` ones for services and agents. */
+  readonly audience: "public" | "private";
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  /** Largest payload in bytes that is looked at. Default 65,536. */
+  readonly maxBytes?: number;
+  /** A payload that is no JSON object is taken as the value of this property. */
+  readonly bareWord?: keyof P & string;
+  /** Whether the will of the writer's session is published here. */
+  readonly will?: boolean;
+  readonly summary: string;
+}
+
+/** One topic and its payload: the only place where either is spelled out. */
+export interface Contract<T extends string, P extends object> extends Required<
+  Omit<ContractOptions<P>, "bareWord" | "writer">
+> {
+  readonly template: T;
+  readonly bareWord: (keyof P & string) | undefined;
+  readonly writers: readonly Writer[];
+}
+
+export type AnyContract = Contract<string, object>;
+export type PayloadOf<C> = C extends Contract<string, infer P> ? P : never;
+export type ParametersOf<C> = C extends Contract<infer T, object> ? Parameters<T> : never;
+
+export function contract<const T extends string, P extends object>(
+  template: T,
+  options: ContractOptions<P>,
+): Contract<T, P> {
+  return {
+    maxBytes: 65_536,
+    will: false,
+    ...options,
+    bareWord: options.bareWord,
+    template,
+    writers: typeof options.writer === "string" ? [options.writer] : options.writer,
+  };
+}
+
+const LEVEL = /^[^/+#\u0000]+$/u;
+
+/**
+ * The topic of a contract. A missing parameter does not compile.
+ * @throws TypeError when a parameter would not be exactly one topic level (P15).
+ */
+export function topicOf<T extends string>(
+  contract: { readonly template: T },
+  parameters: NoInfer<Parameters<T>>,
+): string {
+  const values = parameters as Readonly<Record<string, string>>;
+  return (
+    TOPIC_ROOT +
+    contract.template.replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = values[name];
+      if (value === undefined || !LEVEL.test(value)) {
+        throw new TypeError(`topic ${contract.template}: {${name}} must be one topic level`);
+      }
+      return value;
+    })
+  );
+}
+
+/** The subscription filter of a contract; parameters left out match anything. */
+export function filterOf<T extends string>(
+  contract: { readonly template: T },
+  parameters: NoInfer<Partial<Parameters<T>>> = {},
+): string {
+  const values = parameters as Readonly<Record<string, string | undefined>>;
+  return (
+    TOPIC_ROOT +
+    contract.template.replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = values[name] ?? "+";
+      if (value !== "+" && !LEVEL.test(value)) {
+        throw new TypeError(`topic ${contract.template}: {${name}} must be one topic level`);
+      }
+      return value;
+    })
+  );
+}
+
+const patterns = new Map<string, RegExp>();
+
+/** The parameters of `topic` when it is one of the contract's, else undefined. */
+export function matchTopic<T extends string>(
+  contract: { readonly template: T },
+  topic: string,
+): Parameters<T> | undefined {
+  let pattern = patterns.get(contract.template);
+  if (!pattern) {
+    const source = contract.template.replace(/\{(\w+)\}/g, "(?<$1>[^/+#]+)");
+    pattern = new RegExp(`^${TOPIC_ROOT}${source}$`);
+    patterns.set(contract.template, pattern);
+  }
+  const match = pattern.exec(topic);
+  return match ? ({ ...match.groups } as Parameters<T>) : undefined;
+}

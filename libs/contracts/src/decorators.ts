@@ -1,0 +1,198 @@
+/// <reference path="./class-transformer-storage.d.ts" />
+import "reflect-metadata";
+import { plainToInstance, Type } from "class-transformer";
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+  validateSync,
+} from "class-validator";
+import { JSONSchema } from "class-validator-jsonschema";
+import { ACTOR_PATTERN, COMMAND_ID_PATTERN, ENDPOINT_ID_PATTERN, ID_PATTERN } from "./ids.js";
+import { declareExactlyOne } from "./schema.js";
+
+/**
+ * The vocabulary of payload classes: each word says one thing to class-validator and the same
+ * thing to the JSON Schema, so that neither knows a rule the other lacks.
+ */
+
+type Class = abstract new (...args: never[]) => object;
+type Constructor = new () => object;
+
+function all(...decorators: PropertyDecorator[]): PropertyDecorator {
+  return (target, key) => {
+    // Last first, as the compiler applies stacked decorators: the schema's later words win.
+    for (const decorate of decorators.toReversed()) decorate(target, key);
+  };
+}
+
+/** May be left out. Unlike class-validator's `IsOptional`, null is not "left out". */
+export const Optional = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);
+
+/** One of a closed set of words. */
+export const OneOf = (words: readonly string[]): PropertyDecorator => IsIn([...words]);
+
+/** Text for people: any characters, at most `maxLength` UTF-16 units. */
+export const Text = (maxLength: number): PropertyDecorator => all(IsString(), MaxLength(maxLength));
+
+export const Id = (): PropertyDecorator => Matches(ID_PATTERN);
+export const EndpointIdText = (): PropertyDecorator => Matches(ENDPOINT_ID_PATTERN);
+export const CommandIdText = (): PropertyDecorator => Matches(COMMAND_ID_PATTERN);
+export const ActorText = (): PropertyDecorator => Matches(ACTOR_PATTERN);
+
+/** RFC 3339 in UTC with milliseconds: `2026-11-23T01:02:03.456Z`. */
+export const TIMESTAMP_PATTERN =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+export const Timestamp = (): PropertyDecorator => Matches(TIMESTAMP_PATTERN);
+
+/** An integer within bounds, both included. */
+export const Integer = (min: number, max: number = Number.MAX_SAFE_INTEGER): PropertyDecorator =>
+  all(IsInt(), Min(min), Max(max));
+
+/** A finite number within bounds, both included. */
+export const Finite = (min: number, max: number): PropertyDecorator =>
+  all(IsNumber({ allowNaN: false, allowInfinity: false }), Min(min), Max(max));
+
+/** A list of ids. */
+export const ListOf = (pattern: RegExp, maxItems: number): PropertyDecorator =>
+  all(IsArray(), ArrayMaxSize(maxItems), Matches(pattern, { each: true }));
+
+/** A list of words of a closed set. */
+export const WordList = (words: readonly string[], maxItems = words.length): PropertyDecorator =>
+  all(IsArray(), ArrayMaxSize(maxItems), IsIn([...words], { each: true }));
+
+/** An object of another payload class. */
+export const Nested = (type: () => Class): PropertyDecorator =>
+  all(
+    ValidateNested(),
+    Type(type as () => Constructor),
+    ValidateBy({
+      name: "plainObject",
+      validator: { validate: isPlainObject, defaultMessage: () => "$property must be an object" },
+    }),
+  );
+
+/** A list of objects of another payload class. */
+export const NestedList = (type: () => Class, maxItems: number): PropertyDecorator =>
+  all(
+    IsArray(),
+    ArrayMaxSize(maxItems),
+    ValidateNested({ each: true }),
+    Type(type as () => Constructor),
+    ValidateBy(
+      {
+        name: "plainObject",
+        validator: {
+          validate: isPlainObject,
+          defaultMessage: () => "each of $property must be an object",
+        },
+      },
+      { each: true },
+    ),
+  );
+
+/** What a map's values are: a payload class, a list of it, text up to a length, or a JSON Schema of its own. */
+export type MapValue =
+  | { readonly nested: () => Class }
+  | { readonly nestedList: () => Class; readonly maxItems: number }
+  | { readonly text: number }
+  | { readonly integer: readonly [min: number, max: number] };
+
+/** An object used as a map: keys by pattern, values of one kind. */
+export const MapOf = (keys: RegExp, value: MapValue, maxEntries = 10_000): PropertyDecorator =>
+  all(
+    ValidateBy({
+      name: "mapOf",
+      validator: {
+        validate: (map) =>
+          isPlainObject(map) &&
+          Object.keys(map).length <= maxEntries &&
+          Object.entries(map).every(
+            ([key, entry]) => keys.test(key) && mapValueHolds(value, entry),
+          ),
+        defaultMessage: () => "$property must map ids to entries",
+      },
+    }),
+    // The schema takes $refs as functions of the definition prefix; see schema.ts.
+    (target, key) =>
+      JSONSchema((_, options) => ({
+        type: "object",
+        maxProperties: maxEntries,
+        patternProperties: {
+          [keys.source]: mapValueSchema(value, String(options.refPointerPrefix)),
+        },
+        additionalProperties: false,
+      }))(target, String(key)),
+  );
+
+/** Any JSON object; what is inside is checked elsewhere (a driver's options). */
+export const AnyObject = (): PropertyDecorator =>
+  all(
+    ValidateBy({
+      name: "anyObject",
+      validator: { validate: isPlainObject, defaultMessage: () => "$property must be an object" },
+    }),
+    (target, key) => JSONSchema({ type: "object" })(target, String(key)),
+  );
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function holds(type: () => Class, entry: unknown): boolean {
+  if (!isPlainObject(entry)) return false;
+  const instance = plainToInstance(type() as Constructor, entry);
+  return validateSync(instance, { whitelist: true, forbidNonWhitelisted: true }).length === 0;
+}
+
+function mapValueHolds(value: MapValue, entry: unknown): boolean {
+  if ("nested" in value) return holds(value.nested, entry);
+  if ("text" in value) return typeof entry === "string" && entry.length <= value.text;
+  if ("integer" in value) {
+    const [min, max] = value.integer;
+    return Number.isInteger(entry) && (entry as number) >= min && (entry as number) <= max;
+  }
+  return (
+    Array.isArray(entry) &&
+    entry.length <= value.maxItems &&
+    entry.every((one) => holds(value.nestedList, one))
+  );
+}
+
+function mapValueSchema(value: MapValue, prefix: string): object {
+  if ("nested" in value) return { $ref: prefix + value.nested().name };
+  if ("text" in value) return { type: "string", maxLength: value.text };
+  if ("integer" in value)
+    return { type: "integer", minimum: value.integer[0], maximum: value.integer[1] };
+  return {
+    type: "array",
+    maxItems: value.maxItems,
+    items: { $ref: prefix + value.nestedList().name },
+  };
+}
+
+/** On one property of a class: exactly one of these properties is there. */
+export function ExactlyOne(...properties: readonly string[]): PropertyDecorator {
+  return (target, key) => {
+    declareExactlyOne(target.constructor.name, properties);
+    ValidateBy({
+      name: "exactlyOne",
+      validator: {
+        validate: (_, args) =>
+          properties.filter((name) => (args?.object as Record<string, unknown>)[name] !== undefined)
+            .length === 1,
+        defaultMessage: () => `exactly one of ${properties.join(", ")}`,
+      },
+    })(target, key);
+  };
+}

@@ -1,0 +1,197 @@
+import type { EndpointAction } from "./agent.js";
+import type { InterfaceKind } from "./ids.js";
+import type { Wake } from "./node.js";
+import { ACTIONS, type Action, type Host, type Supply } from "./power.js";
+import type { ReasonCode } from "./reasons.js";
+
+/**
+ * The table action × interfaces → steps. Pure: what a ladder would be, never what happened.
+ * Every step is safe to stop after; only the last rungs of `GracefulRestart` are owed once the host has halted.
+ */
+
+/** What the bound interfaces of a node can do, by kind. A kind that is missing is not wired. */
+export type Capabilities = Partial<Record<InterfaceKind, readonly EndpointAction[]>>;
+
+/** Tell an endpoint to act. */
+export interface ActStep {
+  readonly kind: "act";
+  readonly interface: InterfaceKind;
+  readonly action: EndpointAction;
+  /** Whether this rung must still be done, after a crash too, once the rung before it has succeeded. */
+  readonly owed: boolean;
+}
+
+/** Wait until the host has stopped (or its supply is gone), at most for the node's graceful limit. */
+export interface AwaitHaltStep {
+  readonly kind: "await-halt";
+}
+
+/** What follows the halt of a host that shall come back; which, is decided by what is then seen. */
+export interface ReviveStep {
+  readonly kind: "revive";
+}
+
+export type Step = ActStep | AwaitHaltStep | ReviveStep;
+
+export interface LadderInput {
+  readonly action: Action;
+  readonly capabilities: Capabilities;
+  readonly supply: Supply;
+  readonly host: Host;
+  readonly wake?: Wake | undefined;
+  readonly escalate: boolean;
+}
+
+export type Ladder =
+  | {
+      readonly outcome: "steps";
+      readonly steps: readonly Step[];
+      /** What takes the place of the remaining rungs when the host does not obey; empty: the command times out. */
+      readonly escalation: readonly Step[];
+    }
+  | { readonly outcome: "unchanged"; readonly detail: string }
+  | { readonly outcome: "rejected"; readonly reasonCode: ReasonCode; readonly detail: string };
+
+/** Actions that the interfaces allow, whatever the node's state is. In the order of {@link ACTIONS}. */
+export function supportedActions(capabilities: Capabilities): Action[] {
+  const can = new Map<Action, boolean>([
+    ["On", has(capabilities, "power", "On")],
+    ["ForceOff", has(capabilities, "power", "ForceOff")],
+    ["GracefulShutdown", press(capabilities) !== undefined],
+    ["GracefulRestart", press(capabilities) !== undefined && has(capabilities, "power", "On")],
+    ["ForceRestart", restart(capabilities) !== undefined],
+    ["PowerCycle", has(capabilities, "power", "PowerCycle")],
+    ["Nmi", has(capabilities, "power", "Nmi")],
+    ["PushPowerButton", press(capabilities) !== undefined],
+  ]);
+  return ACTIONS.filter((action) => can.get(action));
+}
+
+/** The ladder for one action on one node as it was last seen. */
+export function planLadder(input: LadderInput): Ladder {
+  const { action, capabilities, supply, host } = input;
+  const supported = supportedActions(capabilities);
+  if (!supported.includes(action)) {
+    const list =
+      supported.length > 0 ? `it can ${supported.join(", ")}` : "no interface of it is bound";
+    return rejected("unsupported-action", `this node cannot ${action}; ${list}`);
+  }
+  const off = supply === "Off";
+  const down = off || host === "Halted";
+  switch (action) {
+    case "On":
+      if (supply === "On" && host === "Halted") return wakeLadder(input);
+      return steps([act("power", "On")]);
+    case "ForceOff":
+      return steps([act("power", "ForceOff")]);
+    case "PowerCycle":
+      return steps([act("power", "PowerCycle")]);
+    case "ForceRestart":
+      if (off) return nothingToActOn();
+      return steps(required(restart(capabilities)));
+    case "Nmi":
+      if (off) return nothingToActOn();
+      return steps([act("power", "Nmi")]);
+    case "PushPowerButton":
+      return steps([required(press(capabilities))]);
+    case "GracefulShutdown":
+      if (down)
+        return {
+          outcome: "unchanged",
+          detail: off ? "the supply is already off" : "the host has already halted",
+        };
+      return {
+        outcome: "steps",
+        steps: [required(press(capabilities)), { kind: "await-halt" }],
+        escalation: input.escalate ? [act("power", "ForceOff")] : [],
+      };
+    case "GracefulRestart":
+      if (down) return nothingToActOn();
+      return {
+        outcome: "steps",
+        steps: [required(press(capabilities)), { kind: "await-halt" }, { kind: "revive" }],
+        escalation: input.escalate ? required(restart(capabilities)) : [],
+      };
+    default:
+      return action satisfies never;
+  }
+}
+
+/** The rung that brings back a host that was told to restart and has stopped. */
+export function reviveStep(
+  capabilities: Capabilities,
+  seen: { readonly supply: Supply; readonly wake?: Wake | undefined },
+): ActStep {
+  const button = seen.wake === "button" ? press(capabilities) : undefined;
+  if (seen.supply === "On" && button) return { ...button, owed: true };
+  // A live supply under a halted host and no button: only taking the supply away wakes it.
+  return act("power", seen.supply === "On" ? "PowerCycle" : "On", true);
+}
+
+function wakeLadder({ capabilities, wake }: LadderInput): Ladder {
+  switch (wake) {
+    case "button": {
+      const button = press(capabilities);
+      if (button) return steps([button]);
+      return rejected(
+        "needs-cycle",
+        "the host has halted and no power button is wired; PowerCycle starts it",
+      );
+    }
+    case "supply-cycle":
+      return steps([act("power", "PowerCycle")]);
+    case "wol":
+    case undefined:
+      return rejected(
+        "needs-cycle",
+        "the host has halted on a live supply and cannot be woken; PowerCycle starts it",
+      );
+    default:
+      return wake satisfies never;
+  }
+}
+
+/** The button, or a supply that can press one natively. */
+function press(capabilities: Capabilities): ActStep | undefined {
+  for (const kind of ["button", "power"] as const) {
+    if (has(capabilities, kind, "PushPowerButton")) return act(kind, "PushPowerButton");
+  }
+  return undefined;
+}
+
+/** The reset line, a supply that resets natively, or a cycle of the supply. */
+function restart(capabilities: Capabilities): ActStep[] | undefined {
+  for (const kind of ["reset", "power"] as const) {
+    if (has(capabilities, kind, "ForceRestart")) return [act(kind, "ForceRestart")];
+  }
+  return has(capabilities, "power", "PowerCycle") ? [act("power", "PowerCycle")] : undefined;
+}
+
+function has(capabilities: Capabilities, kind: InterfaceKind, action: EndpointAction): boolean {
+  return capabilities[kind]?.includes(action) ?? false;
+}
+
+function act(kind: InterfaceKind, action: EndpointAction, owed = false): ActStep {
+  return { kind: "act", interface: kind, action, owed };
+}
+
+function steps(list: readonly Step[]): Ladder {
+  return { outcome: "steps", steps: list, escalation: [] };
+}
+
+function rejected(reasonCode: ReasonCode, detail: string): Ladder {
+  return { outcome: "rejected", reasonCode, detail };
+}
+
+function nothingToActOn(): Ladder {
+  return rejected(
+    "supply-off",
+    "the node is not running, so there is nothing to act on; On starts it",
+  );
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined)
+    throw new TypeError("a supported action has no rung: supportedActions and the table disagree");
+  return value;
+}
