@@ -1,0 +1,96 @@
+import type { EdgeLog } from './edge-log.js';
+import { FaultKnobs } from './fault-knobs.js';
+import type { SimClock } from './sim-clock.js';
+import {
+  HOLD_MS,
+  SlotError,
+  type Faults,
+  type GuestAct,
+  type SlotMachine,
+  type SlotView,
+} from './slot-api.js';
+import { SimulatedSlot, type SimulatedSlotSpec } from './simulated-slot.js';
+
+/** A rack of simulated machines: no virtual machine, no hardware, the same slot API and the same kinds of edges. */
+export class Rack implements SlotMachine {
+  readonly #slots: ReadonlyMap<number, SimulatedSlot>;
+  readonly #knobs: ReadonlyMap<number, FaultKnobs>;
+
+  /** @param specs one per slot, slot 1 first */
+  constructor(specs: readonly SimulatedSlotSpec[], edges: EdgeLog, clock: SimClock) {
+    this.#knobs = new Map(specs.map((_, index) => [index + 1, new FaultKnobs(clock)]));
+    this.#slots = new Map(
+      specs.map((spec, index) => {
+        const slot = index + 1;
+        return [slot, new SimulatedSlot(slot, spec, edges, clock, () => this.faults(slot))];
+      }),
+    );
+  }
+
+  slots(): readonly SlotView[] {
+    return [...this.#slots.values()].map((slot) => slot.view());
+  }
+
+  setSupply(slot: number, on: boolean): Promise<SlotView> {
+    return this.#act(slot, (it, knobs) => {
+      if (it.view().supply === (on ? 'on' : 'off')) return;
+      if (knobs.supplyChange(on) === 'stuck') return;
+      if (on) it.supplyOn();
+      else it.supplyOff('supply-off', 'api');
+    });
+  }
+
+  reset(slot: number): Promise<SlotView> {
+    return this.#act(slot, (it) => it.reset('reset', 'api'));
+  }
+
+  nmi(slot: number): Promise<SlotView> {
+    return this.#act(slot, (it) => it.nmi());
+  }
+
+  button(slot: number, holdMs: number): Promise<SlotView> {
+    return this.#act(slot, (it) => it.press(holdMs >= HOLD_MS));
+  }
+
+  /** A blackout knows no delay. */
+  brownOut(slot: number): Promise<SlotView> {
+    const it = this.#slot(slot);
+    it.supplyOff('brown-out', 'outside');
+    return Promise.resolve(it.view());
+  }
+
+  guest(slot: number, act: GuestAct): Promise<SlotView> {
+    const it = this.#slot(slot);
+    if (act === 'halt') it.halt('guest');
+    else if (act === 'panic') it.panic();
+    else it.reset('guest-reset', 'guest');
+    return Promise.resolve(it.view());
+  }
+
+  faults(slot: number): Faults {
+    return this.#knobsOf(slot).current;
+  }
+
+  setFaults(slot: number, faults: Faults): void {
+    this.#knobsOf(slot).set(faults);
+  }
+
+  async #act(slot: number, run: (it: SimulatedSlot, knobs: FaultKnobs) => void): Promise<SlotView> {
+    const it = this.#slot(slot);
+    const knobs = this.#knobsOf(slot);
+    await knobs.delay();
+    run(it, knobs);
+    return it.view();
+  }
+
+  #slot(slot: number): SimulatedSlot {
+    const it = this.#slots.get(slot);
+    if (!it) throw new SlotError('no-such-slot', `There is no slot ${slot}; slots are 1 to ${this.#slots.size}.`);
+    return it;
+  }
+
+  #knobsOf(slot: number): FaultKnobs {
+    this.#slot(slot);
+    return this.#knobs.get(slot) as FaultKnobs;
+  }
+}

@@ -1,0 +1,155 @@
+import type { EdgeLog } from './edge-log.js';
+import type { SimClock } from './sim-clock.js';
+import type { EdgeCause, EdgeName, Faults, HostState, SlotView } from './slot-api.js';
+
+export const SIMULATED_FLAVOURS = ['normal', 'ignores-button', 'halts-itself'] as const;
+/** `normal` obeys; `ignores-button` never reacts to a short press; `halts-itself` halts some time after each boot. */
+export type SimulatedFlavour = (typeof SIMULATED_FLAVOURS)[number];
+
+/** How one simulated machine behaves. */
+export interface SimulatedSlotSpec {
+  readonly flavour: SimulatedFlavour;
+  /** From start until the guest reacts to its button. */
+  readonly bootMs: number;
+  /** From the press until the guest is halted in order. */
+  readonly shutdownMs: number;
+  /** From the end of the boot until a `halts-itself` guest halts. */
+  readonly haltAfterMs: number;
+  readonly runningWatts: number;
+  /** Halted, with the supply still on. */
+  readonly haltedWatts: number;
+}
+
+export const DEFAULT_SIMULATED_SLOT: SimulatedSlotSpec = {
+  flavour: 'normal',
+  bootMs: 50,
+  shutdownMs: 50,
+  haltAfterMs: 200,
+  runningWatts: 5,
+  haltedWatts: 0.8,
+};
+
+/**
+ * One simulated machine: supply, button, reset line and a guest that boots, shuts down and panics.
+ * A press while the guest boots takes effect at the end of the boot, so that an outcome never
+ * depends on how fast the caller was.
+ */
+export class SimulatedSlot {
+  #host: HostState = 'off';
+  #bootId: string | undefined;
+  #booted = false;
+  #shutdownAsked = false;
+  #cancel: () => void = () => {};
+
+  constructor(
+    readonly slot: number,
+    private readonly spec: SimulatedSlotSpec,
+    private readonly edges: EdgeLog,
+    private readonly clock: SimClock,
+    private readonly faults: () => Faults,
+  ) {}
+
+  view(): SlotView {
+    return {
+      slot: this.slot,
+      supply: this.#host === 'off' ? 'off' : 'on',
+      host: this.#host,
+      flavour: this.spec.flavour,
+      drawWatts: this.#drawWatts(),
+      ...(this.#bootId === undefined ? {} : { bootId: this.#bootId }),
+    };
+  }
+
+  supplyOn(): void {
+    if (this.#host !== 'off') return;
+    this.#start('supply-on', 'api');
+  }
+
+  supplyOff(edge: 'supply-off' | 'brown-out', cause: EdgeCause): void {
+    if (this.#host === 'off') return;
+    this.#stop('off');
+    this.#bootId = undefined;
+    this.edges.add(this.slot, edge, cause);
+  }
+
+  /** Starts the machine anew. A line pulled on a dead board does nothing. */
+  reset(edge: 'reset' | 'guest-reset', cause: EdgeCause): void {
+    if (this.#host === 'off' || (cause === 'guest' && this.#host !== 'running')) return;
+    this.#start(edge, cause);
+  }
+
+  /** The guest panics on it, as a kernel with `unknown_nmi_panic` does. */
+  nmi(): void {
+    if (this.#host !== 'running') return;
+    this.edges.add(this.slot, 'nmi', 'api');
+    this.panic();
+  }
+
+  /** A short press asks a running guest to shut down and wakes a halted one; a hold halts by force. */
+  press(hold: boolean): void {
+    if (this.#host === 'off') return;
+    if (this.#host === 'halted') {
+      if (!hold) this.#start('press', 'api');
+      else this.edges.add(this.slot, 'press', 'api');
+      return;
+    }
+    this.edges.add(this.slot, 'press', 'api');
+    if (hold) this.halt('api');
+    else if (!this.#ignoresButton()) this.#askShutdown();
+  }
+
+  halt(cause: EdgeCause): void {
+    if (this.#host !== 'running' && !(cause === 'api' && this.#host === 'panicked')) return;
+    this.#stop('halted');
+    this.edges.add(this.slot, 'halted', cause);
+  }
+
+  panic(): void {
+    if (this.#host !== 'running') return;
+    this.#stop('panicked');
+    this.edges.add(this.slot, 'panicked', 'guest');
+  }
+
+  #start(edge: EdgeName, cause: EdgeCause): void {
+    this.#stop('running');
+    this.#bootId = `boot-${this.edges.add(this.slot, edge, cause).seq}`;
+    this.#cancel = this.clock.after(this.spec.bootMs, () => this.#bootEnds());
+  }
+
+  #bootEnds(): void {
+    this.#booted = true;
+    if (this.#shutdownAsked) this.#shutDown();
+    else if (this.spec.flavour === 'halts-itself') {
+      this.#cancel = this.clock.after(this.spec.haltAfterMs, () => this.halt('guest'));
+    }
+  }
+
+  #askShutdown(): void {
+    if (this.#host !== 'running' || this.#shutdownAsked) return;
+    this.#shutdownAsked = true;
+    if (this.#booted) this.#shutDown();
+  }
+
+  #shutDown(): void {
+    this.#cancel();
+    const takesMs = this.faults().shutdownTakesMs ?? this.spec.shutdownMs;
+    this.#cancel = this.clock.after(takesMs, () => this.halt('guest'));
+  }
+
+  #stop(host: HostState): void {
+    this.#cancel();
+    this.#cancel = () => {};
+    this.#booted = false;
+    this.#shutdownAsked = false;
+    this.#host = host;
+  }
+
+  #ignoresButton(): boolean {
+    return this.spec.flavour === 'ignores-button' || this.faults().ignoreButton === true;
+  }
+
+  #drawWatts(): number {
+    if (this.#host === 'off') return 0;
+    return this.#host === 'halted' ? this.spec.haltedWatts : this.spec.runningWatts;
+  }
+}

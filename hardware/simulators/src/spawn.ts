@@ -1,0 +1,123 @@
+import { spawn as spawnProcess } from 'node:child_process';
+import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ChassisSlotSpec } from './chassis-spec.js';
+import { startTime } from './life.js';
+import { SlotClient } from './slot-client.js';
+import type { SimulatedFlavour } from './simulated-slot.js';
+
+export { SlotClient } from './slot-client.js';
+export type { Edge, EdgeName, Faults, HostState, SlotView } from './slot-api.js';
+
+const READY_MS = 30_000;
+const STOP_MS = 10_000;
+
+/** A simulator in a process of its own. */
+export interface Simulator extends AsyncDisposable {
+  /** Where it serves the slot API. */
+  readonly listen: string;
+  readonly client: SlotClient;
+  readonly pid: number;
+  /** Ends it in order, its virtual machines with it; by force when that takes over 10 s. Again is no error. */
+  stop(): Promise<void>;
+}
+
+interface Common {
+  /** Where the program keeps its log, its sockets and `edges.jsonl`. Keep it short: socket paths end at 107 bytes. */
+  readonly dir: string;
+  /** Go on when this process ends. Otherwise the simulator ends within a second after it, however it ended. */
+  readonly keepRunning?: boolean;
+  /** Gives up starting. Default: after 30 s. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RackOptions extends Common {
+  readonly slots: number;
+  /** Socket path or `127.0.0.1:<port>`; default `<dir>/rack.sock`. */
+  readonly listen?: string;
+  /** Slots that are not `normal`. */
+  readonly flavours?: Readonly<Record<number, SimulatedFlavour>>;
+  readonly bootMs?: number;
+  readonly shutdownMs?: number;
+  readonly haltAfterMs?: number;
+}
+
+export interface ChassisOptions extends Common {
+  /** The first is slot 1. */
+  readonly slots: readonly ChassisSlotSpec[];
+}
+
+/** Starts a rack of simulated machines, detached, and waits until it serves. @throws Error with its last words */
+export function startRack(options: RackOptions): Promise<Simulator> {
+  const number = (name: string, value: number | undefined): string[] =>
+    value === undefined ? [] : [`--${name}`, String(value)];
+  return start('rack', options, [
+    '--slots',
+    String(options.slots),
+    ...(options.listen === undefined ? [] : ['--listen', options.listen]),
+    ...Object.entries(options.flavours ?? {}).flatMap(([slot, flavour]) => ['--flavour', `${slot}=${flavour}`]),
+    ...number('boot-ms', options.bootMs),
+    ...number('shutdown-ms', options.shutdownMs),
+    ...number('halt-after-ms', options.haltAfterMs),
+  ]);
+}
+
+/** Starts a chassis of virtual machines, detached, all supplies off, and waits until it serves. @throws Error with its last words */
+export function startChassis(options: ChassisOptions): Promise<Simulator> {
+  mkdirSync(options.dir, { recursive: true });
+  const spec = join(options.dir, 'slots.json');
+  writeFileSync(spec, `${JSON.stringify(options.slots, undefined, 2)}\n`);
+  return start('chassis', options, ['--slots', spec]);
+}
+
+async function start(program: 'rack' | 'chassis', options: Common, args: readonly string[]): Promise<Simulator> {
+  mkdirSync(options.dir, { recursive: true });
+  const logFile = join(options.dir, `${program}.log`);
+  const log = openSync(logFile, 'a');
+  const main = fileURLToPath(new URL(`./${program}-main.js`, import.meta.url));
+  const owner = options.keepRunning === true ? [] : ['--owner', String(process.pid)];
+  const child = spawnProcess(process.execPath, [main, '--dir', options.dir, ...args, ...owner], {
+    detached: true,
+    stdio: ['ignore', 'pipe', log],
+  });
+  closeSync(log);
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const { pid, stdout } = child;
+  const ready = stdout && (await readReady(stdout, options.signal ?? AbortSignal.timeout(READY_MS)));
+  if (!ready || pid === undefined) {
+    child.kill('SIGKILL');
+    throw new Error(`The ${program} did not start. Its log ${logFile} ends: ${lastWords(logFile)}`);
+  }
+  stdout.destroy();
+  child.unref();
+  const client = new SlotClient(ready.listen);
+  const stop = async (): Promise<void> => {
+    client.close();
+    child.kill('SIGTERM');
+    const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    child.ref();
+    await exited;
+    clearTimeout(force);
+  };
+  return { listen: ready.listen, client, pid, stop, [Symbol.asyncDispose]: stop };
+}
+
+async function readReady(output: NodeJS.ReadableStream, signal: AbortSignal): Promise<{ listen: string } | undefined> {
+  const lines = createInterface({ input: output, signal });
+  for await (const line of lines) return JSON.parse(line) as { listen: string };
+  return undefined;
+}
+
+function lastWords(file: string): string {
+  return readFileSync(file, 'utf8').trim().slice(-2000) || 'nothing';
+}
+
+/** Whether a process still runs. For tests that assert that nothing was left behind. */
+export function isRunning(pid: number): boolean {
+  return startTime(pid) !== undefined;
+}
