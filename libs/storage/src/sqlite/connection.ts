@@ -1,0 +1,111 @@
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { unbindValue, type Row, type SqlOutput } from "../values.js";
+import { checkMigrated, migrate } from "./migrate.js";
+import type { BoundStatement, ConnectionOptions } from "./protocol.js";
+
+const CACHE_LIMIT = 200;
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly givesRows: boolean;
+}
+
+/** One SQLite connection with its prepared statements. Used by one thread only. */
+export class Connection {
+  readonly db: DatabaseSync;
+  readonly #prepared = new Map<string, Prepared>();
+
+  /** @throws what SQLite says, or StorageError `migration`; the file is closed then. */
+  constructor(options: ConnectionOptions) {
+    if (!options.readonly) makeDirectory(dirname(resolve(options.file)));
+    this.db = new DatabaseSync(options.file, {
+      readOnly: options.readonly,
+      timeout: options.busyTimeoutMs,
+      enableForeignKeyConstraints: true,
+      enableDoubleQuotedStringLiterals: false,
+    });
+    try {
+      if (!options.readonly) this.#prepareFile(options);
+      if (options.migrations) {
+        if (options.readonly) checkMigrated(this.db, options.migrations);
+        else migrate(this.db, options.migrations);
+      }
+    } catch (error) {
+      this.db.close();
+      throw error;
+    }
+  }
+
+  #prepareFile(options: ConnectionOptions): void {
+    this.db.exec("PRAGMA journal_mode = WAL");
+    // In WAL mode FULL means: the log is flushed before a COMMIT returns.
+    this.db.exec("PRAGMA synchronous = FULL");
+    if (options.maximumBytes !== undefined) {
+      const { page_size: pageBytes } = this.db.prepare("PRAGMA page_size").get() as {
+        page_size: number;
+      };
+      this.db.exec(
+        `PRAGMA max_page_count = ${Math.max(1, Math.floor(options.maximumBytes / pageBytes))}`,
+      );
+    }
+  }
+
+  /** Runs a statement that must not be a read of many rows only for its first. */
+  run(bound: BoundStatement): { changes: number; rows: Row[] } {
+    const { statement, givesRows } = this.#prepare(bound.sql);
+    if (!givesRows) return { changes: Number(statement.run(...bound.params).changes), rows: [] };
+    // changes() keeps its last value when a statement changes nothing of its own; the total tells the two apart.
+    const before = this.#counts().total;
+    const rows = unbindRows(statement.all(...bound.params));
+    const after = this.#counts();
+    return { changes: after.total === before ? 0 : after.changes, rows };
+  }
+
+  all(bound: BoundStatement): Row[] {
+    return unbindRows(this.#prepare(bound.sql).statement.all(...bound.params));
+  }
+
+  first(bound: BoundStatement): Row[] {
+    const row = this.#prepare(bound.sql).statement.get(...bound.params);
+    return row === undefined ? [] : unbindRows([row]);
+  }
+
+  #counts(): { changes: number; total: number } {
+    const row = this.#prepare(
+      "SELECT changes() AS changes, total_changes() AS total",
+    ).statement.get();
+    return { changes: Number(row?.["changes"]), total: Number(row?.["total"]) };
+  }
+
+  #prepare(sql: string): Prepared {
+    let prepared = this.#prepared.get(sql);
+    if (!prepared) {
+      const statement = this.db.prepare(sql);
+      statement.setReadBigInts(true);
+      prepared = { statement, givesRows: statement.columns().length > 0 };
+      if (this.#prepared.size >= CACHE_LIMIT) this.#prepared.clear();
+      this.#prepared.set(sql, prepared);
+    }
+    return prepared;
+  }
+}
+
+function unbindRows(rows: Record<string, SqlOutput>[]): Row[] {
+  for (const row of rows) {
+    for (const name in row) row[name] = unbindValue(row[name] ?? null);
+  }
+  return rows;
+}
+
+/** SQLite flushes the entry of a new file in its directory; that of a new directory in its parent is ours to flush. */
+function makeDirectory(path: string): void {
+  const first = mkdirSync(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    const parent = openSync(dirname(made), "r");
+    fsyncSync(parent);
+    closeSync(parent);
+  }
+}
