@@ -1,0 +1,43 @@
+import type { EndpointAction } from "@outrider/contracts/agent";
+import type { Evidence, Host, Supply } from "@outrider/contracts/power";
+
+/** Supply and host of one node as the device has just said. */
+export interface PowerReading {
+  readonly supply: Supply;
+  readonly supplyEvidence: Evidence;
+  readonly host: Host;
+  readonly hostEvidence: Evidence;
+  /** What a person should know beyond the two words: why one is `Unknown`, or that the host panicked. */
+  readonly problem?: string;
+}
+
+/** What a device may be able to do by itself. The rest of the actions is composed from the supply. */
+export type NativeAction = Extract<
+  EndpointAction,
+  "PowerCycle" | "ForceRestart" | "PushPowerButton" | "Nmi"
+>;
+
+/**
+ * The power of one node. Opening connects to nothing, so a device that is away leaves its endpoint bound.
+ * Each method throws {@link PortError}, or the signal's reason when that was aborted, and has a deadline of
+ * its own besides the signal. Calls may overlap; nothing may be called after disposal.
+ */
+export interface PowerPort extends AsyncDisposable {
+  /** Reads supply and host from the device. A device that cannot be reached is a PortError, never `Off`. */
+  read(signal: AbortSignal): Promise<PowerReading>;
+  /**
+   * Asks the device once and returns when it has taken the request. Does not verify: the agent reads back.
+   * Setting the present state is no error and switches nothing.
+   */
+  setSupply(on: boolean, signal: AbortSignal): Promise<void>;
+  /**
+   * What the device does by itself, asked once. Returns when the device has taken it.
+   * An action without effect because the supply is off is `refused`.
+   */
+  readonly native: Readonly<Partial<Record<NativeAction, (signal: AbortSignal) => Promise<void>>>>;
+  /**
+   * Calls back when the device says that something changed, and when its word was lost or is heard again;
+   * the agent then reads. Reconnects by itself until it is disposed; says nothing about what changed.
+   */
+  watch?(changed: () => void): Disposable;
+}
