@@ -11,6 +11,17 @@ export interface PowerReading {
   readonly problem?: string;
 }
 
+/**
+ * The reading of a supply that was read back as off. A machine without supply cannot run:
+ * that its host is halted is a conclusion, no measurement.
+ */
+export const SUPPLY_OFF: PowerReading = {
+  supply: "Off",
+  supplyEvidence: "ReadBack",
+  host: "Halted",
+  hostEvidence: "Assumed",
+};
+
 /** What a device may be able to do by itself. The rest of the actions is composed from the supply. */
 export type NativeAction = Extract<
   EndpointAction,
