@@ -1,0 +1,12 @@
+/** What the broker needs of a logger: fields first, then one constant sentence. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const nothing = (): void => {};
+
+/** Says nothing. The default where no log is given. */
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
