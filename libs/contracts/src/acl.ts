@@ -2,9 +2,18 @@ import { CATALOG } from "./catalog.js";
 import { matchTopic, type AnyContract, type Writer } from "./contract.js";
 import type { ServiceName } from "./ids.js";
 
-/** Who stands behind a connection. `observer` may read the public topics and act on nothing. */
+/** MQTT 5 user property of every message that anyone may write: who wrote it. Set by our broker alone. */
+export const ACTOR_PROPERTY = "outrider-actor";
+/** MQTT 5 user property, `true`: the publisher had set the retain flag on a topic that is never retained. */
+export const RETAINED_PROPERTY = "outrider-retained";
+
+/** What a person may do: a viewer reads the public topics and asks for nothing. */
+export const ROLES = ["operator", "viewer"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Who stands behind a connection. A person without a role is an operator. */
 export type Identity =
-  | { readonly kind: "person"; readonly name: string }
+  | { readonly kind: "person"; readonly name: string; readonly role?: Role }
   | { readonly kind: "service"; readonly name: ServiceName }
   | { readonly kind: "agent"; readonly name: string };
 
@@ -50,7 +59,7 @@ function allows(
 ): boolean {
   switch (writer) {
     case "anyone":
-      return identity.kind !== "agent";
+      return identity.kind === "person" ? identity.role !== "viewer" : identity.kind === "service";
     case "agent":
       return identity.kind === "agent" && parameters["agent"] === identity.name;
     case "service":
