@@ -1,0 +1,64 @@
+import type { Clock, Duration } from "../time.js";
+
+interface Sleeper {
+  readonly dueMs: number;
+  readonly wake: () => void;
+}
+
+/** Time that stands still until a test advances it. */
+export class ManualClock implements Clock {
+  #nowMs = 0;
+  #sleepers: Sleeper[] = [];
+
+  now(): Date {
+    return new Date(this.#nowMs);
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  /** How many sleeps are under way. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  sleep(span: Duration, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error);
+      const sleeper = { dueMs: this.#nowMs + span, wake: resolve };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener(
+        "abort",
+        () => {
+          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+          reject(signal.reason as Error);
+        },
+        { once: true },
+      );
+    });
+  }
+
+  every(span: Duration, run: () => void): () => void {
+    const stopped = new AbortController();
+    const next = (): void => {
+      this.sleep(span, stopped.signal).then(
+        () => {
+          run();
+          next();
+        },
+        () => {},
+      );
+    };
+    next();
+    return () => stopped.abort();
+  }
+
+  /** Moves time on and wakes, in order, whoever is due. What they do next happens after this returns. */
+  advance(spanMs: number): void {
+    this.#nowMs += spanMs;
+    const due = this.#sleepers.filter((it) => it.dueMs <= this.#nowMs);
+    this.#sleepers = this.#sleepers.filter((it) => it.dueMs > this.#nowMs);
+    for (const { wake } of due.toSorted((a, b) => a.dueMs - b.dueMs)) wake();
+  }
+}
