@@ -1,0 +1,80 @@
+import type { DescribedDriver, DesiredEndpoint } from "@outrider/contracts/agent";
+import type { AgentId } from "@outrider/contracts/ids";
+import type { MigrationSet, Storage } from "@outrider/storage/storage";
+import type { Published } from "./desired.js";
+
+export const MIGRATIONS: MigrationSet = {
+  namespace: "inventory",
+  steps: [
+    {
+      id: 1,
+      name: "agents",
+      sql: `CREATE TABLE inventory_desired (
+              agent TEXT PRIMARY KEY,
+              generation INTEGER NOT NULL,
+              hash TEXT NOT NULL,
+              endpoints TEXT NOT NULL
+            );
+            CREATE TABLE inventory_drivers (
+              agent TEXT PRIMARY KEY,
+              drivers TEXT NOT NULL
+            );`,
+    },
+  ],
+};
+
+/** What was published last for an agent. */
+export interface DesiredRecord extends Published {
+  readonly endpoints: readonly DesiredEndpoint[];
+}
+
+/** What is remembered of agents: what they were last told to have, and the drivers that they last described. */
+export class AgentRecords {
+  constructor(private readonly storage: Storage) {}
+
+  async desired(agent: AgentId): Promise<DesiredRecord | undefined> {
+    const row = await this.storage.get<{ generation: number; hash: string; endpoints: string }>(
+      "SELECT generation, hash, endpoints FROM inventory_desired WHERE agent = ?",
+      [agent],
+    );
+    return row && { ...row, endpoints: JSON.parse(row.endpoints) as DesiredEndpoint[] };
+  }
+
+  /** Durable before the generation is published, so that no two contents ever have the same one. */
+  async setDesired(agent: AgentId, { generation, hash, endpoints }: DesiredRecord): Promise<void> {
+    await this.storage.write([
+      {
+        sql: `INSERT INTO inventory_desired (agent, generation, hash, endpoints) VALUES (?, ?, ?, ?)
+              ON CONFLICT (agent) DO UPDATE
+              SET generation = excluded.generation, hash = excluded.hash, endpoints = excluded.endpoints`,
+        params: [agent, generation, hash, JSON.stringify(endpoints)],
+      },
+    ]);
+  }
+
+  /** Agents that were told to have something once. */
+  async agents(): Promise<AgentId[]> {
+    const rows = await this.storage.all<{ agent: AgentId }>(
+      "SELECT agent FROM inventory_desired ORDER BY agent",
+    );
+    return rows.map(({ agent }) => agent);
+  }
+
+  async drivers(agent: AgentId): Promise<DescribedDriver[] | undefined> {
+    const row = await this.storage.get<{ drivers: string }>(
+      "SELECT drivers FROM inventory_drivers WHERE agent = ?",
+      [agent],
+    );
+    return row && (JSON.parse(row.drivers) as DescribedDriver[]);
+  }
+
+  async setDrivers(agent: AgentId, drivers: readonly DescribedDriver[]): Promise<void> {
+    await this.storage.write([
+      {
+        sql: `INSERT INTO inventory_drivers (agent, drivers) VALUES (?, ?)
+              ON CONFLICT (agent) DO UPDATE SET drivers = excluded.drivers`,
+        params: [agent, JSON.stringify(drivers)],
+      },
+    ]);
+  }
+}

@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import {
+  Inject,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from "@nestjs/common";
+import { agentDesired } from "@outrider/contracts/agent";
+import type { Clock } from "@outrider/contracts/clock";
+import { nodeDescription } from "@outrider/contracts/node";
+import { site } from "@outrider/contracts/service";
+import type { Log } from "@outrider/messaging/log";
+import { Session } from "@outrider/messaging/session";
+import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
+import { openStorage } from "@outrider/storage/open-storage";
+import type { Storage } from "@outrider/storage/storage";
+import { AgentRecords, MIGRATIONS } from "./agent-records.js";
+import { Intake } from "./intake.js";
+import { Inventory } from "./inventory.js";
+import type { Site } from "./site.js";
+
+const STORAGE = Symbol("inventory:storage");
+const SITE = Symbol("inventory:site");
+
+/** Puts the site into force before the first message, and lets go of the store after the last. */
+@Injectable()
+class Lifecycle implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(Session) private readonly session: Session,
+    @Inject(Inventory) private readonly inventory: Inventory,
+    @Inject(STORAGE) private readonly storage: Storage,
+    @Inject(SITE) private readonly site: Site,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.session.own(site);
+    this.session.own(nodeDescription);
+    this.session.own(agentDesired);
+    await this.inventory.apply(this.site);
+    this.session.settleOwned();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.storage.close();
+  }
+}
+
+@Module({})
+export class InventoryModule {
+  /** @param first the site that is put into force at start */
+  static with(dataDirectory: string, first: Site): DynamicModule {
+    return {
+      module: InventoryModule,
+      providers: [
+        Lifecycle,
+        Intake,
+        { provide: SITE, useValue: first },
+        {
+          provide: STORAGE,
+          useFactory: () =>
+            openStorage({ file: join(dataDirectory, "inventory.sqlite"), migrations: MIGRATIONS }),
+        },
+        {
+          provide: Inventory,
+          inject: [Session, CLOCK, LOG, SERVICE, STORAGE],
+          useFactory: (
+            session: Session,
+            clock: Clock,
+            log: Log,
+            { version }: { version: string },
+            storage: Storage,
+          ) => new Inventory({ session, clock, log, version, records: new AgentRecords(storage) }),
+        },
+      ],
+    };
+  }
+}

@@ -1,0 +1,256 @@
+import { timestamp, type Clock } from "@outrider/contracts/clock";
+import {
+  agentDesired,
+  type AgentDescription,
+  type DescribedDriver,
+} from "@outrider/contracts/agent";
+import type { AgentId, NodeId } from "@outrider/contracts/ids";
+import { nodeDescription, nodeEvent } from "@outrider/contracts/node";
+import { site as siteContract } from "@outrider/contracts/service";
+import type { Log } from "@outrider/messaging/log";
+import { mintId } from "@outrider/messaging/mint-id";
+import type { Session } from "@outrider/messaging/session";
+import type { AgentRecords, DesiredRecord } from "./agent-records.js";
+import { contentHash, desiredEndpoints, generationOf } from "./desired.js";
+import { driverProblems } from "./driver-options.js";
+import { describeNode } from "./node-description.js";
+import { siteDocument } from "./site-document.js";
+import { problemText, SiteFileError, type SiteProblem } from "./site-problem.js";
+import { endpointsOf, type Site } from "./site.js";
+
+/**
+ * - `verified`: its drivers accept its part of the file, which has been published
+ * - `unverified`: it has not described itself yet; it keeps what it was told before, if anything
+ * - `refused`: its drivers do not accept its part of the file; it keeps what it was told before, if anything
+ */
+export type AgentVerdict = "verified" | "unverified" | "refused";
+
+export interface InventoryOptions {
+  readonly session: Session;
+  readonly records: AgentRecords;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+}
+
+/** Publishes what the site file declares. Everything it does is done in order, one thing at a time. */
+export class Inventory {
+  readonly #options: InventoryOptions;
+  /** What agents said of themselves since this process started. */
+  readonly #described = new Map<AgentId, AgentDescription>();
+  readonly #verdicts = new Map<AgentId, AgentVerdict>();
+  /** What was said about an agent's part of the file last, so that it is said once. */
+  readonly #said = new Map<AgentId, string>();
+  /** What was published of each node, so that nothing is published twice. */
+  readonly #nodes = new Map<NodeId, string>();
+  readonly #desired = new Map<AgentId, number>();
+  #site: Site | undefined;
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(options: InventoryOptions) {
+    this.#options = options;
+  }
+
+  verdict(agent: AgentId): AgentVerdict | undefined {
+    return this.#verdicts.get(agent);
+  }
+
+  /**
+   * Puts a site into force, the first one or in the place of the one before.
+   * @throws SiteFileError when agents that have described themselves do not accept it; nothing has changed then
+   */
+  apply(next: Site): Promise<void> {
+    return this.#inTurn(async () => {
+      const problems = next.agents.flatMap((agent) => {
+        const drivers = this.#described.get(agent)?.drivers;
+        return drivers ? driverProblems(next, agent, drivers) : [];
+      });
+      if (problems.length > 0) throw new SiteFileError(next.file, problems);
+      await this.#replace(next);
+    });
+  }
+
+  /** An agent has described itself. */
+  describe(agent: AgentId, description: AgentDescription): Promise<void> {
+    return this.#inTurn(async () => {
+      const { log, records } = this.#options;
+      this.#described.set(agent, description);
+      const remembered = await records.drivers(agent);
+      if (JSON.stringify(remembered) !== JSON.stringify(description.drivers)) {
+        await records.setDrivers(agent, description.drivers);
+      }
+      if (!this.#site) return;
+      if (!this.#site.agents.includes(agent)) {
+        this.#sayOnce(agent, "undeclared", () =>
+          log.warn(
+            { agent },
+            "an agent is connected that the site file does not declare; it gets nothing to do",
+          ),
+        );
+        return;
+      }
+      await this.#settle(this.#site, agent);
+      this.#publishNodes(this.#site);
+    });
+  }
+
+  async #replace(next: Site): Promise<void> {
+    const { session, log, version, records } = this.#options;
+    this.#site = next;
+    this.#said.clear();
+    session.retain(siteContract, {}, siteDocument(next.name, version));
+    for (const agent of next.agents) await this.#settle(next, agent);
+    for (const agent of await records.agents()) {
+      if (!next.agents.includes(agent)) await this.#dismiss(agent);
+    }
+    this.#publishNodes(next);
+    log.info(
+      { file: next.file, nodes: next.nodes.length, agents: Object.fromEntries(this.#verdicts) },
+      "the site file is in force",
+    );
+  }
+
+  /** Publishes an agent's part of the file, all of it or nothing of it. */
+  async #settle(site: Site, agent: AgentId): Promise<void> {
+    const { records, log } = this.#options;
+    const live = this.#described.get(agent);
+    const drivers: readonly DescribedDriver[] | undefined =
+      live?.drivers ?? (await records.drivers(agent));
+    const nothingToCheck = endpointsOf(site, agent).length === 0;
+    const problems = drivers ? driverProblems(site, agent, drivers) : [];
+    if ((drivers || nothingToCheck) && problems.length === 0) {
+      this.#verdicts.set(agent, "verified");
+      this.#said.delete(agent);
+      await this.#accept(site, agent);
+      return;
+    }
+    // What is remembered may be older than the agent: it can accept, but only the agent itself refuses.
+    this.#verdicts.set(agent, live ? "refused" : "unverified");
+    if (live) this.#refuse(site, agent, problems);
+    else {
+      this.#sayOnce(agent, "unverified", () =>
+        log.info(
+          { agent },
+          "options are unverified until the agent describes itself; nothing new is published for it",
+        ),
+      );
+    }
+    const before = await records.desired(agent);
+    if (before) this.#publishDesired(agent, before);
+  }
+
+  async #accept(site: Site, agent: AgentId): Promise<void> {
+    const { records, log } = this.#options;
+    const endpoints = desiredEndpoints(site, agent);
+    const hash = contentHash(endpoints);
+    const before = await records.desired(agent);
+    const generation = generationOf(hash, before, this.#described.get(agent)?.generation ?? 0);
+    const desired: DesiredRecord = { generation, hash, endpoints };
+    if (generation !== before?.generation) {
+      await records.setDesired(agent, desired);
+      log.info(
+        { agent, generation, endpoints: endpoints.length },
+        "a new generation of endpoints is published",
+      );
+    }
+    this.#publishDesired(agent, desired);
+  }
+
+  /** An agent that the file does not declare any more lets go of its endpoints, if it hears it. */
+  async #dismiss(agent: AgentId): Promise<void> {
+    const { session, records, log } = this.#options;
+    const before = await records.desired(agent);
+    this.#verdicts.delete(agent);
+    if (before && before.endpoints.length > 0) {
+      const desired = { generation: before.generation + 1, hash: contentHash([]), endpoints: [] };
+      await records.setDesired(agent, desired);
+      this.#publishDesired(agent, desired);
+      log.info(
+        { agent },
+        "the site file does not declare this agent any more; it is told to let go of its endpoints",
+      );
+    } else {
+      this.#desired.delete(agent);
+      session.retain(agentDesired, { agent }, undefined);
+    }
+  }
+
+  #publishDesired(agent: AgentId, { generation, endpoints }: DesiredRecord): void {
+    if (this.#desired.get(agent) === generation) return;
+    this.#desired.set(agent, generation);
+    this.#options.session.retain(
+      agentDesired,
+      { agent },
+      { generation, endpoints: [...endpoints] },
+    );
+  }
+
+  #publishNodes(site: Site): void {
+    const { session } = this.#options;
+    for (const node of this.#nodes.keys()) {
+      if (site.nodes.some(({ id }) => id === node)) continue;
+      this.#nodes.delete(node);
+      session.retain(nodeDescription, { node }, undefined);
+    }
+    for (const node of site.nodes) {
+      const description = describeNode(node, (agent, endpoint) =>
+        this.#described.get(agent)?.endpoints.find((one) => one.endpoint === endpoint),
+      );
+      const text = JSON.stringify(description);
+      if (this.#nodes.get(node.id) === text) continue;
+      this.#nodes.set(node.id, text);
+      session.retain(nodeDescription, { node: node.id }, description);
+    }
+  }
+
+  #refuse(site: Site, agent: AgentId, problems: readonly SiteProblem[]): void {
+    const { log } = this.#options;
+    const lines = problems.map((problem) => problemText(site.file, problem));
+    this.#sayOnce(agent, lines.join("\n"), () => {
+      log.error(
+        { agent, problems: lines },
+        "the agent does not accept its part of the site file; nothing of it is published",
+      );
+      for (const { node, declared } of endpointsOf(site, agent)) {
+        const own = problems.filter(({ path }) => path.startsWith(`nodes.${node.id}.`));
+        const why =
+          own.length > 0
+            ? own.map((problem) => problemText(site.file, problem)).join("; ")
+            : `other endpoints of agent ${agent} are wrong in ${site.file}`;
+        this.#tell(node.id, `${declared.endpoint} is not configured: ${why}`.slice(0, 1000), {
+          agent,
+        });
+      }
+    });
+  }
+
+  #tell(node: NodeId, message: string, data: Record<string, unknown>): void {
+    const { session, clock, log } = this.#options;
+    const event = {
+      id: mintId(),
+      at: timestamp(clock),
+      severity: "error",
+      kind: "configuration-refused",
+      message,
+      data,
+    } as const;
+    session
+      .publish(nodeEvent, { node }, event)
+      .catch((error: unknown) =>
+        log.warn({ node, error: String(error) }, "a node event could not be published"),
+      );
+  }
+
+  #sayOnce(agent: AgentId, what: string, say: () => void): void {
+    if (this.#said.get(agent) === what) return;
+    this.#said.set(agent, what);
+    say();
+  }
+
+  /** One thing after another, whether or not the one before failed. */
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const turn = this.#tail.then(run);
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+}

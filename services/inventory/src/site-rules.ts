@@ -1,0 +1,141 @@
+import type { SiteFile } from "@outrider/contracts/site-file";
+import { canonical } from "./canonical.js";
+import { pathText, quoted, type SitePath } from "./site-problem.js";
+import { endpointsOf, type Site } from "./site.js";
+
+type Report = (path: SitePath, message: string) => void;
+
+/** An agent takes no more endpoints, nor a longer list of them. */
+const MAXIMUM_ENDPOINTS = 1000;
+const MAXIMUM_BYTES = 1_000_000;
+/** Options nested deeper would be refused on the wire. */
+const MAXIMUM_DEPTH = 8;
+/** Names that a reader of JSON must refuse. */
+const FORBIDDEN = ["__proto__", "constructor", "prototype"];
+
+/** What must fit together in a site file of the right shape. */
+export function ruleProblems(site: Site, declared: SiteFile, report: Report): void {
+  agentsAreDeclared(site, report);
+  agentsAreNotOverloaded(site, report);
+  wiresAreNotShared(site, report);
+  policiesCanBeDone(site, report);
+  identitiesAreUnique(declared, report);
+  for (const { endpoints } of site.nodes) {
+    for (const { options, path } of endpoints)
+      optionsArePortable(options, [...path, "options"], report);
+  }
+}
+
+function agentsAreDeclared(site: Site, report: Report): void {
+  for (const { agent, path } of site.nodes.flatMap((node) => node.endpoints)) {
+    if (site.agents.includes(agent)) continue;
+    const known =
+      site.agents.length > 0
+        ? `one of ${site.agents.join(", ")}`
+        : "an agent that stands under agents";
+    report([...path, "agent"], `agent ${quoted(agent)} is not declared; expected ${known}`);
+  }
+}
+
+function agentsAreNotOverloaded(site: Site, report: Report): void {
+  for (const agent of site.agents) {
+    const endpoints = endpointsOf(site, agent);
+    if (endpoints.length > MAXIMUM_ENDPOINTS) {
+      report(
+        ["agents", agent],
+        `has ${endpoints.length} endpoints; expected at most ${MAXIMUM_ENDPOINTS}`,
+      );
+    } else if (
+      Buffer.byteLength(JSON.stringify(endpoints.map((one) => one.declared))) > MAXIMUM_BYTES
+    ) {
+      report(
+        ["agents", agent],
+        `the options of its endpoints have more than ${MAXIMUM_BYTES} bytes`,
+      );
+    }
+  }
+}
+
+/** Two nodes whose wires are told apart by nothing are on one wire: an action on one would hit the other. */
+function wiresAreNotShared(site: Site, report: Report): void {
+  const taken = new Map<string, { node: string; path: SitePath }>();
+  for (const node of site.nodes) {
+    for (const { agent, driver, options, path } of node.endpoints) {
+      const wire = canonical([agent, driver, options]);
+      const first = taken.get(wire);
+      if (first && first.node !== node.id) {
+        report(
+          path,
+          `the same agent, driver and options as ${pathText(first.path)} in line ${site.lineOf(first.path)}; ` +
+            "expected a line or port of its own",
+        );
+      }
+      taken.set(wire, first ?? { node: node.id, path });
+    }
+  }
+}
+
+function policiesCanBeDone(site: Site, report: Report): void {
+  for (const { id, wake, restore, endpoints } of site.nodes) {
+    const kinds = endpoints.map(({ kind }) => kind);
+    const hasPower = kinds.includes("power");
+    if (wake === "wol") {
+      report(
+        ["nodes", id, "wake"],
+        "wol is not supported by this version yet; expected button or supply-cycle",
+      );
+    }
+    if (wake === "supply-cycle" && !hasPower) {
+      report(
+        ["nodes", id, "wake"],
+        "supply-cycle needs a power interface; declare one, or leave wake out",
+      );
+    }
+    if (wake === "button" && !hasPower && !kinds.includes("button")) {
+      report(
+        ["nodes", id, "wake"],
+        "nothing can press the button; declare a button or power interface that can",
+      );
+    }
+    if (restore !== "None" && !hasPower) {
+      report(
+        ["nodes", id, "restore"],
+        `${restore} needs a power interface; declare one, or leave restore out`,
+      );
+    }
+  }
+}
+
+function identitiesAreUnique(declared: SiteFile, report: Report): void {
+  const macs = new Map<string, string>();
+  const serials = new Map<string, string>();
+  const unique = (
+    seen: Map<string, string>,
+    value: string,
+    path: SitePath,
+    node: string,
+    what: string,
+  ): void => {
+    const first = seen.get(value.toLowerCase());
+    if (first !== undefined)
+      report(path, `${what} ${quoted(value)} belongs to node ${first} already`);
+    seen.set(value.toLowerCase(), first ?? node);
+  };
+  for (const [id, { serial, macs: own = [] }] of Object.entries(declared.nodes)) {
+    if (serial !== undefined) unique(serials, serial, ["nodes", id, "serial"], id, "serial number");
+    for (const [index, mac] of own.entries())
+      unique(macs, mac, ["nodes", id, "macs", index], id, "address");
+  }
+}
+
+/** YAML knows more than JSON, in which options travel. */
+function optionsArePortable(value: unknown, path: SitePath, report: Report, depth = 1): void {
+  if (typeof value === "number" && !Number.isFinite(value)) report(path, "is not a finite number");
+  if (typeof value !== "object" || value === null) return;
+  if (depth > MAXIMUM_DEPTH) return report(path, `is nested deeper than ${MAXIMUM_DEPTH} levels`);
+  for (const [key, entry] of Object.entries(value)) {
+    const at = [...path, Array.isArray(value) ? Number(key) : key];
+    if (FORBIDDEN.includes(key)) report(at, "this name is not allowed");
+    else optionsArePortable(entry, at, report, depth + 1);
+  }
+}

@@ -1,0 +1,151 @@
+import { Ajv, type ErrorObject } from "ajv";
+import { DURATION_PATTERN } from "@outrider/contracts/clock";
+import { ID_PATTERN } from "@outrider/contracts/ids";
+import { LABEL_PATTERN } from "@outrider/contracts/node";
+import { jsonSchemaOf } from "@outrider/contracts/schema";
+import { MAC_PATTERN, SERIAL_PATTERN, SiteFile } from "@outrider/contracts/site-file";
+import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
+import type { SiteYaml } from "./site-yaml.js";
+
+const ID_WORDS = "an id of lower-case letters, digits and inner hyphens, at most 63";
+
+/** What the patterns of the site file ask for, in words. */
+const WORDS = new Map([
+  [ID_PATTERN.source, ID_WORDS],
+  [DURATION_PATTERN.source, "a duration such as 500ms, 2s, 1.5m or 1h"],
+  [MAC_PATTERN.source, "an Ethernet address such as d8:3a:dd:00:00:01"],
+  [
+    SERIAL_PATTERN.source,
+    "a serial number of letters, digits, dot, hyphen and underscore, at most 64",
+  ],
+  [
+    LABEL_PATTERN.source,
+    "a label of lower-case letters, digits, dot, slash, hyphen and underscore, at most 63",
+  ],
+]);
+
+/** Keys of the design that nothing would act on. They are refused, so that nobody relies on them. */
+const LATER = [
+  /^(powerDomains|roles)$/,
+  /^nodes\.[^.]+\.(console|boot|sensor|heartbeat|identify)$/,
+  /^nodes\.[^.]+\.(power|reset|button)\.needs$/,
+];
+
+const ajv = new Ajv({
+  allErrors: true,
+  strict: true,
+  strictRequired: false,
+  verbose: true,
+  unicodeRegExp: false,
+});
+const validate = ajv.compile(jsonSchemaOf(SiteFile));
+
+/** Checks keys, types and forms. All problems at once. */
+export function shapeProblems({ value, lineOf }: SiteYaml): SiteProblem[] {
+  if (value === null || value === undefined) {
+    return [
+      { line: 1, path: "", message: "the file is empty; expected the keys site, agents and nodes" },
+    ];
+  }
+  if (validate(value)) return [];
+  return schemaProblems(validate.errors ?? [], [], lineOf);
+}
+
+/** What a JSON Schema says about a part of the file, in words. */
+export function schemaProblems(
+  errors: readonly ErrorObject[],
+  within: SitePath,
+  lineOf: SiteYaml["lineOf"],
+): SiteProblem[] {
+  return errors.flatMap((error) => {
+    const at = [...within, ...pointerSteps(error.instancePath)];
+    const extra = extraKey(error);
+    const path = extra === undefined ? at : [...at, extra];
+    const message =
+      extra === undefined ? messageOf(error) : unknownKey(extra, pathText(path), error);
+    return message === undefined ? [] : [{ line: lineOf(path), path: pathText(path), message }];
+  });
+}
+
+function pointerSteps(pointer: string): SitePath {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+}
+
+function extraKey(error: ErrorObject): string | undefined {
+  return error.keyword === "additionalProperties"
+    ? String(error.params["additionalProperty"])
+    : undefined;
+}
+
+function unknownKey(key: string, path: string, error: ErrorObject): string {
+  if (LATER.some((pattern) => pattern.test(path))) {
+    return "is not supported by this version yet, so nothing would act on it; remove it";
+  }
+  const schema = error.parentSchema as
+    | { properties?: object; patternProperties?: object }
+    | undefined;
+  const [pattern] = Object.keys(schema?.patternProperties ?? {});
+  if (pattern !== undefined) return `unknown key ${quoted(key)}; expected ${wordsOf(pattern)}`;
+  const known = Object.keys(schema?.properties ?? {});
+  return `unknown key ${quoted(key)}; expected ${known.length > 0 ? `one of ${known.join(", ")}` : "none"}`;
+}
+
+function messageOf({
+  keyword,
+  params,
+  data,
+  message,
+  schema,
+  schemaPath,
+}: ErrorObject): string | undefined {
+  // What the alternatives of a oneOf say one by one is said by the oneOf as a whole.
+  if (schemaPath.includes("/oneOf/")) return undefined;
+  const { allowedValues, missingProperty, pattern, type } = params as Record<string, unknown>;
+  switch (keyword) {
+    case "required":
+      return `${String(missingProperty)} is missing`;
+    case "enum":
+      return `unknown value ${quoted(data)}; expected one of ${(allowedValues as unknown[]).join(", ")}`;
+    case "pattern":
+      return `${quoted(data)} does not fit; expected ${wordsOf(String(pattern))}`;
+    case "type":
+      return typeMessage(String(type), data);
+    case "oneOf":
+      return `must have ${alternatives(schema)}`;
+    default:
+      return `${quoted(data)} ${message ?? "does not fit"}`;
+  }
+}
+
+function alternatives(schema: unknown): string {
+  const names = (schema as { required?: string[] }[]).flatMap(({ required = [] }) => required);
+  return names.length > 0
+    ? `exactly one of ${names.join(", ")}`
+    : "exactly one of its alternatives";
+}
+
+function typeMessage(type: string, data: unknown): string {
+  const names: Record<string, string> = {
+    object: "a map",
+    array: "a list",
+    string: "text",
+    integer: "a whole number",
+    number: "a number",
+    boolean: "true or false",
+  };
+  const expected = names[type] ?? type;
+  if (data === null)
+    return `is empty; expected ${expected}${type === "object" ? " ({} for an empty one)" : ""}`;
+  if (type === "string" && (typeof data === "number" || typeof data === "boolean")) {
+    return `${quoted(data)} is not text; put it in quotes`;
+  }
+  return `${quoted(data)} is not ${expected}`;
+}
+
+function wordsOf(pattern: string): string {
+  return WORDS.get(pattern) ?? `what matches ${pattern}`;
+}

@@ -1,0 +1,111 @@
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+  type Node,
+} from "yaml";
+import { pathText, type SitePath, type SiteProblem } from "./site-problem.js";
+
+/** A larger file is not a site file. */
+const MAXIMUM_LENGTH = 8 * 1024 * 1024;
+
+/** A YAML file as plain values that know their lines. */
+export interface SiteYaml {
+  readonly value: unknown;
+  /** Line of the deepest step of the path that the file has. */
+  lineOf(path: SitePath): number;
+}
+
+/** Reads YAML 1.2. @returns the problems when it is none */
+export function parseSiteYaml(text: string): SiteYaml | SiteProblem[] {
+  if (text.length > MAXIMUM_LENGTH)
+    return [{ line: 1, path: "", message: "the file is larger than 8 MiB" }];
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  const problems = [...document.errors, ...document.warnings].map(({ code, pos, message }) => ({
+    line: counter.linePos(pos[0]).line || 1,
+    path: pathText(pathAt(document.contents, pos[0])),
+    message:
+      code === "DUPLICATE_KEY" ? "this key stands here a second time; expected it once" : message,
+  }));
+  if (problems.length > 0) return problems;
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (error) {
+    // An alias without an anchor, or one that unfolds without end.
+    return [
+      {
+        line: 1,
+        path: "",
+        message: error instanceof Error ? error.message : "the aliases cannot be resolved",
+      },
+    ];
+  }
+  return { value, lineOf: (path) => counter.linePos(offsetOf(document, path)).line || 1 };
+}
+
+/** Where the last step of the path begins, its key where it has one. */
+function offsetOf(document: Document.Parsed, path: SitePath): number {
+  let node: unknown = document.contents;
+  let offset = document.contents?.range?.[0] ?? 0;
+  for (const step of path) {
+    const next = child(resolved(node, document), step);
+    if (!next) break;
+    ({ node, offset } = next);
+  }
+  return offset;
+}
+
+function child(
+  node: unknown,
+  step: string | number,
+): { node: unknown; offset: number } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find(({ key }) => keyText(key) === String(step));
+    return pair && { node: pair.value, offset: start(pair.key) ?? 0 };
+  }
+  if (isSeq(node)) {
+    const item = node.items[Number(step)];
+    const offset = start(item);
+    return offset === undefined ? undefined : { node: item, offset };
+  }
+  return undefined;
+}
+
+/** The steps that lead to an offset of the file. */
+function pathAt(node: unknown, offset: number): SitePath {
+  if (isMap(node)) {
+    for (const { key, value } of node.items) {
+      if (covers(key, offset)) return [keyText(key)];
+      if (covers(value, offset)) return [keyText(key), ...pathAt(value, offset)];
+    }
+  }
+  if (isSeq(node)) {
+    const index = node.items.findIndex((item) => covers(item, offset));
+    if (index >= 0) return [index, ...pathAt(node.items[index], offset)];
+  }
+  return [];
+}
+
+function resolved(node: unknown, document: Document.Parsed): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+function keyText(key: unknown): string {
+  return isScalar(key) ? String(key.value) : "";
+}
+
+function start(node: unknown): number | undefined {
+  return isNode(node) ? (node as Node).range?.[0] : undefined;
+}
+
+function covers(node: unknown, offset: number): boolean {
+  const range = isNode(node) ? (node as Node).range : undefined;
+  return !!range && range[0] <= offset && offset < range[2];
+}
