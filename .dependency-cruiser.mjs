@@ -1,0 +1,91 @@
+/**
+ * Who may import whom: the table of ARCHITECTURE.md as law. A folder that is not named here may not be imported at all.
+ * Tests may also use libs/testing and start simulators.
+ */
+const TEST = "(\\.test\\.ts$|/testing/|^e2e/|^libs/testing/|\\.bench\\.ts$)";
+
+/** folder → folders of ours that its sources may import */
+const MAY_IMPORT = {
+  "libs/contracts": [],
+  "libs/messaging": ["libs/contracts"],
+  "libs/storage": ["libs/contracts"],
+  "libs/service-kit": ["libs/contracts", "libs/messaging", "libs/storage"],
+  "libs/testing": ["libs/contracts", "libs/messaging", "broker"],
+  broker: ["libs/contracts"],
+  "services/inventory": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
+  "services/power": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
+  "hardware/ports": ["libs/contracts"],
+  "hardware/transports": ["hardware/ports"],
+  "hardware/drivers": ["hardware/ports", "hardware/transports", "libs/contracts"],
+  "hardware/agent": [
+    "hardware/ports",
+    "hardware/drivers",
+    "libs/contracts",
+    "libs/messaging",
+    "libs/storage",
+  ],
+  "hardware/simulators": [],
+  "apps/cli": ["libs/contracts", "libs/messaging"],
+};
+const OURS = "^(libs|services|hardware|apps|broker|e2e)/";
+const FOR_TESTS = ["libs/testing", "hardware/simulators", "libs/messaging", "libs/contracts", "libs/storage", "broker"];
+
+const folderRules = Object.entries(MAY_IMPORT).flatMap(([folder, allowed]) => [
+  {
+    name: `${folder} imports only what the table allows`,
+    severity: "error",
+    from: { path: `^${folder}/src/`, pathNot: TEST },
+    to: { path: OURS, pathNot: [folder, ...allowed].map((one) => `^${one}/`) },
+  },
+  {
+    name: `tests of ${folder} add only testing and simulators`,
+    severity: "error",
+    from: { path: `^${folder}/src/.*${TEST}` },
+    to: { path: OURS, pathNot: [folder, ...allowed, ...FOR_TESTS].map((one) => `^${one}/`) },
+  },
+]);
+
+export default {
+  forbidden: [
+    ...folderRules,
+    {
+      name: "only messaging speaks MQTT",
+      severity: "error",
+      from: { pathNot: ["^libs/messaging/", TEST] },
+      to: { path: "node_modules/mqtt/" },
+    },
+    {
+      name: "only service-kit and services know NestJS",
+      severity: "error",
+      from: { pathNot: ["^libs/service-kit/", "^services/", TEST] },
+      to: { path: "node_modules/@nestjs/" },
+    },
+    {
+      name: "a driver never imports a driver",
+      severity: "error",
+      from: { path: "^hardware/drivers/src/([^/]+)/([^/]+)\\.ts$", pathNot: TEST },
+      to: { path: "^hardware/drivers/src/[^/]+/[^/]+\\.ts$", pathNot: "^hardware/drivers/src/(testing)/" },
+    },
+    { name: "no cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    { name: "everything resolves", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "what is imported is declared in the package's own package.json",
+      severity: "error",
+      from: {},
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "sources do not import test files",
+      severity: "error",
+      from: { pathNot: TEST },
+      to: { path: "\\.test\\.ts$" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules|/dist/" },
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "node", "default"] },
+    tsConfig: { fileName: "tsconfig.base.json" },
+  },
+};

@@ -1,0 +1,40 @@
+// Every package of ours that a workspace imports is declared in its package.json and referenced in its tsconfig.json.
+// npm hoists all workspaces, so that an undeclared import would work here and fail elsewhere.
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const folders = globSync(workspaces.map((one) => `${one}/package.json`), { cwd: root }).map(dirname);
+const folderOf = new Map(
+  folders.map((folder) => [JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name, folder]),
+);
+const problems = [];
+for (const folder of folders) {
+  const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+  const declared = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.peerDependencies };
+  const project = JSON.parse(readFileSync(join(root, folder, "tsconfig.json"), "utf8"));
+  const referenced = new Set((project.references ?? []).map(({ path }) => join(folder, path)));
+  const imported = new Set();
+  for (const file of globSync("src/**/*.ts", { cwd: join(root, folder) })) {
+    const text = readFileSync(join(root, folder, file), "utf8");
+    for (const [, name] of text.matchAll(/(?:from|import\()\s*["'](@outrider\/[a-z-]+)\//g)) imported.add(name);
+  }
+  for (const name of imported) {
+    if (name === manifest.name) continue;
+    const target = folderOf.get(name);
+    if (!target) problems.push(`${folder}: imports ${name}, which is no workspace`);
+    else {
+      if (!(name in declared)) problems.push(`${folder}/package.json: ${name} is imported but not declared`);
+      if (!referenced.has(target)) {
+        problems.push(`${folder}/tsconfig.json: no reference to ${relative(folder, target)}, which is imported`);
+      }
+    }
+  }
+  for (const name of Object.keys(declared)) {
+    if (folderOf.has(name) && !imported.has(name)) problems.push(`${folder}/package.json: ${name} is declared but not imported`);
+  }
+}
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;

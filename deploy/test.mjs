@@ -1,0 +1,55 @@
+// npm test: everything that must hold. `npm test -- unit` (integration, e2e, static) runs a part.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { build, environment, installPackages, must, node24, root, stop } from "./prepare.mjs";
+
+const PARTS = ["static", "unit", "integration", "e2e"];
+
+/** Real peers of the tests, by Debian package, with a program or file that shows the package is there. */
+const PEERS = {
+  mosquitto: "/usr/sbin/mosquitto",
+  "mosquitto-clients": "/usr/bin/mosquitto_pub",
+  "qemu-system-x86": "/usr/bin/qemu-system-x86_64",
+  "qemu-system-arm": "/usr/bin/qemu-system-aarch64",
+  "u-boot-qemu": "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
+  "busybox-static": "/bin/busybox",
+  e2fsprogs: "/sbin/mke2fs",
+  faketime: "/usr/bin/faketime",
+  lz4: "/usr/bin/lz4",
+  "xz-utils": "/usr/bin/xz",
+};
+
+const asked = process.argv.slice(2).filter((one) => PARTS.includes(one));
+const rest = process.argv.slice(2).filter((one) => !PARTS.includes(one));
+const parts = asked.length > 0 ? asked : PARTS;
+
+installPackages();
+const node = node24();
+const env = environment(node);
+if (process.env.CI) env.OUTRIDER_REQUIRE_PEERS = "1";
+if (parts.includes("integration") || parts.includes("e2e")) installPeers();
+build();
+
+if (parts.includes("static")) {
+  must("oxfmt", ["--check", "."], { env });
+  must("oxlint", ["--type-aware", "--deny-warnings", "."], { env });
+  must("sh", ["-c", "depcruise --config .dependency-cruiser.mjs libs/*/src services/*/src broker/src hardware/*/src apps/*/src e2e/src"], { env });
+  must(node, ["deploy/check-declared.mjs"], { env });
+}
+const projects = parts.filter((one) => one !== "static").flatMap((one) => ["--project", one]);
+if (projects.length > 0) must("vitest", ["run", ...projects, ...rest], { env });
+
+function installPeers() {
+  const missing = Object.keys(PEERS).filter((name) => !existsSync(PEERS[name]));
+  if (missing.length === 0) return;
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  if (process.getuid?.() === 0 && spawnSync("apt-get", ["--version"]).status === 0) {
+    console.error(`outrider: installing what tests are run against: ${missing.join(", ")}`);
+    const quiet = { env: { ...env, DEBIAN_FRONTEND: "noninteractive" }, stdio: ["ignore", "ignore", "inherit"], cwd: root };
+    const done = spawnSync("sh", ["-c", command], quiet);
+    if (done.status === 0) return;
+  }
+  const message = `real peers of the tests are missing: ${missing.join(", ")}. Install them: ${command}`;
+  if (env.OUTRIDER_REQUIRE_PEERS) stop(message);
+  console.error(`\noutrider: ${message}\noutrider: the tests that need them are SKIPPED.\n`);
+}

@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import {
+  Module,
+  type DynamicModule,
+  type INestApplicationContext,
+  type Type,
+} from "@nestjs/common";
+import { DiscoveryModule, DiscoveryService, NestFactory } from "@nestjs/core";
+import { systemClock, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { ServiceName } from "@outrider/contracts/ids";
+import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
+import { startClockBeacon, type ClockBeacon } from "@outrider/messaging/clock-beacon";
+import type { Log } from "@outrider/messaging/log";
+import { Session } from "@outrider/messaging/session";
+import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instance-lock";
+import { messageHandlersOf } from "./on-message.js";
+import { BEACON, CLOCK, LOG, SERVICE } from "./tokens.js";
+
+export interface ServiceOptions {
+  readonly name: ServiceName;
+  readonly version: string;
+  /** The service's own module. Its providers may inject {@link Session} and the tokens of `tokens.ts`. */
+  readonly module: Type | DynamicModule;
+  readonly mqtt: {
+    readonly url: string;
+    readonly username?: string | undefined;
+    readonly password?: string | undefined;
+  };
+  /** Folder of this deployment; the instance lock lies there. */
+  readonly dataDirectory: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+export interface RunningService {
+  readonly session: Session;
+  /** The injection container, for composition roots and tests. */
+  readonly context: INestApplicationContext;
+  stop(): Promise<void>;
+}
+
+@Module({})
+class ServiceModule {}
+
+/**
+ * Starts one service: takes its instance lock, builds its providers, connects its handlers and its presence.
+ * Resolves once providers are initialised; the broker may still be away, and is waited for without end.
+ * @throws StorageError `held` when another instance of the service is active
+ */
+export async function startService(options: ServiceOptions): Promise<RunningService> {
+  const { name, log, clock = systemClock } = options;
+  await mkdir(options.dataDirectory, { recursive: true });
+  const lock = await acquireInstanceLock(
+    options.dataDirectory,
+    name,
+    `${name} service, process ${process.pid}`,
+  );
+  try {
+    const session = createSession(options, clock);
+    const beacon = startClockBeacon(session, name, clock);
+    const context = await NestFactory.createApplicationContext(
+      rootModule(options.module, [
+        { provide: Session, useValue: session },
+        { provide: BEACON, useValue: beacon },
+        { provide: CLOCK, useValue: clock },
+        { provide: LOG, useValue: log },
+        { provide: SERVICE, useValue: { name, version: options.version } },
+      ]),
+      { logger: false, abortOnError: false },
+    );
+    connectHandlers(context, session);
+    session.start();
+    log.info({ service: name, url: redacted(options.mqtt.url) }, "service started");
+    return { session, context, stop: () => stop(context, session, beacon, lock, log, name) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function createSession({ name, version, mqtt, log }: ServiceOptions, clock: Clock): Session {
+  const startedAt = timestamp(clock);
+  const instance = randomUUID();
+  const status = (state: ServiceStatus["state"]): ServiceStatus => ({
+    state,
+    instance,
+    version,
+    startedAt,
+  });
+  return new Session({
+    url: mqtt.url,
+    clientId: `service-${name}`,
+    ...(mqtt.username === undefined ? {} : { username: mqtt.username }),
+    ...(mqtt.password === undefined ? {} : { password: mqtt.password }),
+    clock,
+    log,
+    presence: {
+      contract: serviceStatus,
+      parameters: { service: name },
+      birth: () => status("ready"),
+      will: () => status("lost"),
+      leaving: () => status("stopping"),
+    },
+  });
+}
+
+function rootModule(
+  module: Type | DynamicModule,
+  providers: { provide: unknown; useValue: unknown }[],
+): DynamicModule {
+  return {
+    module: ServiceModule,
+    global: true,
+    imports: [DiscoveryModule, module],
+    providers: providers as never,
+    exports: providers.map(({ provide }) => provide) as never,
+  };
+}
+
+function connectHandlers(context: INestApplicationContext, session: Session): void {
+  for (const { instance } of context.get(DiscoveryService).getProviders()) {
+    if (typeof instance !== "object" || instance === null) continue;
+    const provider = instance as Record<string | symbol, (...args: unknown[]) => unknown>;
+    for (const { contract, method, options } of messageHandlersOf(instance as object)) {
+      const call =
+        (name: string | symbol) =>
+        async (...args: unknown[]) =>
+          void (await provider[name]?.(...args));
+      session.subscribe(contract, {}, call(method), {
+        ...(options.retained ? { retained: options.retained } : {}),
+        ...(options.refused ? { refused: call(options.refused) } : {}),
+        ...(options.cleared ? { cleared: call(options.cleared) } : {}),
+      });
+    }
+  }
+}
+
+async function stop(
+  context: INestApplicationContext,
+  session: Session,
+  beacon: ClockBeacon,
+  lock: InstanceLock,
+  log: Log,
+  name: string,
+): Promise<void> {
+  beacon.stop();
+  await session.stop();
+  await context.close();
+  lock.release();
+  log.info({ service: name }, "service stopped");
+}
+
+function redacted(url: string): string {
+  const parsed = new URL(url);
+  parsed.username = "";
+  parsed.password = "";
+  return parsed.href;
+}

@@ -1,0 +1,10 @@
+/** Injection tokens of what every service is given. */
+
+/** The service's `Clock`. */
+export const CLOCK = Symbol("outrider:clock");
+/** The service's `Log`. */
+export const LOG = Symbol("outrider:log");
+/** `{ name, version }` of the service. */
+export const SERVICE = Symbol("outrider:service");
+/** The service's `ClockBeacon`, whose readings stamp its commands. */
+export const BEACON = Symbol("outrider:beacon");

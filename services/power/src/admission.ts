@@ -1,0 +1,122 @@
+import { planLadder, type Capabilities, type Step } from "@outrider/contracts/ladder";
+import type { Wake } from "@outrider/contracts/node";
+import type { Action, Host, PowerSet, Supply } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
+import { isPreemptible, type Run } from "./run.js";
+
+/** Repeats within this span join the command that was accepted before. */
+export const JOIN_WINDOW_MS = 5000;
+
+/** Actions that mean something else when they are done twice. */
+const NEVER_JOINED: readonly Action[] = ["PushPowerButton", "Nmi"];
+
+export interface Asked {
+  readonly set: PowerSet;
+  readonly actor: string;
+  readonly wasRetained: boolean;
+}
+
+/** What is known of the node that is asked for. */
+export interface KnownNode {
+  readonly capabilities: Capabilities;
+  readonly supply: Supply;
+  readonly host: Host;
+  readonly wake?: Wake | undefined;
+  /** Why its power endpoint cannot be used now. */
+  readonly trouble?: { readonly reasonCode: ReasonCode; readonly detail: string } | undefined;
+}
+
+/** A run that is under way, or ended a moment ago. */
+export interface Recent {
+  readonly run: Run;
+  /** Time since it was accepted, in milliseconds. */
+  readonly ageMs: number;
+}
+
+export type Admission =
+  | { readonly kind: "reject"; readonly reasonCode: ReasonCode; readonly detail: string }
+  /** The same command again: its recorded state is told again. */
+  | { readonly kind: "repeat"; readonly run: Run }
+  | { readonly kind: "unchanged"; readonly detail: string }
+  | {
+      readonly kind: "accept";
+      readonly steps: readonly Step[];
+      readonly escalation: readonly Step[];
+      /** A graceful wait that ends now. */
+      readonly supersedes?: Run | undefined;
+    };
+
+/**
+ * What becomes of a request for an action. Pure.
+ * @param recent runs of the node that have not ended, and those accepted within {@link JOIN_WINDOW_MS}
+ */
+export function admit(
+  asked: Asked,
+  node: KnownNode | undefined,
+  recent: readonly Recent[],
+): Admission {
+  const { set, actor } = asked;
+  if (asked.wasRetained) {
+    return reject(
+      "retained",
+      "the command was published with the retain flag; nothing was done or kept",
+    );
+  }
+  if (!node)
+    return reject(
+      "unknown-node",
+      "the site has no node of this id; `outrider get nodes` lists them",
+    );
+  const repeated = recent.find(
+    ({ run }) => set.id !== undefined && run.id === set.id && run.actor === actor,
+  );
+  if (repeated) return { kind: "repeat", run: repeated.run };
+  const active = recent.find(({ run }) => run.phase.kind !== "done")?.run;
+  const joined = set.id === undefined ? joinable(asked, recent) : undefined;
+  if (joined) return { kind: "repeat", run: joined };
+  const preempts = active !== undefined && set.action === "ForceOff" && isPreemptible(active);
+  if (active && !preempts) {
+    return reject(
+      "busy",
+      `${active.action} by ${active.actor} runs since ${active.startedAt} (id ${active.id})`,
+    );
+  }
+  if (node.trouble) return reject(node.trouble.reasonCode, node.trouble.detail);
+  const ladder = planLadder({
+    action: set.action,
+    capabilities: node.capabilities,
+    supply: node.supply,
+    host: node.host,
+    wake: node.wake,
+    escalate: set.escalate ?? false,
+  });
+  switch (ladder.outcome) {
+    case "rejected":
+      return reject(ladder.reasonCode, ladder.detail);
+    case "unchanged":
+      return { kind: "unchanged", detail: ladder.detail };
+    case "steps":
+      return {
+        kind: "accept",
+        steps: ladder.steps,
+        escalation: ladder.escalation,
+        supersedes: active,
+      };
+    default:
+      return ladder satisfies never;
+  }
+}
+
+function joinable({ set, actor }: Asked, recent: readonly Recent[]): Run | undefined {
+  if (NEVER_JOINED.includes(set.action)) return undefined;
+  return recent.find(
+    ({ run, ageMs }) =>
+      run.action === set.action &&
+      run.actor === actor &&
+      (run.phase.kind !== "done" || ageMs < JOIN_WINDOW_MS),
+  )?.run;
+}
+
+function reject(reasonCode: ReasonCode, detail: string): Admission {
+  return { kind: "reject", reasonCode, detail };
+}

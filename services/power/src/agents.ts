@@ -1,0 +1,156 @@
+import { Inject, Injectable } from "@nestjs/common";
+import {
+  agentAck,
+  agentDescription,
+  agentEvent,
+  agentStatus,
+  type AgentDescription,
+  type AgentEvent,
+  type AgentStatus,
+  type Incident,
+} from "@outrider/contracts/agent";
+import { timestamp, type Clock } from "@outrider/contracts/clock";
+import { isAgentId, isNodeId, type AgentId } from "@outrider/contracts/ids";
+import {
+  nodeDescription,
+  nodeEvent,
+  type NodeDescription,
+  type NodeEvent,
+} from "@outrider/contracts/node";
+import { MessagingError } from "@outrider/messaging/errors";
+import type { Log } from "@outrider/messaging/log";
+import { mintId } from "@outrider/messaging/mint-id";
+import { Session, type Meta, type Received } from "@outrider/messaging/session";
+import { OnMessage } from "@outrider/service-kit/on-message";
+import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
+import { Nodes } from "./nodes.js";
+import { Runs } from "./runs.js";
+import { States } from "./states.js";
+
+const SEVERITY: Readonly<Record<Incident["kind"], NodeEvent["severity"]>> = {
+  "supply-lost": "error",
+  restored: "notice",
+  "restore-failed": "error",
+  "cycle-finished": "notice",
+  "fault-latched": "critical",
+  "fault-cleared": "notice",
+};
+
+/** Hears what inventory declares and agents say, and acknowledges what has been recorded. */
+@Injectable()
+export class Agents {
+  /** When everything that an agent said until now is recorded: a number acknowledges all before it. */
+  readonly #recorded = new Map<AgentId, Promise<void>>();
+
+  constructor(
+    @Inject(Session) private readonly session: Session,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOG) private readonly log: Log,
+    @Inject(SERVICE) private readonly service: { readonly name: string },
+    @Inject(Nodes) private readonly nodes: Nodes,
+    @Inject(Runs) private readonly runs: Runs,
+    @Inject(States) private readonly states: States,
+  ) {}
+
+  @OnMessage(nodeDescription, { cleared: "gone" })
+  described({
+    payload,
+    parameters: { node },
+  }: Received<NodeDescription, { readonly node: string }>): void {
+    if (!isNodeId(node)) return;
+    this.nodes.describe(node, payload);
+    this.states.publish(node);
+  }
+
+  /** A node left the site: what was published of it is cleared. */
+  gone({ parameters: { node } }: Meta<{ readonly node: string }>): void {
+    if (!isNodeId(node)) return;
+    this.nodes.describe(node, undefined);
+    this.states.clear(node);
+  }
+
+  @OnMessage(agentStatus)
+  status({
+    payload,
+    parameters: { agent },
+  }: Received<AgentStatus, { readonly agent: string }>): void {
+    if (!isAgentId(agent)) return;
+    this.nodes.agentStatus(agent, payload);
+    if (payload.state === "ready") this.runs.agentReady(agent);
+    else this.runs.agentLost(agent);
+    this.states.publishAll(agent);
+  }
+
+  @OnMessage(agentDescription)
+  description({
+    payload,
+    parameters: { agent },
+  }: Received<AgentDescription, { readonly agent: string }>): void {
+    if (!isAgentId(agent)) return;
+    this.nodes.agentDescription(agent, payload);
+    this.runs.agentReady(agent);
+    this.states.publishAll(agent);
+  }
+
+  @OnMessage(agentEvent)
+  event(message: Received<AgentEvent, { readonly agent: string }>): void {
+    const { payload, parameters, receivedMs } = message;
+    const { agent } = parameters;
+    if (!isAgentId(agent)) return;
+    for (const observation of payload.observations ?? []) {
+      const node = this.nodes.nodeOf(observation.endpoint);
+      if (node === undefined) continue;
+      this.nodes.see(observation, receivedMs);
+      this.runs.seen(node, observation);
+      this.states.publish(node);
+    }
+    if (payload.incident) this.#tell(payload.incident, payload.at);
+    const recorded = this.#reported(payload, receivedMs);
+    const before = this.#recorded.get(agent);
+    const all = Promise.all([before, recorded]).then(() => this.#acknowledge(agent, payload));
+    this.#recorded.set(agent, all);
+    void all;
+  }
+
+  async #reported({ command }: AgentEvent, receivedMs: number): Promise<void> {
+    if (!command) return;
+    const node = this.nodes.nodeOf(command.endpoint);
+    if (command.observation) this.nodes.see(command.observation, receivedMs);
+    if (node === undefined) {
+      this.log.warn(
+        { endpoint: command.endpoint, commandId: command.id },
+        "a report of an endpoint that no node has",
+      );
+      return;
+    }
+    await this.runs.report(node, command);
+  }
+
+  #tell(incident: Incident, at: string): void {
+    const node = this.nodes.nodeOf(incident.endpoint);
+    if (node === undefined) return;
+    const event: NodeEvent = {
+      id: mintId(),
+      at,
+      severity: SEVERITY[incident.kind],
+      kind: incident.kind,
+      message: incident.detail,
+    };
+    this.session.publish(nodeEvent, { node }, event).catch((error: unknown) => this.#unsent(error));
+  }
+
+  #acknowledge(agent: AgentId, { epoch, seq }: AgentEvent): void {
+    if (seq === undefined) return;
+    this.session
+      .publish(agentAck, { agent, service: this.service.name }, { epoch, event: seq })
+      .catch((error: unknown) => this.#unsent(error));
+  }
+
+  #unsent(error: unknown): void {
+    if (!(error instanceof MessagingError)) throw error;
+    this.log.debug(
+      { code: error.code, at: timestamp(this.clock) },
+      "not sent; it is repeated when the agent repeats",
+    );
+  }
+}

@@ -1,0 +1,125 @@
+import { AGENT_PROTOCOL, agentCommand, type AgentCommand } from "@outrider/contracts/agent";
+import {
+  milliseconds,
+  minutes,
+  seconds,
+  timestamp,
+  type Clock,
+  type Duration,
+} from "@outrider/contracts/clock";
+import type { ActStep } from "@outrider/contracts/ladder";
+import type { AgentId } from "@outrider/contracts/ids";
+import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
+import { MessagingError } from "@outrider/messaging/errors";
+import type { Log } from "@outrider/messaging/log";
+import { mintCommandId } from "@outrider/messaging/mint-id";
+import type { Session } from "@outrider/messaging/session";
+import { failpoint } from "@outrider/storage/failpoint";
+import type { Nodes } from "./nodes.js";
+import type { Run, RunEvent } from "./run.js";
+
+/** While an agent says nothing, it is asked again this often. */
+const PROBE_EVERY = seconds(5);
+/** After an agent went away in the middle, this long is waited for its word. */
+const AGENT_GRACE = seconds(30);
+/** What is owed to a host that was shut down is kept for this long while its agent is away. */
+const OWED_GRACE = minutes(10);
+/** Beyond its start, no single rung takes longer than this. */
+const ACTING_LIMIT = seconds(180);
+
+/** Makes and sends the commands of rungs, and keeps the time limits of phases. */
+export class Dispatch {
+  constructor(
+    private readonly parts: {
+      readonly session: Session;
+      readonly beacon: ClockBeacon;
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly nodes: Nodes;
+      readonly defect: (error: unknown) => void;
+    },
+  ) {}
+
+  /** The envelope of a rung for the agent's present session. Undefined while the agent is away. */
+  envelope(step: ActStep, run: Run): { agent: string; command: AgentCommand } | undefined {
+    const { nodes, beacon, clock } = this.parts;
+    const binding = nodes.binding(run.node, step.interface);
+    const epoch = binding && nodes.epoch(binding.agent);
+    if (!binding || epoch === undefined) return undefined;
+    const command: AgentCommand = {
+      v: AGENT_PROTOCOL,
+      id: mintCommandId(),
+      node: run.node,
+      endpoint: binding.endpoint,
+      action: step.action,
+      actor: run.actor,
+      via: run.via,
+      ...(run.reason === undefined ? {} : { reason: run.reason }),
+      issuedAt: timestamp(clock),
+      clock: beacon.reading(),
+      ttlMs: run.ttlMs,
+      epoch,
+    };
+    return { agent: binding.agent, command };
+  }
+
+  /**
+   * Does what the present phase asks for: sends its command, or waits for its limit.
+   * @param enteredMs when the phase began, or was taken up after a restart. A wait then begins afresh: nobody is
+   * forced early because a clock was set.
+   * @param signal ends all of it
+   */
+  arm(run: Run, enteredMs: number, signal: AbortSignal, feed: (event: RunEvent) => void): void {
+    const { phase } = run;
+    const limit = (spanMs: number): void => {
+      const leftMs = Math.max(0, enteredMs + spanMs - this.parts.clock.monotonicMs());
+      this.#after(milliseconds(leftMs), signal, () => feed({ kind: "limit-reached" }));
+    };
+    switch (phase.kind) {
+      case "acting": {
+        const lost = (): void => feed({ kind: "agent-lost-for-good" });
+        if (this.parts.nodes.epoch(phase.agent as AgentId) === undefined) {
+          this.#after(graceOf(phase.step), signal, lost);
+        } else {
+          void this.#send(phase.agent, phase.command, signal);
+          this.#after(milliseconds(run.ttlMs + ACTING_LIMIT), signal, lost);
+        }
+        return;
+      }
+      case "awaiting-halt":
+        return limit(run.gracefulLimitMs);
+      case "waiting-for-agent":
+        return limit(graceOf(phase.step));
+      case "pausing":
+        return limit(phase.pauseMs);
+      case "done":
+        return;
+      default:
+        return phase satisfies never;
+    }
+  }
+
+  #after(span: Duration, signal: AbortSignal, run: () => void): void {
+    this.parts.clock.sleep(span, signal).then(run, () => undefined);
+  }
+
+  /** Sends a command and, while nothing is heard, the very same one again: an agent acts once per id. */
+  async #send(agent: string, command: AgentCommand, signal: AbortSignal): Promise<void> {
+    const { session, clock, log } = this.parts;
+    while (!signal.aborted) {
+      try {
+        await session.publish(agentCommand, { agent, endpoint: command.endpoint }, command);
+        failpoint("power.issued");
+      } catch (error) {
+        if (!(error instanceof MessagingError)) return this.parts.defect(error);
+        log.warn({ agent, commandId: command.id, code: error.code }, "a command could not be sent");
+      }
+      await clock.sleep(PROBE_EVERY, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** How long a rung waits for an agent that is away. */
+function graceOf(step: ActStep): Duration {
+  return step.owed ? OWED_GRACE : AGENT_GRACE;
+}

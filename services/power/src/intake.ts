@@ -1,0 +1,61 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { isNodeId } from "@outrider/contracts/ids";
+import { powerSet, type PowerSet, type Via } from "@outrider/contracts/power";
+import { mintCommandId } from "@outrider/messaging/mint-id";
+import type { Refusal } from "@outrider/contracts/codec";
+import type { Received, Refused } from "@outrider/messaging/session";
+import { OnMessage } from "@outrider/service-kit/on-message";
+import { Results } from "./results.js";
+import { Runs } from "./runs.js";
+
+/** Who published where no broker of ours says so (a foreign broker). */
+const UNATTRIBUTED = "mqtt:unattributed";
+
+/** Takes what people ask of nodes. Everything that was asked is answered. */
+@Injectable()
+export class Intake {
+  constructor(
+    @Inject(Runs) private readonly runs: Runs,
+    @Inject(Results) private readonly results: Results,
+  ) {}
+
+  @OnMessage(powerSet, { refused: "refused" })
+  set({
+    payload,
+    parameters: { node },
+    actor,
+    wasRetained,
+  }: Received<PowerSet, { readonly node: string }>): void {
+    if (!isNodeId(node)) return;
+    this.runs.ask({
+      node,
+      set: payload,
+      actor: actor ?? UNATTRIBUTED,
+      via: viaOf(actor),
+      wasRetained,
+    });
+  }
+
+  async refused(
+    refusal: Refusal,
+    { parameters: { node }, actor, bytes }: Refused<{ readonly node: string }>,
+  ): Promise<void> {
+    // An empty payload clears a retained topic; nobody asked for anything.
+    if (!isNodeId(node) || bytes.byteLength === 0) return;
+    await this.results.answer({
+      node,
+      id: mintCommandId(),
+      actor: actor ?? UNATTRIBUTED,
+      via: viaOf(actor),
+      status: "Rejected",
+      reasonCode: "invalid",
+      detail: refusal.field === "" ? refusal.message : `${refusal.field} ${refusal.message}`,
+    });
+  }
+}
+
+function viaOf(actor: string | undefined): Via {
+  if (actor === "service:gateway") return "rest";
+  if (actor === "service:home-assistant") return "home-assistant";
+  return "mqtt";
+}

@@ -1,0 +1,265 @@
+import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
+import { commandId, endpointId, nodeId } from "@outrider/contracts/ids";
+import { planLadder, type ActStep, type Capabilities } from "@outrider/contracts/ladder";
+import type { Wake } from "@outrider/contracts/node";
+import type { Action, CommandStatus } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
+import { describe, expect, it } from "vitest";
+import {
+  advance,
+  isPreemptible,
+  OWED_ATTEMPTS,
+  type Run,
+  type RunEvent,
+  type World,
+} from "./run.js";
+
+const everything: Capabilities = {
+  power: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],
+};
+
+/** A world that is remembered: which commands were made, in which order. */
+type Remembered = World & { readonly made: AgentCommand[] };
+
+function world(overrides: Partial<World> = {}): Remembered {
+  const made: AgentCommand[] = [];
+  return {
+    made,
+    capabilities: everything,
+    supply: "On",
+    now: "2026-11-23T00:00:00.000Z",
+    envelope: (step: ActStep) => {
+      const command = { id: commandId(`c${made.length}`), action: step.action } as AgentCommand;
+      made.push(command);
+      return { agent: "a1", command };
+    },
+    ...overrides,
+  };
+}
+
+function begin(
+  action: Action,
+  at: World,
+  { escalate = false, wake }: { escalate?: boolean; wake?: Wake } = {},
+): Run {
+  const ladder = planLadder({
+    action,
+    capabilities: at.capabilities,
+    supply: at.supply,
+    host: "Running",
+    wake,
+    escalate,
+  });
+  if (ladder.outcome !== "steps") throw new Error(`no steps: ${ladder.detail}`);
+  const run: Run = {
+    key: "k",
+    id: commandId("x"),
+    node: nodeId("n1"),
+    action,
+    actor: "person:ada",
+    via: "mqtt",
+    ttlMs: 10_000,
+    gracefulLimitMs: 120_000,
+    wake,
+    startedAt: at.now,
+    steps: ladder.steps,
+    index: 0,
+    escalation: ladder.escalation,
+    escalated: false,
+    attempt: 1,
+    phase: { kind: "awaiting-halt", since: at.now },
+    seq: 0,
+  };
+  return advance(run, { kind: "begin" }, at);
+}
+
+function report(
+  run: Run,
+  status: CommandStatus,
+  reasonCode?: ReasonCode,
+): Extract<RunEvent, { kind: "report" }> {
+  if (run.phase.kind !== "acting") throw new Error(`not acting: ${run.phase.kind}`);
+  const { id, action } = run.phase.command;
+  const said: CommandReport = {
+    id,
+    action,
+    endpoint: endpointId("n1", "power"),
+    status,
+    terminal: status !== "Accepted" && status !== "InProgress",
+    ...(reasonCode ? { reasonCode } : {}),
+  };
+  return { kind: "report", report: said };
+}
+
+function outcome(run: Run): unknown {
+  return run.phase.kind === "done"
+    ? [run.phase.outcome.status, run.phase.outcome.reasonCode]
+    : run.phase.kind;
+}
+
+function haltedRun(at: Remembered, wake?: Wake): Run {
+  const pressed = begin("GracefulRestart", at, wake ? { wake } : {});
+  const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+  return advance(waiting, halted, at);
+}
+
+const halted: RunEvent = { kind: "seen", supply: "On", host: "Halted" };
+
+describe("a run of one rung", () => {
+  it("succeeds with the agent's word, and says nothing more", () => {
+    const at = world();
+    const acting = begin("PowerCycle", at);
+    const done = advance(acting, report(acting, "Succeeded"), at);
+    expect(outcome(done)).toEqual(["Succeeded", undefined]);
+    expect(advance(done, { kind: "agent-lost-for-good" }, at)).toBe(done);
+    expect(at.made).toHaveLength(1);
+  });
+
+  it("ignores reports of other commands and progress", () => {
+    const at = world();
+    const acting = begin("On", at);
+    expect(advance(acting, report(acting, "InProgress"), at)).toBe(acting);
+    const { report: said } = report(acting, "Succeeded");
+    const foreign = { ...said, id: commandId("other") };
+    expect(advance(acting, { kind: "report", report: foreign }, at)).toBe(acting);
+  });
+
+  it.each([
+    ["Rejected", "stale-epoch", ["Failed", "stale-epoch"]],
+    ["Failed", "not-verified", ["Failed", "not-verified"]],
+    ["TimedOut", "timed-out", ["TimedOut", "timed-out"]],
+    ["Unknown", "interrupted", ["Unknown", "interrupted"]],
+  ] as const)(
+    "that the agent ends as %s/%s ends as %j and is not tried again",
+    (status, code, expected) => {
+      const at = world();
+      const acting = begin("ForceOff", at);
+      expect(outcome(advance(acting, report(acting, status, code), at))).toEqual(expected);
+      expect(at.made).toHaveLength(1);
+    },
+  );
+
+  it("is unknown, said as unknown, when the agent stays away", () => {
+    const at = world();
+    expect(outcome(advance(begin("PowerCycle", at), { kind: "agent-lost-for-good" }, at))).toEqual([
+      "Unknown",
+      "agent-lost",
+    ]);
+  });
+});
+
+describe("GracefulShutdown", () => {
+  it("presses once, waits, and succeeds when the host has halted", () => {
+    const at = world();
+    const pressed = begin("GracefulShutdown", at);
+    const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+    expect(outcome(waiting)).toBe("awaiting-halt");
+    expect(advance(waiting, { kind: "seen", supply: "On", host: "Running" }, at)).toBe(waiting);
+    expect(advance(waiting, { kind: "seen", supply: "Unknown", host: "Unknown" }, at)).toBe(
+      waiting,
+    );
+    expect(outcome(advance(waiting, halted, at))).toEqual(["Succeeded", undefined]);
+    expect(at.made.map(({ action }) => action)).toEqual(["PushPowerButton"]);
+  });
+
+  it("times out without force", () => {
+    const at = world();
+    const pressed = begin("GracefulShutdown", at);
+    const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+    expect(outcome(advance(waiting, { kind: "limit-reached" }, at))).toEqual([
+      "TimedOut",
+      "not-obeyed",
+    ]);
+    expect(at.made).toHaveLength(1);
+  });
+
+  it("uses force only when asked, and once", () => {
+    const at = world();
+    const pressed = begin("GracefulShutdown", at, { escalate: true });
+    const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+    const forced = advance(waiting, { kind: "limit-reached" }, at);
+    expect(at.made.map(({ action }) => action)).toEqual(["PushPowerButton", "ForceOff"]);
+    expect(outcome(advance(forced, report(forced, "Succeeded"), at))).toEqual([
+      "Succeeded",
+      undefined,
+    ]);
+    expect(outcome(advance(forced, report(forced, "Failed", "refused"), at))).toEqual([
+      "Failed",
+      "refused",
+    ]);
+    expect(at.made).toHaveLength(2);
+  });
+
+  it("gives way to ForceOff only while it waits", () => {
+    const at = world();
+    const pressed = begin("GracefulShutdown", at);
+    expect(isPreemptible(pressed)).toBe(false);
+    const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+    expect(isPreemptible(waiting)).toBe(true);
+    expect(outcome(advance(waiting, { kind: "superseded", by: "person:bob" }, at))).toEqual([
+      "Canceled",
+      "superseded",
+    ]);
+    expect(advance(pressed, { kind: "superseded", by: "person:bob" }, at)).toBe(pressed);
+  });
+});
+
+describe("a press whose fate is not known", () => {
+  it.each(["GracefulShutdown", "GracefulRestart"] as const)(
+    "%s still waits for the host",
+    (action) => {
+      const at = world();
+      const pressed = begin(action, at);
+      expect(outcome(advance(pressed, report(pressed, "Unknown", "interrupted"), at))).toBe(
+        "awaiting-halt",
+      );
+      expect(outcome(advance(pressed, { kind: "agent-lost-for-good" }, at))).toBe("awaiting-halt");
+      expect(at.made).toHaveLength(1);
+    },
+  );
+});
+
+describe("GracefulRestart", () => {
+  it.each([
+    ["button", "On", "PushPowerButton"],
+    ["supply-cycle", "On", "PowerCycle"],
+    [undefined, "On", "PowerCycle"],
+    ["button", "Off", "On"],
+  ] as const)("wakes by %s with supply %s through %s", (wake, supply, action) => {
+    const at = world({ supply });
+    const running = { ...at, supply: "On" as const };
+    haltedRun({ ...running, supply: "On" });
+    const pressed = begin("GracefulRestart", running, wake ? { wake } : {});
+    const waiting = advance(pressed, report(pressed, "Succeeded"), running);
+    const reviving = advance(waiting, halted, { ...running, supply });
+    expect(reviving.phase).toMatchObject({ kind: "acting", command: { action } });
+    expect(outcome(advance(reviving, report(reviving, "Succeeded"), at))).toEqual([
+      "Succeeded",
+      undefined,
+    ]);
+  });
+
+  it("owes the revival: it is tried again, boundedly", () => {
+    const at = world();
+    let run = haltedRun(at);
+    for (let attempt = 1; attempt < OWED_ATTEMPTS; attempt++) {
+      run = advance(run, report(run, "Rejected", "stale-epoch"), at);
+      expect(run.phase).toMatchObject({ kind: "pausing", pauseMs: 1000 * 4 ** (attempt - 1) });
+      run = advance(run, { kind: "limit-reached" }, at);
+    }
+    expect(outcome(advance(run, report(run, "Failed", "refused"), at))).toEqual([
+      "Failed",
+      "refused",
+    ]);
+  });
+
+  it("waits for an agent that is away and takes the rung up when it is back", () => {
+    const at = world();
+    const pressed = begin("GracefulRestart", at);
+    const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+    const away = advance(waiting, halted, { ...at, envelope: () => undefined });
+    expect(away.phase.kind).toBe("waiting-for-agent");
+    expect(advance(away, { kind: "agent-ready" }, at).phase.kind).toBe("acting");
+    expect(outcome(advance(away, { kind: "limit-reached" }, at))).toEqual(["Failed", "agent-away"]);
+  });
+});

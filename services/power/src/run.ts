@@ -1,0 +1,239 @@
+import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
+import type { CommandId, NodeId } from "@outrider/contracts/ids";
+import { reviveStep, type ActStep, type Capabilities, type Step } from "@outrider/contracts/ladder";
+import type { Wake } from "@outrider/contracts/node";
+import type { Action, CommandStatus, Host, Supply, Via } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
+
+/**
+ * One accepted command and how far its ladder has come. Pure: `advance` says what the run becomes;
+ * `runs.ts` writes that down first and acts afterwards.
+ */
+export interface Run {
+  /** Ours; the public `id` counts only per actor and node. */
+  readonly key: string;
+  readonly id: CommandId;
+  readonly node: NodeId;
+  readonly action: Action;
+  readonly actor: string;
+  readonly via: Via;
+  readonly reason?: string | undefined;
+  readonly ttlMs: number;
+  readonly gracefulLimitMs: number;
+  readonly wake?: Wake | undefined;
+  readonly startedAt: string;
+  readonly steps: readonly Step[];
+  readonly index: number;
+  /** Takes the place of the remaining rungs when the host does not obey. */
+  readonly escalation: readonly Step[];
+  readonly escalated: boolean;
+  /** How often the present rung has been tried. */
+  readonly attempt: number;
+  readonly phase: Phase;
+  /** Number of the next result; of the terminal one once the run is done. */
+  readonly seq: number;
+}
+
+export type Phase =
+  /** An act rung whose agent is not there; nothing was sent yet. */
+  | { readonly kind: "waiting-for-agent"; readonly step: ActStep; readonly since: string }
+  | {
+      readonly kind: "acting";
+      readonly step: ActStep;
+      readonly agent: string;
+      readonly command: AgentCommand;
+    }
+  | { readonly kind: "awaiting-halt"; readonly since: string }
+  /** Before an owed rung is tried again. */
+  | {
+      readonly kind: "pausing";
+      readonly step: ActStep;
+      readonly since: string;
+      readonly pauseMs: number;
+    }
+  | { readonly kind: "done"; readonly outcome: Outcome };
+
+export interface Outcome {
+  readonly status: Extract<
+    CommandStatus,
+    "Succeeded" | "Failed" | "TimedOut" | "Canceled" | "Unknown"
+  >;
+  readonly reasonCode?: ReasonCode | undefined;
+  readonly detail?: string | undefined;
+  readonly endedAt: string;
+}
+
+export type RunEvent =
+  | { readonly kind: "begin" }
+  | { readonly kind: "report"; readonly report: CommandReport }
+  | { readonly kind: "seen"; readonly supply: Supply; readonly host: Host }
+  | { readonly kind: "limit-reached" }
+  | { readonly kind: "agent-ready" }
+  | { readonly kind: "agent-lost-for-good" }
+  | { readonly kind: "superseded"; readonly by: string };
+
+/** What the world looks like when a rung is entered. */
+export interface World {
+  readonly capabilities: Capabilities;
+  readonly supply: Supply;
+  readonly now: string;
+  /** Makes the envelope of a rung. Undefined while the agent is away or its endpoint is not bound. */
+  readonly envelope: (
+    step: ActStep,
+    run: Run,
+  ) => { agent: string; command: AgentCommand } | undefined;
+}
+
+/** Owed rungs are tried this often, with pauses of one second, then four, before the run fails. */
+export const OWED_ATTEMPTS = 3;
+
+/** What a run becomes by an event. The same run: the event does not concern it. */
+export function advance(run: Run, event: RunEvent, world: World): Run {
+  const { phase } = run;
+  if (phase.kind === "done") return run;
+  switch (event.kind) {
+    case "begin":
+      return enter(run, 0, world);
+    case "report":
+      if (phase.kind !== "acting" || event.report.id !== phase.command.id || !event.report.terminal)
+        return run;
+      return settled(run, phase.step, event.report, world);
+    case "seen":
+      if (phase.kind !== "awaiting-halt" || !(event.supply === "Off" || event.host === "Halted"))
+        return run;
+      return enter(run, run.index + 1, world);
+    case "limit-reached":
+      if (phase.kind === "waiting-for-agent") {
+        return done(
+          run,
+          world,
+          "Failed",
+          "agent-away",
+          "the agent did not come back in time; the rung was not sent",
+        );
+      }
+      if (phase.kind === "pausing") return act(run, phase.step, world);
+      if (phase.kind !== "awaiting-halt") return run;
+      return disobeyed(
+        run,
+        world,
+        "TimedOut",
+        "not-obeyed",
+        `the host did not shut down within ${run.gracefulLimitMs / 1000} s; nothing was forced`,
+      );
+    case "agent-ready":
+      return phase.kind === "waiting-for-agent" ? act(run, phase.step, world) : run;
+    case "agent-lost-for-good":
+      if (phase.kind !== "acting") return run;
+      return unknown(
+        run,
+        world,
+        "agent-lost",
+        `agent ${phase.agent} went away after it had been asked; what happened is not known`,
+      );
+    case "superseded":
+      if (phase.kind !== "awaiting-halt") return run;
+      return done(run, world, "Canceled", "superseded", `ForceOff by ${event.by} took its place`);
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Whether a ForceOff may take this run's place: only while it waits for a host to obey. */
+export function isPreemptible(run: Run): boolean {
+  return run.phase.kind === "awaiting-halt";
+}
+
+function enter(run: Run, index: number, world: World): Run {
+  const step = run.steps[index];
+  const at = { ...run, index, attempt: 1 };
+  if (!step) return done(at, world, "Succeeded", undefined, escalationNote(run));
+  switch (step.kind) {
+    case "act":
+      return act(at, step, world);
+    case "await-halt":
+      return { ...at, phase: { kind: "awaiting-halt", since: world.now } };
+    case "revive":
+      return act(
+        at,
+        reviveStep(world.capabilities, { supply: world.supply, wake: run.wake }),
+        world,
+      );
+    default:
+      return step satisfies never;
+  }
+}
+
+function act(run: Run, step: ActStep, world: World): Run {
+  const made = world.envelope(step, run);
+  if (!made) return { ...run, phase: { kind: "waiting-for-agent", step, since: world.now } };
+  return { ...run, phase: { kind: "acting", step, ...made } };
+}
+
+function settled(run: Run, step: ActStep, report: CommandReport, world: World): Run {
+  if (report.status === "Succeeded") {
+    const next = enter(run, run.index + 1, world);
+    if (next.phase.kind !== "done" || next.phase.outcome.detail !== undefined) return next;
+    const detail =
+      report.detail ?? (report.changed === false ? "there was nothing to change" : undefined);
+    return { ...next, phase: { kind: "done", outcome: { ...next.phase.outcome, detail } } };
+  }
+  const { reasonCode, detail } = report;
+  if (step.owed && run.attempt < OWED_ATTEMPTS) {
+    const phase = {
+      kind: "pausing",
+      step,
+      since: world.now,
+      pauseMs: 1000 * 4 ** (run.attempt - 1),
+    } as const;
+    return { ...run, attempt: run.attempt + 1, phase };
+  }
+  if (report.status === "Unknown") return unknown(run, world, reasonCode, detail);
+  // The service had accepted: what the agent refused has failed, and its code says that nothing was done.
+  const status =
+    report.status === "Rejected" || report.status === "Canceled" ? "Failed" : report.status;
+  if (status === "Accepted" || status === "InProgress") return run;
+  return disobeyed(run, world, status, reasonCode, detail);
+}
+
+/** A press may have happened: the host is waited for all the same, since what it halts may be owed a revival. */
+function unknown(
+  run: Run,
+  world: World,
+  reasonCode: ReasonCode | undefined,
+  detail: string | undefined,
+): Run {
+  const next = run.steps[run.index + 1];
+  if (next?.kind === "await-halt") return enter(run, run.index + 1, world);
+  return disobeyed(run, world, "Unknown", reasonCode, detail);
+}
+
+/** The ladder stops here, unless force was asked for. */
+function disobeyed(
+  run: Run,
+  world: World,
+  status: Outcome["status"],
+  reasonCode: ReasonCode | undefined,
+  detail: string | undefined,
+): Run {
+  if (run.escalation.length === 0 || run.escalated)
+    return done(run, world, status, reasonCode, detail);
+  return enter({ ...run, steps: run.escalation, escalated: true }, 0, world);
+}
+
+function done(
+  run: Run,
+  world: World,
+  status: Outcome["status"],
+  reasonCode: ReasonCode | undefined,
+  detail: string | undefined,
+): Run {
+  return {
+    ...run,
+    phase: { kind: "done", outcome: { status, reasonCode, detail, endedAt: world.now } },
+  };
+}
+
+function escalationNote(run: Run): string | undefined {
+  return run.escalated ? "the host did not obey, so force was used as asked" : undefined;
+}

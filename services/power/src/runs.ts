@@ -1,0 +1,406 @@
+import type { CommandReport, Observation } from "@outrider/contracts/agent";
+import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import { commandId, type AgentId, type NodeId } from "@outrider/contracts/ids";
+import { TTL_MS, type PowerSet, type Via } from "@outrider/contracts/power";
+import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
+import type { Log } from "@outrider/messaging/log";
+import { mintCommandId, mintId } from "@outrider/messaging/mint-id";
+import type { Session } from "@outrider/messaging/session";
+import { failpoint } from "@outrider/storage/failpoint";
+import { StorageError } from "@outrider/storage/storage-error";
+import { admit, JOIN_WINDOW_MS, type Admission, type Recent } from "./admission.js";
+import { Dispatch } from "./dispatch.js";
+import type { Journal } from "./journal.js";
+import { Lanes } from "./lanes.js";
+import type { Nodes } from "./nodes.js";
+import type { Results } from "./results.js";
+import { advance, type Run, type RunEvent, type World } from "./run.js";
+
+/** Crash points for fault tests, in the order of a command's life. */
+export const POWER_FAILPOINTS = [
+  "power.before-accept",
+  "power.accepted",
+  "power.told-accepted",
+  "power.issued",
+  "power.reported",
+  "power.saved",
+  "power.told-outcome",
+] as const;
+
+/** Ids are remembered for seven days, in milliseconds. */
+const REMEMBER_MS = 7 * 86_400_000;
+
+export interface Asking {
+  readonly node: NodeId;
+  readonly set: PowerSet;
+  readonly actor: string;
+  readonly via: Via;
+  readonly wasRetained: boolean;
+}
+
+interface Active {
+  readonly run: Run;
+  readonly acceptedMs: number;
+  /** When the present phase was entered, or taken up by this process, by our monotonic clock. */
+  readonly enteredMs: number;
+  /** Ends the timers of the present phase. */
+  readonly timers: AbortController;
+}
+
+/** Carries commands through their ladders: what a run becomes is written down first, then acted on and told. */
+export class Runs {
+  readonly #active = new Map<NodeId, Active>();
+  readonly #recent = new Map<NodeId, Recent & { readonly acceptedMs: number }>();
+  readonly #last = new Map<NodeId, Run>();
+  readonly #lanes: Lanes<NodeId>;
+  readonly #dispatch: Dispatch;
+  readonly #stopped = new AbortController();
+
+  constructor(
+    private readonly parts: {
+      readonly session: Session;
+      readonly beacon: ClockBeacon;
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly journal: Journal;
+      readonly nodes: Nodes;
+      readonly results: Results;
+      /** Told after each change of a node's command. */
+      readonly changed: (node: NodeId) => void;
+      /** Told of a defect, after which the process cannot go on. */
+      readonly defect: (error: unknown) => void;
+    },
+  ) {
+    this.#lanes = new Lanes(parts.log, parts.defect);
+    this.#dispatch = new Dispatch(parts);
+  }
+
+  /** Takes up what a former process left. Before the first message. */
+  async load(): Promise<void> {
+    const { journal, clock } = this.parts;
+    await journal.prune(new Date(clock.now().getTime() - REMEMBER_MS).toISOString());
+    for (const run of await journal.last()) this.#last.set(run.node, run);
+    for (const run of await journal.open()) {
+      // How many results were told of the present phase is not recorded: numbers only have to rise.
+      this.#adopt({ ...run, seq: run.seq + 2 }, clock.monotonicMs());
+    }
+  }
+
+  /** The newest command of a node, ended or not. */
+  last(node: NodeId): Run | undefined {
+    return this.#active.get(node)?.run ?? this.#last.get(node);
+  }
+
+  /** Somebody asks for an action. Every request is answered on the bus. */
+  ask(asking: Asking): void {
+    this.#lanes.enqueue(asking.node, () => this.#ask(asking));
+  }
+
+  /** An agent reports on a command. Resolves when what follows from it is recorded. */
+  report(node: NodeId, report: CommandReport): Promise<void> {
+    return new Promise((resolve) => {
+      this.#lanes.enqueue(node, async () => {
+        const active = this.#active.get(node);
+        if (active && report.terminal) await this.#apply(active, { kind: "report", report });
+        else if (active) await this.#progress(active, report);
+        resolve();
+      });
+    });
+  }
+
+  seen(node: NodeId, { supply, host }: Observation): void {
+    if (this.#active.get(node)?.run.phase.kind !== "awaiting-halt") return;
+    this.#feed(node, { kind: "seen", supply, host });
+  }
+
+  /** An agent began a session: what it was asked is asked again, which never acts twice. */
+  agentReady(agent: AgentId): void {
+    for (const [node, { run }] of this.#active) {
+      if (run.phase.kind === "waiting-for-agent") this.#feed(node, { kind: "agent-ready" });
+      else if (run.phase.kind === "acting" && run.phase.agent === agent) this.#rearm(node);
+    }
+  }
+
+  agentLost(agent: AgentId): void {
+    for (const [node, { run }] of this.#active) {
+      if (run.phase.kind === "acting" && run.phase.agent === agent) this.#rearm(node);
+    }
+  }
+
+  /** The broker is there again: results that nobody may have seen are told, and rungs are taken up. */
+  async connected(): Promise<void> {
+    for (const run of await this.parts.journal.unannounced()) await this.#announce(run);
+    for (const node of this.#active.keys()) this.#rearm(node);
+  }
+
+  disconnected(): void {
+    for (const { timers, run } of this.#active.values())
+      if (run.phase.kind === "acting") timers.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    for (const { timers } of this.#active.values()) timers.abort();
+    await this.#lanes.idle();
+  }
+
+  async #ask(asking: Asking): Promise<void> {
+    const { node, set, actor } = asking;
+    const { clock, nodes, journal } = this.parts;
+    const nowMs = clock.monotonicMs();
+    const recent = this.#recentOf(node, nowMs);
+    if (
+      set.id !== undefined &&
+      !recent.some(({ run }) => run.id === set.id && run.actor === actor)
+    ) {
+      const recorded = await journal.find(node, actor, set.id);
+      if (recorded) return this.#repeat(recorded);
+    }
+    const admission = admit(asking, nodes.known(node, nowMs), recent);
+    switch (admission.kind) {
+      case "reject":
+        return this.#answer(asking, "Rejected", admission);
+      case "unchanged":
+        return this.#answer(asking, "Succeeded", admission);
+      case "repeat":
+        return this.#repeat(admission.run);
+      case "accept":
+        return this.#accept(asking, admission);
+      default:
+        return admission satisfies never;
+    }
+  }
+
+  async #accept(asking: Asking, admission: Extract<Admission, { kind: "accept" }>): Promise<void> {
+    const { node, set, actor, via } = asking;
+    const { clock, journal, results, nodes, log } = this.parts;
+    const superseded = admission.supersedes && this.#active.get(node);
+    if (superseded) await this.#apply(superseded, { kind: "superseded", by: actor });
+    const description = nodes.description(node);
+    const key = mintId();
+    const fresh: Run = {
+      key,
+      id: set.id ?? commandId(key),
+      node,
+      action: set.action,
+      actor,
+      via,
+      reason: set.reason,
+      ttlMs: set.ttlMs ?? TTL_MS.default,
+      gracefulLimitMs: description?.gracefulLimitMs ?? 120_000,
+      wake: description?.wake,
+      startedAt: timestamp(clock),
+      steps: admission.steps,
+      index: 0,
+      escalation: admission.escalation,
+      escalated: false,
+      attempt: 1,
+      phase: { kind: "awaiting-halt", since: timestamp(clock) },
+      seq: 0,
+    };
+    const run = advance(fresh, { kind: "begin" }, this.#world(node));
+    failpoint("power.before-accept");
+    try {
+      await journal.begin({ ...run, seq: 1 });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      log.error({ node, err: error }, "a command could not be recorded, so nothing was done");
+      return this.#answer(asking, "Rejected", {
+        reasonCode: "storage-failed",
+        detail: `the journal of the power service could not be written (${error.code}); free disk space on its host`,
+      });
+    }
+    failpoint("power.accepted");
+    log.info({ node, action: set.action, actor, commandId: run.id }, "command accepted");
+    const told = results.tell(run, "Accepted");
+    const active = this.#adopt({ ...run, seq: 1 }, clock.monotonicMs());
+    if (active) this.#arm(active);
+    failpoint("power.told-accepted");
+    this.parts.changed(node);
+    await told;
+  }
+
+  async #progress(active: Active, report: CommandReport): Promise<void> {
+    const { run } = active;
+    if (run.phase.kind !== "acting" || run.phase.command.id !== report.id) return;
+    const next = { ...run, seq: run.seq + 1 };
+    this.#replace(active, next);
+    await this.parts.results.tell(
+      run,
+      "InProgress",
+      report.detail ?? `agent ${run.phase.agent} does ${run.phase.command.action}`,
+    );
+  }
+
+  #feed(node: NodeId, event: RunEvent): void {
+    this.#lanes.enqueue(node, async () => {
+      const active = this.#active.get(node);
+      if (active) await this.#apply(active, event);
+    });
+  }
+
+  /** Applies an event: journal, then world, then words. */
+  async #apply(active: Active, event: RunEvent): Promise<void> {
+    const { run } = active;
+    const { log, results } = this.parts;
+    const advanced = advance(run, event, this.#world(run.node));
+    if (advanced === run) return;
+    const next = advanced.phase.kind === "done" ? advanced : { ...advanced, seq: run.seq + 1 };
+    failpoint("power.reported");
+    await this.#saved(next);
+    failpoint("power.saved");
+    active.timers.abort();
+    if (next.phase.kind === "done") {
+      this.#active.delete(run.node);
+      this.#last.set(run.node, next);
+      this.#recent.set(run.node, { run: next, ageMs: 0, acceptedMs: active.acceptedMs });
+      const { status, reasonCode, detail } = next.phase.outcome;
+      log.info(
+        { node: run.node, action: run.action, commandId: run.id, status, reasonCode, detail },
+        "command ended",
+      );
+      this.parts.changed(run.node);
+      await this.#announce(next);
+      failpoint("power.told-outcome");
+      return;
+    }
+    const adopted = this.#adopt(next, active.acceptedMs);
+    if (adopted) this.#arm(adopted);
+    this.parts.changed(run.node);
+    await results.tell(run, "InProgress", describePhase(next));
+  }
+
+  /** What is owed to a command is not given up because a disk is full: it is tried until it is recorded. */
+  async #saved(run: Run): Promise<void> {
+    const { journal, log, clock } = this.parts;
+    for (;;) {
+      try {
+        return await journal.save(run);
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code === "closed") throw error;
+        log.error(
+          { node: run.node, commandId: run.id, err: error },
+          "a command could not be recorded; trying again",
+        );
+        await clock.sleep(seconds(1), this.#stopped.signal);
+      }
+    }
+  }
+
+  /** Terminal results are told until the broker has taken them, at the next connection if need be. */
+  async #announce(run: Run): Promise<void> {
+    const { journal, results, log } = this.parts;
+    if (!(await results.tellOutcome(run))) return;
+    journal.announced(run.key).catch((error: unknown) => {
+      log.warn(
+        { commandId: run.id, err: error },
+        "a told result could not be marked; it will be told again",
+      );
+    });
+  }
+
+  async #repeat(run: Run): Promise<void> {
+    if (run.phase.kind === "done") {
+      await this.parts.results.tellOutcome(run);
+    } else {
+      await this.parts.results.tell(
+        { ...run, seq: Math.max(0, run.seq - 1) },
+        "InProgress",
+        describePhase(run),
+      );
+    }
+  }
+
+  async #answer(
+    { node, set, actor, via }: Asking,
+    status: "Rejected" | "Succeeded",
+    answer: {
+      readonly reasonCode?: Extract<Admission, { kind: "reject" }>["reasonCode"];
+      readonly detail: string;
+    },
+  ): Promise<void> {
+    await this.parts.results.answer({
+      node,
+      id: set.id ?? mintCommandId(),
+      action: set.action,
+      actor,
+      via,
+      status,
+      ...answer,
+    });
+  }
+
+  #recentOf(node: NodeId, nowMs: number): Recent[] {
+    const list: Recent[] = [];
+    const active = this.#active.get(node);
+    if (active) list.push({ run: active.run, ageMs: nowMs - active.acceptedMs });
+    const ended = this.#recent.get(node);
+    if (!ended) return list;
+    const ageMs = nowMs - ended.acceptedMs;
+    if (ageMs > JOIN_WINDOW_MS) this.#recent.delete(node);
+    else list.push({ run: ended.run, ageMs });
+    return list;
+  }
+
+  #adopt(run: Run, acceptedMs: number): Active | undefined {
+    if (run.phase.kind === "done") return undefined;
+    const enteredMs = this.parts.clock.monotonicMs();
+    const active: Active = { run, acceptedMs, enteredMs, timers: new AbortController() };
+    this.#active.set(run.node, active);
+    this.#last.set(run.node, run);
+    return active;
+  }
+
+  #arm({ run, enteredMs, timers: { signal } }: Active): void {
+    this.#dispatch.arm(run, enteredMs, signal, (event) => {
+      this.#lanes.enqueue(run.node, async () => {
+        const active = this.#active.get(run.node);
+        // A timer of a phase that has ended since means nothing.
+        if (active && !signal.aborted) await this.#apply(active, event);
+      });
+    });
+  }
+
+  #replace(active: Active, run: Run): void {
+    this.#active.set(run.node, { ...active, run });
+    this.#last.set(run.node, run);
+  }
+
+  /** Starts the present phase's timers afresh, and asks the agent again where one was asked. */
+  #rearm(node: NodeId): void {
+    const active = this.#active.get(node);
+    if (!active) return;
+    active.timers.abort();
+    const again = { ...active, timers: new AbortController() };
+    this.#active.set(node, again);
+    this.#arm(again);
+  }
+
+  #world(node: NodeId): World {
+    const { nodes, clock } = this.parts;
+    const seen = nodes.fresh(node, clock.monotonicMs());
+    return {
+      capabilities: nodes.capabilities(node),
+      supply: seen?.supply ?? "Unknown",
+      now: timestamp(clock),
+      envelope: (step, run) => this.#dispatch.envelope(step, run),
+    };
+  }
+}
+
+function describePhase({ phase, gracefulLimitMs, escalated }: Run): string {
+  switch (phase.kind) {
+    case "acting":
+      return `${escalated ? "the host did not obey; " : ""}agent ${phase.agent} is asked for ${phase.command.action}`;
+    case "awaiting-halt":
+      return `waiting up to ${gracefulLimitMs / 1000} s for the host to shut down`;
+    case "pausing":
+      return `${phase.step.action} did not succeed; it is tried again`;
+    case "waiting-for-agent":
+      return `waiting for the agent to come back, to do ${phase.step.action}`;
+    case "done":
+      return phase.outcome.status;
+    default:
+      return phase satisfies never;
+  }
+}

@@ -1,0 +1,144 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { AgentId, NodeId } from "@outrider/contracts/ids";
+import { nodeStatus } from "@outrider/contracts/node";
+import {
+  isTerminal,
+  powerState,
+  type Action,
+  type CommandStatus,
+  type PowerState,
+} from "@outrider/contracts/power";
+import { Session } from "@outrider/messaging/session";
+import { CLOCK } from "@outrider/service-kit/tokens";
+import { Nodes } from "./nodes.js";
+import type { Run } from "./run.js";
+
+/** Where nothing was ever seen, an answer is expected within this span. */
+const UNSEEN_STALE_MS = 15_000;
+const SWEEP = seconds(1);
+
+/** What a command wants of the supply in the end. */
+const TARGETS: Readonly<Partial<Record<Action, "On" | "Off">>> = {
+  On: "On",
+  ForceOff: "Off",
+  PowerCycle: "On",
+  ForceRestart: "On",
+  GracefulRestart: "On",
+};
+
+interface Published {
+  /** Until when what was published is fresh, by our monotonic clock. */
+  readonly freshUntilMs: number;
+  readonly stale: boolean;
+}
+
+/** Publishes state and status of every node: what was measured, how, and how old it may become. */
+@Injectable()
+export class States {
+  readonly #published = new Map<NodeId, Published>();
+  #lastOf: (node: NodeId) => Run | undefined = () => undefined;
+  #stopSweep: (() => void) | undefined;
+
+  constructor(
+    @Inject(Session) private readonly session: Session,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Nodes) private readonly nodes: Nodes,
+  ) {}
+
+  /** @param lastOf the newest command of a node */
+  start(lastOf: (node: NodeId) => Run | undefined): void {
+    this.#lastOf = lastOf;
+    this.#stopSweep = this.clock.every(SWEEP, () => this.#sweep());
+  }
+
+  stop(): void {
+    this.#stopSweep?.();
+  }
+
+  publish(node: NodeId): void {
+    const description = this.nodes.description(node);
+    if (!description) return;
+    const nowMs = this.clock.monotonicMs();
+    const seen = this.nodes.fresh(node, nowMs);
+    const now = timestamp(this.clock);
+    const staleAfterMs = seen?.staleAfterMs ?? UNSEEN_STALE_MS;
+    this.#published.set(node, { freshUntilMs: nowMs + staleAfterMs, stale: !seen });
+    const unknown = {
+      value: "Unknown",
+      evidence: "Assumed",
+      since: now,
+      observedAt: now,
+      staleAfterMs,
+    } as const;
+    const state: PowerState = {
+      supply: seen
+        ? {
+            value: seen.supply,
+            evidence: seen.supplyEvidence,
+            since: seen.supplySince,
+            observedAt: seen.observedAt,
+            staleAfterMs,
+          }
+        : unknown,
+      host: seen
+        ? {
+            value: seen.host,
+            evidence: seen.hostEvidence,
+            since: seen.hostSince,
+            observedAt: seen.observedAt,
+            staleAfterMs,
+          }
+        : unknown,
+      ...this.#commandOf(node),
+      ...(seen?.fault === undefined ? {} : { fault: seen.fault }),
+    };
+    this.session.retain(powerState, { node }, state);
+    const binding = this.nodes.binding(node, "power");
+    const manageable =
+      binding !== undefined && this.nodes.known(node, nowMs)?.trouble === undefined;
+    this.session.retain(
+      nodeStatus,
+      { node },
+      {
+        management: manageable ? "Available" : "Unavailable",
+        liveness: "Unknown",
+        health: seen?.fault === undefined ? "Unknown" : "Critical",
+        observedAt: now,
+        staleAfterMs,
+      },
+    );
+  }
+
+  publishAll(agent: AgentId): void {
+    for (const node of this.nodes.nodes()) {
+      if (this.nodes.binding(node, "power")?.agent === agent) this.publish(node);
+    }
+  }
+
+  clear(node: NodeId): void {
+    this.#published.delete(node);
+    this.session.retain(powerState, { node }, undefined);
+    this.session.retain(nodeStatus, { node }, undefined);
+  }
+
+  /** What was fresh and is not any more becomes Unknown; what is Unknown is repeated within its span. */
+  #sweep(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const [node, { freshUntilMs, stale }] of this.#published) {
+      const repeatEarly = stale ? (UNSEEN_STALE_MS * 2) / 3 : 0;
+      if (nowMs > freshUntilMs - repeatEarly) this.publish(node);
+    }
+  }
+
+  #commandOf(node: NodeId): Pick<PowerState, "target" | "lastCommand"> {
+    const run = this.#lastOf(node);
+    if (!run) return {};
+    const { id, action, phase } = run;
+    const status: CommandStatus = phase.kind === "done" ? phase.outcome.status : "InProgress";
+    const target = TARGETS[action];
+    const wanted =
+      target !== undefined && (!isTerminal(status) || status === "Succeeded") ? { target } : {};
+    return { ...wanted, lastCommand: { id, action, status } };
+  }
+}

@@ -1,0 +1,45 @@
+import { defineConfig } from "vitest/config";
+
+const compiled = (ending: string): string[] => [
+  `{libs,services,hardware,apps}/*/dist/**/*.${ending}.js`,
+  `{broker,e2e}/dist/**/*.${ending}.js`,
+];
+
+/**
+ * Tests run as compiled by the one build, so that workers and child processes are the files that ship.
+ * `unit`: no sockets, virtual time. `integration`: real processes and peers. `e2e`: the whole system.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: compiled("test"),
+          exclude: [...compiled("it.test"), ...compiled("e2e.test"), "**/node_modules/**"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: compiled("it.test"),
+          exclude: ["**/node_modules/**"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: compiled("e2e.test"),
+          exclude: ["**/node_modules/**"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+    maxWorkers: 2,
+  },
+});
