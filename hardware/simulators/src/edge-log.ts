@@ -1,7 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { SimClock } from './sim-clock.js';
-import type { Edge, EdgeCause, EdgeName } from './slot-api.js';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SimClock } from "./sim-clock.js";
+import type { Edge, EdgeCause, EdgeName } from "./slot-api.js";
 
 /** How many edges are kept for questions. The file keeps all. */
 const KEPT = 50_000;
@@ -23,7 +23,7 @@ export class EdgeLog {
     private readonly clock: SimClock,
   ) {
     mkdirSync(dir, { recursive: true });
-    this.#file = join(dir, 'edges.jsonl');
+    this.#file = join(dir, "edges.jsonl");
     const edges = readEdges(this.#file);
     this.#leftOn = leftOn(edges);
     this.#edges = edges.slice(-KEPT);
@@ -58,14 +58,19 @@ export class EdgeLog {
   }
 
   /** As {@link after}, but waits for the first one, at most `waitMs`; then, or when aborted, answers with none. */
-  wait(since: number, slot: number | undefined, waitMs: number, signal: AbortSignal): Promise<Edge[]> {
+  wait(
+    since: number,
+    slot: number | undefined,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Edge[]> {
     const present = this.after(since, slot);
     if (present.length > 0 || waitMs <= 0 || signal.aborted) return Promise.resolve(present);
     return new Promise((resolve) => {
       const finish = (): void => {
         cancel();
         this.#waiting.delete(look);
-        signal.removeEventListener('abort', finish);
+        signal.removeEventListener("abort", finish);
         resolve(this.after(since, slot));
       };
       const look = (): void => {
@@ -73,7 +78,7 @@ export class EdgeLog {
       };
       const cancel = this.clock.after(waitMs, finish);
       this.#waiting.add(look);
-      signal.addEventListener('abort', finish, { once: true });
+      signal.addEventListener("abort", finish, { once: true });
     });
   }
 
@@ -82,27 +87,27 @@ export class EdgeLog {
    * has lost it without a request. Call once at start.
    */
   settle(): void {
-    for (const slot of this.#leftOn) this.add(slot, 'brown-out', 'outside');
+    for (const slot of this.#leftOn) this.add(slot, "brown-out", "outside");
   }
 }
 
 /** Reads a log; a last line that a crash cut off is dropped, in the file too, so that the next line starts clean. */
 function readEdges(file: string): Edge[] {
   if (!existsSync(file)) return [];
-  const text = readFileSync(file, 'utf8');
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  const text = readFileSync(file, "utf8");
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   if (whole !== text) writeFileSync(file, whole);
   return whole
-    .split('\n')
-    .filter((line) => line !== '')
+    .split("\n")
+    .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Edge);
 }
 
 function leftOn(edges: readonly Edge[]): number[] {
   const on = new Set<number>();
   for (const { slot, edge } of edges) {
-    if (edge === 'supply-on') on.add(slot);
-    if (edge === 'supply-off' || edge === 'brown-out') on.delete(slot);
+    if (edge === "supply-on") on.add(slot);
+    if (edge === "supply-off" || edge === "brown-out") on.delete(slot);
   }
   return [...on].toSorted((a, b) => a - b);
 }

@@ -1,5 +1,5 @@
-import type { SimClock } from './sim-clock.js';
-import { SlotError, type Faults } from './slot-api.js';
+import type { SimClock } from "./sim-clock.js";
+import { SlotError, type Faults } from "./slot-api.js";
 
 /** The faults of one slot, and what they do to a request. */
 export class FaultKnobs {
@@ -27,18 +27,18 @@ export class FaultKnobs {
    * Whether a change of the supply may happen. Counts refusals down: ask only when the state would change.
    * @throws SlotError `refused`
    */
-  supplyChange(on: boolean): 'proceed' | 'stuck' {
-    const key = on ? 'refuseOn' : 'refuseOff';
+  supplyChange(on: boolean): "proceed" | "stuck" {
+    const key = on ? "refuseOn" : "refuseOff";
     const refuse = this.#faults[key];
     if (refuse === true || (refuse !== undefined && refuse > 0)) {
       const left = refuse === true ? true : refuse - 1;
       this.#faults = { ...this.#faults, [key]: left };
-      const more = left === true ? 'until the fault is cleared' : `${left} more time(s)`;
+      const more = left === true ? "until the fault is cleared" : `${left} more time(s)`;
       throw new SlotError(
-        'refused',
-        `The slot refuses to switch ${on ? 'on' : 'off'}, ${more}; PUT {} to its faults to clear it.`,
+        "refused",
+        `The slot refuses to switch ${on ? "on" : "off"}, ${more}; PUT {} to its faults to clear it.`,
       );
     }
-    return !on && this.#faults.stuckOn === true ? 'stuck' : 'proceed';
+    return !on && this.#faults.stuckOn === true ? "stuck" : "proceed";
   }
 }

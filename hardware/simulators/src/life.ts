@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
 
 /** How often a program looks whether the process it was started for is still there. */
 const OWNER_LOOK_MS = 500;
@@ -8,17 +8,21 @@ const OWNER_LOOK_MS = 500;
  * Says on standard output, in one line of JSON, that the program serves, and ends it in order on SIGTERM,
  * SIGINT, or once the owner is gone. Losing the reader of the output is no reason to end.
  */
-export function announce(ready: { readonly listen: string }, ownerPid: number | undefined, close: () => Promise<void>): void {
+export function announce(
+  ready: { readonly listen: string },
+  ownerPid: number | undefined,
+  close: () => Promise<void>,
+): void {
   let closing = false;
   const end = (): void => {
     if (closing) return;
     closing = true;
     void close().then(() => process.exit(0));
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-  process.on('SIGHUP', () => {});
-  process.stdout.on('error', () => {});
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+  process.on("SIGHUP", () => {});
+  process.stdout.on("error", () => {});
   if (ownerPid !== undefined) {
     const born = startTime(ownerPid);
     setInterval(() => {
@@ -42,10 +46,10 @@ export function closeServer(server: Server): Promise<void> {
  */
 export function startTime(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name in parentheses may contain anything; fields count from behind it (proc(5): state is field 3, starttime 22).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -1,13 +1,13 @@
-import { rmSync } from 'node:fs';
-import { connect, type ListenOptions, type Server } from 'node:net';
+import { rmSync } from "node:fs";
+import { connect, type ListenOptions, type Server } from "node:net";
 
 /** Linux keeps 108 bytes for a socket's path, the terminating zero included. */
 const SOCKET_PATH_BYTES = 107;
 
 /** Where a program serves: a unix socket or a port of the loopback interface. */
 export type ListenAddress =
-  | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tcp'; readonly host: '127.0.0.1'; readonly port: number };
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: "127.0.0.1"; readonly port: number };
 
 /**
  * Reads `127.0.0.1:<port>` (0 chooses a free one) or the path of a unix socket.
@@ -15,12 +15,14 @@ export type ListenAddress =
  */
 export function parseListen(text: string): ListenAddress {
   const tcp = /^([^/]*):(\d{1,5})$/.exec(text);
-  if (!tcp) return { kind: 'unix', path: checkSocketPath(text) };
+  if (!tcp) return { kind: "unix", path: checkSocketPath(text) };
   const port = Number(tcp[2]);
-  if (tcp[1] !== '127.0.0.1' || port > 65_535) {
-    throw new Error(`Cannot listen on ${text}: expected 127.0.0.1:<port> or the path of a unix socket.`);
+  if (tcp[1] !== "127.0.0.1" || port > 65_535) {
+    throw new Error(
+      `Cannot listen on ${text}: expected 127.0.0.1:<port> or the path of a unix socket.`,
+    );
   }
-  return { kind: 'tcp', host: '127.0.0.1', port };
+  return { kind: "tcp", host: "127.0.0.1", port };
 }
 
 /** @throws Error when the path is too long for a unix socket */
@@ -40,31 +42,32 @@ export function checkSocketPath(path: string): string {
  * @throws Error when somebody else serves there
  */
 export async function listen(server: Server, address: ListenAddress): Promise<string> {
-  if (address.kind === 'unix') await clearStaleSocket(address.path);
+  if (address.kind === "unix") await clearStaleSocket(address.path);
   const options: ListenOptions =
-    address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+    address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once("error", reject);
     server.listen(options, () => {
-      server.off('error', reject);
+      server.off("error", reject);
       resolve();
     });
   });
-  if (address.kind === 'unix') return address.path;
+  if (address.kind === "unix") return address.path;
   const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('A TCP server has no port.');
+  if (bound === null || typeof bound === "string") throw new Error("A TCP server has no port.");
   return `${address.host}:${bound.port}`;
 }
 
 async function clearStaleSocket(path: string): Promise<void> {
   const served = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
-    probe.once('connect', () => {
+    probe.once("connect", () => {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', () => resolve(false));
+    probe.once("error", () => resolve(false));
   });
-  if (served) throw new Error(`Another process serves ${path}. Stop it, or choose another directory.`);
+  if (served)
+    throw new Error(`Another process serves ${path}. Stop it, or choose another directory.`);
   rmSync(path, { force: true });
 }

@@ -1,29 +1,33 @@
 #!/usr/bin/env node
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { EdgeLog } from './edge-log.js';
-import { announce, closeServer } from './life.js';
-import { listen, parseListen } from './listen-address.js';
-import { Rack } from './rack.js';
-import { hostClock } from './sim-clock.js';
-import { DEFAULT_SIMULATED_SLOT, SIMULATED_FLAVOURS, type SimulatedSlotSpec } from './simulated-slot.js';
-import { slotServer } from './slot-server.js';
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { EdgeLog } from "./edge-log.js";
+import { announce, closeServer } from "./life.js";
+import { listen, parseListen } from "./listen-address.js";
+import { Rack } from "./rack.js";
+import { hostClock } from "./sim-clock.js";
+import {
+  DEFAULT_SIMULATED_SLOT,
+  SIMULATED_FLAVOURS,
+  type SimulatedSlotSpec,
+} from "./simulated-slot.js";
+import { slotServer } from "./slot-server.js";
 
 const USAGE = `Usage: rack-main.js --slots <count> --dir <directory> [--listen <socket path | 127.0.0.1:port>]
-  [--flavour <slot>=<${SIMULATED_FLAVOURS.join(' | ')}>]... [--boot-ms <n>] [--shutdown-ms <n>] [--halt-after-ms <n>]
+  [--flavour <slot>=<${SIMULATED_FLAVOURS.join(" | ")}>]... [--boot-ms <n>] [--shutdown-ms <n>] [--halt-after-ms <n>]
   [--owner <pid>]   ends with that process`;
 
 const { values: args } = parseArgs({
   options: {
-    slots: { type: 'string' },
-    dir: { type: 'string' },
-    listen: { type: 'string' },
-    flavour: { type: 'string', multiple: true },
-    'boot-ms': { type: 'string' },
-    'shutdown-ms': { type: 'string' },
-    'halt-after-ms': { type: 'string' },
-    owner: { type: 'string' },
+    slots: { type: "string" },
+    dir: { type: "string" },
+    listen: { type: "string" },
+    flavour: { type: "string", multiple: true },
+    "boot-ms": { type: "string" },
+    "shutdown-ms": { type: "string" },
+    "halt-after-ms": { type: "string" },
+    owner: { type: "string" },
   },
 });
 
@@ -39,17 +43,21 @@ function wholeNumber(name: string, text: string | undefined, fallback: number): 
 }
 
 function readSpecs(): SimulatedSlotSpec[] {
-  const count = wholeNumber('slots', args.slots, 0);
-  if (count < 1 || count > 1000) usage('--slots: expected 1 to 1000.');
+  const count = wholeNumber("slots", args.slots, 0);
+  if (count < 1 || count > 1000) usage("--slots: expected 1 to 1000.");
   const spec: SimulatedSlotSpec = {
     ...DEFAULT_SIMULATED_SLOT,
-    bootMs: wholeNumber('boot-ms', args['boot-ms'], DEFAULT_SIMULATED_SLOT.bootMs),
-    shutdownMs: wholeNumber('shutdown-ms', args['shutdown-ms'], DEFAULT_SIMULATED_SLOT.shutdownMs),
-    haltAfterMs: wholeNumber('halt-after-ms', args['halt-after-ms'], DEFAULT_SIMULATED_SLOT.haltAfterMs),
+    bootMs: wholeNumber("boot-ms", args["boot-ms"], DEFAULT_SIMULATED_SLOT.bootMs),
+    shutdownMs: wholeNumber("shutdown-ms", args["shutdown-ms"], DEFAULT_SIMULATED_SLOT.shutdownMs),
+    haltAfterMs: wholeNumber(
+      "halt-after-ms",
+      args["halt-after-ms"],
+      DEFAULT_SIMULATED_SLOT.haltAfterMs,
+    ),
   };
   const specs = Array.from({ length: count }, () => spec);
   for (const text of args.flavour ?? []) {
-    const [slot, name] = text.split('=');
+    const [slot, name] = text.split("=");
     const flavour = SIMULATED_FLAVOURS.find((known) => known === name);
     const index = Number(slot) - 1;
     if (!flavour || !specs[index]) usage(`--flavour ${text}: expected <slot>=<flavour>.`);
@@ -58,11 +66,13 @@ function readSpecs(): SimulatedSlotSpec[] {
   return specs;
 }
 
-const dir = args.dir ?? usage('--dir is missing.');
+const dir = args.dir ?? usage("--dir is missing.");
 const specs = readSpecs();
 mkdirSync(dir, { recursive: true });
 const edges = new EdgeLog(dir, hostClock);
 const server = slotServer(new Rack(specs, edges, hostClock), edges);
-const address = await listen(server, parseListen(args.listen ?? join(dir, 'rack.sock')));
+const address = await listen(server, parseListen(args.listen ?? join(dir, "rack.sock")));
 edges.settle();
-announce({ listen: address }, args.owner === undefined ? undefined : Number(args.owner), () => closeServer(server));
+announce({ listen: address }, args.owner === undefined ? undefined : Number(args.owner), () =>
+  closeServer(server),
+);

@@ -1,18 +1,18 @@
-import { connect } from 'node:net';
-import { request } from 'node:http';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { isRunning, SlotClient, startRack, type Simulator } from './spawn.js';
+import { connect } from "node:net";
+import { request } from "node:http";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { isRunning, SlotClient, startRack, type Simulator } from "./spawn.js";
 
 let dir: string;
 const started: Simulator[] = [];
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'rack-'));
+  dir = mkdtempSync(join(tmpdir(), "rack-"));
 });
 afterEach(async () => {
   await Promise.all(started.splice(0).map((it) => it.stop()));
@@ -27,112 +27,142 @@ async function rack(listen?: string): Promise<Simulator> {
 
 const soon = (): AbortSignal => AbortSignal.timeout(10_000);
 
-test('a rack serves on a unix socket and on a port, and ends when told', async () => {
-  const it = await rack('127.0.0.1:0');
+test("a rack serves on a unix socket and on a port, and ends when told", async () => {
+  const it = await rack("127.0.0.1:0");
   expect(it.listen).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect((await it.client.slots()).map((s) => s.supply)).toEqual(['off', 'off', 'off']);
+  expect((await it.client.slots()).map((s) => s.supply)).toEqual(["off", "off", "off"]);
   await it.stop();
   expect(isRunning(it.pid)).toBe(false);
   const again = await rack();
-  expect(await again.client.supply(2, true)).toMatchObject({ slot: 2, supply: 'on', host: 'running' });
-  const lines = readFileSync(join(dir, 'edges.jsonl'), 'utf8').trim().split('\n');
-  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ seq: 1, slot: 2, edge: 'supply-on', cause: 'api' });
+  expect(await again.client.supply(2, true)).toMatchObject({
+    slot: 2,
+    supply: "on",
+    host: "running",
+  });
+  const lines = readFileSync(join(dir, "edges.jsonl"), "utf8").trim().split("\n");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+    seq: 1,
+    slot: 2,
+    edge: "supply-on",
+    cause: "api",
+  });
 });
 
-test('a second rack in the same directory leaves the first one alone', async () => {
+test("a second rack in the same directory leaves the first one alone", async () => {
   const first = await rack();
   await expect(startRack({ dir, slots: 3 })).rejects.toThrow(/Another process serves/);
   expect(await first.client.slots()).toHaveLength(3);
 });
 
-test('edges are told as they happen, on a clock that other processes share', async () => {
+test("edges are told as they happen, on a clock that other processes share", async () => {
   const { client } = await rack();
   const beforeMs = Number(process.hrtime.bigint()) / 1e6;
-  const halted = client.waitForEdge((e) => e.edge === 'halted', soon());
+  const halted = client.waitForEdge((e) => e.edge === "halted", soon());
   await client.supply(1, true);
   await client.button(1);
   const edge = await halted;
-  expect(edge).toMatchObject({ slot: 1, edge: 'halted', cause: 'guest' });
+  expect(edge).toMatchObject({ slot: 1, edge: "halted", cause: "guest" });
   expect(edge.monotonicMs).toBeGreaterThan(beforeMs);
   expect(edge.monotonicMs).toBeLessThan(Number(process.hrtime.bigint()) / 1e6);
-  expect((await client.edges({ slot: 1 })).map((e) => e.edge)).toEqual(['supply-on', 'press', 'halted']);
+  expect((await client.edges({ slot: 1 })).map((e) => e.edge)).toEqual([
+    "supply-on",
+    "press",
+    "halted",
+  ]);
   expect(await client.edges({ slot: 2 })).toEqual([]);
 });
 
-describe('faults', () => {
-  test('a silent slot takes the request and does not answer, the others do', async () => {
+describe("faults", () => {
+  test("a silent slot takes the request and does not answer, the others do", async () => {
     const { client } = await rack();
     await client.faults(1, { silent: true });
-    await expect(client.supply(1, true, AbortSignal.timeout(200))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(client.supply(1, true, AbortSignal.timeout(200))).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
     await client.supply(2, true);
     await client.faults(1, {});
     expect((await client.edges()).map((e) => e.slot)).toEqual([2]);
   });
 
-  test('an answer can be lost after the act', async () => {
+  test("an answer can be lost after the act", async () => {
     const { client } = await rack();
-    await client.faults(1, { silent: 'after-acting' });
+    await client.faults(1, { silent: "after-acting" });
     const unanswered = client.supply(1, true, AbortSignal.timeout(2000));
-    const check = expect(unanswered).rejects.toMatchObject({ name: 'TimeoutError' });
-    await client.waitForEdge((e) => e.slot === 1 && e.edge === 'supply-on', soon());
+    const check = expect(unanswered).rejects.toMatchObject({ name: "TimeoutError" });
+    await client.waitForEdge((e) => e.slot === 1 && e.edge === "supply-on", soon());
     await check;
   });
 
-  test('a refusal is 503 with code and message', async () => {
+  test("a refusal is 503 with code and message", async () => {
     const { client } = await rack();
     expect(await client.faults(1, { refuseOn: true })).toEqual({ refuseOn: true });
-    await expect(client.supply(1, true)).rejects.toMatchObject({ code: 'refused', message: expect.stringMatching(/refuses to switch on/) as string });
-    expect((await client.brownOut(1)).supply).toBe('off');
+    await expect(client.supply(1, true)).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringMatching(/refuses to switch on/) as string,
+    });
+    expect((await client.brownOut(1)).supply).toBe("off");
   });
 });
 
-describe('requests that are wrong', () => {
+describe("requests that are wrong", () => {
   test.each([
-    ['PUT', '/slots/1/supply', '{"on":1}', 400, 'bad-request'],
-    ['PUT', '/slots/1/supply', '{"on":true,"__proto__":{}}', 400, 'bad-request'],
-    ['PUT', '/slots/1/supply', 'on', 400, 'bad-request'],
-    ['PUT', '/slots/1/supply', `{"on":"${'x'.repeat(70_000)}"}`, 400, 'bad-request'],
-    ['PUT', '/slots/1/faults', '{"refuseOn":-1}', 400, 'bad-request'],
-    ['PUT', '/slots/4/supply', '{"on":true}', 404, 'no-such-slot'],
-    ['GET', '/slots/0', '', 404, 'no-such-slot'],
-    ['GET', '/edges?since=x', '', 400, 'bad-request'],
-    ['POST', '/slots/1/supply', '', 404, 'not-found'],
-  ])('%s %s is refused by name and changes nothing', async (method, path, body, status, code) => {
+    ["PUT", "/slots/1/supply", '{"on":1}', 400, "bad-request"],
+    ["PUT", "/slots/1/supply", '{"on":true,"__proto__":{}}', 400, "bad-request"],
+    ["PUT", "/slots/1/supply", "on", 400, "bad-request"],
+    ["PUT", "/slots/1/supply", `{"on":"${"x".repeat(70_000)}"}`, 400, "bad-request"],
+    ["PUT", "/slots/1/faults", '{"refuseOn":-1}', 400, "bad-request"],
+    ["PUT", "/slots/4/supply", '{"on":true}', 404, "no-such-slot"],
+    ["GET", "/slots/0", "", 404, "no-such-slot"],
+    ["GET", "/edges?since=x", "", 400, "bad-request"],
+    ["POST", "/slots/1/supply", "", 404, "not-found"],
+  ])("%s %s is refused by name and changes nothing", async (method, path, body, status, code) => {
     const { client, listen } = await rack();
     const answer = await raw(listen, method, path, body, {});
     expect([answer.status, answer.json.error.code]).toEqual([status, code]);
     expect(await client.edges()).toEqual([]);
   });
 
-  test('web pages are not served', async () => {
+  test("web pages are not served", async () => {
     const { listen } = await rack();
-    expect((await raw(listen, 'GET', '/slots', '', { origin: 'http://localhost' })).status).toBe(403);
-    expect((await raw(listen, 'GET', '/slots', '', { host: 'rebound.example' })).status).toBe(403);
+    expect((await raw(listen, "GET", "/slots", "", { origin: "http://localhost" })).status).toBe(
+      403,
+    );
+    expect((await raw(listen, "GET", "/slots", "", { host: "rebound.example" })).status).toBe(403);
   });
 
-  test('a client that leaves in the middle does no harm', async () => {
+  test("a client that leaves in the middle does no harm", async () => {
     const { client, listen } = await rack();
     const socket = connect(listen);
     await new Promise((resolve) => {
-      socket.write('PUT /slots/1/supply HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"on"', resolve);
+      socket.write(
+        'PUT /slots/1/supply HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"on"',
+        resolve,
+      );
     });
     socket.destroy();
     expect(await client.slots()).toHaveLength(3);
   });
 });
 
-test('a rack outlives its reader, and ends with its owner', async () => {
-  const owner = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'ignore'] });
-  onTestFinished(() => void owner.kill('SIGKILL'));
-  const main = fileURLToPath(new URL('./rack-main.js', import.meta.url));
-  const args = [main, '--slots', '1', '--dir', dir, '--owner', String(owner.pid)];
-  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-  await new Promise((resolve) => child.stdout.once('data', resolve));
+test("a rack outlives its reader, and ends with its owner", async () => {
+  const owner = spawn(process.execPath, ["-e", "process.stdin.resume()"], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  onTestFinished(() => void owner.kill("SIGKILL"));
+  const main = fileURLToPath(new URL("./rack-main.js", import.meta.url));
+  const args = [main, "--slots", "1", "--dir", dir, "--owner", String(owner.pid)];
+  const child = spawn(process.execPath, args, {
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = new Promise<number | null>((resolve) =>
+    child.once("exit", (code) => resolve(code)),
+  );
+  await new Promise((resolve) => child.stdout.once("data", resolve));
   child.stdout.destroy();
-  const client = new SlotClient(join(dir, 'rack.sock'));
-  expect(await client.supply(1, true)).toMatchObject({ host: 'running' });
-  owner.kill('SIGKILL');
+  const client = new SlotClient(join(dir, "rack.sock"));
+  expect(await client.supply(1, true)).toMatchObject({ host: "running" });
+  owner.kill("SIGKILL");
   expect(await exited).toBe(0);
 });
 
@@ -150,12 +180,14 @@ function raw(
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, headers, agent: false }, (incoming) => {
-      let text = '';
-      incoming.setEncoding('utf8');
-      incoming.on('data', (chunk: string) => (text += chunk));
-      incoming.on('end', () => resolve({ status: incoming.statusCode, json: JSON.parse(text) as RawAnswer['json'] }));
+      let text = "";
+      incoming.setEncoding("utf8");
+      incoming.on("data", (chunk: string) => (text += chunk));
+      incoming.on("end", () =>
+        resolve({ status: incoming.statusCode, json: JSON.parse(text) as RawAnswer["json"] }),
+      );
     });
-    outgoing.on('error', reject);
+    outgoing.on("error", reject);
     outgoing.end(body);
   });
 }

@@ -1,6 +1,6 @@
-import type { EdgeLog } from './edge-log.js';
-import { FaultKnobs } from './fault-knobs.js';
-import type { SimClock } from './sim-clock.js';
+import type { EdgeLog } from "./edge-log.js";
+import { FaultKnobs } from "./fault-knobs.js";
+import type { SimClock } from "./sim-clock.js";
 import {
   HOLD_MS,
   SlotError,
@@ -8,8 +8,8 @@ import {
   type GuestAct,
   type SlotMachine,
   type SlotView,
-} from './slot-api.js';
-import { SimulatedSlot, type SimulatedSlotSpec } from './simulated-slot.js';
+} from "./slot-api.js";
+import { SimulatedSlot, type SimulatedSlotSpec } from "./simulated-slot.js";
 
 /** A rack of simulated machines: no virtual machine, no hardware, the same slot API and the same kinds of edges. */
 export class Rack implements SlotMachine {
@@ -33,15 +33,15 @@ export class Rack implements SlotMachine {
 
   setSupply(slot: number, on: boolean): Promise<SlotView> {
     return this.#act(slot, (it, knobs) => {
-      if (it.view().supply === (on ? 'on' : 'off')) return;
-      if (knobs.supplyChange(on) === 'stuck') return;
+      if (it.view().supply === (on ? "on" : "off")) return;
+      if (knobs.supplyChange(on) === "stuck") return;
       if (on) it.supplyOn();
-      else it.supplyOff('supply-off', 'api');
+      else it.supplyOff("supply-off", "api");
     });
   }
 
   reset(slot: number): Promise<SlotView> {
-    return this.#act(slot, (it) => it.reset('reset', 'api'));
+    return this.#act(slot, (it) => it.reset("reset", "api"));
   }
 
   nmi(slot: number): Promise<SlotView> {
@@ -55,15 +55,15 @@ export class Rack implements SlotMachine {
   /** A blackout knows no delay. */
   brownOut(slot: number): Promise<SlotView> {
     const it = this.#slot(slot);
-    it.supplyOff('brown-out', 'outside');
+    it.supplyOff("brown-out", "outside");
     return Promise.resolve(it.view());
   }
 
   guest(slot: number, act: GuestAct): Promise<SlotView> {
     const it = this.#slot(slot);
-    if (act === 'halt') it.halt('guest');
-    else if (act === 'panic') it.panic();
-    else it.reset('guest-reset', 'guest');
+    if (act === "halt") it.halt("guest");
+    else if (act === "panic") it.panic();
+    else it.reset("guest-reset", "guest");
     return Promise.resolve(it.view());
   }
 
@@ -85,7 +85,11 @@ export class Rack implements SlotMachine {
 
   #slot(slot: number): SimulatedSlot {
     const it = this.#slots.get(slot);
-    if (!it) throw new SlotError('no-such-slot', `There is no slot ${slot}; slots are 1 to ${this.#slots.size}.`);
+    if (!it)
+      throw new SlotError(
+        "no-such-slot",
+        `There is no slot ${slot}; slots are 1 to ${this.#slots.size}.`,
+      );
     return it;
   }
 

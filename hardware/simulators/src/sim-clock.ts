@@ -43,7 +43,9 @@ export class VirtualClock implements SimClock {
   advance(spanMs: number): void {
     const untilMs = this.#nowMs + spanMs;
     for (;;) {
-      const [next] = this.#timers.filter((t) => t.dueMs <= untilMs).toSorted((a, b) => a.dueMs - b.dueMs);
+      const [next] = this.#timers
+        .filter((t) => t.dueMs <= untilMs)
+        .toSorted((a, b) => a.dueMs - b.dueMs);
       if (!next) break;
       this.#timers = this.#timers.filter((other) => other !== next);
       this.#nowMs = next.dueMs;

@@ -1,8 +1,8 @@
-import type { EdgeLog } from './edge-log.js';
-import type { SimClock } from './sim-clock.js';
-import type { EdgeCause, EdgeName, Faults, HostState, SlotView } from './slot-api.js';
+import type { EdgeLog } from "./edge-log.js";
+import type { SimClock } from "./sim-clock.js";
+import type { EdgeCause, EdgeName, Faults, HostState, SlotView } from "./slot-api.js";
 
-export const SIMULATED_FLAVOURS = ['normal', 'ignores-button', 'halts-itself'] as const;
+export const SIMULATED_FLAVOURS = ["normal", "ignores-button", "halts-itself"] as const;
 /** `normal` obeys; `ignores-button` never reacts to a short press; `halts-itself` halts some time after each boot. */
 export type SimulatedFlavour = (typeof SIMULATED_FLAVOURS)[number];
 
@@ -21,7 +21,7 @@ export interface SimulatedSlotSpec {
 }
 
 export const DEFAULT_SIMULATED_SLOT: SimulatedSlotSpec = {
-  flavour: 'normal',
+  flavour: "normal",
   bootMs: 50,
   shutdownMs: 50,
   haltAfterMs: 200,
@@ -35,7 +35,7 @@ export const DEFAULT_SIMULATED_SLOT: SimulatedSlotSpec = {
  * depends on how fast the caller was.
  */
 export class SimulatedSlot {
-  #host: HostState = 'off';
+  #host: HostState = "off";
   #bootId: string | undefined;
   #booted = false;
   #shutdownAsked = false;
@@ -52,7 +52,7 @@ export class SimulatedSlot {
   view(): SlotView {
     return {
       slot: this.slot,
-      supply: this.#host === 'off' ? 'off' : 'on',
+      supply: this.#host === "off" ? "off" : "on",
       host: this.#host,
       flavour: this.spec.flavour,
       drawWatts: this.#drawWatts(),
@@ -61,57 +61,57 @@ export class SimulatedSlot {
   }
 
   supplyOn(): void {
-    if (this.#host !== 'off') return;
-    this.#start('supply-on', 'api');
+    if (this.#host !== "off") return;
+    this.#start("supply-on", "api");
   }
 
-  supplyOff(edge: 'supply-off' | 'brown-out', cause: EdgeCause): void {
-    if (this.#host === 'off') return;
-    this.#stop('off');
+  supplyOff(edge: "supply-off" | "brown-out", cause: EdgeCause): void {
+    if (this.#host === "off") return;
+    this.#stop("off");
     this.#bootId = undefined;
     this.edges.add(this.slot, edge, cause);
   }
 
   /** Starts the machine anew. A line pulled on a dead board does nothing. */
-  reset(edge: 'reset' | 'guest-reset', cause: EdgeCause): void {
-    if (this.#host === 'off' || (cause === 'guest' && this.#host !== 'running')) return;
+  reset(edge: "reset" | "guest-reset", cause: EdgeCause): void {
+    if (this.#host === "off" || (cause === "guest" && this.#host !== "running")) return;
     this.#start(edge, cause);
   }
 
   /** The guest panics on it, as a kernel with `unknown_nmi_panic` does. */
   nmi(): void {
-    if (this.#host !== 'running') return;
-    this.edges.add(this.slot, 'nmi', 'api');
+    if (this.#host !== "running") return;
+    this.edges.add(this.slot, "nmi", "api");
     this.panic();
   }
 
   /** A short press asks a running guest to shut down and wakes a halted one; a hold halts by force. */
   press(hold: boolean): void {
-    if (this.#host === 'off') return;
-    if (this.#host === 'halted') {
-      if (!hold) this.#start('press', 'api');
-      else this.edges.add(this.slot, 'press', 'api');
+    if (this.#host === "off") return;
+    if (this.#host === "halted") {
+      if (!hold) this.#start("press", "api");
+      else this.edges.add(this.slot, "press", "api");
       return;
     }
-    this.edges.add(this.slot, 'press', 'api');
-    if (hold) this.halt('api');
+    this.edges.add(this.slot, "press", "api");
+    if (hold) this.halt("api");
     else if (!this.#ignoresButton()) this.#askShutdown();
   }
 
   halt(cause: EdgeCause): void {
-    if (this.#host !== 'running' && !(cause === 'api' && this.#host === 'panicked')) return;
-    this.#stop('halted');
-    this.edges.add(this.slot, 'halted', cause);
+    if (this.#host !== "running" && !(cause === "api" && this.#host === "panicked")) return;
+    this.#stop("halted");
+    this.edges.add(this.slot, "halted", cause);
   }
 
   panic(): void {
-    if (this.#host !== 'running') return;
-    this.#stop('panicked');
-    this.edges.add(this.slot, 'panicked', 'guest');
+    if (this.#host !== "running") return;
+    this.#stop("panicked");
+    this.edges.add(this.slot, "panicked", "guest");
   }
 
   #start(edge: EdgeName, cause: EdgeCause): void {
-    this.#stop('running');
+    this.#stop("running");
     this.#bootId = `boot-${this.edges.add(this.slot, edge, cause).seq}`;
     this.#cancel = this.clock.after(this.spec.bootMs, () => this.#bootEnds());
   }
@@ -119,13 +119,13 @@ export class SimulatedSlot {
   #bootEnds(): void {
     this.#booted = true;
     if (this.#shutdownAsked) this.#shutDown();
-    else if (this.spec.flavour === 'halts-itself') {
-      this.#cancel = this.clock.after(this.spec.haltAfterMs, () => this.halt('guest'));
+    else if (this.spec.flavour === "halts-itself") {
+      this.#cancel = this.clock.after(this.spec.haltAfterMs, () => this.halt("guest"));
     }
   }
 
   #askShutdown(): void {
-    if (this.#host !== 'running' || this.#shutdownAsked) return;
+    if (this.#host !== "running" || this.#shutdownAsked) return;
     this.#shutdownAsked = true;
     if (this.#booted) this.#shutDown();
   }
@@ -133,7 +133,7 @@ export class SimulatedSlot {
   #shutDown(): void {
     this.#cancel();
     const takesMs = this.faults().shutdownTakesMs ?? this.spec.shutdownMs;
-    this.#cancel = this.clock.after(takesMs, () => this.halt('guest'));
+    this.#cancel = this.clock.after(takesMs, () => this.halt("guest"));
   }
 
   #stop(host: HostState): void {
@@ -145,11 +145,11 @@ export class SimulatedSlot {
   }
 
   #ignoresButton(): boolean {
-    return this.spec.flavour === 'ignores-button' || this.faults().ignoreButton === true;
+    return this.spec.flavour === "ignores-button" || this.faults().ignoreButton === true;
   }
 
   #drawWatts(): number {
-    if (this.#host === 'off') return 0;
-    return this.#host === 'halted' ? this.spec.haltedWatts : this.spec.runningWatts;
+    if (this.#host === "off") return 0;
+    return this.#host === "halted" ? this.spec.haltedWatts : this.spec.runningWatts;
   }
 }

@@ -3,13 +3,13 @@
  * A slot is one place for one machine: a supply that can be switched, a button, and whatever runs there.
  */
 
-export type SupplyState = 'on' | 'off';
+export type SupplyState = "on" | "off";
 
 /**
  * What the machine in the slot does. `halted` and `panicked` still draw power.
  * `paused` only occurs where somebody stopped a virtual machine's processors.
  */
-export type HostState = 'running' | 'halted' | 'panicked' | 'off' | 'paused';
+export type HostState = "running" | "halted" | "panicked" | "off" | "paused";
 
 /** One slot as it is now. */
 export interface SlotView {
@@ -26,20 +26,20 @@ export interface SlotView {
 }
 
 export const EDGES = [
-  'supply-on',
-  'supply-off',
-  'reset',
-  'press',
-  'nmi',
-  'halted',
-  'panicked',
-  'guest-reset',
-  'brown-out',
+  "supply-on",
+  "supply-off",
+  "reset",
+  "press",
+  "nmi",
+  "halted",
+  "panicked",
+  "guest-reset",
+  "brown-out",
 ] as const;
 export type EdgeName = (typeof EDGES)[number];
 
 /** Who made a change: a request to this program, the guest itself, or the world outside. */
-export type EdgeCause = 'api' | 'guest' | 'outside';
+export type EdgeCause = "api" | "guest" | "outside";
 
 /** One physical change of one slot. Requests that change nothing leave no edge. */
 export interface Edge {
@@ -70,13 +70,13 @@ export interface Faults {
    * `true`: requests about the slot are accepted, not acted on and never answered.
    * `after-acting`: they are acted on and never answered, as when the answer is lost.
    */
-  readonly silent?: boolean | 'after-acting';
+  readonly silent?: boolean | "after-acting";
   /** How long the guest takes to shut down in order. Simulated guests only. */
   readonly shutdownTakesMs?: number;
 }
 
 /** What a simulated guest can be told to do by itself. */
-export const GUEST_ACTS = ['halt', 'panic', 'reset'] as const;
+export const GUEST_ACTS = ["halt", "panic", "reset"] as const;
 export type GuestAct = (typeof GUEST_ACTS)[number];
 
 /**
@@ -89,19 +89,19 @@ export type GuestAct = (typeof GUEST_ACTS)[number];
  * - `failed`: the machine could not be started; the message has its last words.
  */
 export type SlotErrorCode =
-  | 'bad-request'
-  | 'forbidden'
-  | 'no-such-slot'
-  | 'not-found'
-  | 'unsupported'
-  | 'refused'
-  | 'failed';
+  | "bad-request"
+  | "forbidden"
+  | "no-such-slot"
+  | "not-found"
+  | "unsupported"
+  | "refused"
+  | "failed";
 
 export const HTTP_STATUS: Readonly<Record<SlotErrorCode, number>> = {
-  'bad-request': 400,
+  "bad-request": 400,
   forbidden: 403,
-  'no-such-slot': 404,
-  'not-found': 404,
+  "no-such-slot": 404,
+  "not-found": 404,
   unsupported: 501,
   refused: 503,
   failed: 500,
@@ -109,7 +109,7 @@ export const HTTP_STATUS: Readonly<Record<SlotErrorCode, number>> = {
 
 /** An answer other than success, on either side of the API. */
 export class SlotError extends Error {
-  override readonly name = 'SlotError';
+  override readonly name = "SlotError";
   constructor(
     readonly code: SlotErrorCode,
     message: string,

@@ -1,6 +1,13 @@
-import { Agent, request, type RequestOptions } from 'node:http';
-import { SlotError, type Edge, type Faults, type GuestAct, type SlotErrorCode, type SlotView } from './slot-api.js';
-import { parseListen } from './listen-address.js';
+import { Agent, request, type RequestOptions } from "node:http";
+import {
+  SlotError,
+  type Edge,
+  type Faults,
+  type GuestAct,
+  type SlotErrorCode,
+  type SlotView,
+} from "./slot-api.js";
+import { parseListen } from "./listen-address.js";
 
 /** Longest a request may take unless the caller's signal says otherwise. */
 const DEADLINE_MS = 30_000;
@@ -19,65 +26,78 @@ export class SlotClient {
   constructor(readonly listen: string) {
     const address = parseListen(listen);
     this.#target =
-      address.kind === 'unix'
-        ? { socketPath: address.path, headers: { host: 'localhost' } }
+      address.kind === "unix"
+        ? { socketPath: address.path, headers: { host: "localhost" } }
         : { host: address.host, port: address.port };
   }
 
   slots(signal?: AbortSignal): Promise<SlotView[]> {
-    return this.#call('GET', '/slots', undefined, signal);
+    return this.#call("GET", "/slots", undefined, signal);
   }
 
   get(slot: number, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('GET', `/slots/${slot}`, undefined, signal);
+    return this.#call("GET", `/slots/${slot}`, undefined, signal);
   }
 
   supply(slot: number, on: boolean, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('PUT', `/slots/${slot}/supply`, { on }, signal);
+    return this.#call("PUT", `/slots/${slot}/supply`, { on }, signal);
   }
 
   reset(slot: number, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('POST', `/slots/${slot}/reset`, undefined, signal);
+    return this.#call("POST", `/slots/${slot}/reset`, undefined, signal);
   }
 
   nmi(slot: number, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('POST', `/slots/${slot}/nmi`, undefined, signal);
+    return this.#call("POST", `/slots/${slot}/nmi`, undefined, signal);
   }
 
-  button(slot: number, press: { readonly holdMs?: number } = {}, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('POST', `/slots/${slot}/button`, press, signal);
+  button(
+    slot: number,
+    press: { readonly holdMs?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<SlotView> {
+    return this.#call("POST", `/slots/${slot}/button`, press, signal);
   }
 
   /** Takes the supply away from outside, as a blackout does. */
   brownOut(slot: number, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('POST', `/slots/${slot}/brown-out`, undefined, signal);
+    return this.#call("POST", `/slots/${slot}/brown-out`, undefined, signal);
   }
 
   /** Lets a simulated guest act by itself. Racks only. */
   guest(slot: number, act: GuestAct, signal?: AbortSignal): Promise<SlotView> {
-    return this.#call('POST', `/slots/${slot}/guest`, { act }, signal);
+    return this.#call("POST", `/slots/${slot}/guest`, { act }, signal);
   }
 
   /** Replaces the faults of a slot; `{}` makes it healthy. */
   faults(slot: number, faults: Faults, signal?: AbortSignal): Promise<Faults> {
-    return this.#call('PUT', `/slots/${slot}/faults`, faults, signal);
+    return this.#call("PUT", `/slots/${slot}/faults`, faults, signal);
   }
 
   /** Edges after `since` (0: from the beginning); with `waitMs`, waits that long for the first one. */
   edges(
-    query: { readonly since?: number | undefined; readonly slot?: number; readonly waitMs?: number } = {},
+    query: {
+      readonly since?: number | undefined;
+      readonly slot?: number;
+      readonly waitMs?: number;
+    } = {},
     signal?: AbortSignal,
   ): Promise<Edge[]> {
     const search = new URLSearchParams();
-    for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
-    return this.#call('GET', `/edges?${search.toString()}`, undefined, signal);
+    for (const [key, value] of Object.entries(query))
+      if (value !== undefined) search.set(key, String(value));
+    return this.#call("GET", `/edges?${search.toString()}`, undefined, signal);
   }
 
   /**
    * The first edge after `since` that fits, whether it is there already or yet to come.
    * @throws the signal's reason when it is aborted first
    */
-  async waitForEdge(predicate: (edge: Edge) => boolean, signal: AbortSignal, since = 0): Promise<Edge> {
+  async waitForEdge(
+    predicate: (edge: Edge) => boolean,
+    signal: AbortSignal,
+    since = 0,
+  ): Promise<Edge> {
     let seen = since;
     for (;;) {
       signal.throwIfAborted();
@@ -97,19 +117,23 @@ export class SlotClient {
     const within = signal ?? AbortSignal.timeout(DEADLINE_MS);
     const text = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => reject(within.aborted ? (within.reason as Error) : error);
-      const outgoing = request({ ...this.#target, agent: this.#agent, method, path, signal: within }, (incoming) => {
-        const chunks: Buffer[] = [];
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-        incoming.on('error', fail);
-        incoming.on('end', () => {
-          const json = JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
-          if (incoming.statusCode === 200) resolve(json as T);
-          else reject(readError(json));
-        });
-      });
-      outgoing.on('error', fail);
-      if (text !== undefined) outgoing.setHeader('content-type', 'application/json');
+      const fail = (error: Error): void =>
+        reject(within.aborted ? (within.reason as Error) : error);
+      const outgoing = request(
+        { ...this.#target, agent: this.#agent, method, path, signal: within },
+        (incoming) => {
+          const chunks: Buffer[] = [];
+          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+          incoming.on("error", fail);
+          incoming.on("end", () => {
+            const json = JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+            if (incoming.statusCode === 200) resolve(json as T);
+            else reject(readError(json));
+          });
+        },
+      );
+      outgoing.on("error", fail);
+      if (text !== undefined) outgoing.setHeader("content-type", "application/json");
       outgoing.end(text);
     });
   }

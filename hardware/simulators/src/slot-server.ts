@@ -1,12 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { EdgeLog } from './edge-log.js';
-import { HTTP_STATUS, SlotError, type SlotMachine } from './slot-api.js';
-import { readButton, readEdgesQuery, readFaults, readGuest, readSupply } from './slot-requests.js';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { EdgeLog } from "./edge-log.js";
+import { HTTP_STATUS, SlotError, type SlotMachine } from "./slot-api.js";
+import { readButton, readEdgesQuery, readFaults, readGuest, readSupply } from "./slot-requests.js";
 
 const BODY_LIMIT_BYTES = 65_536;
 
 /** An answer, or `silence` where a fault keeps it back. */
-type Answer = { readonly json: unknown } | 'silence';
+type Answer = { readonly json: unknown } | "silence";
 
 /**
  * The slot API over HTTP. Faults and edges are this program's own controls: no fault silences them.
@@ -26,42 +26,52 @@ async function serve(
 ): Promise<void> {
   try {
     refuseBrowsers(request);
-    const url = new URL(request.url ?? '/', 'http://slots');
+    const url = new URL(request.url ?? "/", "http://slots");
     const answer =
-      request.method === 'GET' && url.pathname === '/edges'
+      request.method === "GET" && url.pathname === "/edges"
         ? { json: await readEdges(edges, url.searchParams, response) }
         : await answerSlots(machine, request, url.pathname);
-    if (answer !== 'silence') send(response, 200, answer.json);
+    if (answer !== "silence") send(response, 200, answer.json);
   } catch (error) {
     if (request.errored !== null) return; // The client left in the middle of its request.
     if (!(error instanceof SlotError)) throw error;
-    send(response, HTTP_STATUS[error.code], { error: { code: error.code, message: error.message } });
+    send(response, HTTP_STATUS[error.code], {
+      error: { code: error.code, message: error.message },
+    });
   }
 }
 
-function readEdges(edges: EdgeLog, query: URLSearchParams, response: ServerResponse): Promise<unknown> {
+function readEdges(
+  edges: EdgeLog,
+  query: URLSearchParams,
+  response: ServerResponse,
+): Promise<unknown> {
   const { since, slot, waitMs } = readEdgesQuery(query);
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  response.once("close", () => gone.abort());
   return edges.wait(since, slot, waitMs, gone.signal);
 }
 
-async function answerSlots(machine: SlotMachine, request: IncomingMessage, path: string): Promise<Answer> {
-  if (path === '/slots') {
-    if (request.method !== 'GET') throw notFound(request, path);
+async function answerSlots(
+  machine: SlotMachine,
+  request: IncomingMessage,
+  path: string,
+): Promise<Answer> {
+  if (path === "/slots") {
+    if (request.method !== "GET") throw notFound(request, path);
     return { json: machine.slots() };
   }
   const match = /^\/slots\/(\d{1,4})(?:\/([a-z-]+))?$/.exec(path);
   if (!match) throw notFound(request, path);
   const slot = Number(match[1]);
   const { silent } = machine.faults(slot);
-  const run = route(machine, slot, `${request.method} ${match[2] ?? ''}`.trim());
+  const run = route(machine, slot, `${request.method} ${match[2] ?? ""}`.trim());
   if (!run) throw notFound(request, path);
   const body = await readBody(request);
   if (run.control) return { json: await run.act(body) };
-  if (silent === true) return 'silence';
+  if (silent === true) return "silence";
   const json = await run.act(body);
-  return silent === 'after-acting' ? 'silence' : { json };
+  return silent === "after-acting" ? "silence" : { json };
 }
 
 interface Route {
@@ -72,23 +82,23 @@ interface Route {
 
 function route(machine: SlotMachine, slot: number, key: string): Route | undefined {
   switch (key) {
-    case 'GET':
+    case "GET":
       return { act: () => machine.slots().find((it) => it.slot === slot) };
-    case 'PUT supply':
+    case "PUT supply":
       return { act: (body) => machine.setSupply(slot, readSupply(body).on) };
-    case 'POST reset':
+    case "POST reset":
       return { act: () => machine.reset(slot) };
-    case 'POST nmi':
+    case "POST nmi":
       return { act: () => machine.nmi(slot) };
-    case 'POST button':
+    case "POST button":
       return { act: (body) => machine.button(slot, readButton(body).holdMs) };
-    case 'POST brown-out':
+    case "POST brown-out":
       return { control: true, act: () => machine.brownOut(slot) };
-    case 'POST guest':
+    case "POST guest":
       return { control: true, act: (body) => machine.guest(slot, readGuest(body).act) };
-    case 'GET faults':
+    case "GET faults":
       return { control: true, act: () => machine.faults(slot) };
-    case 'PUT faults':
+    case "PUT faults":
       return {
         control: true,
         act: (body) => {
@@ -103,19 +113,22 @@ function route(machine: SlotMachine, slot: number, key: string): Route | undefin
 
 /** Web pages on this computer can reach the loopback interface, by name rebinding even across origins. They have no business here. */
 function refuseBrowsers(request: IncomingMessage): void {
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (request.headers.origin !== undefined || !['', '127.0.0.1', 'localhost'].includes(host)) {
-    throw new SlotError('forbidden', 'Only direct clients with Host 127.0.0.1 or localhost and no Origin are served.');
+  const host = (request.headers.host ?? "").replace(/:\d+$/, "");
+  if (request.headers.origin !== undefined || !["", "127.0.0.1", "localhost"].includes(host)) {
+    throw new SlotError(
+      "forbidden",
+      "Only direct clients with Host 127.0.0.1 or localhost and no Origin are served.",
+    );
   }
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const text = await readText(request);
-  if (text === '') return undefined;
+  if (text === "") return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new SlotError('bad-request', 'body: not JSON', { cause });
+    throw new SlotError("bad-request", "body: not JSON", { cause });
   }
 }
 
@@ -124,13 +137,13 @@ function readText(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
+    request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= BODY_LIMIT_BYTES) chunks.push(chunk);
-      else reject(new SlotError('bad-request', `body: more than ${BODY_LIMIT_BYTES} bytes`));
+      else reject(new SlotError("bad-request", `body: more than ${BODY_LIMIT_BYTES} bytes`));
     });
-    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
-    request.once('error', reject);
+    request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.once("error", reject);
   });
 }
 
@@ -139,12 +152,12 @@ function send(response: ServerResponse, status: number, json: unknown): void {
   // What comes after a request that is wrong may be the rest of it.
   response.shouldKeepAlive &&= status === 200;
   response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
   });
   response.end(text);
 }
 
 function notFound(request: IncomingMessage, path: string): SlotError {
-  return new SlotError('not-found', `There is no ${request.method} ${path}.`);
+  return new SlotError("not-found", `There is no ${request.method} ${path}.`);
 }

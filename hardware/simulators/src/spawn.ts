@@ -1,15 +1,15 @@
-import { spawn as spawnProcess } from 'node:child_process';
-import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import type { ChassisSlotSpec } from './chassis-spec.js';
-import { startTime } from './life.js';
-import { SlotClient } from './slot-client.js';
-import type { SimulatedFlavour } from './simulated-slot.js';
+import { spawn as spawnProcess } from "node:child_process";
+import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { ChassisSlotSpec } from "./chassis-spec.js";
+import { startTime } from "./life.js";
+import { SlotClient } from "./slot-client.js";
+import type { SimulatedFlavour } from "./simulated-slot.js";
 
-export { SlotClient } from './slot-client.js';
-export type { Edge, EdgeName, Faults, HostState, SlotView } from './slot-api.js';
+export { SlotClient } from "./slot-client.js";
+export type { Edge, EdgeName, Faults, HostState, SlotView } from "./slot-api.js";
 
 const READY_MS = 30_000;
 const STOP_MS = 10_000;
@@ -53,44 +53,52 @@ export interface ChassisOptions extends Common {
 export function startRack(options: RackOptions): Promise<Simulator> {
   const number = (name: string, value: number | undefined): string[] =>
     value === undefined ? [] : [`--${name}`, String(value)];
-  return start('rack', options, [
-    '--slots',
+  return start("rack", options, [
+    "--slots",
     String(options.slots),
-    ...(options.listen === undefined ? [] : ['--listen', options.listen]),
-    ...Object.entries(options.flavours ?? {}).flatMap(([slot, flavour]) => ['--flavour', `${slot}=${flavour}`]),
-    ...number('boot-ms', options.bootMs),
-    ...number('shutdown-ms', options.shutdownMs),
-    ...number('halt-after-ms', options.haltAfterMs),
+    ...(options.listen === undefined ? [] : ["--listen", options.listen]),
+    ...Object.entries(options.flavours ?? {}).flatMap(([slot, flavour]) => [
+      "--flavour",
+      `${slot}=${flavour}`,
+    ]),
+    ...number("boot-ms", options.bootMs),
+    ...number("shutdown-ms", options.shutdownMs),
+    ...number("halt-after-ms", options.haltAfterMs),
   ]);
 }
 
 /** Starts a chassis of virtual machines, detached, all supplies off, and waits until it serves. @throws Error with its last words */
 export function startChassis(options: ChassisOptions): Promise<Simulator> {
   mkdirSync(options.dir, { recursive: true });
-  const spec = join(options.dir, 'slots.json');
+  const spec = join(options.dir, "slots.json");
   writeFileSync(spec, `${JSON.stringify(options.slots, undefined, 2)}\n`);
-  return start('chassis', options, ['--slots', spec]);
+  return start("chassis", options, ["--slots", spec]);
 }
 
-async function start(program: 'rack' | 'chassis', options: Common, args: readonly string[]): Promise<Simulator> {
+async function start(
+  program: "rack" | "chassis",
+  options: Common,
+  args: readonly string[],
+): Promise<Simulator> {
   mkdirSync(options.dir, { recursive: true });
   const logFile = join(options.dir, `${program}.log`);
-  const log = openSync(logFile, 'a');
+  const log = openSync(logFile, "a");
   const main = fileURLToPath(new URL(`./${program}-main.js`, import.meta.url));
-  const owner = options.keepRunning === true ? [] : ['--owner', String(process.pid)];
-  const child = spawnProcess(process.execPath, [main, '--dir', options.dir, ...args, ...owner], {
+  const owner = options.keepRunning === true ? [] : ["--owner", String(process.pid)];
+  const child = spawnProcess(process.execPath, [main, "--dir", options.dir, ...args, ...owner], {
     detached: true,
-    stdio: ['ignore', 'pipe', log],
+    stdio: ["ignore", "pipe", log],
   });
   closeSync(log);
   const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
   });
   const { pid, stdout } = child;
-  const ready = stdout && (await readReady(stdout, options.signal ?? AbortSignal.timeout(READY_MS)));
+  const ready =
+    stdout && (await readReady(stdout, options.signal ?? AbortSignal.timeout(READY_MS)));
   if (!ready || pid === undefined) {
-    child.kill('SIGKILL');
+    child.kill("SIGKILL");
     throw new Error(`The ${program} did not start. Its log ${logFile} ends: ${lastWords(logFile)}`);
   }
   stdout.destroy();
@@ -98,8 +106,8 @@ async function start(program: 'rack' | 'chassis', options: Common, args: readonl
   const client = new SlotClient(ready.listen);
   const stop = async (): Promise<void> => {
     client.close();
-    child.kill('SIGTERM');
-    const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    child.kill("SIGTERM");
+    const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     child.ref();
     await exited;
     clearTimeout(force);
@@ -107,14 +115,17 @@ async function start(program: 'rack' | 'chassis', options: Common, args: readonl
   return { listen: ready.listen, client, pid, stop, [Symbol.asyncDispose]: stop };
 }
 
-async function readReady(output: NodeJS.ReadableStream, signal: AbortSignal): Promise<{ listen: string } | undefined> {
+async function readReady(
+  output: NodeJS.ReadableStream,
+  signal: AbortSignal,
+): Promise<{ listen: string } | undefined> {
   const lines = createInterface({ input: output, signal });
   for await (const line of lines) return JSON.parse(line) as { listen: string };
   return undefined;
 }
 
 function lastWords(file: string): string {
-  return readFileSync(file, 'utf8').trim().slice(-2000) || 'nothing';
+  return readFileSync(file, "utf8").trim().slice(-2000) || "nothing";
 }
 
 /** Whether a process still runs. For tests that assert that nothing was left behind. */

@@ -1,0 +1,27 @@
+import { findProgram } from "./find-program.js";
+
+/** Programs of the operating system that a test needs, with the Debian package each comes from. */
+export type Peers = Readonly<Record<string, string>>;
+
+/** What a chassis of `bios` slots needs. */
+export const BIOS_PEERS: Peers = { "qemu-system-x86_64": "qemu-system-x86" };
+
+/**
+ * Whether tests that need `peers` have to be left out here, said loudly with the packages to install.
+ * @throws Error instead where leaving out is a failure: with `CI` or `OUTRIDER_REQUIRE_PEERS` set
+ */
+export function mustSkip(tests: string, peers: Peers, missing: readonly string[] = []): boolean {
+  const absent = Object.entries(peers)
+    .filter(([program]) => findProgram(program) === undefined)
+    .map(([, debianPackage]) => debianPackage);
+  const wanted = [...new Set([...absent, ...missing])];
+  if (wanted.length === 0) return false;
+  const message = `${tests}: not run. On Debian: apt-get install --no-install-recommends ${wanted.join(" ")}`;
+  if (isSet("CI") || isSet("OUTRIDER_REQUIRE_PEERS")) throw new Error(message);
+  console.warn(`SKIPPED ${message}`);
+  return true;
+}
+
+function isSet(name: string): boolean {
+  return !["", "0", "false", undefined].includes(process.env[name]);
+}
