@@ -1,0 +1,199 @@
+import { milliseconds, systemClock, type Clock } from "@outrider/contracts/clock";
+import { crash } from "./crash.js";
+import { MessagingError } from "./errors.js";
+import { silentLog, type Log } from "./log.js";
+import { Notifier } from "./notifier.js";
+
+export interface Numbered<E> {
+  /** From 1, ascending, never used twice. */
+  readonly seq: number;
+  readonly event: E;
+}
+
+/** Where numbered events are kept until they are acknowledged. The store outlives the process. */
+export interface Outbox<E> {
+  /** Stores durably and gives the number. */
+  append(event: E): Promise<number>;
+  /** The events with at least this number, ascending, at most `limit`. */
+  unacknowledged(from: number, limit: number): Promise<readonly Numbered<E>[]>;
+  /** Forgets the events up to and including this number. */
+  acknowledge(seq: number): Promise<void>;
+}
+
+export interface OutboxSenderOptions<E> {
+  readonly outbox: Outbox<E>;
+  /** Publishes one event. @throws MessagingError */
+  readonly send: (numbered: Numbered<E>) => Promise<void>;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** How many events may be sent and not yet acknowledged. Default 64. */
+  readonly window?: number;
+  /** Without progress for this long everything unacknowledged is sent again; doubles up to `resendAtMostMs`. Default 2 s. */
+  readonly resendAfterMs?: number;
+  /** Default 30 s. */
+  readonly resendAtMostMs?: number;
+}
+
+/**
+ * What a receiver does with a number, given the highest one that it has stored of this sender without a gap.
+ * - `new`: store it, then acknowledge it
+ * - `known`: acknowledge the highest again, for the sender may have missed it
+ * - `gap`: ignore it. Something in between was lost, and will come again before this one does. Acknowledging it would
+ *   make the sender forget what was lost.
+ */
+export function judgeNumber(highest: number | undefined, seq: number): "new" | "known" | "gap" {
+  if (highest === undefined || seq === highest + 1) return "new";
+  return seq <= highest ? "known" : "gap";
+}
+
+/**
+ * Sends numbered events in order until each is acknowledged: again from the first unacknowledged one on every
+ * connection, and after a time without progress. The receiver sees an event once or more, and never a later one
+ * before an earlier one for the first time.
+ *
+ * A PUBACK is no acknowledgement: a broker may lose what it has acknowledged. The receiver's own word is, once it has
+ * stored the event.
+ */
+export class OutboxSender<E> {
+  readonly #options: Required<OutboxSenderOptions<E>>;
+  readonly #wake = new Notifier();
+  readonly #stopped = new AbortController();
+  #running: Promise<void> | undefined;
+  #connected = false;
+  /** Counts connections and resends: what was read from the store before is then out of date. */
+  #round = 0;
+  #next = 1;
+  /** Highest number sent on this connection; nobody can have stored more than that. */
+  #sent = 0;
+  #acknowledged = 0;
+  #news = false;
+
+  constructor(options: OutboxSenderOptions<E>) {
+    this.#options = {
+      clock: systemClock,
+      log: silentLog,
+      window: 64,
+      resendAfterMs: 2000,
+      resendAtMostMs: 30_000,
+      ...options,
+    };
+  }
+
+  start(): void {
+    this.#running ??= this.#run(this.#stopped.signal).catch((error: unknown) => {
+      if (error !== this.#stopped.signal.reason) crash(error);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  /** A connection on which events can be published: everything unacknowledged is sent again. */
+  connected(): void {
+    this.#connected = true;
+    this.#sent = 0;
+    this.#restart();
+  }
+
+  disconnected(): void {
+    this.#connected = false;
+    this.#restart();
+  }
+
+  /** Stores an event and sends it as soon as its turn comes. Resolves with its number once it is stored. */
+  async append(event: E): Promise<number> {
+    const seq = await this.#options.outbox.append(event);
+    this.notify();
+    return seq;
+  }
+
+  /** Something was appended to the store by somebody else, such as a transaction of its owner. */
+  notify(): void {
+    this.#news = true;
+    this.#wake.tell();
+  }
+
+  /** The receiver has stored everything up to this number. */
+  async acknowledged(seq: number): Promise<void> {
+    if (seq > this.#sent) {
+      // Of a store that is gone, perhaps: obeying would throw away events that nobody has seen.
+      this.#options.log.warn(
+        { seq, sent: this.#sent },
+        "an acknowledgement of something never sent was ignored",
+      );
+      return;
+    }
+    if (seq <= this.#acknowledged) return;
+    await this.#options.outbox.acknowledge(seq);
+    this.#acknowledged = Math.max(this.#acknowledged, seq);
+    this.#news = true;
+    this.#wake.tell();
+  }
+
+  #restart(): void {
+    this.#round++;
+    this.#next = 1;
+    this.#news = true;
+    this.#wake.tell();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { resendAfterMs, resendAtMostMs } = this.#options;
+    let patienceMs = resendAfterMs;
+    let progress = this.#acknowledged;
+    let round = this.#round;
+    while (!signal.aborted) {
+      this.#news = false;
+      const waiting = this.#connected && (await this.#sendWindow());
+      if (this.#news) continue;
+      if (this.#acknowledged > progress || this.#round !== round) patienceMs = resendAfterMs;
+      progress = this.#acknowledged;
+      round = this.#round;
+      if (await this.#woken(waiting ? patienceMs : undefined, signal)) continue;
+      patienceMs = Math.min(patienceMs * 2, resendAtMostMs);
+      this.#next = 1;
+    }
+  }
+
+  /** Sends what the window allows. Resolves with whether acknowledgements are now awaited. */
+  async #sendWindow(): Promise<boolean> {
+    const { outbox, send, window, log } = this.#options;
+    const round = this.#round;
+    const batch = await outbox.unacknowledged(this.#acknowledged + 1, window);
+    for (const numbered of batch) {
+      if (numbered.seq < this.#next) continue;
+      if (this.#round !== round || this.#stopped.signal.aborted) return false;
+      this.#next = numbered.seq + 1;
+      this.#sent = Math.max(this.#sent, numbered.seq);
+      try {
+        await send(numbered);
+      } catch (error) {
+        if (!(error instanceof MessagingError)) throw error;
+        log.warn(
+          { seq: numbered.seq, code: error.code, problem: error.message },
+          "an event was not sent",
+        );
+        this.#next = numbered.seq;
+        return true;
+      }
+    }
+    return batch.length > 0;
+  }
+
+  /** True when something changed, false when the time was up. */
+  async #woken(patienceMs: number | undefined, signal: AbortSignal): Promise<boolean> {
+    const bound = new AbortController();
+    const either = AbortSignal.any([bound.signal, signal]);
+    const news = this.#wake.next(either).then(() => true);
+    if (patienceMs === undefined) return news;
+    const late = this.#options.clock.sleep(milliseconds(patienceMs), either).then(() => false);
+    try {
+      return await Promise.race([news, late]);
+    } finally {
+      bound.abort();
+      await Promise.allSettled([news, late]);
+    }
+  }
+}
