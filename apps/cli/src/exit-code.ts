@@ -1,0 +1,104 @@
+import type { MessagingErrorCode } from "@outrider/messaging/errors";
+import type { CommandStatus } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
+
+/** What `outrider` ends with. Scripts rely on these numbers. */
+export const EXIT = {
+  /** Everything that was asked for was done and verified. */
+  verified: 0,
+  error: 1,
+  usage: 2,
+  /** Some nodes did, some did not. */
+  partial: 3,
+  notAllowed: 4,
+  /** The node is locked, busy, or not in a state in which this can be done. */
+  precondition: 5,
+  /** It is not known what became of it, or it did not happen in time. */
+  timedOut: 6,
+  /** The broker, the service, the agent or the device cannot be reached. */
+  unreachable: 7,
+  /** Ctrl-C. What was accepted goes on. */
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const REASON_EXIT: Readonly<Record<ReasonCode, ExitCode>> = {
+  invalid: EXIT.usage,
+  "unknown-node": EXIT.error,
+  "unsupported-action": EXIT.error,
+  retained: EXIT.error,
+  "not-allowed": EXIT.notAllowed,
+  busy: EXIT.precondition,
+  locked: EXIT.precondition,
+  "agent-away": EXIT.unreachable,
+  "endpoint-failed": EXIT.error,
+  expired: EXIT.error,
+  "stale-epoch": EXIT.error,
+  "clock-unknown": EXIT.error,
+  fenced: EXIT.precondition,
+  "expectation-failed": EXIT.precondition,
+  "unknown-endpoint": EXIT.error,
+  "needs-cycle": EXIT.precondition,
+  "supply-off": EXIT.precondition,
+  "host-halted": EXIT.precondition,
+  "fault-latched": EXIT.precondition,
+  refused: EXIT.error,
+  unreachable: EXIT.unreachable,
+  "timed-out": EXIT.timedOut,
+  "not-verified": EXIT.error,
+  "not-obeyed": EXIT.timedOut,
+  interrupted: EXIT.error,
+  superseded: EXIT.error,
+  "agent-lost": EXIT.timedOut,
+  "never-started": EXIT.error,
+  "storage-failed": EXIT.error,
+  internal: EXIT.error,
+};
+
+/** The exit code of one command that has ended. */
+export function exitOfResult(result: {
+  readonly status: CommandStatus;
+  readonly reasonCode?: ReasonCode | undefined;
+}): ExitCode {
+  switch (result.status) {
+    case "Succeeded":
+      return EXIT.verified;
+    case "TimedOut":
+    case "Unknown":
+    // Still under way is not known to have ended.
+    case "Accepted":
+    case "InProgress":
+      return EXIT.timedOut;
+    case "Failed":
+    case "Rejected":
+    case "Canceled":
+      // A service of a later version may know reasons that this program does not.
+      return (result.reasonCode && REASON_EXIT[result.reasonCode]) ?? EXIT.error;
+    default:
+      return result.status satisfies never;
+  }
+}
+
+export function exitOfMessagingError(code: MessagingErrorCode): ExitCode {
+  switch (code) {
+    case "not-authorized":
+      return EXIT.notAllowed;
+    case "disconnected":
+      return EXIT.unreachable;
+    case "timed-out":
+      return EXIT.timedOut;
+    case "refused-by-broker":
+    case "protocol":
+      return EXIT.error;
+    default:
+      return code satisfies never;
+  }
+}
+
+/** One exit code for several nodes. */
+export function exitOfAll(codes: readonly ExitCode[]): ExitCode {
+  const [first = EXIT.verified] = codes;
+  if (codes.includes(EXIT.interrupted)) return EXIT.interrupted;
+  if (codes.every((code) => code === first)) return first;
+  return codes.includes(EXIT.verified) ? EXIT.partial : EXIT.error;
+}
