@@ -15,11 +15,12 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 export const DURATION_PATTERN = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 
-/** Reads `500ms`, `2s`, `1.5m`, `1h`, `7d`. Undefined when the text is none of these. */
+/** Reads `500ms`, `2s`, `1.5m`, `1h`, `7d`, to the millisecond. Undefined when the text is none of these. */
 export function parseDuration(text: string): Duration | undefined {
   const match = DURATION_PATTERN.exec(text);
   if (!match) return undefined;
-  return (Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN)) as Duration;
+  // 1.001 s is 1000.9999… in floating point, and durations are sent as integers.
+  return Math.round(Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN)) as Duration;
 }
 
 /**
@@ -33,7 +34,7 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `span`. @throws the signal's reason when it is aborted first. */
   sleep(span: Duration, signal?: AbortSignal): Promise<void>;
-  /** Calls `run` every `span` until the returned function is called. */
+  /** Calls `run` every `span`, at most 24 days, until the returned function is called. */
   every(span: Duration, run: () => void): () => void;
 }
 
@@ -44,20 +45,37 @@ export const systemClock: Clock = {
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const abort = (): void => {
-        clearTimeout(timer);
+        disarm();
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const disarm = after(span, () => {
         signal?.removeEventListener("abort", abort);
         resolve();
-      }, span);
+      });
       signal?.addEventListener("abort", abort, { once: true });
     }),
   every: (span, run) => {
+    if (span > LONGEST_TIMER_MS) throw new RangeError("a repeated span is at most 24 days");
     const timer = setInterval(run, span);
     return () => clearInterval(timer);
   },
 };
+
+/** What a timer can hold; Node fires one that is longer at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls `run` after `span`, however long, unless the returned function is called before. */
+function after(span: number, run: () => void): () => void {
+  let left = span;
+  let timer: NodeJS.Timeout;
+  const arm = (): void => {
+    const next = Math.min(left, LONGEST_TIMER_MS);
+    left -= next;
+    timer = setTimeout(() => (left > 0 ? arm() : run()), next);
+  };
+  arm();
+  return () => clearTimeout(timer);
+}
 
 /** RFC 3339 in UTC with milliseconds, the one form of a time on the wire. */
 export function timestamp(clock: Pick<Clock, "now">): string {

@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import { parse as parseSafely } from "secure-json-parse";
 import type { AnyContract, Contract } from "./contract.js";
+import { isDeeper, readJson, textOf, writeJson } from "./json-text.js";
 import { jsonSchemaOf, opened } from "./schema.js";
 
 /** Deeper JSON than this is refused before it is parsed (P19). */
@@ -58,10 +58,13 @@ export function check<P extends object>(
   const { closed: strict, open } = validatorsOf(type);
   const validate = closed ? strict : open;
   if (validate(value)) return { ok: true, value: value as P };
-  return { ok: false, refusal: refusalOf(validate.errors?.[0]) };
+  return { ok: false, refusal: refusalOf(validate.errors?.at(-1), validate.schema) };
 }
 
-/** Reads a payload from the wire: size, depth, JSON, schema, in that order. Never throws. */
+/**
+ * Reads a payload from the wire: size, UTF-8, depth, JSON, what no database would keep, schema, in that order.
+ * Never throws. The work grows with the size of the payload and no faster, whatever stands in it (P19).
+ */
 export function decode<P extends object>(
   contract: Contract<string, P>,
   bytes: Uint8Array | string,
@@ -70,31 +73,20 @@ export function decode<P extends object>(
   if (length > contract.maxBytes) {
     return refuse("", `the payload has ${length} bytes; at most ${contract.maxBytes} are read`);
   }
-  const text =
-    typeof bytes === "string" ? bytes : new TextDecoder("utf-8", { fatal: false }).decode(bytes);
+  const text = textOf(bytes);
+  if (text === undefined) return refuse("", "the payload is not valid UTF-8");
   const trimmed = text.trim();
   if (contract.bareWord !== undefined && !trimmed.startsWith("{")) {
     return check(contract.payload, { [contract.bareWord]: trimmed }, true);
   }
-  if (depthExceeds(trimmed, MAX_DEPTH))
-    return refuse("", `the payload is nested deeper than ${MAX_DEPTH} levels`);
-  let value: unknown;
-  try {
-    value = parseSafely(trimmed, null, { protoAction: "error", constructorAction: "error" });
-  } catch (error) {
-    // The parser's own words repeat the input, so they are not passed on.
-    return refuse(
-      "",
-      error instanceof SyntaxError && /forbidden/i.test(error.message)
-        ? "the payload has a forbidden property (__proto__ or constructor)"
-        : "the payload is not valid JSON",
-    );
-  }
-  return check(contract.payload, value, contract.kind === "ask");
+  const json = readJson(trimmed, MAX_DEPTH);
+  if ("problem" in json) return refuse("", json.problem);
+  return check(contract.payload, json.value, contract.kind === "ask");
 }
 
 /**
- * Writes a payload for the wire, checked against the closed schema.
+ * Writes a payload for the wire, checked against the closed schema. Where text was cut through a character, or has a
+ * NUL in it, U+FFFD takes the place of what no reader would accept.
  * @throws ContractError when the value breaks its contract
  */
 export function encode<P extends object>(contract: Contract<string, P>, value: P): string {
@@ -104,10 +96,15 @@ export function encode<P extends object>(contract: Contract<string, P>, value: P
       `${contract.template}: ${result.refusal.field} ${result.refusal.message}`,
     );
   }
-  const text = JSON.stringify(value);
+  const text = writeJson(value);
   if (Buffer.byteLength(text) > contract.maxBytes) {
     throw new ContractError(
       `${contract.template}: the payload has more than ${contract.maxBytes} bytes`,
+    );
+  }
+  if (isDeeper(text, MAX_DEPTH)) {
+    throw new ContractError(
+      `${contract.template}: the payload is nested deeper than ${MAX_DEPTH} levels`,
     );
   }
   return text;
@@ -122,9 +119,13 @@ function refuse(field: string, message: string): { ok: false; refusal: Refusal }
   return { ok: false, refusal: { field, message } };
 }
 
-function refusalOf(error: ErrorObject | undefined): Refusal {
+function refusalOf(error: ErrorObject | undefined, schema: unknown): Refusal {
   if (!error) return { field: "", message: "does not fit" };
-  const at = error.instancePath.slice(1).replaceAll("/", ".");
+  const at = error.instancePath
+    .slice(1)
+    .split("/")
+    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .join(".");
   const parameters = error.params as Record<string, unknown>;
   const within = (name: unknown): string => (at === "" ? String(name) : `${at}.${String(name)}`);
   switch (error.keyword) {
@@ -148,24 +149,14 @@ function refusalOf(error: ErrorObject | undefined): Refusal {
     case "pattern":
       return { field: at, message: `must match ${String(parameters["pattern"])}` };
     case "oneOf":
-      return { field: at, message: "must have exactly one of its alternatives" };
+      return { field: at, message: `must have exactly one of ${alternativesOf(schema)}` };
     default:
       return { field: at, message: error.message ?? "does not fit" };
   }
 }
 
-function depthExceeds(text: string, limit: number): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (inString) {
-      if (c === 0x5c) i++;
-      else if (c === 0x22) inString = false;
-    } else if (c === 0x22) inString = true;
-    else if (c === 0x7b || c === 0x5b) {
-      if (++depth > limit) return true;
-    } else if (c === 0x7d || c === 0x5d) depth--;
-  }
-  return false;
+/** The properties of the root that exclude each other, where it has such. */
+function alternativesOf(schema: unknown): string {
+  const { oneOf = [] } = schema as { readonly oneOf?: readonly { readonly required: string[] }[] };
+  return oneOf.flatMap(({ required }) => required).join(", ");
 }

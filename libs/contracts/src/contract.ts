@@ -45,7 +45,8 @@ export interface Contract<T extends string, P extends object> extends Required<
   Omit<ContractOptions<P>, "bareWord" | "writer">
 > {
   readonly template: T;
-  readonly bareWord: (keyof P & string) | undefined;
+  /** A property of P. Not typed as one, so that every contract is an {@link AnyContract}. */
+  readonly bareWord: string | undefined;
   readonly writers: readonly Writer[];
 }
 
@@ -67,43 +68,49 @@ export function contract<const T extends string, P extends object>(
   };
 }
 
-const LEVEL = /^[^/+#\u0000]+$/u;
+/**
+ * What may stand for a parameter: one topic level that reads the same on every side of the wire. Separators and
+ * wildcards would make other levels of it; controls, NUL among them, are MQTT-1.5.4's to refuse; half a surrogate
+ * pair does not survive UTF-8; invisible and direction-changing characters would let two levels look alike.
+ */
+const LEVEL_SOURCE = "[^/+#\\p{Cc}\\p{Cf}\\p{Cs}]{1,255}";
+const LEVEL = new RegExp(`^${LEVEL_SOURCE}$`, "u");
+
+type Values = Readonly<Record<string, string | undefined>>;
 
 /**
  * The topic of a contract. A missing parameter does not compile.
- * @throws TypeError when a parameter would not be exactly one topic level (P15).
+ * @throws TypeError when a parameter would not be exactly one topic level (P15); the message does not repeat it.
  */
 export function topicOf<T extends string>(
   contract: { readonly template: T },
   parameters: NoInfer<Parameters<T>>,
 ): string {
-  const values = parameters as Readonly<Record<string, string>>;
-  return (
-    TOPIC_ROOT +
-    contract.template.replace(/\{(\w+)\}/g, (_, name: string) => {
-      const value = values[name];
-      if (value === undefined || !LEVEL.test(value)) {
-        throw new TypeError(`topic ${contract.template}: {${name}} must be one topic level`);
-      }
-      return value;
-    })
-  );
+  const values = parameters as Values;
+  return fill(contract.template, (name) => values[name] ?? "");
 }
 
-/** The subscription filter of a contract; parameters left out match anything. */
+/**
+ * The subscription filter of a contract; parameters left out match anything.
+ * @throws TypeError when a parameter would not be exactly one topic level. A wildcard is none: it is never a value.
+ */
 export function filterOf<T extends string>(
   contract: { readonly template: T },
   parameters: NoInfer<Partial<Parameters<T>>> = {},
 ): string {
-  const values = parameters as Readonly<Record<string, string | undefined>>;
+  const values = parameters as Values;
+  return fill(contract.template, (name) => values[name]);
+}
+
+/** @param valueOf the level for a parameter; undefined: any level */
+function fill(template: string, valueOf: (name: string) => string | undefined): string {
   return (
     TOPIC_ROOT +
-    contract.template.replace(/\{(\w+)\}/g, (_, name: string) => {
-      const value = values[name] ?? "+";
-      if (value !== "+" && !LEVEL.test(value)) {
-        throw new TypeError(`topic ${contract.template}: {${name}} must be one topic level`);
-      }
-      return value;
+    template.replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = valueOf(name);
+      if (value === undefined) return "+";
+      if (LEVEL.test(value)) return value;
+      throw new TypeError(`topic ${template}: {${name}} must be one topic level`);
     })
   );
 }
@@ -117,10 +124,15 @@ export function matchTopic<T extends string>(
 ): Parameters<T> | undefined {
   let pattern = patterns.get(contract.template);
   if (!pattern) {
-    const source = contract.template.replace(/\{(\w+)\}/g, "(?<$1>[^/+#]+)");
-    pattern = new RegExp(`^${TOPIC_ROOT}${source}$`);
+    const source = contract.template.replace(/\{(\w+)\}/g, `(?<$1>${LEVEL_SOURCE})`);
+    pattern = new RegExp(`^${TOPIC_ROOT}${source}$`, "u");
     patterns.set(contract.template, pattern);
   }
   const match = pattern.exec(topic);
   return match ? ({ ...match.groups } as Parameters<T>) : undefined;
+}
+
+/** Whether `text` can stand for a parameter of a topic. */
+export function isTopicLevel(text: string): boolean {
+  return LEVEL.test(text);
 }

@@ -1,16 +1,14 @@
 /// <reference path="./class-transformer-storage.d.ts" />
 import "reflect-metadata";
-import { plainToInstance, Type } from "class-transformer";
+import { plainToInstance, Transform, Type } from "class-transformer";
 import {
   ArrayMaxSize,
   IsArray,
   IsIn,
   IsInt,
   IsNumber,
-  IsString,
   Matches,
   Max,
-  MaxLength,
   Min,
   ValidateBy,
   ValidateIf,
@@ -19,14 +17,20 @@ import {
 } from "class-validator";
 import { JSONSchema } from "class-validator-jsonschema";
 import { ACTOR_PATTERN, COMMAND_ID_PATTERN, ENDPOINT_ID_PATTERN, ID_PATTERN } from "./ids.js";
-import { declareExactlyOne } from "./schema.js";
+import {
+  declareExactlyOne,
+  declareInside,
+  isGiven,
+  nestedIn,
+  rulesOf,
+  type PayloadClass,
+} from "./schema.js";
 
 /**
  * The vocabulary of payload classes: each word says one thing to class-validator and the same
  * thing to the JSON Schema, so that neither knows a rule the other lacks.
  */
 
-type Class = abstract new (...args: never[]) => object;
 type Constructor = new () => object;
 
 function all(...decorators: PropertyDecorator[]): PropertyDecorator {
@@ -37,13 +41,26 @@ function all(...decorators: PropertyDecorator[]): PropertyDecorator {
 }
 
 /** May be left out. Unlike class-validator's `IsOptional`, null is not "left out". */
-export const Optional = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);
+export const Optional = (): PropertyDecorator => ValidateIf(isGiven);
 
 /** One of a closed set of words. */
 export const OneOf = (words: readonly string[]): PropertyDecorator => IsIn([...words]);
 
-/** Text for people: any characters, at most `maxLength` UTF-16 units. */
-export const Text = (maxLength: number): PropertyDecorator => all(IsString(), MaxLength(maxLength));
+/**
+ * Text for people: any characters, at most `maxLength` code points, as JSON Schema counts.
+ * class-validator's own `MaxLength` counts a variation selector as nothing and would let longer text through.
+ */
+export const Text = (maxLength: number): PropertyDecorator =>
+  all(
+    ValidateBy({
+      name: "text",
+      validator: {
+        validate: (value) => isText(value, maxLength),
+        defaultMessage: () => `$property must be text of at most ${maxLength} characters`,
+      },
+    }),
+    (target, key) => JSONSchema({ type: "string", maxLength })(target, String(key)),
+  );
 
 export const Id = (): PropertyDecorator => Matches(ID_PATTERN);
 export const EndpointIdText = (): PropertyDecorator => Matches(ENDPOINT_ID_PATTERN);
@@ -72,7 +89,7 @@ export const WordList = (words: readonly string[], maxItems = words.length): Pro
   all(IsArray(), ArrayMaxSize(maxItems), IsIn([...words], { each: true }));
 
 /** An object of another payload class. */
-export const Nested = (type: () => Class): PropertyDecorator =>
+export const Nested = (type: () => PayloadClass): PropertyDecorator =>
   all(
     ValidateNested(),
     Type(type as () => Constructor),
@@ -83,7 +100,7 @@ export const Nested = (type: () => Class): PropertyDecorator =>
   );
 
 /** A list of objects of another payload class. */
-export const NestedList = (type: () => Class, maxItems: number): PropertyDecorator =>
+export const NestedList = (type: () => PayloadClass, maxItems: number): PropertyDecorator =>
   all(
     IsArray(),
     ArrayMaxSize(maxItems),
@@ -103,8 +120,8 @@ export const NestedList = (type: () => Class, maxItems: number): PropertyDecorat
 
 /** What a map's values are: a payload class, a list of it, text up to a length, or a JSON Schema of its own. */
 export type MapValue =
-  | { readonly nested: () => Class }
-  | { readonly nestedList: () => Class; readonly maxItems: number }
+  | { readonly nested: () => PayloadClass }
+  | { readonly nestedList: () => PayloadClass; readonly maxItems: number }
   | { readonly text: number }
   | { readonly integer: readonly [min: number, max: number] };
 
@@ -123,6 +140,11 @@ export const MapOf = (keys: RegExp, value: MapValue, maxEntries = 10_000): Prope
         defaultMessage: () => "$property must map ids to entries",
       },
     }),
+    asIs(),
+    (target) => {
+      if ("nested" in value) declareInside(target.constructor, value.nested);
+      if ("nestedList" in value) declareInside(target.constructor, value.nestedList);
+    },
     // The schema takes $refs as functions of the definition prefix; see schema.ts.
     (target, key) =>
       JSONSchema((_, options) => ({
@@ -142,6 +164,7 @@ export const AnyObject = (): PropertyDecorator =>
       name: "anyObject",
       validator: { validate: isPlainObject, defaultMessage: () => "$property must be an object" },
     }),
+    asIs(),
     (target, key) => JSONSchema({ type: "object" })(target, String(key)),
   );
 
@@ -149,15 +172,44 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function holds(type: () => Class, entry: unknown): boolean {
-  if (!isPlainObject(entry)) return false;
-  const instance = plainToInstance(type() as Constructor, entry);
+function isText(value: unknown, maxLength: number): boolean {
+  return typeof value === "string" && [...value].length <= maxLength;
+}
+
+/** Hands the value to the rules as it was given: class-transformer's copy lacks `__proto__` and `constructor`. */
+function asIs(): PropertyDecorator {
+  return Transform(({ obj, key }) => (obj as Record<string, unknown>)[key]);
+}
+
+/**
+ * What the decorators alone say of a value. At run time the compiled schemas decide (`codec.ts`);
+ * this is how maps reach the classes inside them, and how a test proves that both agree.
+ */
+export function decoratorsAccept(type: PayloadClass, value: unknown): boolean {
+  if (!isPlainObject(value) || !declaresAll(type, value)) return false;
+  const instance = plainToInstance(type as Constructor, value);
   return validateSync(instance, { whitelist: true, forbidNonWhitelisted: true }).length === 0;
 }
 
+/**
+ * Whether the class, and those inside it, declare every property that is there. class-transformer drops `__proto__`
+ * and `constructor` before anybody looks, and class-validator's whitelist takes the names of `Object.prototype`
+ * (`hasOwnProperty`) for declared.
+ */
+function declaresAll(type: PayloadClass, value: Record<string, unknown>): boolean {
+  const declared = rulesOf(type);
+  return Object.entries(value).every(([property, inside]) => {
+    if (!declared.has(property)) return false;
+    const nested = nestedIn(type, property);
+    return (
+      !nested || [inside].flat().every((one) => !isPlainObject(one) || declaresAll(nested, one))
+    );
+  });
+}
+
 function mapValueHolds(value: MapValue, entry: unknown): boolean {
-  if ("nested" in value) return holds(value.nested, entry);
-  if ("text" in value) return typeof entry === "string" && entry.length <= value.text;
+  if ("nested" in value) return decoratorsAccept(value.nested(), entry);
+  if ("text" in value) return isText(entry, value.text);
   if ("integer" in value) {
     const [min, max] = value.integer;
     return Number.isInteger(entry) && (entry as number) >= min && (entry as number) <= max;
@@ -165,7 +217,7 @@ function mapValueHolds(value: MapValue, entry: unknown): boolean {
   return (
     Array.isArray(entry) &&
     entry.length <= value.maxItems &&
-    entry.every((one) => holds(value.nestedList, one))
+    entry.every((one) => decoratorsAccept(value.nestedList(), one))
   );
 }
 
@@ -184,7 +236,7 @@ function mapValueSchema(value: MapValue, prefix: string): object {
 /** On one property of a class: exactly one of these properties is there. */
 export function ExactlyOne(...properties: readonly string[]): PropertyDecorator {
   return (target, key) => {
-    declareExactlyOne(target.constructor.name, properties);
+    declareExactlyOne(target.constructor, properties);
     ValidateBy({
       name: "exactlyOne",
       validator: {

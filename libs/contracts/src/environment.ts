@@ -11,11 +11,11 @@ export interface Variable<T> {
 
 /** Wrong environment variables, all of them at once, each with its name, value and what was expected. */
 export class EnvironmentError extends Error {
-  override readonly name = 'EnvironmentError';
+  override readonly name = "EnvironmentError";
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
+    super(problems.join("\n"));
     this.problems = problems;
   }
 }
@@ -36,28 +36,36 @@ export function readEnvironment<const V extends Record<string, Variable<unknown>
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(variables)) {
     const text = environment[name];
-    if (text === undefined || text === '') {
+    if (text === undefined || text === "") {
       if (variable.fallback) values[name] = variable.fallback.value;
       else problems.push(`${name} is not set; expected ${variable.expected}`);
       continue;
     }
     const value = variable.read(text);
-    if (value === undefined) problems.push(`${name}=${JSON.stringify(text)}; expected ${variable.expected}`);
+    if (value === undefined)
+      problems.push(`${name}=${JSON.stringify(text)}; expected ${variable.expected}`);
     else values[name] = value;
   }
   if (problems.length > 0) throw new EnvironmentError(problems);
   return values as Values<V>;
 }
 
-function variable<T>(expected: string, read: (text: string) => T | undefined, fallback?: T): Variable<T> {
-  return fallback === undefined ? { expected, read } : { expected, read, fallback: { value: fallback } };
+function variable<T>(
+  expected: string,
+  read: (text: string) => T | undefined,
+  fallback?: T,
+): Variable<T> {
+  return fallback === undefined
+    ? { expected, read }
+    : { expected, read, fallback: { value: fallback } };
 }
 
-export const text = (fallback?: string): Variable<string> => variable('text', (value) => value, fallback);
+export const text = (fallback?: string): Variable<string> =>
+  variable("text", (value) => value, fallback);
 
 /** Text that may be left out. */
 export const optionalText = (): Variable<string | undefined> => ({
-  expected: 'text',
+  expected: "text",
   read: (value) => value,
   fallback: { value: undefined },
 });
@@ -66,10 +74,14 @@ export const pattern = (expected: string, form: RegExp, fallback?: string): Vari
   variable(expected, (value) => (form.test(value) ? value : undefined), fallback);
 
 export const port = (fallback?: number): Variable<number> =>
-  variable('a TCP port, 0 to 65535', (value) => whole(value, 0, 65_535), fallback);
+  variable("a TCP port, 0 to 65535", (value) => whole(value, 0, 65_535), fallback);
 
 export const mqttUrl = (fallback?: string): Variable<string> =>
-  variable('a URL like mqtt://127.0.0.1:1883', (value) => (/^mqtts?:\/\/[^/]+\/?$/.test(value) ? value : undefined), fallback);
+  variable(
+    "a URL like mqtt://127.0.0.1:1883",
+    (value) => (/^mqtts?:\/\/[^/]+\/?$/.test(value) ? value : undefined),
+    fallback,
+  );
 
 function whole(value: string, min: number, max: number): number | undefined {
   const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;

@@ -58,7 +58,13 @@ export function supportedActions(capabilities: Capabilities): Action[] {
     ["On", has(capabilities, "power", "On")],
     ["ForceOff", has(capabilities, "power", "ForceOff")],
     ["GracefulShutdown", press(capabilities) !== undefined],
-    ["GracefulRestart", press(capabilities) !== undefined && has(capabilities, "power", "On")],
+    // Whoever asks a host to stop must be able to bring it back, be its supply then off or on.
+    [
+      "GracefulRestart",
+      press(capabilities) !== undefined &&
+        has(capabilities, "power", "On") &&
+        has(capabilities, "power", "PowerCycle"),
+    ],
     ["ForceRestart", restart(capabilities) !== undefined],
     ["PowerCycle", has(capabilities, "power", "PowerCycle")],
     ["Nmi", has(capabilities, "power", "Nmi")],
@@ -93,6 +99,7 @@ export function planLadder(input: LadderInput): Ladder {
       if (off) return nothingToActOn();
       return steps([act("power", "Nmi")]);
     case "PushPowerButton":
+      if (off) return nothingToActOn();
       return steps([required(press(capabilities))]);
     case "GracefulShutdown":
       if (down)
@@ -103,10 +110,14 @@ export function planLadder(input: LadderInput): Ladder {
       return {
         outcome: "steps",
         steps: [required(press(capabilities)), { kind: "await-halt" }],
-        escalation: input.escalate ? [act("power", "ForceOff")] : [],
+        escalation:
+          input.escalate && has(capabilities, "power", "ForceOff")
+            ? [act("power", "ForceOff")]
+            : [],
       };
     case "GracefulRestart":
-      if (down) return nothingToActOn();
+      if (off) return nothingToActOn();
+      if (down) return halted();
       return {
         outcome: "steps",
         steps: [required(press(capabilities)), { kind: "await-halt" }, { kind: "revive" }],
@@ -117,34 +128,37 @@ export function planLadder(input: LadderInput): Ladder {
   }
 }
 
-/** The rung that brings back a host that was told to restart and has stopped. */
+/**
+ * The rung that brings back a host that was told to restart and has stopped. A cycle does so whatever the supply turns
+ * out to be, where it is not known or about to go.
+ */
 export function reviveStep(
   capabilities: Capabilities,
   seen: { readonly supply: Supply; readonly wake?: Wake | undefined },
 ): ActStep {
+  if (seen.supply === "Off" || seen.supply === "PoweringOn") return act("power", "On", true);
   const button = seen.wake === "button" ? press(capabilities) : undefined;
   if (seen.supply === "On" && button) return { ...button, owed: true };
-  // A live supply under a halted host and no button: only taking the supply away wakes it.
-  return act("power", seen.supply === "On" ? "PowerCycle" : "On", true);
+  return act("power", has(capabilities, "power", "PowerCycle") ? "PowerCycle" : "On", true);
 }
 
 function wakeLadder({ capabilities, wake }: LadderInput): Ladder {
+  const cycle = has(capabilities, "power", "PowerCycle");
+  const wayOut = cycle ? "PowerCycle starts it" : "its supply cannot be cycled, so somebody has to";
   switch (wake) {
     case "button": {
       const button = press(capabilities);
       if (button) return steps([button]);
-      return rejected(
-        "needs-cycle",
-        "the host has halted and no power button is wired; PowerCycle starts it",
-      );
+      return rejected("needs-cycle", `the host has halted and no power button is wired; ${wayOut}`);
     }
     case "supply-cycle":
-      return steps([act("power", "PowerCycle")]);
+      if (cycle) return steps([act("power", "PowerCycle")]);
+      return rejected("needs-cycle", `the host has halted on a live supply; ${wayOut}`);
     case "wol":
     case undefined:
       return rejected(
         "needs-cycle",
-        "the host has halted on a live supply and cannot be woken; PowerCycle starts it",
+        `the host has halted on a live supply and has no way to be woken; ${wayOut}`,
       );
     default:
       return wake satisfies never;
@@ -186,7 +200,14 @@ function rejected(reasonCode: ReasonCode, detail: string): Ladder {
 function nothingToActOn(): Ladder {
   return rejected(
     "supply-off",
-    "the node is not running, so there is nothing to act on; On starts it",
+    "the supply is off, so there is nothing to act on; On starts the node",
+  );
+}
+
+function halted(): Ladder {
+  return rejected(
+    "host-halted",
+    "the host has already halted, so it cannot be asked to restart; On or PowerCycle starts it",
   );
 }
 

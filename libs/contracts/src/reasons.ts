@@ -24,6 +24,8 @@ export const REASONS = {
   "needs-cycle":
     "The host is halted on a live supply and has no way to be woken. Use PowerCycle, or declare `wake`.",
   "supply-off": "The supply is off, so there is nothing to act on. Use On.",
+  "host-halted":
+    "The host has halted, so there is nothing to ask of it. Use On, or PowerCycle where On needs a cycle.",
   "fault-latched":
     "Power-on attempts are exhausted. Mend the cause; a person’s next On clears the fault.",
   refused: "The device said no. Its answer is in the sentence.",

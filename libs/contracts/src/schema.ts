@@ -1,10 +1,13 @@
 /// <reference path="./class-transformer-storage.d.ts" />
 import "reflect-metadata";
 import { defaultMetadataStorage } from "class-transformer/cjs/storage.js";
-import { getMetadataStorage } from "class-validator";
-import { validationMetadatasToSchemas } from "class-validator-jsonschema";
+import { getMetadataStorage, ValidationTypes, type IsNumberOptions } from "class-validator";
+import { targetConstructorToSchema } from "class-validator-jsonschema";
 
 export type JsonSchema = { readonly [key: string]: unknown };
+
+/** A payload class, or a class that stands inside one. */
+export type PayloadClass = abstract new (...args: never[]) => object;
 
 const PREFIX = "#/definitions/";
 
@@ -18,42 +21,36 @@ const TRANSLATED = new Set([
   "isArray",
   "min",
   "max",
-  "minLength",
-  "maxLength",
   "matches",
   "arrayMaxSize",
+  "text",
   "plainObject",
   "mapOf",
   "anyObject",
   "exactlyOne",
 ]);
 
+/** Rules that say it all in a `JSONSchema` of their own, or that stand on the class. */
+const OWN_WORDS = { text: {}, plainObject: {}, mapOf: {}, anyObject: {}, exactlyOne: {} };
+
+type Rule = ReturnType<
+  ReturnType<typeof getMetadataStorage>["getTargetValidationMetadatas"]
+>[number];
+
 /**
  * The closed JSON Schema (draft-07) of a payload class: no property that the class does not declare.
- * @throws TypeError when the class uses a rule that has no translation, so that schema and decorators cannot part.
+ * @throws TypeError when the class, or one inside it, uses a rule that has no translation, so that schema and
+ * decorators cannot part, and when two classes inside it have one name.
  */
-export function jsonSchemaOf(type: abstract new (...args: never[]) => object): JsonSchema {
-  const reached = reachable(type);
-  for (const one of reached) {
-    for (const rule of getMetadataStorage().getTargetValidationMetadatas(one, "", false, false)) {
-      if (rule.name && !TRANSLATED.has(rule.name)) {
-        throw new TypeError(
-          `${one.name}.${rule.propertyName}: the rule ${rule.name} has no JSON Schema`,
-        );
-      }
-    }
-  }
-  const schemas = validationMetadatasToSchemas({
-    classTransformerMetadataStorage: defaultMetadataStorage as never,
-    refPointerPrefix: PREFIX,
-    additionalConverters: { plainObject: {}, mapOf: {}, anyObject: {}, exactlyOne: {} },
-  }) as Record<string, JsonSchema>;
+export function jsonSchemaOf(type: PayloadClass): JsonSchema {
   const definitions: Record<string, JsonSchema> = {};
-  for (const name of referenced(schemas, type.name)) {
-    definitions[name] = { ...schemas[name], additionalProperties: false, ...exactlyOneOf(name) };
+  for (const one of reachable(type)) {
+    if (one.name in definitions) {
+      throw new TypeError(`${type.name}: two classes inside it are called ${one.name}`);
+    }
+    definitions[one.name] = definitionOf(one);
   }
   const { [type.name]: root, ...rest } = definitions;
-  if (!root) throw new TypeError(`${type.name} declares no rules`);
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: type.name,
@@ -78,43 +75,97 @@ export function opened(schema: JsonSchema): JsonSchema {
   return { ...open(schema), definitions };
 }
 
-const exactlyOne = new Map<string, readonly string[]>();
+const alternatives = new WeakMap<object, readonly string[]>();
+const mapped = new WeakMap<object, (() => PayloadClass)[]>();
 
 /** Declares, for the schema, that exactly one of these properties is there. Called by the decorator. */
-export function declareExactlyOne(className: string, properties: readonly string[]): void {
-  exactlyOne.set(className, properties);
+export function declareExactlyOne(type: object, properties: readonly string[]): void {
+  alternatives.set(type, properties);
 }
 
-function exactlyOneOf(name: string): JsonSchema {
-  const properties = exactlyOne.get(name);
-  return properties ? { oneOf: properties.map((property) => ({ required: [property] })) } : {};
+/** Declares a class that stands inside a map of `type`, where class-transformer does not see it. Called by the decorator. */
+export function declareInside(type: object, inside: () => PayloadClass): void {
+  mapped.set(type, [...(mapped.get(type) ?? []), inside]);
 }
 
-type Class = abstract new (...args: never[]) => object;
+/** What may be left out: the one condition that the schema knows (`required`). */
+export function isGiven(_: unknown, value: unknown): boolean {
+  return value !== undefined;
+}
 
-function reachable(type: Class, seen = new Set<Class>()): Set<Class> {
+/** The rules of a class and of those it extends, by property. */
+export function rulesOf(type: PayloadClass): ReadonlyMap<string, readonly Rule[]> {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(type, "", true, false);
+  return Map.groupBy(rules, (rule) => rule.propertyName);
+}
+
+/** The class that a property of a class holds, or holds a list of. */
+export function nestedIn(type: PayloadClass, property: string): PayloadClass | undefined {
+  const storage = defaultMetadataStorage as {
+    findTypeMetadata(
+      type: PayloadClass,
+      property: string,
+    ): { typeFunction: () => PayloadClass } | undefined;
+  };
+  return storage.findTypeMetadata(type, property)?.typeFunction();
+}
+
+function definitionOf(type: PayloadClass): JsonSchema {
+  const rules = rulesOf(type);
+  if (rules.size === 0) throw new TypeError(`${type.name} declares no rules`);
+  for (const rule of [...rules.values()].flat()) {
+    const untranslated = untranslatable(rule);
+    if (untranslated === undefined) continue;
+    throw new TypeError(
+      `${type.name}.${rule.propertyName}: ${untranslated} has no JSON Schema; use the words of decorators.ts`,
+    );
+  }
+  const schema = targetConstructorToSchema(type as never, {
+    classTransformerMetadataStorage: defaultMetadataStorage as never,
+    refPointerPrefix: PREFIX,
+    additionalConverters: OWN_WORDS,
+  });
+  const oneOf = alternatives.get(type)?.map((property) => ({ required: [property] }));
+  return { ...schema, additionalProperties: false, ...(oneOf ? { oneOf } : {}) };
+}
+
+/** What of a rule would be lost in the schema; undefined when nothing is. */
+function untranslatable(rule: Rule): string | undefined {
+  // The library's types do not say so, but a rule without options has no groups at all.
+  const groups = rule.groups as string[] | undefined;
+  if ((groups?.length ?? 0) > 0 || rule.validateIf) return "a condition";
+  switch (rule.type) {
+    case ValidationTypes.NESTED_VALIDATION:
+      return undefined;
+    case ValidationTypes.CONDITIONAL_VALIDATION:
+      return rule.constraints[0] === isGiven ? undefined : "a condition";
+    case ValidationTypes.CUSTOM_VALIDATION:
+      if (rule.name === undefined || !TRANSLATED.has(rule.name)) {
+        return `the rule ${rule.name ?? "without a name"}`;
+      }
+      if (rule.name === "matches" && (rule.constraints[0] as RegExp).flags !== "") {
+        return "a pattern with flags";
+      }
+      if (rule.name === "isNumber" && !isFiniteNumber(rule)) return "an option of isNumber";
+      return undefined;
+    default:
+      return `the rule ${rule.type}`;
+  }
+}
+
+function isFiniteNumber({ constraints }: Rule): boolean {
+  const options = (constraints?.[0] ?? {}) as IsNumberOptions;
+  return !options.allowNaN && !options.allowInfinity && options.maxDecimalPlaces === undefined;
+}
+
+/** `type` and every class inside it, once each. */
+function reachable(type: PayloadClass, seen = new Set<PayloadClass>()): Set<PayloadClass> {
   if (seen.has(type)) return seen;
   seen.add(type);
-  const nested = (
-    defaultMetadataStorage as { getExposedProperties?: unknown } & {
-      _typeMetadatas: Map<Class, Map<string, { typeFunction: () => Class }>>;
-    }
-  )._typeMetadatas.get(type);
-  for (const { typeFunction } of nested?.values() ?? []) reachable(typeFunction(), seen);
-  return seen;
-}
-
-function referenced(
-  schemas: Record<string, JsonSchema>,
-  name: string,
-  seen = new Set<string>(),
-): Set<string> {
-  if (seen.has(name)) return seen;
-  seen.add(name);
-  for (const [, ref] of JSON.stringify(schemas[name] ?? {}).matchAll(
-    /"#\/definitions\/([^"]+)"/g,
-  )) {
-    if (ref) referenced(schemas, ref, seen);
+  for (const property of rulesOf(type).keys()) {
+    const inside = nestedIn(type, property);
+    if (inside) reachable(inside, seen);
   }
+  for (const inside of mapped.get(type) ?? []) reachable(inside(), seen);
   return seen;
 }
