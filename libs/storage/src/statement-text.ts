@@ -2,13 +2,14 @@ import { StorageError } from "./storage-error.js";
 
 /** What storage must know of a statement before any database sees it. */
 export interface StatementText {
-  readonly verb: Verb;
+  /** Whether it may change rows: the word INSERT, UPDATE or DELETE is in it. */
+  readonly writes: boolean;
   /** How many `?` it has. */
   readonly placeholders: number;
 }
 
 const VERBS = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"] as const;
-export type Verb = (typeof VERBS)[number];
+const WRITING: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE"]);
 
 const known = new Map<string, StatementText>();
 const KNOWN_LIMIT = 1000;
@@ -33,17 +34,20 @@ export function readStatement(sql: string): StatementText {
 }
 
 function scan(sql: string): StatementText {
-  let verb: Verb | undefined;
+  let begun = false;
+  let writes = false;
   let placeholders = 0;
   let ended = false;
   for (const [token] of sql.matchAll(TOKEN)) {
     if (token.startsWith("--") || token.startsWith("/*")) continue;
+    const word = token.toUpperCase();
+    if (WRITING.has(word)) writes = true;
     if (ended && token !== ";") throw refused("more than one statement", sql);
     if (token === ";") {
       ended = true;
-    } else if (verb === undefined) {
-      verb = VERBS.find((one) => one === token.toUpperCase());
-      if (verb === undefined)
+    } else if (!begun) {
+      begun = VERBS.some((verb) => verb === word);
+      if (!begun)
         throw refused(`only ${VERBS.join(", ")} may be run (tables are made by migrations)`, sql);
     } else if (token === "?") {
       placeholders += 1;
@@ -53,8 +57,8 @@ function scan(sql: string): StatementText {
       throw refused("a quote that is not closed", sql);
     }
   }
-  if (verb === undefined) throw refused("no statement", sql);
-  return { verb, placeholders };
+  if (!begun) throw refused("no statement", sql);
+  return { writes, placeholders };
 }
 
 function refused(what: string, sql: string): StorageError {

@@ -17,25 +17,18 @@ export function bindValue(
   value: unknown,
   position: number,
 ): string | number | bigint | null | Uint8Array {
-  switch (typeof value) {
-    case "string":
-      return value;
-    case "boolean":
-      return value ? 1n : 0n;
-    case "number":
-      if (!Number.isFinite(value)) throw refused(position, `${value}, which SQL has no value for`);
-      return Number.isSafeInteger(value) ? BigInt(value) : value;
-    case "bigint":
-      if (value > INT64_MAX || value < INT64_MIN)
-        throw refused(position, "a bigint beyond 64 bits");
-      return value;
-    default:
-      if (value === null || value instanceof Uint8Array) return value;
-      throw refused(
-        position,
-        `${value === undefined ? "undefined (say null)" : typeof value} (for JSON use toJson)`,
-      );
+  if (value === null || typeof value === "string" || value instanceof Uint8Array) return value;
+  if (typeof value === "boolean") return value ? 1n : 0n;
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw refused(position, `${value}, which SQL has no value for`);
+    return Number.isSafeInteger(value) ? BigInt(value) : value;
   }
+  if (typeof value === "bigint") {
+    if (value > INT64_MAX || value < INT64_MIN) throw refused(position, "a bigint beyond 64 bits");
+    return value;
+  }
+  const what = value === undefined ? "undefined (say null)" : typeof value;
+  throw refused(position, `${what} (for JSON use toJson)`);
 }
 
 function refused(position: number, what: string): StorageError {
@@ -63,6 +56,7 @@ export function toJson(value: unknown): string {
 }
 
 /** A TEXT column written with {@link toJson}. @throws StorageError `corrupt` when it holds no JSON. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller says what it wrote
 export function fromJson<T>(text: SqlOutput | undefined): T {
   try {
     if (typeof text === "string") return JSON.parse(text) as T;

@@ -4,6 +4,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { unbindValue, type Row, type SqlOutput } from "../values.js";
 import { checkMigrated, migrate } from "./migrate.js";
 import type { BoundStatement, ConnectionOptions } from "./protocol.js";
+import { layOutReserve } from "./reserve.js";
 
 const CACHE_LIMIT = 200;
 
@@ -27,11 +28,14 @@ export class Connection {
       enableDoubleQuotedStringLiterals: false,
     });
     try {
+      // Temporary files would be one more thing that a full disk refuses.
+      this.db.exec("PRAGMA temp_store = MEMORY");
       if (!options.readonly) this.#prepareFile(options);
       if (options.migrations) {
         if (options.readonly) checkMigrated(this.db, options.migrations);
         else migrate(this.db, options.migrations);
       }
+      if (!options.readonly) layOutReserve(this.db, options.file);
     } catch (error) {
       this.db.close();
       throw error;
@@ -52,7 +56,7 @@ export class Connection {
     }
   }
 
-  /** Runs a statement that must not be a read of many rows only for its first. */
+  /** Runs any statement to its end. */
   run(bound: BoundStatement): { changes: number; rows: Row[] } {
     const { statement, givesRows } = this.#prepare(bound.sql);
     if (!givesRows) return { changes: Number(statement.run(...bound.params).changes), rows: [] };

@@ -45,6 +45,7 @@ export class DatabaseClient {
 
   request<R extends Request>(request: R): Promise<ReplyOf[R["kind"]]> {
     if (this.#death) return Promise.reject(this.#death);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
     this.#worker.postMessage(request);
     return this.#reply() as Promise<ReplyOf[R["kind"]]>;
   }

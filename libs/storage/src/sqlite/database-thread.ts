@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Connection } from "./connection.js";
 import { GroupCommit } from "./group-commit.js";
 import type { ConnectionOptions, Reply, ReplyOf, Request } from "./protocol.js";
+import { tidyLog } from "./reserve.js";
 import { failureOf } from "./sqlite-failure.js";
 
 /** The body of a database thread: opens the file named in `workerData`, then answers requests in order. */
@@ -21,6 +22,8 @@ try {
     } catch (error) {
       reply({ failure: failureOf(error, options.file) });
     }
+    // Here and not in a turn of its own: requests that come fast enough are all handled in this one.
+    if (request.kind === "write") tidyLog(connection.db);
     if (request.kind === "close") port.close();
   });
   reply({ value: undefined });
@@ -33,15 +36,9 @@ function answer(
   groups: GroupCommit,
   request: Request,
 ): ReplyOf[Request["kind"]] {
-  switch (request.kind) {
-    case "write":
-      return groups.run(request.group);
-    case "read":
-      return request.first
-        ? connection.first(request.statement)
-        : connection.all(request.statement);
-    case "close":
-      connection.db.close();
-      return undefined;
+  if (request.kind === "write") return groups.run(request.group);
+  if (request.kind === "read") {
+    return request.first ? connection.first(request.statement) : connection.all(request.statement);
   }
+  return connection.db.close();
 }

@@ -45,7 +45,7 @@ export type Request =
 export interface ReplyOf {
   write: GroupResult;
   read: Row[];
-  close: undefined;
+  close: void;
 }
 
 export type Reply = { readonly value: unknown } | { readonly failure: Failure };

@@ -44,22 +44,17 @@ function codeOf(errcode: number | undefined): StorageErrorCode {
   return CODES[errcode & 0xff] ?? "programming";
 }
 
+const ADVICE: Readonly<Partial<Record<StorageErrorCode, (file: string) => string>>> = {
+  full: (file) => `no space left for ${file}; free some, then repeat`,
+  io: (file) =>
+    `cannot read or write ${file}; check the disk, the mount and the file's permissions`,
+  corrupt: (file) =>
+    `${file} is damaged or no database; stop the service, copy ${file} with its -wal and -shm files aside, ` +
+    `then restore a backup, or save what can be read with: sqlite3 ${file} .recover`,
+  busy: (file) => `${file} is held by another process (fuser ${file} names it)`,
+  constraint: () => "refused by a rule of the table",
+};
+
 function advice(code: StorageErrorCode, file: string): string {
-  switch (code) {
-    case "full":
-      return `no space left for ${file}; free some, then repeat`;
-    case "io":
-      return `cannot read or write ${file}; check the disk, the mount and the file's permissions`;
-    case "corrupt":
-      return (
-        `${file} is damaged or no database; stop the service, copy ${file} with its -wal and -shm files aside, ` +
-        `then restore a backup, or save what can be read with: sqlite3 ${file} .recover`
-      );
-    case "busy":
-      return `${file} is held by another process (fuser ${file} names it)`;
-    case "constraint":
-      return "refused by a rule of the table";
-    default:
-      return `a defect in the use of ${file}`;
-  }
+  return ADVICE[code]?.(file) ?? `a defect in the use of ${file}`;
 }

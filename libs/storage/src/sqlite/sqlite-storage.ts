@@ -113,6 +113,8 @@ export class SqliteStorage implements Storage {
 
   async #read(sql: string, params: readonly SqlInput[], first: boolean): Promise<Row[]> {
     this.#refuseWhenClosed();
+    if (readStatement(sql).writes)
+      throw new StorageError("programming", `a read that writes, in: ${sql.slice(0, 200)}`);
     const statement = bind({ sql, params });
     const reader = await (this.#reader ??= this.#openReader());
     return reader.request({ kind: "read", statement, first });
@@ -143,23 +145,24 @@ export class SqliteStorage implements Storage {
     const group = this.#queue.splice(0, GROUP_LIMIT);
     this.#underWay = group.length;
     for (const pending of group) pending.detach();
-    this.#writer
-      .request({ kind: "write", group: group.map((pending) => pending.transaction) })
-      .then(
-        (result) => {
-          // The next group starts before anybody is told of this one: the disk should not wait for the callers.
-          this.#underWay = 0;
-          this.#flush();
-          this.#settle(group, result);
-        },
-        (error: unknown) => {
-          this.#underWay = 0;
-          this.#flush();
-          this.#counts.failed += group.length;
-          for (const pending of group) pending.reject(error);
-          this.#settleIdle();
-        },
-      );
+    void this.#commit(this.#writer, group);
+  }
+
+  async #commit(writer: DatabaseClient, group: readonly PendingWrite[]): Promise<void> {
+    const transactions = group.map((pending) => pending.transaction);
+    const result = await writer
+      .request({ kind: "write", group: transactions })
+      .catch((error: unknown) => ({ error }));
+    // The next group starts before anybody is told of this one: the disk should not wait for the callers.
+    this.#underWay = 0;
+    this.#flush();
+    if ("error" in result) {
+      this.#counts.failed += group.length;
+      for (const pending of group) pending.reject(result.error);
+    } else {
+      this.#settle(group, result);
+    }
+    this.#settleIdle();
   }
 
   #settle(group: readonly PendingWrite[], result: GroupResult): void {
@@ -180,7 +183,6 @@ export class SqliteStorage implements Storage {
     this.#counts.transactions += applied;
     if (result.commits === 1)
       this.#counts.largestGroup = Math.max(this.#counts.largestGroup, applied);
-    this.#settleIdle();
   }
 
   #settleIdle(): void {

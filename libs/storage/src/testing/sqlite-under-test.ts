@@ -1,0 +1,14 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { openStorage } from "../open-storage.js";
+import type { StorageUnderTest } from "./storage-under-test.js";
+
+export const underTest: StorageUnderTest = {
+  name: "SQLite",
+  module: import.meta.url,
+  limitsSize: true,
+  create: async () => join(await mkdtemp(join(tmpdir(), "outrider-storage-")), "store.db"),
+  open: (file, migrations, limits) => openStorage({ file, migrations, ...limits }),
+  remove: (file) => rm(dirname(file), { recursive: true, force: true }),
+};
