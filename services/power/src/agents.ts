@@ -98,9 +98,10 @@ export class Agents {
     const { agent } = parameters;
     if (!isAgentId(agent)) return;
     for (const observation of payload.observations ?? []) {
+      // Kept also where inventory has not said yet whose endpoint it is.
+      this.nodes.see(observation, receivedMs);
       const node = this.nodes.nodeOf(observation.endpoint);
       if (node === undefined) continue;
-      this.nodes.see(observation, receivedMs);
       this.runs.seen(node, observation);
       this.states.publish(node);
     }

@@ -21,7 +21,7 @@ export interface Refused {
   readonly actor: string;
   readonly via: Via;
   readonly status: Extract<CommandStatus, "Rejected" | "Succeeded">;
-  readonly reasonCode?: ReasonCode;
+  readonly reasonCode?: ReasonCode | undefined;
   readonly detail: string;
 }
 

@@ -2,6 +2,7 @@ import type { CommandReport, Observation } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import { commandId, type AgentId, type NodeId } from "@outrider/contracts/ids";
 import { TTL_MS, type PowerSet, type Via } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
 import { mintCommandId, mintId } from "@outrider/messaging/mint-id";
@@ -314,20 +315,11 @@ export class Runs {
   async #answer(
     { node, set, actor, via }: Asking,
     status: "Rejected" | "Succeeded",
-    answer: {
-      readonly reasonCode?: Extract<Admission, { kind: "reject" }>["reasonCode"];
-      readonly detail: string;
-    },
+    { reasonCode, detail }: { readonly reasonCode?: ReasonCode; readonly detail: string },
   ): Promise<void> {
-    await this.parts.results.answer({
-      node,
-      id: set.id ?? mintCommandId(),
-      action: set.action,
-      actor,
-      via,
-      status,
-      ...answer,
-    });
+    const id = set.id ?? mintCommandId();
+    const { action } = set;
+    await this.parts.results.answer({ node, id, action, actor, via, status, reasonCode, detail });
   }
 
   #recentOf(node: NodeId, nowMs: number): Recent[] {

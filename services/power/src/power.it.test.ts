@@ -1,0 +1,301 @@
+import {
+  agentAck,
+  agentCommand,
+  agentDescription,
+  agentEvent,
+  agentStatus,
+  type AgentCommand,
+  type CommandReport,
+  type Observation,
+} from "@outrider/contracts/agent";
+import { agentId, commandId, endpointId, nodeId } from "@outrider/contracts/ids";
+import { nodeDescription } from "@outrider/contracts/node";
+import { powerResult, powerSet, powerState, type PowerResult } from "@outrider/contracts/power";
+import { presenceOf } from "@outrider/messaging/presence";
+import { Session } from "@outrider/messaging/session";
+import { startTestBroker, type TestBroker } from "@outrider/testing/broker";
+import { startNode, type Child } from "@outrider/testing/child";
+import { eventually, within } from "@outrider/testing/eventually";
+import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const node = nodeId("n1");
+const agent = agentId("a1");
+const endpoint = endpointId("n1", "power");
+const at = "2026-11-23T00:00:00.000Z";
+
+/** The power service as a process, between a person and an agent that the test plays. */
+class Stage {
+  readonly results: PowerResult[] = [];
+  readonly commands: AgentCommand[] = [];
+  readonly acks: number[] = [];
+  readonly states: unknown[] = [];
+  service!: Child;
+  person!: Session;
+  agent!: Session;
+  #seq = 0;
+
+  constructor(
+    readonly broker: TestBroker,
+    readonly data: TempDir,
+  ) {}
+
+  async start(): Promise<void> {
+    const inventory = this.#session("inventory");
+    inventory.retain(
+      nodeDescription,
+      { node },
+      {
+        id: node,
+        name: "One",
+        roles: [],
+        labels: {},
+        supportedActions: [],
+        gracefulLimitMs: 1000,
+        interfaces: { power: [{ agent, endpoint, driver: "simulated" }] },
+      },
+    );
+    this.person = this.#session("person");
+    this.person.subscribe(powerResult, { node }, ({ payload }) => void this.results.push(payload));
+    this.person.subscribe(powerState, { node }, ({ payload }) => void this.states.push(payload));
+    await this.person.ready(within());
+    await this.startAgent();
+    await this.startService();
+  }
+
+  async startService(env: Record<string, string> = {}): Promise<void> {
+    this.service = await startNode(import.meta.resolve("./main.js"), {
+      env: { OUTRIDER_MQTT_URL: this.broker.url, OUTRIDER_DATA: this.data.path, ...env },
+    });
+  }
+
+  async startAgent(): Promise<void> {
+    this.agent = new Session({
+      url: this.broker.url,
+      clientId: "agent-a1",
+      presence: presenceOf(
+        agentStatus,
+        { agent },
+        {
+          birth: (epoch) => ({ state: "ready" as const, epoch, version: "1", startedAt: at }),
+          will: (epoch) => ({ state: "lost" as const, epoch, version: "1", startedAt: at }),
+        },
+      ),
+    });
+    this.agent.subscribe(
+      agentCommand,
+      { agent },
+      ({ payload }) => void this.commands.push(payload),
+    );
+    this.agent.subscribe(
+      agentAck,
+      { agent },
+      ({ payload }) => void this.acks.push(payload.event ?? 0),
+    );
+    this.agent.retain(
+      agentDescription,
+      { agent },
+      {
+        epoch: "e",
+        generation: 1,
+        drivers: [],
+        fences: {},
+        endpoints: [
+          {
+            endpoint,
+            node,
+            port: "power",
+            driver: "simulated",
+            state: "bound",
+            actions: ["On", "ForceOff", "PowerCycle", "PushPowerButton"],
+          },
+        ],
+      },
+    );
+    this.agent.start();
+    await this.agent.ready(within());
+  }
+
+  /** Asks until the service knows the node and its agent. */
+  async settled(): Promise<void> {
+    await eventually("the service knows the state", async () => {
+      await this.see({ supply: "On", host: "Running" });
+      return this.states.some(
+        (one) => (one as { supply: { value: string } }).supply.value === "On",
+      );
+    });
+  }
+
+  async ask(
+    action: "On" | "ForceOff" | "PowerCycle" | "GracefulShutdown" | "Nmi",
+    id?: string,
+  ): Promise<void> {
+    await this.person.publish(powerSet, { node }, { action, ...(id ? { id: commandId(id) } : {}) });
+  }
+
+  async report(command: AgentCommand, rest: Partial<CommandReport>): Promise<number> {
+    const seq = ++this.#seq;
+    await this.agent.publish(
+      agentEvent,
+      { agent },
+      {
+        v: 1,
+        epoch: "e",
+        at,
+        seq,
+        command: {
+          id: command.id,
+          endpoint,
+          action: command.action,
+          status: "Succeeded",
+          terminal: true,
+          ...rest,
+        },
+      },
+    );
+    return seq;
+  }
+
+  async see(rest: Partial<Observation>): Promise<void> {
+    await this.agent.publish(
+      agentEvent,
+      { agent },
+      {
+        v: 1,
+        epoch: "e",
+        at,
+        observations: [
+          {
+            endpoint,
+            supply: "On",
+            supplyEvidence: "ReadBack",
+            supplySince: at,
+            host: "Running",
+            hostEvidence: "ReadBack",
+            hostSince: at,
+            observedAt: at,
+            staleAfterMs: 60_000,
+            ...rest,
+          },
+        ],
+      },
+    );
+  }
+
+  terminal(id: string): Promise<PowerResult> {
+    return eventually(`${id} ends`, () =>
+      this.results.find((one) => one.id === id && one.terminal),
+    );
+  }
+
+  command(index: number): Promise<AgentCommand> {
+    return eventually(`command ${index} reaches the agent`, () => this.commands[index]);
+  }
+
+  async stop(): Promise<void> {
+    await this.service.kill();
+    for (const session of this.#sessions) await session.stop();
+    await this.agent.stop();
+  }
+
+  readonly #sessions: Session[] = [];
+
+  #session(clientId: string): Session {
+    const session = new Session({ url: this.broker.url, clientId });
+    this.#sessions.push(session);
+    session.start();
+    return session;
+  }
+}
+
+describe("the power service", () => {
+  let stage: Stage;
+
+  beforeEach(async () => {
+    stage = new Stage(await startTestBroker(), await tempDir());
+    await stage.start();
+    await stage.settled();
+  });
+
+  afterEach(async () => {
+    await stage.stop();
+    await stage.broker.stop();
+    await stage.data.remove();
+  });
+
+  it("carries a cycle to the agent and its outcome back, with the agent's epoch and its own clock", async () => {
+    await stage.ask("PowerCycle", "c1");
+    const command = await stage.command(0);
+    expect(command).toMatchObject({ action: "PowerCycle", endpoint, epoch: stage.agent.epoch });
+    const seq = await stage.report(command, { detail: "cycled" });
+    expect(await stage.terminal("c1")).toMatchObject({ status: "Succeeded", action: "PowerCycle" });
+    expect(stage.results.map(({ status }) => status)).toEqual(["Accepted", "Succeeded"]);
+    await eventually("the event is acknowledged", () => stage.acks.includes(seq));
+    await stage.ask("PowerCycle", "c1");
+    await eventually("the outcome is repeated", () => stage.results.length === 3);
+    expect(stage.results[2]).toEqual(stage.results[1]);
+    expect(stage.commands).toHaveLength(1);
+  });
+
+  it("answers at once what it will not do", async () => {
+    await stage.ask("Nmi", "c1");
+    expect(await stage.terminal("c1")).toMatchObject({
+      status: "Rejected",
+      reasonCode: "unsupported-action",
+    });
+    await stage.ask("PowerCycle", "c2");
+    await stage.command(0);
+    await stage.ask("On", "c3");
+    expect(await stage.terminal("c3")).toMatchObject({ reasonCode: "busy" });
+    await stage.report(await stage.command(0), {});
+    await stage.terminal("c2");
+    await stage.agent.stop();
+    const away = await eventually("the agent is away", async () => {
+      await stage.ask("ForceOff");
+      return stage.results.find(({ reasonCode }) => reasonCode === "agent-away");
+    });
+    expect(away.detail).toContain("a1");
+  });
+
+  it("presses, waits, and times out without force; ForceOff takes the place of the wait", async () => {
+    await stage.ask("GracefulShutdown", "c1");
+    const press = await stage.command(0);
+    expect(press.action).toBe("PushPowerButton");
+    await stage.report(press, {});
+    expect(await stage.terminal("c1")).toMatchObject({
+      status: "TimedOut",
+      reasonCode: "not-obeyed",
+    });
+
+    await stage.ask("GracefulShutdown", "c2");
+    await stage.report(await stage.command(1), {});
+    await eventually("it waits", () =>
+      stage.results.some(({ id, detail }) => id === "c2" && detail?.startsWith("waiting")),
+    );
+    await stage.ask("ForceOff", "c3");
+    expect(await stage.terminal("c2")).toMatchObject({
+      status: "Canceled",
+      reasonCode: "superseded",
+    });
+    expect((await stage.command(2)).action).toBe("ForceOff");
+  });
+
+  it("takes a command up again after kill -9 with the very same envelope", async () => {
+    await stage.ask("PowerCycle", "c1");
+    const first = await stage.command(0);
+    await stage.service.kill("SIGKILL");
+    await stage.startService();
+    const again = await stage.command(1);
+    expect(again).toEqual(first);
+    await stage.report(again, {});
+    expect(await stage.terminal("c1")).toMatchObject({ status: "Succeeded" });
+    expect(new Set(stage.commands.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it("does not let a second instance start", async () => {
+    const second = startNode(import.meta.resolve("./main.js"), {
+      env: { OUTRIDER_MQTT_URL: stage.broker.url, OUTRIDER_DATA: stage.data.path },
+    });
+    await expect(second).rejects.toThrow(/already active.*pid \d+/s);
+  });
+});
