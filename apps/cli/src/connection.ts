@@ -11,7 +11,7 @@ import {
 import { MessagingError } from "@outrider/messaging/errors";
 import { Session } from "@outrider/messaging/session";
 
-const CONNECT_WITHIN_MS = 5000;
+const CONNECT_WITHIN_MS = 3000;
 /** Retained documents follow the subscription at once; a broker that has none says nothing. */
 const RETAINED_WITHIN_MS = 1500;
 

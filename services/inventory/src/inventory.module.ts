@@ -10,7 +10,7 @@ import {
 import { agentDesired } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
 import { nodeDescription } from "@outrider/contracts/node";
-import { site } from "@outrider/contracts/service";
+import { site as siteContract } from "@outrider/contracts/service";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
 import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
@@ -35,7 +35,7 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.session.own(site);
+    this.session.own(siteContract);
     this.session.own(nodeDescription);
     this.session.own(agentDesired);
     await this.inventory.apply(this.site);
@@ -43,37 +43,41 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.inventory.stop();
     await this.storage.close();
   }
 }
 
 @Module({})
-export class InventoryModule {
-  /** @param first the site that is put into force at start */
-  static with(dataDirectory: string, first: Site): DynamicModule {
-    return {
-      module: InventoryModule,
-      providers: [
-        Lifecycle,
-        Intake,
-        { provide: SITE, useValue: first },
-        {
-          provide: STORAGE,
-          useFactory: () =>
-            openStorage({ file: join(dataDirectory, "inventory.sqlite"), migrations: MIGRATIONS }),
-        },
-        {
-          provide: Inventory,
-          inject: [Session, CLOCK, LOG, SERVICE, STORAGE],
-          useFactory: (
-            session: Session,
-            clock: Clock,
-            log: Log,
-            { version }: { version: string },
-            storage: Storage,
-          ) => new Inventory({ session, clock, log, version, records: new AgentRecords(storage) }),
-        },
-      ],
-    };
-  }
+class InventoryModule {}
+
+/**
+ * The providers of the service.
+ * @param first the site that is put into force at start
+ */
+export function inventoryModule(dataDirectory: string, first: Site): DynamicModule {
+  return {
+    module: InventoryModule,
+    providers: [
+      Lifecycle,
+      Intake,
+      { provide: SITE, useValue: first },
+      {
+        provide: STORAGE,
+        useFactory: () =>
+          openStorage({ file: join(dataDirectory, "inventory.sqlite"), migrations: MIGRATIONS }),
+      },
+      {
+        provide: Inventory,
+        inject: [Session, CLOCK, LOG, SERVICE, STORAGE],
+        useFactory: (
+          session: Session,
+          clock: Clock,
+          log: Log,
+          { version }: { version: string },
+          storage: Storage,
+        ) => new Inventory({ session, clock, log, version, records: new AgentRecords(storage) }),
+      },
+    ],
+  };
 }

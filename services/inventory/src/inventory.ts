@@ -46,6 +46,7 @@ export class Inventory {
   readonly #desired = new Map<AgentId, number>();
   #site: Site | undefined;
   #tail: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(options: InventoryOptions) {
     this.#options = options;
@@ -92,6 +93,12 @@ export class Inventory {
       await this.#settle(this.#site, agent);
       this.#publishNodes(this.#site);
     });
+  }
+
+  /** Resolves when what is under way is done; what comes later is dropped. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#tail;
   }
 
   async #replace(next: Site): Promise<void> {
@@ -249,7 +256,7 @@ export class Inventory {
 
   /** One thing after another, whether or not the one before failed. */
   #inTurn(run: () => Promise<void>): Promise<void> {
-    const turn = this.#tail.then(run);
+    const turn = this.#tail.then(() => (this.#stopped ? undefined : run()));
     this.#tail = turn.catch(() => undefined);
     return turn;
   }

@@ -6,6 +6,7 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
   type Document,
   type Node,
 } from "yaml";
@@ -34,20 +35,32 @@ export function parseSiteYaml(text: string): SiteYaml | SiteProblem[] {
       code === "DUPLICATE_KEY" ? "this key stands here a second time; expected it once" : message,
   }));
   if (problems.length > 0) return problems;
+  const unresolved = unresolvedAliases(document, counter);
+  if (unresolved.length > 0) return unresolved;
   let value: unknown;
   try {
     value = document.toJS();
   } catch (error) {
-    // An alias without an anchor, or one that unfolds without end.
-    return [
-      {
-        line: 1,
-        path: "",
-        message: error instanceof Error ? error.message : "the aliases cannot be resolved",
-      },
-    ];
+    // Aliases that unfold without end.
+    return [{ line: 1, path: "", message: error instanceof Error ? error.message : String(error) }];
   }
   return { value, lineOf: (path) => counter.linePos(offsetOf(document, path)).line || 1 };
+}
+
+function unresolvedAliases(document: Document.Parsed, counter: LineCounter): SiteProblem[] {
+  const problems: SiteProblem[] = [];
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document)) return;
+      const offset = alias.range?.[0] ?? 0;
+      problems.push({
+        line: counter.linePos(offset).line || 1,
+        path: pathText(pathAt(document.contents, offset)),
+        message: `*${alias.source} has no anchor; expected &${alias.source} before it`,
+      });
+    },
+  });
+  return problems;
 }
 
 /** Where the last step of the path begins, its key where it has one. */

@@ -4,7 +4,7 @@ import type { Log } from "@outrider/messaging/log";
 import { startService, type RunningService } from "@outrider/service-kit/service";
 import type { InventoryConfig } from "./config.js";
 import { Inventory } from "./inventory.js";
-import { InventoryModule } from "./inventory.module.js";
+import { inventoryModule } from "./inventory.module.js";
 import { readSite } from "./site-file.js";
 import { SiteFileError } from "./site-problem.js";
 import type { Site } from "./site.js";
@@ -52,7 +52,7 @@ export async function startInventory(
   const service = await startService({
     name: "inventory",
     version: VERSION,
-    module: InventoryModule.with(config.dataDirectory, first),
+    module: inventoryModule(config.dataDirectory, first),
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
     dataDirectory: config.dataDirectory,
     log,

@@ -1,0 +1,246 @@
+import { describe, expect, it } from "vitest";
+import { readSite } from "./site-file.js";
+import { SiteFileError } from "./site-problem.js";
+
+/** A right file, with parts replaced by the lines of a case. */
+const file = (...lines: string[]): string => lines.join("\n");
+
+const HEAD = ["site: lab", "agents: { rack-a: {} }", "nodes:"];
+
+function problems(text: string): string[] {
+  try {
+    readSite(text, "site.yaml");
+    return [];
+  } catch (error) {
+    if (!(error instanceof SiteFileError)) throw error;
+    return error.message.split("\n");
+  }
+}
+
+describe("a right site file", () => {
+  const site = readSite(
+    file(
+      "site: lab",
+      "agents:",
+      "  rack-a: {}",
+      "nodes:",
+      "  n1:",
+      "    name: Storage one",
+      "    roles: [storage]",
+      '    labels: { rack: a, slot: "1" }',
+      "    serial: 10000000abcd1234",
+      "    macs: [d8:3a:dd:00:00:01]",
+      "    wake: supply-cycle",
+      "    restore: Restore",
+      "    gracefulLimit: 1.5m",
+      "    dwell: 500ms",
+      "    sampling: 1s",
+      "    power: { agent: rack-a, driver: simulated, options: { socket: /r, slot: 1 } }",
+      "    reset: { agent: rack-a, driver: output-pulse, options: { line: 17 } }",
+      "  n2: {}",
+    ),
+    "site.yaml",
+  );
+
+  it("is read with its durations as milliseconds and its interfaces as endpoints", () => {
+    expect(site.nodes[0]).toMatchObject({
+      id: "n1",
+      name: "Storage one",
+      roles: ["storage"],
+      labels: { rack: "a", slot: "1" },
+      wake: "supply-cycle",
+      restore: "Restore",
+      gracefulLimit: 90_000,
+      dwell: 500,
+      sampling: 1000,
+      endpoints: [
+        { endpoint: "n1.power", agent: "rack-a", driver: "simulated", options: { slot: 1 } },
+        { endpoint: "n1.reset", agent: "rack-a", driver: "output-pulse", options: { line: 17 } },
+      ],
+    });
+  });
+
+  it("fills in what is left out", () => {
+    expect(site.nodes[1]).toEqual({
+      id: "n2",
+      name: "n2",
+      roles: [],
+      labels: {},
+      wake: undefined,
+      restore: "None",
+      gracefulLimit: 120_000,
+      dwell: 5000,
+      sampling: 2000,
+      endpoints: [],
+    });
+  });
+});
+
+describe("a wrong site file is refused with line, path and expectation:", () => {
+  const cases: readonly (readonly [what: string, text: string, ...expected: string[]])[] = [
+    ["empty", "", "site.yaml:1: the file is empty; expected the keys site, agents and nodes"],
+    ["no map", "- a", "site.yaml:1: '[\"a\"]' is not a map"],
+    [
+      "no YAML",
+      file(...HEAD, "  n1: { name: x"),
+      "site.yaml:4: Flow map in block collection must be sufficiently indented and end with a }",
+    ],
+    [
+      "a key twice",
+      file(...HEAD, "  n1:", "    name: a", "    name: b"),
+      "site.yaml:6: nodes.n1.name: this key stands here a second time; expected it once",
+    ],
+    [
+      "a tag",
+      file(...HEAD, "  n1:", "    name: !secret a"),
+      "site.yaml:5: nodes.n1: Unresolved tag: !secret",
+    ],
+    [
+      "an alias of nothing",
+      file(...HEAD, "  n1: *none"),
+      "site.yaml:4: nodes.n1: *none has no anchor; expected &none before it",
+    ],
+    ["a missing part", "site: lab\nagents: {}", "site.yaml:1: nodes is missing"],
+    [
+      "an unknown key",
+      file(...HEAD, "  n1:", "    pwer: {}"),
+      "site.yaml:5: nodes.n1.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
+        "restore, gracefulLimit, dwell, sampling, power, reset, button",
+    ],
+    [
+      "a wrong node id",
+      file(...HEAD, "  N1: {}"),
+      "site.yaml:4: nodes.N1: unknown key 'N1'; expected an id of lower-case letters, digits and inner hyphens, at most 63",
+    ],
+    [
+      "a wrong agent id",
+      "site: lab\nagents:\n  rack_a: {}\nnodes: {}",
+      "site.yaml:3: agents.rack_a: unknown key 'rack_a'; expected an id of lower-case letters, digits and inner hyphens, at most 63",
+    ],
+    [
+      "what this version does not act on",
+      file(...HEAD, "  n1:", "    console: {}", "powerDomains: {}", "roles: {}"),
+      "site.yaml:5: nodes.n1.console: is not supported by this version yet, so nothing would act on it; remove it",
+      "site.yaml:6: powerDomains: is not supported by this version yet, so nothing would act on it; remove it",
+      "site.yaml:7: roles: is not supported by this version yet, so nothing would act on it; remove it",
+    ],
+    [
+      "values of another type",
+      file(...HEAD, "  n1:", "    serial: 12345", "    macs: x", "    power:"),
+      "site.yaml:5: nodes.n1.serial: '12345' is not text; put it in quotes",
+      "site.yaml:6: nodes.n1.macs: 'x' is not a list",
+      "site.yaml:7: nodes.n1.power: is empty; expected a map ({} for an empty one)",
+    ],
+    [
+      "an unknown word",
+      file(...HEAD, "  n1: { wake: magic }"),
+      "site.yaml:4: nodes.n1.wake: unknown value 'magic'; expected one of button, wol, supply-cycle",
+    ],
+    [
+      "durations that are none, or out of bounds",
+      file(...HEAD, "  n1:", "    dwell: 2 s", "  n2:", "    dwell: 20h"),
+      "site.yaml:5: nodes.n1.dwell: '2 s' does not fit; expected a duration such as 500ms, 2s, 1.5m or 1h",
+    ],
+    [
+      "a duration out of bounds",
+      file(...HEAD, "  n1:", "    dwell: 20h", "    gracefulLimit: 999ms"),
+      "site.yaml:5: nodes.n1.dwell: '20h' is out of bounds; expected 100ms to 10m",
+      "site.yaml:6: nodes.n1.gracefulLimit: '999ms' is out of bounds; expected 1s to 1h",
+    ],
+    [
+      "an agent that is not declared",
+      file(...HEAD, "  n1:", "    power: { agent: rack-b, driver: qemu }"),
+      "site.yaml:5: nodes.n1.power.agent: agent 'rack-b' is not declared; expected one of rack-a",
+    ],
+    [
+      "two nodes on one wire, however the options are ordered",
+      file(
+        ...HEAD,
+        "  n1:",
+        "    power: { agent: rack-a, driver: qemu, options: { directory: /c, slot: 1 } }",
+        "  n2:",
+        "    power: { agent: rack-a, driver: qemu, options: { slot: 1, directory: /c } }",
+      ),
+      "site.yaml:7: nodes.n2.power: the same agent, driver and options as nodes.n1.power in line 5; " +
+        "expected a line or port of its own",
+    ],
+    [
+      "policies that nothing can carry out",
+      file(
+        ...HEAD,
+        "  n1: { wake: wol }",
+        "  n2: { wake: button }",
+        "  n3: { wake: supply-cycle }",
+        "  n4: { restore: AlwaysOn }",
+      ),
+      "site.yaml:4: nodes.n1.wake: wol is not supported by this version yet; expected button or supply-cycle",
+      "site.yaml:5: nodes.n2.wake: nothing can press the button; declare a button or power interface that can",
+      "site.yaml:6: nodes.n3.wake: supply-cycle needs a power interface; declare one, or leave wake out",
+      "site.yaml:7: nodes.n4.restore: AlwaysOn needs a power interface; declare one, or leave restore out",
+    ],
+    [
+      "an address and a serial number of two nodes",
+      file(
+        ...HEAD,
+        "  n1: { serial: Abc, macs: [d8:3a:dd:00:00:01] }",
+        "  n2:",
+        "    serial: abc",
+        "    macs:",
+        "      - d8:3a:dd:00:00:02",
+        "      - D8:3A:DD:00:00:01",
+      ),
+      "site.yaml:6: nodes.n2.serial: serial number 'abc' belongs to node n1 already",
+      "site.yaml:9: nodes.n2.macs[1]: address 'D8:3A:DD:00:00:01' belongs to node n1 already",
+    ],
+    [
+      "options that JSON cannot carry",
+      file(
+        ...HEAD,
+        "  n1:",
+        "    power:",
+        "      agent: rack-a",
+        "      driver: qemu",
+        "      options:",
+        "        __proto__: { a: 1 }",
+        "        deep: [[[[[[[[[1]]]]]]]]]",
+        "        number: [1, .nan]",
+      ),
+      "site.yaml:9: nodes.n1.power.options.__proto__: this name is not allowed",
+      "site.yaml:10: nodes.n1.power.options.deep[0][0][0][0][0][0][0]: is nested deeper than 8 levels",
+      "site.yaml:11: nodes.n1.power.options.number[1]: is not a finite number",
+    ],
+  ];
+
+  it.each(cases)("%s", (_, text, ...expected) => {
+    expect(problems(text)).toEqual(expected);
+  });
+
+  it("the line of an alias's content is where the content stands", () => {
+    const text = file(
+      "site: lab",
+      "agents: { a: {} }",
+      "nodes:",
+      "  n1:",
+      "    power: &p",
+      "      agent: a",
+      "      driver: X",
+      "  n2:",
+      "    power: *p",
+    );
+    expect(problems(text)).toEqual([
+      expect.stringMatching(
+        /^site\.yaml:7: nodes\.n1\.power\.driver: 'X' does not fit; expected an id/,
+      ),
+      expect.stringMatching(
+        /^site\.yaml:7: nodes\.n2\.power\.driver: 'X' does not fit; expected an id/,
+      ),
+    ]);
+  });
+
+  it("control characters of the file never reach a terminal", () => {
+    const [line] = problems(file(...HEAD, '  n1: { "a\\u001b[2J\\u202e": 1 }'));
+    expect(line).toContain("unknown key 'a?[2J?'");
+    // oxlint-disable-next-line no-control-regex
+    expect(line).not.toMatch(/[\u0000-\u001f\u202e]/);
+  });
+});
