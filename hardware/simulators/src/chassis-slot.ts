@@ -1,6 +1,7 @@
 import { cpuSeconds } from "./cpu-time.js";
 import type { EdgeLog } from "./edge-log.js";
 import type { FaultKnobs } from "./fault-knobs.js";
+import { Lane } from "./lane.js";
 import type { Machine } from "./qemu-command.js";
 import { QmpError, type QmpEvent, type QmpGreeting } from "./qmp-monitor.js";
 import {
@@ -260,17 +261,6 @@ export class ChassisSlot {
       this.#load = { cpuSeconds: used, atMs: performance.now(), busy };
     }
     return Math.round((3 + 4 * this.#load.busy) * 10) / 10;
-  }
-}
-
-/** Runs one thing at a time, in order; one that fails does not stop the next. */
-class Lane {
-  #last: Promise<unknown> = Promise.resolve();
-
-  run(next: () => Promise<void>): Promise<void> {
-    const done = this.#last.then(next);
-    this.#last = done.catch(() => {});
-    return done;
   }
 }
 

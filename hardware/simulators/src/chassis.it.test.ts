@@ -20,6 +20,33 @@ const open: { close(): void }[] = [];
 /** Slot 1 obeys its button, slot 2 ignores it. */
 const SLOTS = [{ flavour: "bios-acpi" }, { flavour: "bios" }] as const;
 
+async function qmp(slot: number): Promise<QmpProbe> {
+  const probe = await QmpProbe.open(join(dir, `slot-${slot}.qmp`), soon());
+  open.push(probe);
+  return probe;
+}
+
+async function uart(slot: number): Promise<ConsoleProbe> {
+  const probe = await ConsoleProbe.open(join(dir, `slot-${slot}.uart`), soon());
+  open.push(probe);
+  return probe;
+}
+
+/** Switches on, and waits until the guest stands in its loop. */
+async function booted(
+  slot: number,
+): Promise<{ line: ConsoleProbe; monitor: QmpProbe; pid: number }> {
+  const line = await uart(slot);
+  const { pid } = await chassis.client.supply(slot, true);
+  await line.expect(/Outrider boot \d+ at \d\d:\d\d:\d\d\r\n/, soon());
+  return { line, monitor: await qmp(slot), pid: pid ?? 0 };
+}
+
+const edgesOf = async (slot: number): Promise<string[]> =>
+  (await chassis.client.edges({ since, slot })).map((e) => `${e.edge}/${e.cause}`);
+const edge = (name: Edge["edge"]): Promise<Edge> =>
+  chassis.client.waitForEdge((e) => e.edge === name, soon(), since);
+
 describe.skipIf(skip)("chassis with bios guests", { timeout: 60_000 }, () => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "chassis-"));
@@ -37,33 +64,6 @@ describe.skipIf(skip)("chassis with bios guests", { timeout: 60_000 }, () => {
     }
     since = (await chassis.client.edges()).at(-1)?.seq ?? 0;
   });
-
-  async function qmp(slot: number): Promise<QmpProbe> {
-    const probe = await QmpProbe.open(join(dir, `slot-${slot}.qmp`), soon());
-    open.push(probe);
-    return probe;
-  }
-
-  async function uart(slot: number): Promise<ConsoleProbe> {
-    const probe = await ConsoleProbe.open(join(dir, `slot-${slot}.uart`), soon());
-    open.push(probe);
-    return probe;
-  }
-
-  /** Switches on, and waits until the guest stands in its loop. */
-  async function booted(
-    slot: number,
-  ): Promise<{ line: ConsoleProbe; monitor: QmpProbe; pid: number }> {
-    const line = await uart(slot);
-    const { pid } = await chassis.client.supply(slot, true);
-    await line.expect(/Outrider boot \d+ at \d\d:\d\d:\d\d\r\n/, soon());
-    return { line, monitor: await qmp(slot), pid: pid ?? 0 };
-  }
-
-  const edgesOf = async (slot: number): Promise<string[]> =>
-    (await chassis.client.edges({ since, slot })).map((e) => `${e.edge}/${e.cause}`);
-  const edge = (name: Edge["edge"]): Promise<Edge> =>
-    chassis.client.waitForEdge((e) => e.edge === name, soon(), since);
 
   test("the supply is the process: on starts it, off ends it, again does nothing", async () => {
     const { pid, monitor } = await booted(1);

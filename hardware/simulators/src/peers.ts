@@ -6,6 +6,17 @@ export type Peers = Readonly<Record<string, string>>;
 /** What a chassis of `bios` slots needs. */
 export const BIOS_PEERS: Peers = { "qemu-system-x86_64": "qemu-system-x86" };
 
+/** What a chassis of `linux` slots needs; the kernel comes by `apt-get download`. */
+export const LINUX_PEERS: Peers = {
+  ...BIOS_PEERS,
+  busybox: "busybox-static",
+  "mkfs.ext4": "e2fsprogs",
+  e2fsck: "e2fsprogs",
+};
+
+/** What a chassis of `uboot` slots needs, beside the firmware of u-boot-qemu. */
+export const UBOOT_PEERS: Peers = { "qemu-system-aarch64": "qemu-system-arm" };
+
 /**
  * Whether tests that need `peers` have to be left out here, said loudly with the packages to install.
  * @throws Error instead where leaving out is a failure: with `CI` or `OUTRIDER_REQUIRE_PEERS` set

@@ -42,7 +42,7 @@ export function readFaults(body: unknown): Faults {
   for (const key of ["stuckOn", "ignoreButton"] as const) optionalBoolean(key, given[key]);
   if (given["silent"] !== "after-acting") optionalBoolean("silent", given["silent"]);
   for (const key of ["delayMs", "shutdownTakesMs"] as const) optionalNumber(key, given[key]);
-  return given as Faults;
+  return given;
 }
 
 export interface EdgesQuery {

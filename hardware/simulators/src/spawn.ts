@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ChassisSlotSpec } from "./chassis-spec.js";
+import { buildLinuxGuest } from "./guest-images.js";
 import { startTime } from "./life.js";
 import { SlotClient } from "./slot-client.js";
 import type { SimulatedFlavour } from "./simulated-slot.js";
@@ -51,8 +52,6 @@ export interface ChassisOptions extends Common {
 
 /** Starts a rack of simulated machines, detached, and waits until it serves. @throws Error with its last words */
 export function startRack(options: RackOptions): Promise<Simulator> {
-  const number = (name: string, value: number | undefined): string[] =>
-    value === undefined ? [] : [`--${name}`, String(value)];
   return start("rack", options, [
     "--slots",
     String(options.slots),
@@ -61,18 +60,26 @@ export function startRack(options: RackOptions): Promise<Simulator> {
       "--flavour",
       `${slot}=${flavour}`,
     ]),
-    ...number("boot-ms", options.bootMs),
-    ...number("shutdown-ms", options.shutdownMs),
-    ...number("halt-after-ms", options.haltAfterMs),
+    ...numberFlag("boot-ms", options.bootMs),
+    ...numberFlag("shutdown-ms", options.shutdownMs),
+    ...numberFlag("halt-after-ms", options.haltAfterMs),
   ]);
 }
 
-/** Starts a chassis of virtual machines, detached, all supplies off, and waits until it serves. @throws Error with its last words */
-export function startChassis(options: ChassisOptions): Promise<Simulator> {
+/**
+ * Starts a chassis of virtual machines, detached, all supplies off, and waits until it serves. Builds the
+ * Linux guest first where one is wanted and none is there. @throws Error with its last words, or GuestMissing
+ */
+export async function startChassis(options: ChassisOptions): Promise<Simulator> {
+  if (options.slots.some(({ flavour }) => flavour === "linux")) await buildLinuxGuest();
   mkdirSync(options.dir, { recursive: true });
   const spec = join(options.dir, "slots.json");
   writeFileSync(spec, `${JSON.stringify(options.slots, undefined, 2)}\n`);
   return start("chassis", options, ["--slots", spec]);
+}
+
+function numberFlag(name: string, value: number | undefined): string[] {
+  return value === undefined ? [] : [`--${name}`, String(value)];
 }
 
 async function start(
