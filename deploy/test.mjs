@@ -35,6 +35,7 @@ if (parts.includes("static")) {
   must("oxlint", ["--type-aware", "--deny-warnings", "."], { env });
   must("sh", ["-c", "depcruise --config .dependency-cruiser.mjs libs/*/src services/*/src broker/src hardware/*/src apps/*/src e2e/src"], { env });
   must(node, ["deploy/check-declared.mjs"], { env });
+  must(node, ["deploy/write-architecture.mjs", "--check"], { env });
 }
 const projects = parts.filter((one) => one !== "static").flatMap((one) => ["--project", one]);
 if (projects.length > 0) must("vitest", ["run", ...projects, ...rest], { env });
