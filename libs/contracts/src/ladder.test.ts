@@ -1,0 +1,319 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ENDPOINT_ACTIONS, type EndpointAction } from "./agent.js";
+import {
+  planLadder,
+  reviveStep,
+  supportedActions,
+  type ActStep,
+  type Capabilities,
+  type Ladder,
+  type LadderInput,
+  type Step,
+} from "./ladder.js";
+import { WAKES, type Wake } from "./node.js";
+import {
+  ACTIONS,
+  HOST_VALUES,
+  SUPPLY_VALUES,
+  type Action,
+  type Host,
+  type Supply,
+} from "./power.js";
+
+/** Every way to wire power, reset and button with actions that an endpoint of the kind can have. */
+const WIRINGS: readonly Capabilities[] = (() => {
+  const power: (EndpointAction[] | undefined)[] = [undefined];
+  for (let bits = 0; bits < 2 ** ENDPOINT_ACTIONS.length; bits++) {
+    power.push(ENDPOINT_ACTIONS.filter((_, at) => bits & (1 << at)));
+  }
+  const reset = [undefined, ["ForceRestart"]] as const;
+  const button = [undefined, ["PushPowerButton"]] as const;
+  return power.flatMap((p) =>
+    reset.flatMap((r) =>
+      button.map((b) => ({
+        ...(p ? { power: p } : {}),
+        ...(r ? { reset: r } : {}),
+        ...(b ? { button: b } : {}),
+      })),
+    ),
+  );
+})();
+
+const SITUATIONS = ACTIONS.flatMap((action) =>
+  SUPPLY_VALUES.flatMap((supply) =>
+    HOST_VALUES.flatMap((host) =>
+      [undefined, ...WAKES].flatMap((wake) =>
+        [false, true].map((escalate) => ({ action, supply, host, wake, escalate })),
+      ),
+    ),
+  ),
+);
+
+/** All of them: a quarter of a million. */
+function forAll(claim: (input: LadderInput, ladder: Ladder) => string | undefined): void {
+  for (const capabilities of WIRINGS) {
+    for (const situation of SITUATIONS) {
+      const input = { capabilities, ...situation };
+      const broken = claim(input, planLadder(input));
+      if (broken !== undefined) expect.fail(`${broken}: ${JSON.stringify(input)}`);
+    }
+  }
+}
+
+const rungs = (ladder: Ladder): readonly Step[] =>
+  ladder.outcome === "steps" ? [...ladder.steps, ...ladder.escalation] : [];
+const acts = (ladder: Ladder): ActStep[] => rungs(ladder).filter((step) => step.kind === "act");
+const can = (capabilities: Capabilities, step: ActStep): boolean =>
+  capabilities[step.interface]?.includes(step.action) ?? false;
+
+describe("every action × wiring × supply × host × wake × escalate", () => {
+  it("names only rungs that the interface can do", () => {
+    forAll(({ capabilities }, ladder) =>
+      acts(ladder).every((step) => can(capabilities, step)) ? undefined : "a rung nobody can do",
+    );
+  });
+
+  it("is unsupported exactly when supportedActions lacks the action, and then names those it has", () => {
+    forAll(({ action, capabilities }, ladder) => {
+      const supported = supportedActions(capabilities);
+      const refused = ladder.outcome === "rejected" && ladder.reasonCode === "unsupported-action";
+      if (refused === supported.includes(action)) return "supported and refused do not agree";
+      if (!refused) return undefined;
+      const named = ACTIONS.filter((one) => new RegExp(`\\b${one}\\b`).test(ladder.detail));
+      const expected = ACTIONS.filter((one) => one === action || supported.includes(one));
+      return named.join() === expected.join() ? undefined : `the sentence says ${ladder.detail}`;
+    });
+  });
+
+  it("acts on a node whose supply is off only by On, ForceOff and PowerCycle", () => {
+    forAll(({ action, supply }, ladder) => {
+      if (supply !== "Off" || ["On", "ForceOff", "PowerCycle"].includes(action)) return undefined;
+      return acts(ladder).length > 0 ? "acts on nothing" : undefined;
+    });
+  });
+
+  it("takes the supply away only for what asked for it, or for a wake that was declared, or an escalation", () => {
+    forAll(({ action, host, wake, escalate }, ladder) => {
+      if (ladder.outcome !== "steps") return undefined;
+      const cuts = (step: Step): boolean =>
+        step.kind === "act" && ["ForceOff", "PowerCycle"].includes(step.action);
+      if (ladder.steps.some(cuts)) {
+        const asked = ["ForceOff", "PowerCycle", "ForceRestart"].includes(action);
+        const waking = action === "On" && host === "Halted" && wake === "supply-cycle";
+        if (!asked && !waking) return "cuts the supply unasked";
+      }
+      return ladder.escalation.length > 0 && !escalate ? "escalates unasked" : undefined;
+    });
+  });
+
+  it("lets only the graceful actions wait or escalate, and waits right after the button", () => {
+    forAll(({ action }, ladder) => {
+      if (ladder.outcome !== "steps") return undefined;
+      const kinds = ladder.steps.map(({ kind }) => kind).join(" ");
+      const expected =
+        action === "GracefulShutdown"
+          ? "act await-halt"
+          : action === "GracefulRestart"
+            ? "act await-halt revive"
+            : "act";
+      if (kinds !== expected) return `steps are ${kinds}`;
+      if (expected === "act" && ladder.escalation.length > 0) return "escalates";
+      return ladder.escalation.every(({ kind }) => kind === "act") ? undefined : "escalation waits";
+    });
+  });
+
+  it("brings back, by an owed rung that can be done, whatever GracefulRestart has stopped", () => {
+    forAll(({ action, capabilities, wake }, ladder) => {
+      if (action !== "GracefulRestart" || ladder.outcome !== "steps") return undefined;
+      if (ladder.steps.at(-1)?.kind !== "revive") return "does not end in a revival";
+      for (const supply of SUPPLY_VALUES) {
+        const step = reviveStep(capabilities, { supply, wake });
+        if (!step.owed) return `the revival is not owed at ${supply}`;
+        if (!can(capabilities, step)) return `nobody can ${step.action} at ${supply}`;
+        if (step.action === "ForceOff") return `the revival is no revival at ${supply}`;
+        // On alone does nothing where the supply is live already.
+        if (step.action === "On" && !["Off", "PoweringOn"].includes(supply)) {
+          return `On may wake nobody at ${supply}`;
+        }
+      }
+      return undefined;
+    });
+  });
+
+  it("owes nothing before a host has stopped", () => {
+    forAll((_, ladder) => (acts(ladder).some(({ owed }) => owed) ? "an owed rung" : undefined));
+  });
+
+  it("changes nothing only where GracefulShutdown finds the host down", () => {
+    forAll(({ action, supply, host }, ladder) => {
+      const down = action === "GracefulShutdown" && (supply === "Off" || host === "Halted");
+      const unsupported = ladder.outcome === "rejected";
+      return (ladder.outcome === "unchanged") === (down && !unsupported) ? undefined : "unchanged?";
+    });
+  });
+
+  it("never concludes from silence: Unknown is not Off, not Halted", () => {
+    forAll(({ supply, host }, ladder) => {
+      if (supply !== "Unknown" || host !== "Unknown") return undefined;
+      if (ladder.outcome === "steps") return undefined;
+      return ladder.outcome === "rejected" && ladder.reasonCode === "unsupported-action"
+        ? undefined
+        : "refuses what it does not know";
+    });
+  });
+
+  it("rejects with the codes of the table alone, and a sentence", () => {
+    const codes = ["unsupported-action", "supply-off", "host-halted", "needs-cycle"];
+    forAll(({ supply, host }, ladder) => {
+      if (ladder.outcome !== "rejected") return undefined;
+      if (!codes.includes(ladder.reasonCode)) return ladder.reasonCode;
+      if (ladder.reasonCode === "supply-off" && supply !== "Off") return "the supply is not off";
+      if (ladder.reasonCode !== "supply-off" && ladder.reasonCode !== "unsupported-action") {
+        if (host !== "Halted") return "the host has not halted";
+      }
+      return /^\w+ \w+ .{10,}/.test(ladder.detail) ? undefined : "no sentence";
+    });
+  });
+
+  it("tells nobody to use what the node cannot do", () => {
+    forAll(({ capabilities }, ladder) => {
+      if (ladder.outcome !== "rejected" || ladder.reasonCode !== "needs-cycle") return undefined;
+      const told = /\bPowerCycle starts/.test(ladder.detail);
+      return told === supportedActions(capabilities).includes("PowerCycle") ? undefined : "advice";
+    });
+  });
+});
+
+describe("the table, readable", () => {
+  const full: Capabilities = {
+    power: ["On", "ForceOff", "PowerCycle", "Nmi"],
+    reset: ["ForceRestart"],
+    button: ["PushPowerButton"],
+  };
+  const plug: Capabilities = { power: ["On", "ForceOff", "PowerCycle"] };
+  const bmc: Capabilities = { power: [...ENDPOINT_ACTIONS] };
+
+  /** `button.PushPowerButton, await-halt | power.ForceOff`, or the outcome with its code. */
+  function spell(ladder: Ladder): string {
+    if (ladder.outcome === "rejected") return `rejected ${ladder.reasonCode}`;
+    if (ladder.outcome === "unchanged") return "unchanged";
+    const say = (list: readonly Step[]): string =>
+      list
+        .map((one) => (one.kind === "act" ? `${one.interface}.${one.action}` : one.kind))
+        .join(", ");
+    return ladder.escalation.length > 0
+      ? `${say(ladder.steps)} | ${say(ladder.escalation)}`
+      : say(ladder.steps);
+  }
+
+  it.each<[Action, Capabilities, Supply, Host, Wake | undefined, boolean, string]>([
+    ["On", plug, "Off", "Unknown", undefined, false, "power.On"],
+    ["On", plug, "On", "Running", undefined, false, "power.On"],
+    ["On", plug, "On", "Halted", undefined, false, "rejected needs-cycle"],
+    ["On", plug, "On", "Halted", "supply-cycle", false, "power.PowerCycle"],
+    ["On", full, "On", "Halted", "button", false, "button.PushPowerButton"],
+    ["On", plug, "On", "Halted", "button", false, "rejected needs-cycle"],
+    ["On", plug, "On", "Halted", "wol", false, "rejected needs-cycle"],
+    ["ForceOff", full, "On", "Running", undefined, false, "power.ForceOff"],
+    ["ForceOff", full, "Off", "Halted", undefined, false, "power.ForceOff"],
+    [
+      "GracefulShutdown",
+      full,
+      "On",
+      "Running",
+      undefined,
+      false,
+      "button.PushPowerButton, await-halt",
+    ],
+    [
+      "GracefulShutdown",
+      full,
+      "On",
+      "Running",
+      undefined,
+      true,
+      "button.PushPowerButton, await-halt | power.ForceOff",
+    ],
+    ["GracefulShutdown", full, "On", "Halted", undefined, true, "unchanged"],
+    ["GracefulShutdown", full, "Off", "Unknown", undefined, true, "unchanged"],
+    ["GracefulShutdown", plug, "On", "Running", undefined, true, "rejected unsupported-action"],
+    [
+      "GracefulRestart",
+      full,
+      "On",
+      "Running",
+      undefined,
+      false,
+      "button.PushPowerButton, await-halt, revive",
+    ],
+    [
+      "GracefulRestart",
+      full,
+      "On",
+      "Running",
+      undefined,
+      true,
+      "button.PushPowerButton, await-halt, revive | reset.ForceRestart",
+    ],
+    [
+      "GracefulRestart",
+      bmc,
+      "On",
+      "Running",
+      undefined,
+      true,
+      "power.PushPowerButton, await-halt, revive | power.ForceRestart",
+    ],
+    ["GracefulRestart", full, "Off", "Unknown", undefined, false, "rejected supply-off"],
+    ["GracefulRestart", full, "On", "Halted", undefined, false, "rejected host-halted"],
+    ["ForceRestart", full, "On", "Halted", undefined, false, "reset.ForceRestart"],
+    ["ForceRestart", plug, "On", "Running", undefined, false, "power.PowerCycle"],
+    ["ForceRestart", full, "Off", "Unknown", undefined, false, "rejected supply-off"],
+    ["PowerCycle", full, "Off", "Unknown", undefined, false, "power.PowerCycle"],
+    ["PowerCycle", full, "Unknown", "Unknown", undefined, false, "power.PowerCycle"],
+    ["Nmi", full, "On", "Running", undefined, false, "power.Nmi"],
+    ["Nmi", plug, "On", "Running", undefined, false, "rejected unsupported-action"],
+    ["PushPowerButton", bmc, "On", "Halted", undefined, false, "power.PushPowerButton"],
+    ["PushPowerButton", full, "Off", "Unknown", undefined, false, "rejected supply-off"],
+    ["On", {}, "Unknown", "Unknown", undefined, false, "rejected unsupported-action"],
+  ])(
+    "%s on %j, supply %s, host %s, wake %s, escalate %s: %s",
+    (action, capabilities, supply, host, wake, escalate, expected) => {
+      expect(spell(planLadder({ action, capabilities, supply, host, wake, escalate }))).toBe(
+        expected,
+      );
+    },
+  );
+
+  it.each<[Supply, Wake | undefined, string]>([
+    ["Off", "button", "power.On"],
+    ["PoweringOn", undefined, "power.On"],
+    ["On", "button", "button.PushPowerButton"],
+    ["On", "supply-cycle", "power.PowerCycle"],
+    ["On", undefined, "power.PowerCycle"],
+    ["PoweringOff", "button", "power.PowerCycle"],
+    ["Unknown", "button", "power.PowerCycle"],
+  ])("revives a host on supply %s with wake %s by %s", (supply, wake, expected) => {
+    const step = reviveStep(full, { supply, wake });
+    expect(`${step.interface}.${step.action}`).toBe(expected);
+  });
+});
+
+describe("supportedActions", () => {
+  it("grows with what is wired: one more wire never takes an action away", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...WIRINGS), fc.constantFrom(...WIRINGS), (one, other) => {
+        const both = Object.fromEntries(
+          (["power", "reset", "button"] as const).map((kind) => [
+            kind,
+            [...(one[kind] ?? []), ...(other[kind] ?? [])],
+          ]),
+        );
+        const supported = supportedActions(both);
+        for (const action of supportedActions(one)) expect(supported).toContain(action);
+        expect(supported).toEqual(ACTIONS.filter((action) => supported.includes(action)));
+      }),
+    );
+  });
+});
