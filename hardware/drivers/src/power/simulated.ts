@@ -55,18 +55,16 @@ function portOf(device: SlotDevice): PowerPort {
   };
 }
 
+/** What the rack's word for the host means while the supply is on. */
+const HOSTS: Readonly<Record<Slot["host"], Pick<PowerReading, "host" | "problem">>> = {
+  running: { host: "Running" },
+  halted: { host: "Halted" },
+  panicked: { host: "Halted", problem: "The host panicked." },
+  paused: { host: "Unknown", problem: "The rack says that the host is paused." },
+  off: { host: "Unknown", problem: "The rack says that the supply is on and the host is off." },
+};
+
 function readingOf({ supply, host }: Slot): PowerReading {
   if (supply === "off") return SUPPLY_OFF;
-  const on = { supply: "On", supplyEvidence: "ReadBack", hostEvidence: "ReadBack" } as const;
-  switch (host) {
-    case "running":
-      return { ...on, host: "Running" };
-    case "halted":
-      return { ...on, host: "Halted" };
-    case "panicked":
-      return { ...on, host: "Halted", problem: "The host panicked." };
-    case "paused":
-    case "off":
-      return { ...on, host: "Unknown", problem: `The rack says that the host is ${host}.` };
-  }
+  return { supply: "On", supplyEvidence: "ReadBack", hostEvidence: "ReadBack", ...HOSTS[host] };
 }

@@ -41,16 +41,15 @@ export class ManualClock implements Clock {
 
   every(span: Duration, run: () => void): () => void {
     const stopped = new AbortController();
-    const next = (): void => {
-      this.sleep(span, stopped.signal).then(
-        () => {
-          run();
-          next();
-        },
-        () => {},
-      );
+    const repeat = async (): Promise<void> => {
+      for (;;) {
+        await this.sleep(span, stopped.signal);
+        run();
+      }
     };
-    next();
+    repeat().catch((error: unknown) => {
+      if (!stopped.signal.aborted) throw error;
+    });
     return () => stopped.abort();
   }
 
