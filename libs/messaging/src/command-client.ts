@@ -53,13 +53,13 @@ export async function askPower(
   const startedMs = clock.monotonicMs();
   const changes = new Notifier();
   const seen = new Set<number>();
-  let terminal: PowerResult | undefined;
+  const outcome: { terminal?: PowerResult } = {};
 
   const subscription = session.subscribe(powerResult, { node }, ({ payload }) => {
-    if (payload.id !== id || terminal || seen.has(payload.seq)) return;
+    if (payload.id !== id || outcome.terminal || seen.has(payload.seq)) return;
     seen.add(payload.seq);
     progress?.(payload);
-    if (payload.terminal) terminal = payload;
+    if (payload.terminal) outcome.terminal = payload;
     changes.tell();
   });
   const publish = async (leftMs: number): Promise<void> => {
@@ -78,7 +78,7 @@ export async function askPower(
   };
   const ask = async (): Promise<void> => {
     let asked: string | undefined;
-    while (!terminal) {
+    while (!outcome.terminal) {
       await session.ready(signal, { refusalsAreFinal: true });
       await subscription.acknowledged(signal);
       const { epoch } = session;
@@ -89,7 +89,7 @@ export async function askPower(
         asked = epoch;
         await publish(Math.max(leftMs, TTL_MS.min));
       }
-      if (!terminal && session.epoch === epoch) await changes.next(signal);
+      if (!outcome.terminal && session.epoch === epoch) await changes.next(signal);
     }
   };
   const disconnected = session.onDisconnect(() => changes.tell());
@@ -101,8 +101,8 @@ export async function askPower(
   });
   try {
     await Promise.race([ask(), late]);
-    if (!terminal) throw new MessagingError("protocol", "the wait ended without a result");
-    return terminal;
+    if (!outcome.terminal) throw new MessagingError("protocol", "the wait ended with no result");
+    return outcome.terminal;
   } finally {
     disconnected();
     ended.abort();

@@ -25,7 +25,7 @@ export interface Live {
 export type Hook = (connection: Live) => Promise<void> | void;
 
 export interface ConnectionLoopOptions {
-  readonly client: Omit<ConnectionOptions, "clock" | "connectTimeoutMs" | "will">;
+  readonly client: Omit<ConnectionOptions, "clock" | "counters" | "connectTimeoutMs" | "will">;
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
@@ -58,8 +58,9 @@ export class ConnectionLoop {
     const { presence, subscriptions, documents } = options;
     if (!presence) return;
     documents.exempt(topicOf<string>(presence.contract, presence.parameters));
-    const seen = (text: string): void => this.#guard?.seen(text);
-    subscriptions.addRaw(presence.contract, presence.parameters, seen);
+    subscriptions.addRaw(presence.contract, presence.parameters, ({ bytes }) => {
+      this.#guard?.seen(bytes.toString());
+    });
   }
 
   get live(): { readonly connection: Connection; readonly epoch: string } | undefined {
@@ -130,7 +131,7 @@ export class ConnectionLoop {
   }
 
   #open(epoch: string, signal: AbortSignal): Promise<Connection> {
-    const { client, clock, presence, subscriptions } = this.#options;
+    const { client, clock, counters, presence, subscriptions } = this.#options;
     this.#documents = presence && presenceDocuments(presence, epoch);
     const will = this.#documents && {
       topic: this.#documents.topic,
@@ -138,7 +139,13 @@ export class ConnectionLoop {
       retain: presence?.contract.retain === true,
     };
     return Connection.open(
-      { ...client, clock, connectTimeoutMs: CONNECT_WITHIN_MS, ...(will ? { will } : {}) },
+      {
+        ...client,
+        clock,
+        counters,
+        connectTimeoutMs: CONNECT_WITHIN_MS,
+        ...(will ? { will } : {}),
+      },
       (topic, payload, packet) => subscriptions.dispatch(topic, payload, packet),
       signal,
     );
@@ -150,21 +157,21 @@ export class ConnectionLoop {
     const abort = (): void => connection.destroy();
     signal.addEventListener("abort", abort, { once: true });
     const { closed } = connection;
-    const orLost = async (step: Promise<void> | void): Promise<void> => {
+    const orLost = async (step: Promise<void>): Promise<void> => {
       const lost = await Promise.race([step, closed]);
       if (lost) throw lost;
     };
     try {
       await subscriptions.attach(connection);
       this.#live = { connection, epoch };
-      for (const hook of this.hooks.connect) await orLost(hook({ epoch }));
+      for (const hook of this.hooks.connect) await orLost(run(hook, { epoch }));
       await documents.attach(connection);
       await this.#beBorn(connection);
       log.info({ clientId: client.clientId, epoch }, "connected to the broker");
       this.#born = true;
       this.#failure = undefined;
       this.#changes.tell();
-      for (const hook of this.hooks.born) await orLost(hook({ epoch }));
+      for (const hook of this.hooks.born) await orLost(run(hook, { epoch }));
       throw await closed;
     } finally {
       signal.removeEventListener("abort", abort);
@@ -210,5 +217,15 @@ export class ConnectionLoop {
     await Promise.race([said, late]).catch(() => undefined);
     bound.abort();
     await late.catch(() => undefined);
+  }
+}
+
+/** Runs a hook to its end. What goes wrong with the connection is told by the connection; all else is a defect. */
+async function run(hook: Hook, live: Live): Promise<void> {
+  try {
+    await hook(live);
+  } catch (error) {
+    if (!(error instanceof MessagingError)) crash(error);
+    else throw error;
   }
 }

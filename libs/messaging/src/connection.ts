@@ -1,5 +1,6 @@
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { MqttClient, type IPublishPacket } from "mqtt";
+import type { Counters } from "./counters.js";
 import { brokerRefusal, MessagingError } from "./errors.js";
 import { openSocket, type BrokerAddress } from "./socket.js";
 
@@ -12,6 +13,7 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly will?: { readonly topic: string; readonly payload: string; readonly retain: boolean };
   readonly clock: Clock;
+  readonly counters: Counters;
 }
 
 export interface OutgoingMessage {
@@ -44,6 +46,7 @@ export class Connection {
   readonly closed: Promise<MessagingError>;
   readonly #client: MqttClient;
   readonly #clock: Clock;
+  readonly #counters: Counters;
   readonly #underWay = new Set<UnderWay>();
   readonly #waiting: (() => void)[] = [];
   #window = WINDOW;
@@ -53,6 +56,7 @@ export class Connection {
 
   private constructor(options: ConnectionOptions, onMessage: IncomingMessage) {
     this.#clock = options.clock;
+    this.#counters = options.counters;
     const { will } = options;
     this.#client = new MqttClient(() => openSocket(options.address), {
       protocolVersion: 5,
@@ -197,9 +201,9 @@ export class Connection {
     }
   }
 
-  #send(message: OutgoingMessage): Promise<void> {
+  async #send(message: OutgoingMessage): Promise<void> {
     const { topic, payload, qos, retain, properties } = message;
-    return this.#settled((done) => {
+    await this.#settled((done) => {
       this.#client.publish(
         topic,
         payload,
@@ -207,6 +211,7 @@ export class Connection {
         (error) => done(error ? refusalOf(`a message on ${topic}`, error) : undefined),
       );
     });
+    this.#counters.published++;
   }
 
   /** Runs one request; the end of the connection settles it as well. */
@@ -241,7 +246,7 @@ export class Connection {
     const over = (this.#over ??=
       this.#reason ?? new MessagingError("disconnected", "the connection to the broker was lost"));
     this.#client.end(true);
-    for (const request of [...this.#underWay]) request.settle(over);
+    for (const request of this.#underWay) request.settle(over);
     for (const next of this.#waiting.splice(0)) next();
     return over;
   }

@@ -1,7 +1,6 @@
 import { encode } from "@outrider/contracts/codec";
 import { topicOf, type Contract, type Parameters } from "@outrider/contracts/contract";
 import type { Connection } from "./connection.js";
-import type { Counters } from "./counters.js";
 import { MessagingError } from "./errors.js";
 import type { Log } from "./log.js";
 
@@ -11,7 +10,6 @@ import type { Log } from "./log.js";
  */
 export class RetainedDocuments {
   readonly #log: Log;
-  readonly #counters: Counters;
   readonly #crash: (error: unknown) => void;
   /** What shall stand on the broker, by topic; undefined: nothing, which is still to be said. */
   readonly #wanted = new Map<
@@ -28,9 +26,8 @@ export class RetainedDocuments {
   #connection: Connection | undefined;
   #idle: (() => void)[] = [];
 
-  constructor(log: Log, counters: Counters, crash: (error: unknown) => void) {
+  constructor(log: Log, crash: (error: unknown) => void) {
     this.#log = log;
-    this.#counters = counters;
     this.#crash = crash;
   }
 
@@ -98,37 +95,33 @@ export class RetainedDocuments {
       if (this.#underWay.has(topic)) continue;
       const wanted = this.#wanted.get(topic);
       this.#dirty.delete(topic);
-      if (wanted) this.#publish(connection, topic, wanted.payload, wanted.qos);
+      if (!wanted) continue;
+      this.#publish(connection, topic, wanted.payload, wanted.qos).catch(this.#crash);
     }
     if (this.#dirty.size > 0 || this.#underWay.size > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #publish(connection: Connection, topic: string, payload: string | undefined, qos: 0 | 1): void {
+  async #publish(
+    connection: Connection,
+    topic: string,
+    payload: string | undefined,
+    qos: 0 | 1,
+  ): Promise<void> {
     this.#underWay.add(topic);
-    connection.publish({ topic, payload: payload ?? "", qos, retain: true }).then(
-      () => {
-        this.#counters.published++;
-        const wanted = this.#wanted.get(topic);
-        if (wanted && wanted.payload === undefined && payload === undefined) {
-          this.#wanted.delete(topic);
-        }
-        this.#done(connection, topic);
-      },
-      (error: unknown) => {
-        if (!(error instanceof MessagingError)) return this.#crash(error);
-        if (!connection.over) {
-          this.#log.error(
-            { topic, code: error.code, problem: error.message },
-            "a retained document was refused",
-          );
-        }
-        this.#done(connection, topic);
-      },
-    );
-  }
-
-  #done(connection: Connection, topic: string): void {
+    try {
+      await connection.publish({ topic, payload: payload ?? "", qos, retain: true });
+      const wanted = this.#wanted.get(topic);
+      if (payload === undefined && wanted && wanted.payload === undefined) {
+        this.#wanted.delete(topic);
+      }
+    } catch (error) {
+      if (!(error instanceof MessagingError)) throw error;
+      if (!connection.over) {
+        const { code, message } = error;
+        this.#log.error({ topic, code, problem: message }, "a retained document was refused");
+      }
+    }
     if (this.#connection !== connection) return;
     this.#underWay.delete(topic);
     this.#pump();

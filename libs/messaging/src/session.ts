@@ -10,12 +10,14 @@ import type { Presence } from "./presence.js";
 import type { Received } from "./received.js";
 import { RetainedDocuments } from "./retained-documents.js";
 import { brokerAddress } from "./socket.js";
-import { Subscriptions, type SubscribeOptions, type Subscription } from "./subscriptions.js";
+import { Subscriptions, type Subscription } from "./subscriptions.js";
+import type { SubscribeOptions } from "./taker.js";
 
 export type { Live } from "./connection-loop.js";
 export type { Presence } from "./presence.js";
 export type { Meta, Received, Refused } from "./received.js";
-export type { SubscribeOptions, Subscription } from "./subscriptions.js";
+export type { Subscription } from "./subscriptions.js";
+export type { SubscribeOptions } from "./taker.js";
 
 export interface SessionOptions {
   /** `mqtt://host:port` or `mqtts://host:port`. */
@@ -62,7 +64,7 @@ export class Session {
     const { clock = systemClock, log = silentLog, keepAliveSeconds = 10 } = options;
     const { counters } = this;
     const trustActor = options.actorStamps !== "ignored";
-    this.#documents = new RetainedDocuments(log, counters, crash);
+    this.#documents = new RetainedDocuments(log, crash);
     this.#subscriptions = new Subscriptions({ clock, log, counters, trustActor, crash });
     this.#loop = new ConnectionLoop({
       client: { address: brokerAddress(url), clientId, username, password, keepAliveSeconds },
@@ -138,7 +140,6 @@ export class Session {
         ? {}
         : { properties: { messageExpiryInterval: Math.max(1, Math.ceil(options.expirySeconds)) } }),
     });
-    this.counters.published++;
   }
 
   /**
@@ -163,8 +164,8 @@ export class Session {
     contract: Contract<T, P>,
     parameters: NoInfer<Partial<Parameters<T>>> = {},
   ): void {
-    this.#subscriptions.addRaw(contract, parameters, (text, topic) => {
-      if (text !== "") this.#documents.seen(topic, contract.qos);
+    this.#subscriptions.addRaw(contract, parameters, ({ empty, meta }) => {
+      if (!empty) this.#documents.seen(meta.topic, contract.qos);
     });
   }
 

@@ -67,8 +67,9 @@ export async function mosquittoSub(
   if (options.version === "mqttv311") args.splice(args.indexOf("--retain-as-published"), 1);
   for (const topic of topics) args.push("-t", topic);
   const messages: CliMessage[] = [];
-  const child = await startProgram(program("mosquitto_sub"), {
-    args,
+  // Its output would otherwise stay in a buffer until the first message.
+  const child = await startProgram(program("stdbuf"), {
+    args: ["-oL", program("mosquitto_sub"), ...args],
     ready: (line) => {
       if (line.startsWith("Subscribed")) return { ready: true };
       return undefined;
@@ -120,8 +121,8 @@ function parse(text: string): CliMessage {
   const { topic, payload, retain, properties } = JSON.parse(text) as Printed;
   return {
     topic,
-    payload:
-      typeof payload === "string" ? payload : payload === undefined ? "" : JSON.stringify(payload),
+    // A payload that is itself JSON is printed as text all the same; none at all is printed as null.
+    payload: typeof payload === "string" ? payload : "",
     retain: retain === 1,
     properties: properties?.["user-properties"] ?? {},
   };

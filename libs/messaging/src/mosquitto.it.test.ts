@@ -1,0 +1,9 @@
+import { hasMosquitto } from "@outrider/testing/broker";
+import { describe } from "vitest";
+import { faultsSuite } from "./testing/faults-suite.js";
+import { sessionSuite } from "./testing/session-suite.js";
+
+describe.skipIf(!hasMosquitto())("mosquitto", () => {
+  sessionSuite("mosquitto");
+  faultsSuite("mosquitto");
+});
