@@ -6,6 +6,9 @@
  * the power button (PIIX4, PM1_STS at port 0x600) and at the keyboard, which the firmware feeds from the
  * console: every key is echoed, `h` powers off (PM1_CNT at 0x604), `p` panics (pvpanic at 0x505), `r` resets (0xcf9).
  * A non-maskable interrupt panics too.
+ *
+ * It prints through the firmware (int 0x10), which holds back a little of its own output and would have the two
+ * mixed otherwise; the last word goes straight to the UART, because nothing comes after it to push it out.
  */
 const CODE = `
   fa            ; cli
@@ -15,32 +18,33 @@ const CODE = `
   8ed0          ; mov ss,ax
   bc007c        ; mov sp,0x7c00
   8816f07d      ; mov byte drive,dl
-  c70608009d7c  ; mov word 0x8,nmi
+  c706f27dd17c  ; mov word emit,tty
+  c7060800a97c  ; mov word 0x8,nmi
   a30a00        ; mov 0xa,ax
   fb            ; sti
   b80102        ; mov ax,0x201
-  e88700        ; call disk
+  e88d00        ; call disk
   ff06007e      ; inc word 0x7e00
   b80103        ; mov ax,0x301
-  e87d00        ; call disk
-  bef67c        ; mov si,banner
-  e88600        ; call puts
+  e88300        ; call disk
+  be107d        ; mov si,banner
+  e88c00        ; call puts
   a1007e        ; mov ax,0x7e00
-  e8ae00        ; call dec
-  be077d        ; mov si,at
-  e87a00        ; call puts
+  e8c200        ; call dec
+  be217d        ; mov si,at
+  e88000        ; call puts
   b402          ; mov ah,0x2
   cd1a          ; int 0x1a
   88e8          ; mov al,ch
-  e89100        ; call bcd
-  e88a00        ; call colon
+  e8a500        ; call bcd
+  e89e00        ; call colon
   88c8          ; mov al,cl
-  e88900        ; call bcd
-  e88200        ; call colon
+  e89d00        ; call bcd
+  e89600        ; call colon
   88f0          ; mov al,dh
-  e88100        ; call bcd
-  be0f7d        ; mov si,nl
-  e85b00        ; call puts
+  e89500        ; call bcd
+  be297d        ; mov si,nl
+  e86100        ; call puts
   a1ee7d        ; mov ax,button
   ba0206        ; mov dx,0x602
   ef            ; out dx,ax
@@ -54,23 +58,24 @@ const CODE = `
   74ef          ; je loop
   b400          ; mov ah,0x0
   cd16          ; int 0x16
-  e84700        ; call putc
+  e84d00        ; call putc
   3c68          ; cmp al,0x68
   7410          ; je off
   3c70          ; cmp al,0x70
-  741b          ; je nmi
+  7421          ; je nmi
   3c72          ; cmp al,0x72
   75e7          ; jne next
   baf90c        ; mov dx,0xcf9
   b006          ; mov al,0x6
   ee            ; out dx,al
   ebd4          ; jmp loop
-  be0c7d        ; off: mov si,bye
+  c706f27ddb7c  ; off: mov word emit,uart
+  be267d        ; mov si,bye
   e82200        ; call puts
   ba0406        ; mov dx,0x604
   b80020        ; mov ax,0x2000
   ef            ; out dx,ax
-  ebc5          ; jmp loop
+  ebbf          ; jmp loop
   ba0505        ; nmi: mov dx,0x505
   b001          ; mov al,0x1
   ee            ; out dx,al
@@ -88,11 +93,18 @@ const CODE = `
   7405          ; je done
   e80300        ; call putc
   ebf6          ; jmp puts
+  c3            ; done: ret
+  ff26f27d      ; putc: jmp word emit
+  60            ; tty: pusha
+  b40e          ; mov ah,0xe
+  bb0700        ; mov bx,0x7
+  cd10          ; int 0x10
+  61            ; popa
   c3            ; ret
-  52            ; putc: push dx
+  52            ; uart: push dx
   50            ; push ax
   bafd03        ; mov dx,0x3fd
-  ec            ; in al,dx
+  ec            ; wait: in al,dx
   a820          ; test al,0x20
   74fb          ; je wait
   58            ; pop ax
@@ -101,14 +113,14 @@ const CODE = `
   5a            ; pop dx
   c3            ; ret
   b03a          ; colon: mov al,0x3a
-  ebeb          ; jmp putc
+  ebdd          ; jmp putc
   50            ; bcd: push ax
   c0e804        ; shr al,0x4
   e80300        ; call digit
   58            ; pop ax
   240f          ; and al,0xf
   0430          ; digit: add al,0x30
-  ebdd          ; jmp putc
+  ebcf          ; jmp putc
   31d2          ; dec: xor dx,dx
   bb0a00        ; mov bx,0xa
   f7f3          ; div bx
@@ -116,11 +128,11 @@ const CODE = `
   85c0          ; test ax,ax
   7403          ; je last
   e8f1ff        ; call dec
-  58            ; pop ax
+  58            ; last: pop ax
   ebea          ; jmp digit
 `;
 
-const TEXT_AT = 0xf6;
+const TEXT_AT = 0x110;
 const TEXT = "\r\nOutrider boot \0 at \0off\r\n\0";
 /** Written to PM1_EN: 0x0100 lets the power button be seen, 0 does not. */
 const BUTTON_ENABLE_AT = 0x1ee;

@@ -1,8 +1,10 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ConsoleProbe } from "./console-probe.js";
 import { BIOS_PEERS, mustSkip } from "./peers.js";
 import { QmpProbe } from "./qmp-probe.js";
@@ -46,6 +48,9 @@ const edgesOf = async (slot: number): Promise<string[]> =>
   (await chassis.client.edges({ since, slot })).map((e) => `${e.edge}/${e.cause}`);
 const edge = (name: Edge["edge"]): Promise<Edge> =>
   chassis.client.waitForEdge((e) => e.edge === name, soon(), since);
+
+const bareQemu = (name: string): ChildProcess =>
+  spawn("qemu-system-x86_64", ["-M", "none", "-nodefaults", "-display", "none", "-name", name]);
 
 describe.skipIf(skip)("chassis with bios guests", { timeout: 60_000 }, () => {
   beforeAll(async () => {
@@ -313,5 +318,29 @@ describe.skipIf(skip)("life of a chassis", { timeout: 60_000 }, () => {
       "2 brown-out",
     ]);
     await third.stop();
+  });
+
+  test("a killed chassis takes its machines along", async () => {
+    const it = await startChassis({ dir: home, slots: SLOTS });
+    const { pid } = await it.client.supply(1, true);
+    const monitor = await QmpProbe.open(join(home, "slot-1.qmp"), soon());
+    process.kill(it.pid, "SIGKILL");
+    await monitor.closed;
+    await it.stop();
+    await expect.poll(() => isRunning(pid ?? 0), { timeout: 10_000, interval: 10 }).toBe(false);
+  });
+
+  test("a machine left behind is found and ended, another directory's is not", async () => {
+    const ours = bareQemu(`guest=${home}/slot-7`);
+    const others = bareQemu(`guest=${home}-b/slot-1`);
+    onTestFinished(() => {
+      ours.kill("SIGKILL");
+      others.kill("SIGKILL");
+    });
+    await Promise.all([once(ours, "spawn"), once(others, "spawn")]);
+    const ended = once(ours, "exit");
+    await using _ = await startChassis({ dir: home, slots: SLOTS });
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    expect(isRunning(others.pid ?? 0)).toBe(true);
   });
 });

@@ -54,7 +54,10 @@ export class EdgeLog {
 
   /** Edges after `since`, of one slot or of all. */
   after(since: number, slot?: number): Edge[] {
-    return this.#edges.filter((e) => e.seq > since && (slot === undefined || e.slot === slot));
+    // Numbers are without gaps: what was seen is skipped, not searched.
+    const seen = Math.max(0, since + 1 - (this.#edges[0]?.seq ?? 1));
+    const later = this.#edges.slice(seen);
+    return slot === undefined ? later : later.filter((e) => e.slot === slot);
   }
 
   /** As {@link after}, but waits for the first one, at most `waitMs`; then, or when aborted, answers with none. */

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { request } from "node:http";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -143,6 +144,21 @@ describe("requests that are wrong", () => {
     socket.destroy();
     expect(await client.slots()).toHaveLength(3);
   });
+});
+
+test("a rack that is told to keep running outlives who started it", async () => {
+  const script = `
+    const { startRack } = await import(${JSON.stringify(new URL("./spawn.js", import.meta.url).href)});
+    const { pid } = await startRack({ dir: ${JSON.stringify(dir)}, slots: 1, keepRunning: true });
+    console.log(pid);
+    process.kill(process.pid, "SIGKILL");`;
+  const starter = spawn(process.execPath, ["--input-type=module", "-e", script]);
+  let printed = "";
+  starter.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+  await once(starter, "close");
+  onTestFinished(() => void process.kill(Number(printed), "SIGKILL"));
+  const client = new SlotClient(join(dir, "rack.sock"));
+  expect(await client.supply(1, true)).toMatchObject({ host: "running" });
 });
 
 test("a rack outlives its reader, and ends with its owner", async () => {
