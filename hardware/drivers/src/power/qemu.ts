@@ -54,7 +54,8 @@ export const driver = defineDriver({
 /** Supply and button are the chassis's; host, reset and NMI are the virtual machine's, by QMP. */
 class QemuPower implements PowerPort {
   readonly native = {
-    ForceRestart: (signal: AbortSignal) => this.#powered(signal, () => this.#restart(signal)),
+    ForceRestart: (signal: AbortSignal) =>
+      this.#powered(signal, () => this.#act("system_reset", signal)),
     PushPowerButton: (signal: AbortSignal) => this.chassis.act("button", signal),
     Nmi: (signal: AbortSignal) => this.#powered(signal, () => this.#act("inject-nmi", signal)),
   };
@@ -90,12 +91,6 @@ class QemuPower implements PowerPort {
   async [Symbol.asyncDispose](): Promise<void> {
     this.machine[Symbol.dispose]();
     this.chassis[Symbol.dispose]();
-  }
-
-  /** A reset line starts a machine that had stopped, too; QEMU resets that one and leaves it stopped. */
-  async #restart(signal: AbortSignal): Promise<void> {
-    await this.#act("system_reset", signal);
-    if ((await this.#status(signal)) === "prelaunch") await this.#act("cont", signal);
   }
 
   async #act(command: string, signal: AbortSignal): Promise<void> {
