@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { EnvironmentError } from "@outrider/contracts/environment";
+import { startBroker } from "./broker.js";
+import { openCredentials } from "./credentials.js";
+import { CredentialsError } from "./credentials-file.js";
+import { readConfig } from "./environment.js";
+import { jsonLog } from "./json-log.js";
+
+/** The broker as a program. Ends on SIGTERM and SIGINT; exit code 2: it cannot start as configured. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = jsonLog("broker", config.level);
+  const credentials = await openCredentials(config.data, { log });
+  const broker = await startBroker({
+    host: config.host,
+    port: config.port,
+    credentials,
+    ...(config.anonymous && { anonymous: "loopback-operator" as const }),
+    log,
+  });
+  const stop = (signal: NodeJS.Signals): void => {
+    log.info({ signal }, "the broker ends");
+    broker.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ problem: String(error) }, "the broker did not end cleanly");
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}
+
+main().catch((error: unknown) => {
+  const log = jsonLog("broker", "info");
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof EnvironmentError) {
+    log.error({ problems: error.problems }, "the configuration cannot be used");
+  } else if (error instanceof CredentialsError || typeof code === "string") {
+    log.error({ problem: (error as Error).message, code }, "the broker cannot start");
+  } else {
+    throw error;
+  }
+  process.exitCode = 2;
+});
