@@ -1,6 +1,6 @@
 /// <reference path="./class-transformer-storage.d.ts" />
 import "reflect-metadata";
-import { plainToInstance, Transform, Type } from "class-transformer";
+import { Type } from "class-transformer";
 import {
   ArrayMaxSize,
   IsArray,
@@ -140,7 +140,6 @@ export const MapOf = (keys: RegExp, value: MapValue, maxEntries = 10_000): Prope
         defaultMessage: () => "$property must map ids to entries",
       },
     }),
-    asIs(),
     (target) => {
       if ("nested" in value) declareInside(target.constructor, value.nested);
       if ("nestedList" in value) declareInside(target.constructor, value.nestedList);
@@ -164,7 +163,6 @@ export const AnyObject = (): PropertyDecorator =>
       name: "anyObject",
       validator: { validate: isPlainObject, defaultMessage: () => "$property must be an object" },
     }),
-    asIs(),
     (target, key) => JSONSchema({ type: "object" })(target, String(key)),
   );
 
@@ -176,35 +174,33 @@ function isText(value: unknown, maxLength: number): boolean {
   return typeof value === "string" && [...value].length <= maxLength;
 }
 
-/** Hands the value to the rules as it was given: class-transformer's copy lacks `__proto__` and `constructor`. */
-function asIs(): PropertyDecorator {
-  return Transform(({ obj, key }) => (obj as Record<string, unknown>)[key]);
-}
-
 /**
  * What the decorators alone say of a value. At run time the compiled schemas decide (`codec.ts`);
  * this is how maps reach the classes inside them, and how a test proves that both agree.
  */
 export function decoratorsAccept(type: PayloadClass, value: unknown): boolean {
-  if (!isPlainObject(value) || !declaresAll(type, value)) return false;
-  const instance = plainToInstance(type as Constructor, value);
+  const instance = isPlainObject(value) ? instanceOf(type, value) : undefined;
+  if (!instance) return false;
   return validateSync(instance, { whitelist: true, forbidNonWhitelisted: true }).length === 0;
 }
 
 /**
- * Whether the class, and those inside it, declare every property that is there. class-transformer drops `__proto__`
- * and `constructor` before anybody looks, and class-validator's whitelist takes the names of `Object.prototype`
- * (`hasOwnProperty`) for declared.
+ * An instance with every property that is there, in the place of class-transformer's `plainToInstance`, which drops
+ * `__proto__` and `constructor` before anybody looks, or falls over them. Undefined when the class, or one inside it,
+ * does not declare a property: class-validator's whitelist takes the names of `Object.prototype` for declared.
  */
-function declaresAll(type: PayloadClass, value: Record<string, unknown>): boolean {
+function instanceOf(type: PayloadClass, value: Record<string, unknown>): object | undefined {
   const declared = rulesOf(type);
-  return Object.entries(value).every(([property, inside]) => {
-    if (!declared.has(property)) return false;
+  const instance: Record<string, unknown> = new (type as new () => never)();
+  for (const [property, inside] of Object.entries(value)) {
+    if (!declared.has(property)) return undefined;
     const nested = nestedIn(type, property);
-    return (
-      !nested || [inside].flat().every((one) => !isPlainObject(one) || declaresAll(nested, one))
-    );
-  });
+    // Null, which no rule takes for an object, where one inside has something undeclared.
+    const one = (plain: unknown): unknown =>
+      nested && isPlainObject(plain) ? (instanceOf(nested, plain) ?? null) : plain;
+    instance[property] = Array.isArray(inside) ? inside.map(one) : one(inside);
+  }
+  return instance;
 }
 
 function mapValueHolds(value: MapValue, entry: unknown): boolean {

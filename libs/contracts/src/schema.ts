@@ -114,7 +114,7 @@ function definitionOf(type: PayloadClass): JsonSchema {
   const rules = rulesOf(type);
   if (rules.size === 0) throw new TypeError(`${type.name} declares no rules`);
   for (const rule of [...rules.values()].flat()) {
-    const untranslated = untranslatable(rule);
+    const untranslated = untranslatable(rule, rules.get(rule.propertyName) ?? []);
     if (untranslated === undefined) continue;
     throw new TypeError(
       `${type.name}.${rule.propertyName}: ${untranslated} has no JSON Schema; use the words of decorators.ts`,
@@ -130,13 +130,14 @@ function definitionOf(type: PayloadClass): JsonSchema {
 }
 
 /** What of a rule would be lost in the schema; undefined when nothing is. */
-function untranslatable(rule: Rule): string | undefined {
+function untranslatable(rule: Rule, beside: readonly Rule[]): string | undefined {
   // The library's types do not say so, but a rule without options has no groups at all.
   const groups = rule.groups as string[] | undefined;
   if ((groups?.length ?? 0) > 0 || rule.validateIf) return "a condition";
   switch (rule.type) {
     case ValidationTypes.NESTED_VALIDATION:
-      return undefined;
+      // Alone it takes a list for an object, and the other way round.
+      return beside.some(({ name }) => name === "plainObject") ? undefined : "ValidateNested alone";
     case ValidationTypes.CONDITIONAL_VALIDATION:
       return rule.constraints[0] === isGiven ? undefined : "a condition";
     case ValidationTypes.CUSTOM_VALIDATION:

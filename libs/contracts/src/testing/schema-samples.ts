@@ -1,0 +1,303 @@
+import fc, { type Arbitrary } from "fast-check";
+import type { JsonSchema } from "../schema.js";
+
+/**
+ * Values that a payload's JSON Schema lets through, and changes to them that it may or may not: the corpus on which
+ * schemas and decorators are compared. Knows the words that `schema.ts` writes and throws at any other.
+ */
+
+type Definitions = Readonly<Record<string, JsonSchema>>;
+
+/** Values that the schema accepts. */
+export function validValues(root: JsonSchema): Arbitrary<unknown> {
+  return valuesOf(root, definitionsOf(root)).map(asParsed);
+}
+
+export interface Mutation {
+  readonly label: string;
+  readonly value: unknown;
+}
+
+/** Every change, one at a time, at every place of a value: some leave it valid. */
+export function mutationsOf(root: JsonSchema, value: unknown): Iterable<Mutation> {
+  return mutations(root, value, definitionsOf(root));
+}
+
+/** Names that objects of JavaScript have without being asked. */
+export const INHERITED_NAMES = [
+  "__proto__",
+  "constructor",
+  "hasOwnProperty",
+  "isPrototypeOf",
+  "toString",
+  "valueOf",
+  "__defineGetter__",
+] as const;
+
+const UNKNOWN_NAMES = ["unknown", "", "Action", ...INHERITED_NAMES];
+const OTHER_TYPES = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  0.5,
+  1e21,
+  Infinity,
+  "",
+  "On",
+  [],
+  [[]],
+  [null],
+  {},
+  { a: 1 },
+];
+
+function valuesOf(schema: JsonSchema, definitions: Definitions): Arbitrary<unknown> {
+  const { $ref, enum: words, type, properties, patternProperties, oneOf } = schema as Words;
+  if ($ref !== undefined) return valuesOf(resolve($ref, definitions), definitions);
+  if (words) return fc.constantFrom(...words);
+  switch (type) {
+    case "boolean":
+      return fc.boolean();
+    case "integer":
+    case "number":
+      return numbers(schema as Words);
+    case "string":
+      return strings(schema as Words);
+    case "array": {
+      const { items = {}, maxItems = 5 } = schema as Words;
+      return fc.array(valuesOf(items, definitions), { maxLength: Math.min(maxItems, 3) });
+    }
+    case "object":
+      if (properties)
+        return objects(
+          schema as Words,
+          definitions,
+          oneOf?.map(({ required }) => required[0] ?? ""),
+        );
+      if (patternProperties) return maps(schema as Words, definitions);
+      return fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 });
+    default:
+      throw new TypeError(`no values for ${JSON.stringify(schema)}`);
+  }
+}
+
+function objects(
+  { properties = {}, required = [] }: Words,
+  definitions: Definitions,
+  alternatives: readonly string[] = [],
+): Arbitrary<unknown> {
+  const shared = Object.entries(properties).filter(([name]) => !alternatives.includes(name));
+  const record = fc.record(
+    Object.fromEntries(shared.map(([name, one]) => [name, valuesOf(one, definitions)])),
+    { requiredKeys: [...required] },
+  );
+  if (alternatives.length === 0) return record;
+  const alternative = fc.oneof(
+    ...alternatives.map((name) =>
+      valuesOf(properties[name] ?? {}, definitions).map((value) => ({ [name]: value })),
+    ),
+  );
+  return fc.tuple(record, alternative).map(([one, other]) => ({ ...one, ...other }));
+}
+
+function maps(
+  { patternProperties = {}, maxProperties = 3 }: Words,
+  definitions: Definitions,
+): Arbitrary<unknown> {
+  const [[pattern, value] = ["", {}]] = Object.entries(patternProperties);
+  return fc.dictionary(fc.stringMatching(new RegExp(pattern)), valuesOf(value, definitions), {
+    maxKeys: Math.min(maxProperties, 3),
+  });
+}
+
+function numbers({ type, minimum = -1e6, maximum = 1e6 }: Words): Arbitrary<number> {
+  const bounds = fc.constantFrom(minimum, maximum);
+  return type === "integer"
+    ? fc.oneof(bounds, fc.integer({ min: minimum, max: maximum }))
+    : fc.oneof(bounds, fc.double({ min: minimum, max: maximum, noNaN: true }));
+}
+
+function strings({ pattern, maxLength = 100 }: Words): Arbitrary<string> {
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+  return fc.oneof(fc.string({ unit: "binary", maxLength }), fc.constantFrom(...longest(maxLength)));
+}
+
+/** As long as may be, in characters that are counted differently here and there. */
+function longest(length: number): string[] {
+  return ["x", "é", "😀", "\ufe0f", "\ud800"].map((unit) => unit.repeat(length));
+}
+
+function* mutations(
+  schema: JsonSchema,
+  value: unknown,
+  definitions: Definitions,
+): Generator<Mutation> {
+  const words = schema as Words;
+  if (words.$ref !== undefined) {
+    yield* mutations(resolve(words.$ref, definitions), value, definitions);
+    return;
+  }
+  for (const other of OTHER_TYPES) yield { label: ` = ${JSON.stringify(other)}`, value: other };
+  if (typeof value === "number") yield* ofNumber(words);
+  if (typeof value === "string") yield* ofString(words, value);
+  if (Array.isArray(value)) yield* ofArray(words, value as unknown[], definitions);
+  else if (typeof value === "object" && value !== null) {
+    const object = value as Record<string, unknown>;
+    if (words.properties) yield* ofObject(words, object, definitions);
+    else if (words.patternProperties) yield* ofMap(words, object, definitions);
+    else
+      for (const name of UNKNOWN_NAMES)
+        yield { label: ` has ${name}`, value: having(object, name, { x: 1 }) };
+  }
+}
+
+function* ofNumber({ minimum = 0, maximum = 0 }: Words): Generator<Mutation> {
+  for (const other of [
+    minimum,
+    minimum - 1,
+    minimum + 0.5,
+    maximum,
+    maximum + 1,
+    maximum * 2,
+    -maximum,
+  ]) {
+    yield { label: ` = ${other}`, value: other };
+  }
+}
+
+function* ofString({ enum: allowed = [], maxLength }: Words, value: string): Generator<Mutation> {
+  const others = [
+    ...allowed,
+    value.toLowerCase(),
+    `${value}\n`,
+    ` ${value}`,
+    `${value}\0`,
+    value + value,
+  ];
+  for (const other of others) yield { label: ` = ${JSON.stringify(other)}`, value: other };
+  if (maxLength === undefined) return;
+  for (const other of longest(maxLength)) {
+    yield { label: ` = ${JSON.stringify(other[0])} × ${maxLength}`, value: other };
+    yield { label: ` = ${JSON.stringify(other[0])} × ${maxLength} and one`, value: `${other}x` };
+  }
+}
+
+function* ofArray(
+  { items = {}, maxItems = 0 }: Words,
+  value: unknown[],
+  definitions: Definitions,
+): Generator<Mutation> {
+  const item: unknown =
+    value[0] ?? fc.sample(valuesOf(items, definitions), { numRuns: 1, seed: 1 })[0];
+  yield { label: " is empty", value: [] };
+  for (const length of [maxItems, maxItems + 1]) {
+    yield { label: ` has ${length} items`, value: Array.from({ length }, () => item) };
+  }
+  for (const { label, value: other } of mutations(items, item, definitions)) {
+    yield { label: `[]${label}`, value: [...value, other] };
+  }
+}
+
+function* ofObject(
+  { properties = {} }: Words,
+  value: Record<string, unknown>,
+  definitions: Definitions,
+): Generator<Mutation> {
+  for (const name of UNKNOWN_NAMES) {
+    for (const inside of [1, {}])
+      yield { label: ` has ${name}`, value: having(value, name, inside) };
+  }
+  for (const [name, schema] of Object.entries(properties)) {
+    if (!Object.hasOwn(value, name)) {
+      for (const given of fc.sample(valuesOf(schema, definitions), { numRuns: 2, seed: 1 })) {
+        yield { label: ` has ${name}`, value: having(value, name, asParsed(given)) };
+      }
+      continue;
+    }
+    const { [name]: inside, ...rest } = value;
+    yield { label: ` without ${name}`, value: rest };
+    for (const { label, value: other } of mutations(schema, inside, definitions)) {
+      yield { label: `.${name}${label}`, value: having(value, name, other) };
+    }
+  }
+}
+
+function* ofMap(
+  { patternProperties = {}, maxProperties = 0 }: Words,
+  value: Record<string, unknown>,
+  definitions: Definitions,
+): Generator<Mutation> {
+  const [[pattern, schema] = ["", {}]] = Object.entries(patternProperties);
+  const key =
+    Object.keys(value)[0] ??
+    fc.sample(fc.stringMatching(new RegExp(pattern)), { numRuns: 1, seed: 1 })[0] ??
+    "";
+  const inside: unknown =
+    value[key] ?? asParsed(fc.sample(valuesOf(schema, definitions), { numRuns: 1, seed: 1 })[0]);
+  yield { label: " is empty", value: {} };
+  for (const name of [
+    ...UNKNOWN_NAMES,
+    `${key}\n`,
+    key.toUpperCase(),
+    "x".repeat(64),
+    "power",
+    "n1",
+  ]) {
+    yield { label: ` has ${JSON.stringify(name)}`, value: having(value, name, inside) };
+    yield { label: ` has wrong ${JSON.stringify(name)}`, value: having(value, name, null) };
+  }
+  // The bound is the same word for every map; ten thousand classes would take the decorators seconds.
+  const sizes = "$ref" in schema && maxProperties > 1000 ? [] : [maxProperties, maxProperties + 1];
+  for (const size of sizes) {
+    const many = Object.fromEntries(Array.from({ length: size }, (_, at) => [`k${at}`, inside]));
+    yield { label: ` has ${size} entries`, value: many };
+  }
+  for (const { label, value: other } of mutations(schema, inside, definitions)) {
+    yield { label: `.${key}${label}`, value: having(value, key, other) };
+  }
+}
+
+interface Words {
+  readonly $ref?: string;
+  readonly enum?: readonly string[];
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly oneOf?: readonly { readonly required: readonly string[] }[];
+  readonly items?: JsonSchema;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
+}
+
+function definitionsOf(root: JsonSchema): Definitions {
+  return root["definitions"] as Definitions;
+}
+
+function resolve($ref: string, definitions: Definitions): JsonSchema {
+  const found = definitions[$ref.replace("#/definitions/", "")];
+  if (!found) throw new TypeError(`no definition for ${$ref}`);
+  return found;
+}
+
+/** A copy with one property more, or another value for it; `__proto__` becomes a property like any other. */
+function having(object: object, name: string, value: unknown): object {
+  const copy = { ...object };
+  Object.defineProperty(copy, name, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
+  return copy;
+}
+
+function asParsed(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value)) as unknown;
+}
