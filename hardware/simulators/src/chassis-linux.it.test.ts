@@ -129,6 +129,6 @@ async function unavailable(): Promise<boolean> {
     return false;
   } catch (error) {
     if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, [error.message]);
+    return mustSkip(tests, {}, { problem: error.message });
   }
 }

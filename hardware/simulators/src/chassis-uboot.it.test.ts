@@ -8,11 +8,9 @@ import { QmpProbe } from "./qmp-probe.js";
 import { startChassis } from "./spawn.js";
 
 const firmware = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
-const skip = mustSkip(
-  "chassis with U-Boot",
-  UBOOT_PEERS,
-  existsSync(firmware) ? [] : ["u-boot-qemu"],
-);
+const skip = mustSkip("chassis with U-Boot", UBOOT_PEERS, {
+  packages: existsSync(firmware) ? [] : ["u-boot-qemu"],
+});
 const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 
 describe.skipIf(skip)("chassis with U-Boot", { timeout: 120_000 }, () => {

@@ -15,6 +15,8 @@ test("tests without their peers are left out aloud, with the package to install"
   expect(mustSkip("these tests", ABSENT)).toBe(true);
   expect(warn.mock.calls.flat().join()).toMatch(/these tests: not run.* some-package$/);
   expect(mustSkip("these tests", { sh: "dash" })).toBe(false);
+  expect(mustSkip("these tests", {}, { problem: "No mirror." })).toBe(true);
+  expect(warn.mock.lastCall).toEqual(["SKIPPED these tests: not run. No mirror."]);
 });
 
 test.each(["CI", "OUTRIDER_REQUIRE_PEERS"])("where %s is set, leaving out is a failure", (name) => {

@@ -17,17 +17,30 @@ export const LINUX_PEERS: Peers = {
 /** What a chassis of `uboot` slots needs, beside the firmware of u-boot-qemu. */
 export const UBOOT_PEERS: Peers = { "qemu-system-aarch64": "qemu-system-arm" };
 
+/** What else is missing, beside programs. */
+export interface Lack {
+  /** Debian packages that are not there. */
+  readonly packages?: readonly string[];
+  /** A sentence that says what is wrong and what to do. */
+  readonly problem?: string;
+}
+
 /**
  * Whether tests that need `peers` have to be left out here, said loudly with the packages to install.
  * @throws Error instead where leaving out is a failure: with `CI` or `OUTRIDER_REQUIRE_PEERS` set
  */
-export function mustSkip(tests: string, peers: Peers, missing: readonly string[] = []): boolean {
+export function mustSkip(tests: string, peers: Peers, lack: Lack = {}): boolean {
   const absent = Object.entries(peers)
     .filter(([program]) => findProgram(program) === undefined)
     .map(([, debianPackage]) => debianPackage);
-  const wanted = [...new Set([...absent, ...missing])];
-  if (wanted.length === 0) return false;
-  const message = `${tests}: not run. On Debian: apt-get install --no-install-recommends ${wanted.join(" ")}`;
+  const wanted = [...new Set([...absent, ...(lack.packages ?? [])])];
+  if (wanted.length === 0 && lack.problem === undefined) return false;
+  const install = `On Debian: apt-get install --no-install-recommends ${wanted.join(" ")}`;
+  const message = [
+    `${tests}: not run.`,
+    ...(lack.problem === undefined ? [] : [lack.problem]),
+    ...(wanted.length === 0 ? [] : [install]),
+  ].join(" ");
   if (isSet("CI") || isSet("OUTRIDER_REQUIRE_PEERS")) throw new Error(message);
   console.warn(`SKIPPED ${message}`);
   return true;
