@@ -1,5 +1,5 @@
 import { REASON_CODES } from "@outrider/contracts/reasons";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXIT, exitOfAll, exitOfResult, type ExitCode } from "./exit-code.js";
 

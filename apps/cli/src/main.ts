@@ -1,11 +1,19 @@
 #!/usr/bin/env node
 import { runCli } from "./run.js";
 
+/** One Ctrl-C may come twice: from the terminal, and passed on by npm. */
+const SAME_PRESS_MS = 500;
+
 const interrupted = new AbortController();
+let pressedAtMs = 0;
 process.on("SIGINT", () => {
-  // The second one ends at once: whoever presses twice does not want to wait for a farewell.
-  if (interrupted.signal.aborted) process.exit(130);
-  interrupted.abort(new Error("interrupted"));
+  if (!interrupted.signal.aborted) {
+    pressedAtMs = performance.now();
+    interrupted.abort(new Error("interrupted"));
+  } else if (performance.now() - pressedAtMs > SAME_PRESS_MS) {
+    // Whoever presses twice does not want to wait for a farewell.
+    process.exit(130);
+  }
 });
 
 process.exitCode = await runCli(process.argv.slice(2), process.env, {

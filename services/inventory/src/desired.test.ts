@@ -1,5 +1,5 @@
 import type { DesiredEndpoint } from "@outrider/contracts/agent";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   contentHash,
