@@ -32,7 +32,7 @@ export interface DriverContext {
 }
 
 /** An adapter of one port over one mechanism. Declaring it opens nothing. */
-export interface Driver<P extends PortKind = PortKind, O extends object = object> {
+export interface Driver<P extends PortKind, O extends object = object> {
   readonly port: P;
   /** The mechanism; also the name of its file. */
   readonly driver: string;

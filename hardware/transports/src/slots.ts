@@ -21,6 +21,7 @@ export interface SlotsOptions {
 const READ_DEADLINE = seconds(5);
 const ACT_DEADLINE = seconds(10);
 const WATCH_WAIT_MS = 10_000;
+const SHORTEST_WAIT_MS = 250;
 /** Over the wait that was asked for: a device that does not even end it is silent. */
 const WATCH_DEADLINE = milliseconds(WATCH_WAIT_MS + 5000);
 /** The first question of a watch is answered with the device's whole memory of edges. */
@@ -64,9 +65,11 @@ export class SlotDevice implements Disposable {
 
   /** As `PowerPort.watch`. Ends with the device, too. */
   watch(changed: () => void): Disposable {
-    const watch = retrying(this.options.clock, changed, async (heard, signal) => {
+    const { clock } = this.options;
+    const watch = retrying(clock, changed, async (heard, signal) => {
       let since = 0;
       for (let first = true; ; first = false) {
+        const startedMs = clock.monotonicMs();
         const query = `since=${since}&slot=${this.options.slot}&waitMs=${first ? 0 : WATCH_WAIT_MS}`;
         const answer = await this.#http.request(
           {
@@ -81,6 +84,10 @@ export class SlotDevice implements Disposable {
         since = seqs.at(-1) ?? since;
         if (first) heard();
         else if (seqs.length > 0) changed();
+        else if (clock.monotonicMs() - startedMs < SHORTEST_WAIT_MS) {
+          // A device that does not wait as it was asked to is not asked without pause.
+          await clock.sleep(milliseconds(SHORTEST_WAIT_MS), signal);
+        }
       }
     });
     return this.#watches.use(watch);

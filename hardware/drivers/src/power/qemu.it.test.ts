@@ -5,7 +5,8 @@ import { BIOS_PEERS, mustSkip } from "@outrider/simulators/peers";
 import { startChassis } from "@outrider/simulators/spawn";
 import { QmpLink } from "@outrider/transports/qmp";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { describePowerPort, failure, openSlot } from "../testing/power-conformance.js";
+import { describePowerPort } from "../testing/power-conformance.js";
+import { failure, openSlot } from "../testing/power-rig.js";
 import { slotRig } from "../testing/slot-rig.js";
 import { driver } from "./qemu.js";
 
@@ -103,7 +104,7 @@ describe.skipIf(mustSkip("the qemu power driver", BIOS_PEERS))("on a chassis", (
       expect(await port.read(forever)).toMatchObject({ host: "Halted" });
       await port.native.ForceRestart?.(forever);
       expect(await port.read(forever)).toMatchObject({ supply: "On", host: "Running" });
-      expect((await names()).filter((it) => it.endsWith("/api"))).toEqual([
+      expect((await names()).filter((name) => name.endsWith("/api"))).toEqual([
         "supply-on/api",
         "press/api",
         "halted/api",
@@ -122,15 +123,13 @@ describe.skipIf(mustSkip("the qemu power driver", BIOS_PEERS))("on a chassis", (
     });
 
     it("takes relative directories and slots that cannot be for wrong options", async () => {
-      const opening = (options: object) =>
-        failure(openSlot({ ...rig, driver, world: rig.world, optionsOf: () => options }));
       for (const [options, words] of [
         [{ directory: "chassis", slot: 1 }, "option directory"],
         [{ directory: "/run/chassis", slot: 0 }, "option slot"],
         [{ directory: "/run/chassis" }, "option slot"],
         [{ directory: `/${"x".repeat(200)}`, slot: 1 }, "option directory"],
       ] as const) {
-        const error = await opening(options);
+        const error = await failure(openSlot({ driver, optionsOf: () => options }));
         expect(error).toMatchObject({ code: "invalid-options" });
         expect(error.message).toContain(words);
       }

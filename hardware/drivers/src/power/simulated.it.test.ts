@@ -4,7 +4,8 @@ import { openDriver } from "@outrider/ports/driver";
 import { startRack } from "@outrider/simulators/spawn";
 import { peer } from "@outrider/transports/testing/hostile-peer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describePowerPort, openSlot, type PowerRig } from "../testing/power-conformance.js";
+import { describePowerPort } from "../testing/power-conformance.js";
+import { openSlot, type PowerRig } from "../testing/power-rig.js";
 import { slotRig } from "../testing/slot-rig.js";
 import { driver } from "./simulated.js";
 
@@ -74,7 +75,7 @@ describe("simulated", () => {
 
   it("opens without the device being there", async () => {
     const options = { socket: "/nonexistent/rack.sock", slot: 1 };
-    await using port = await openSlot({ ...rig, driver, optionsOf: () => options });
+    await using port = await openSlot({ driver, optionsOf: () => options });
     await expect(port.read(forever)).rejects.toMatchObject({ code: "unreachable" });
   });
 });

@@ -39,7 +39,7 @@ export function changeCounter(): ChangeCounter {
     },
     count: () => count,
     reaches: async (calls, signal) => {
-      while (count < calls) await next(signal);
+      await until(count - 1, () => Promise.resolve(count >= calls), signal);
     },
     until: (ask, signal) => until(count, ask, signal),
   };

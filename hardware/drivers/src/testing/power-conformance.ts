@@ -1,29 +1,9 @@
-import { systemClock } from "@outrider/contracts/clock";
-import { openDriver, type Driver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
-import { ManualClock } from "@outrider/ports/testing/manual-clock";
-import type { Clock } from "@outrider/ports/time";
-import type { Edge, EdgeName, SlotClient } from "@outrider/simulators/spawn";
+import type { NativeAction } from "@outrider/ports/power-port";
+import type { Edge, EdgeName } from "@outrider/simulators/spawn";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { changeCounter } from "./change-counter.js";
-
-/** A driver and the device it speaks to: a real process that keeps its own state and edges. */
-export interface PowerRig extends AsyncDisposable {
-  readonly driver: Driver<"power">;
-  /** Options of the endpoint in a slot: 1 and 2 are there, 99 is not. */
-  optionsOf(slot: number): object;
-  /** The device's own controls and its edge log: what tests assert on. */
-  readonly world: SlotClient;
-  /** What a message must name so that a person finds the device. */
-  readonly address: string;
-  /** Ends the device's process without warning. */
-  kill(): Promise<void>;
-  /** Starts it again, where it was. */
-  restart(): Promise<void>;
-  /** Takes the supply away without asking the device. */
-  loseSupply(slot: number): Promise<void>;
-}
+import { describePowerLoss } from "./power-conformance-loss.js";
+import { failure, forever, openSlot, soon, type PowerRig } from "./power-rig.js";
 
 /** The edge that each native action makes. */
 const NATIVE_EDGES = {
@@ -34,25 +14,14 @@ const NATIVE_EDGES = {
 } as const satisfies Record<NativeAction, EdgeName | undefined>;
 
 const COMPOSED: readonly string[] = ["On", "ForceOff", "PowerCycle"];
-const forever = new AbortController().signal;
-const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-const log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Opens the endpoint of a slot, as an agent does. */
-export function openSlot(
-  { driver, optionsOf }: PowerRig,
-  slot = 1,
-  clock: Clock = systemClock,
-): Promise<PowerPort> {
-  return openDriver(driver, optionsOf(slot), { clock, log, signal: forever });
-}
-
-/** What a promise rejects with. */
-export function failure(promise: Promise<unknown>): Promise<PortError> {
-  return promise.then(
-    () => expect.unreachable("it succeeded"),
-    (error: unknown) => error as PortError,
-  );
+/** What a test of the suite works on. */
+export interface PowerBench {
+  readonly rig: PowerRig;
+  /** What was done to slot 1 by request, in this test. */
+  asked(): Promise<EdgeName[]>;
+  /** The first edge of this name on slot 1 in this test, there or yet to come. */
+  edge(name: EdgeName): Promise<Edge>;
 }
 
 /**
@@ -79,13 +48,12 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       expect(await rig.world.edges({ slot: 2 }), "edges of the neighbour").toEqual([]);
     });
 
-    /** What was done to the slot by request, in this test. */
     const asked = async (): Promise<EdgeName[]> =>
       (await rig.world.edges({ since, slot: 1 }))
         .filter(({ cause }) => cause === "api")
         .map(({ edge }) => edge);
     const edge = (wanted: EdgeName): Promise<Edge> =>
-      rig.world.waitForEdge((it) => it.slot === 1 && it.edge === wanted, soon(), since);
+      rig.world.waitForEdge((seen) => seen.slot === 1 && seen.edge === wanted, soon(), since);
 
     it("switches the supply, once, and reads what it is", async () => {
       await using port = await openSlot(rig);
@@ -202,7 +170,7 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       await edge("halted");
       await press(forever);
       expect(await port.read(forever)).toMatchObject({ supply: "On", host: "Running" });
-      expect((await asked()).filter((it) => it === "press")).toHaveLength(2);
+      expect((await asked()).filter((seen) => seen === "press")).toHaveLength(2);
     });
 
     it("reads while a slow action is under way, and as it is, not as it will be", async () => {
@@ -226,67 +194,6 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       expect(new Set(readings.map(({ supply, host }) => `${supply}/${host}`))).toEqual(
         new Set(["On/Running"]),
       );
-    });
-
-    describe("a silent device", () => {
-      /** Whether the promise stays open while the device answers others. */
-      const staysOpen = async (promise: Promise<unknown>): Promise<boolean> => {
-        let open = true;
-        const close = (): void => {
-          open = false;
-        };
-        promise.then(close, close);
-        for (let n = 0; n < 5; n++) await rig.world.get(2);
-        return open;
-      };
-
-      it("is timed out at a deadline of the port's own", async () => {
-        const clock = new ManualClock();
-        await using port = await openSlot(rig, 1, clock);
-        await rig.world.faults(1, { silent: true });
-        const reading = failure(port.read(forever));
-        const switching = failure(port.setSupply(true, forever));
-        expect(await staysOpen(Promise.race([reading, switching]))).toBe(true);
-        clock.advance(60_000);
-        expect(await reading).toMatchObject({ name: "PortError", code: "timed-out" });
-        expect(await switching).toMatchObject({ name: "PortError", code: "timed-out" });
-        await rig.world.faults(1, {});
-        expect(await port.read(forever)).toMatchObject({ supply: "Off" });
-        expect(await asked()).toEqual([]);
-      });
-
-      it("is given up at once when the caller says so, with the caller's reason", async () => {
-        const clock = new ManualClock();
-        await using port = await openSlot(rig, 1, clock);
-        await rig.world.faults(1, { silent: true });
-        const caller = new AbortController();
-        const reason = new Error("the agent stops");
-        const calls = [port.read(caller.signal), port.setSupply(true, caller.signal)].map(failure);
-        expect(await staysOpen(Promise.race(calls))).toBe(true);
-        caller.abort(reason);
-        for (const call of calls) expect(await call).toBe(reason);
-        expect(clock.sleeping).toBe(0);
-      });
-
-      it("is timed out by a caller's own time limit", async () => {
-        await using port = await openSlot(rig, 1, new ManualClock());
-        await rig.world.faults(1, { silent: true });
-        const error = await failure(port.read(AbortSignal.timeout(50)));
-        expect(error).toMatchObject({ name: "PortError", code: "timed-out" });
-      });
-
-      it("that acted is asked once and is read as it is", async () => {
-        const clock = new ManualClock();
-        await using port = await openSlot(rig, 1, clock);
-        await rig.world.faults(1, { silent: "after-acting" });
-        const switching = failure(port.setSupply(true, forever));
-        await edge("supply-on");
-        clock.advance(60_000);
-        expect(await switching).toMatchObject({ code: "timed-out" });
-        await rig.world.faults(1, {});
-        expect(await port.read(forever)).toMatchObject({ supply: "On" });
-        expect(await asked()).toEqual(["supply-on"]);
-      });
     });
 
     it("does nothing for a caller who has given up before", async () => {
@@ -315,95 +222,6 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       expect(error.message).toContain("option slot");
     });
 
-    describe("a supply that is lost from outside", () => {
-      it("is read as off", async () => {
-        await using port = await openSlot(rig);
-        await port.setSupply(true, forever);
-        await port.read(forever);
-        await rig.loseSupply(1);
-        await edge("brown-out");
-        expect(await port.read(forever)).toMatchObject({
-          supply: "Off",
-          supplyEvidence: "ReadBack",
-        });
-      });
-
-      it("is said by watch", async ({ skip }) => {
-        await using port = await openSlot(rig);
-        if (!port.watch) return skip("the device does not tell");
-        await port.setSupply(true, forever);
-        const changes = changeCounter();
-        using _watch = port.watch(changes.call);
-        await changes.reaches(1, soon());
-        const reading = changes.until(
-          async () => (await port.read(forever)).supply === "Off",
-          soon(),
-        );
-        await rig.loseSupply(1);
-        await reading;
-      });
-    });
-
-    it("says by watch that the host halted, until the watch is disposed", async ({ skip }) => {
-      await using port = await openSlot(rig);
-      if (!port.watch) return skip("the device does not tell");
-      await port.setSupply(true, forever);
-      const changes = changeCounter();
-      const watch = port.watch(changes.call);
-      await changes.reaches(1, soon());
-      const reading = changes.until(
-        async () => (await port.read(forever)).host === "Halted",
-        soon(),
-      );
-      await rig.world.button(1, { holdMs: 4000 });
-      await reading;
-      watch[Symbol.dispose]();
-      const heard = changes.count();
-      await rig.world.supply(1, false);
-      await port.read(forever);
-      expect(changes.count()).toBe(heard);
-    });
-
-    it("is unreachable, never off, once the device's process is gone; and is back with it", async () => {
-      await using own = await startRig();
-      await using port = await openSlot(own);
-      await port.setSupply(true, forever);
-      const changes = changeCounter();
-      using _watch = port.watch?.(changes.call);
-      if (port.watch) await changes.reaches(1, soon());
-      const lost = changes.until(
-        () =>
-          port.read(forever).then(
-            () => false,
-            (error: PortError) => error.code === "unreachable",
-          ),
-        soon(),
-      );
-      await own.kill();
-      if (port.watch) await lost;
-      const calls = [port.read(forever), port.setSupply(false, forever), ...nativeCalls(port)];
-      for (const call of calls) {
-        const error = await failure(call);
-        expect(error).toMatchObject({ name: "PortError", code: "unreachable" });
-        expect(error.message).toContain(own.address);
-      }
-      const back = changes.until(
-        () =>
-          port.read(forever).then(
-            ({ supply }) => supply === "Off",
-            () => false,
-          ),
-        soon(),
-      );
-      await own.restart();
-      if (port.watch) await back;
-      expect(await port.read(forever)).toMatchObject({ supply: "Off" });
-      await port.setSupply(true, forever);
-      expect(await own.world.get(1)).toMatchObject({ supply: "on" });
-    });
+    describePowerLoss(startRig, () => ({ rig, asked, edge }));
   });
-}
-
-function nativeCalls(port: PowerPort): Promise<void>[] {
-  return Object.values(port.native).map((act) => act(forever));
 }

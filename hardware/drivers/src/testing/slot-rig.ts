@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Driver } from "@outrider/ports/driver";
 import type { Simulator } from "@outrider/simulators/spawn";
-import type { PowerRig } from "./power-conformance.js";
+import type { PowerRig } from "./power-rig.js";
 
 export interface SlotRigOptions {
   readonly driver: Driver<"power">;

@@ -23,6 +23,11 @@ export class ManualClock implements Clock {
     return this.#sleepers.length;
   }
 
+  /** How much longer each sleep lasts, the shortest first. */
+  get pendingMs(): number[] {
+    return this.#sleepers.map(({ dueMs }) => dueMs - this.#nowMs).toSorted((a, b) => a - b);
+  }
+
   sleep(span: Duration, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);

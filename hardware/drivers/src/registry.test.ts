@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ENDPOINT_ACTIONS } from "@outrider/contracts/agent";
+import { isNodeId } from "@outrider/contracts/ids";
+import { jsonSchemaOf } from "@outrider/contracts/schema";
+import { afterEach, describe, expect, it } from "vitest";
+import { listDrivers, loadDriver } from "./registry.js";
+
+const made: string[] = [];
+afterEach(() => {
+  for (const dir of made.splice(0)) rmSync(dir, { recursive: true });
+});
+
+/** A folder of drivers: path to source text. */
+function folder(files: Readonly<Record<string, string>>): URL {
+  const dir = mkdtempSync(join(tmpdir(), "or-"));
+  made.push(dir);
+  writeFileSync(join(dir, "package.json"), '{"type": "module"}');
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(dir, path, ".."), { recursive: true });
+    writeFileSync(join(dir, path), text);
+  }
+  return pathToFileURL(`${dir}/`);
+}
+
+const declares = (port: string, driver: string): string =>
+  `export const driver = { port: "${port}", driver: "${driver}" };`;
+
+describe("the registry", () => {
+  it("has the drivers of its folders", async () => {
+    expect(await listDrivers()).toEqual([
+      { port: "power", driver: "qemu" },
+      { port: "power", driver: "simulated" },
+    ]);
+  });
+
+  it("loads each driver, fit to be published in a catalogue", async () => {
+    for (const key of await listDrivers()) {
+      const driver = await loadDriver(key.port, key.driver);
+      expect(driver).toMatchObject(key);
+      // As the contract DescribedDriver has it.
+      expect(isNodeId(driver.driver)).toBe(true);
+      expect(driver.summary).toMatch(/^[^\n]{10,300}\.$/);
+      expect(ENDPOINT_ACTIONS).toEqual(expect.arrayContaining([...driver.actions]));
+      expect(new Set(driver.actions).size).toBe(driver.actions.length);
+      expect(jsonSchemaOf(driver.options)).toMatchObject({
+        type: "object",
+        additionalProperties: false,
+        properties: { slot: { type: "integer", minimum: 1 } },
+      });
+    }
+  });
+
+  it.each(["no-such", "", "../registry", "toString", "simulated.it.test", "QEMU"])(
+    "knows no driver %j, and names those there are",
+    async (name) => {
+      const loading = loadDriver("power", name);
+      await expect(loading).rejects.toMatchObject({ name: "PortError", code: "unsupported" });
+      await expect(loading).rejects.toThrow("There are: qemu, simulated.");
+    },
+  );
+
+  it("lists drivers without running them, and leaves out what is none", async () => {
+    const root = folder({
+      "power/b-side.js": "throw new Error('imported');",
+      "power/a.js": declares("power", "a"),
+      "power/a.d.ts": "",
+      "power/a.js.map": "",
+      "power/a.it.test.js": "throw new Error('imported');",
+      "testing/rig.js": "throw new Error('imported');",
+      "registry.js": "throw new Error('imported');",
+    });
+    expect(await listDrivers(root)).toEqual([
+      { port: "power", driver: "a" },
+      { port: "power", driver: "b-side" },
+    ]);
+    await expect(loadDriver("power", "a", root)).resolves.toMatchObject({ driver: "a" });
+  });
+
+  it.each([
+    ["another name", declares("power", "b")],
+    ["another port", declares("console", "a")],
+    ["nothing", ""],
+  ])("refuses a file that declares %s", async (_, text) => {
+    const loading = loadDriver("power", "a", folder({ "power/a.js": text }));
+    await expect(loading).rejects.toThrow(TypeError);
+    await expect(loading).rejects.toThrow("drivers/power/a");
+  });
+
+  it("refuses a folder that is no port", async () => {
+    const root = folder({ "powr/a.js": declares("powr", "a") });
+    await expect(listDrivers(root)).rejects.toThrow("drivers/powr: not a port");
+  });
+});

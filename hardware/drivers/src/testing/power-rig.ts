@@ -1,0 +1,46 @@
+import { systemClock } from "@outrider/contracts/clock";
+import { openDriver, type Driver } from "@outrider/ports/driver";
+import type { PortError } from "@outrider/ports/port-error";
+import type { PowerPort } from "@outrider/ports/power-port";
+import type { Clock } from "@outrider/ports/time";
+import type { SlotClient } from "@outrider/simulators/spawn";
+import { expect } from "vitest";
+
+/** A driver and the device it speaks to: a real process that keeps its own state and edges. */
+export interface PowerRig extends AsyncDisposable {
+  readonly driver: Driver<"power">;
+  /** Options of the endpoint in a slot: 1 and 2 are there, 99 is not. */
+  optionsOf(slot: number): object;
+  /** The device's own controls and its edge log: what tests assert on. */
+  readonly world: SlotClient;
+  /** What a message must name so that a person finds the device. */
+  readonly address: string;
+  /** Ends the device's process without warning. */
+  kill(): Promise<void>;
+  /** Starts it again, where it was. */
+  restart(): Promise<void>;
+  /** Takes the supply away without asking the device. */
+  loseSupply(slot: number): Promise<void>;
+}
+
+export const forever: AbortSignal = new AbortController().signal;
+/** A bound for what must happen in real time, generous for busy machines. */
+export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Opens the endpoint of a slot, as an agent does. */
+export function openSlot(
+  { driver, optionsOf }: Pick<PowerRig, "driver" | "optionsOf">,
+  slot = 1,
+  clock: Clock = systemClock,
+): Promise<PowerPort> {
+  return openDriver(driver, optionsOf(slot), { clock, log, signal: forever });
+}
+
+/** What a promise rejects with. */
+export function failure(promise: Promise<unknown>): Promise<PortError> {
+  return promise.then(
+    () => expect.unreachable("it succeeded"),
+    (error: unknown) => error as PortError,
+  );
+}
