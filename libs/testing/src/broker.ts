@@ -23,7 +23,7 @@ export interface TestBroker extends AsyncDisposable {
   /** The same across restarts. */
   readonly port: number;
   readonly url: string;
-  readonly running: boolean;
+  running(): boolean;
   /** Ends it as its operator would; clients are told where the protocol can tell them. */
   stop(): Promise<void>;
   /** Ends it with SIGKILL. */
@@ -48,35 +48,38 @@ export function brokerKinds(): BrokerKind[] {
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { kind = "aedes" } = options;
   const start = kind === "aedes" ? startAedes : startMosquitto;
-  let { port } = options;
-  let child: Child | undefined;
-  for (let attempt = 1; !child; attempt++) {
-    const tried = port ?? (await freePort());
+  return { kind, ...(await runBroker(start, options.port)) };
+}
+
+/** A broker's process on a port of its own. @param start runs it and resolves when it listens */
+export async function runBroker(
+  start: (port: number) => Promise<Child>,
+  wanted?: number,
+): Promise<Omit<TestBroker, "kind">> {
+  let found: { readonly port: number; readonly child: Child } | undefined;
+  for (let attempt = 1; !found; attempt++) {
+    const port = wanted ?? (await freePort());
     try {
-      child = await start(tried);
-      port = tried;
+      found = { port, child: await start(port) };
     } catch (error) {
       // Somebody else may have taken the free port in between.
-      if (options.port !== undefined || attempt === 5) throw error;
+      if (wanted !== undefined || attempt === 5) throw error;
     }
   }
-  const chosen = port ?? 0;
-  let current: Child = child;
+  const { port } = found;
+  let current = found.child;
   const stop = (): Promise<void> => current.kill("SIGTERM");
   return {
-    kind,
-    port: chosen,
-    url: `mqtt://127.0.0.1:${chosen}`,
-    get running() {
-      return current.running;
-    },
+    port,
+    url: `mqtt://127.0.0.1:${port}`,
+    running: () => current.running,
     stop,
     kill: () => current.kill("SIGKILL"),
     freeze: () => current.kill("SIGSTOP"),
     thaw: () => current.kill("SIGCONT"),
     restart: async () => {
       await stop();
-      current = await start(chosen);
+      current = await start(port);
     },
     [Symbol.asyncDispose]: () => current.kill("SIGKILL"),
   };
@@ -103,17 +106,26 @@ async function startMosquitto(port: number): Promise<Child> {
   );
   const program = findProgram("mosquitto");
   if (!program) throw new Error("mosquitto is not installed: apt-get install mosquitto");
-  const child = await startProgram(program, { args: ["-c", config], ready: "none" });
+  // Awaited here, because the configuration goes with this scope.
+  return await listening(
+    port,
+    await startProgram(program, { args: ["-c", config], ready: "none" }),
+  );
+}
+
+/** Waits until a process accepts connections on a port. @throws Error with its words when it ends before */
+export async function listening(port: number, child: Child): Promise<Child> {
+  const dead = child.exited.then(() => {
+    throw new Error(`it ended before it listened on ${port}:\n${child.stderr()}`);
+  });
   try {
-    await eventually(`mosquitto listens on ${port}`, async () => {
-      if (!child.running) throw new Error(child.stderr());
-      return accepts(port);
-    });
-    if (!child.running) throw new Error(`mosquitto ended at once:\n${child.stderr()}`);
+    await Promise.race([eventually(`somebody listens on ${port}`, () => accepts(port)), dead]);
+    if (!child.running) await dead;
   } catch (error) {
     await child.kill();
     throw error;
   }
+  dead.catch(() => undefined);
   return child;
 }
 

@@ -10,6 +10,8 @@ export interface CuttingProxy extends AsyncDisposable {
   readonly url: string;
   /** Connections that are open now. */
   readonly open: number;
+  /** Bytes that black holes have eaten so far. */
+  readonly swallowedBytes: number;
   /** Refuses new connections and ends the open ones without a word, as a pulled cable does in the end. */
   cut(): void;
   /** Resets the open connections (RST); new ones are accepted. */
@@ -49,6 +51,7 @@ class Proxying implements CuttingProxy {
   readonly #withheld = new Set<Way>();
   readonly #closed = new AbortController();
   #isCut = false;
+  #swallowedBytes = 0;
   #delayMs = 0;
 
   constructor(target: number) {
@@ -73,6 +76,10 @@ class Proxying implements CuttingProxy {
 
   get open(): number {
     return this.#pipes.size;
+  }
+
+  get swallowedBytes(): number {
+    return this.#swallowedBytes;
   }
 
   cut(): void {
@@ -151,8 +158,10 @@ class Proxying implements CuttingProxy {
   }
 
   #hand(pipe: Pipe, to: Socket, chunk: Buffer, way: Way): void {
-    if (this.#swallowed.has(way)) pipe.lost = true;
-    else if (this.#withheld.has(way)) pipe.held.push({ to, chunk });
+    if (this.#swallowed.has(way)) {
+      pipe.lost = true;
+      this.#swallowedBytes += chunk.length;
+    } else if (this.#withheld.has(way)) pipe.held.push({ to, chunk });
     else if (!to.destroyed) to.write(chunk);
   }
 }

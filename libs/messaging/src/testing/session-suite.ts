@@ -19,6 +19,11 @@ import { recordedLog } from "./recorded-log.js";
 import { agentPresence, commandSample, resultSample, stateSample, statusOf } from "./samples.js";
 
 const ROOT = "outrider/v1";
+const topicOf = (node: string): string => `${ROOT}/node/${node}/power/state`;
+const leaving = (epoch: string): AgentStatus => ({
+  ...statusOf("lost", epoch),
+  version: "said good-bye",
+});
 
 /** What a session promises on every broker: messages, documents, presence. */
 export function sessionSuite(kind: BrokerKind): void {
@@ -69,10 +74,6 @@ export function sessionSuite(kind: BrokerKind): void {
       const statuses = collector<AgentStatus, object>();
       const reader = await fixture.started();
       reader.subscribe(agentStatus, { agent }, statuses.handler);
-      const leaving = (epoch: string): AgentStatus => ({
-        ...statusOf("lost", epoch),
-        version: "said good-bye",
-      });
       const writer = await fixture.started({ presence: { ...agentPresence(agent), leaving } });
       await statuses.count("the birth", 1);
       await writer.stop();
@@ -196,6 +197,7 @@ export function sessionSuite(kind: BrokerKind): void {
         await Promise.all([disposed, second.acknowledged(within())]);
         await writer.publish(powerResult, { node }, resultSample(commandId("c"), round, {}));
         await got.count(`the message of round ${round}`, 1);
+        expect(got.messages.map(({ payload }) => payload.seq)).toEqual([round]);
         await second.dispose();
       }
     });
@@ -311,7 +313,6 @@ export function sessionSuite(kind: BrokerKind): void {
     test("clears documents on topics of its own that it does not stand for, once it has said which", async () => {
       await using fixture = new Fixture(broker.url);
       const [kept, gone, late] = [fresh("node"), fresh("node"), fresh("node")];
-      const topicOf = (node: string): string => `${ROOT}/node/${node}/power/state`;
       const { port } = broker;
       const stale = JSON.stringify(stateSample(99));
       for (const node of [kept, gone])
