@@ -1,0 +1,191 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isRunning, SlotClient } from "@outrider/simulators/spawn";
+import { startNode, type Child } from "@outrider/testing/child";
+import { eventually } from "@outrider/testing/eventually";
+import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+const MAIN = new URL("./main.js", import.meta.url);
+const SPLIT = new URL("./split-main.js", import.meta.url);
+const CLI = fileURLToPath(new URL("../../cli/bin/outrider.mjs", import.meta.url));
+
+function start(program: URL, data: string, env: Record<string, string> = {}): Promise<Child> {
+  return startNode(program, {
+    env: { OUTRIDER_DATA: data, OUTRIDER_MQTT_PORT: "0", OUTRIDER_DEMO_VM: "no", ...env },
+    readyWithinMs: 60_000,
+  });
+}
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command line against a running site. */
+function outrider(site: Child, args: readonly string[], env: Record<string, string> = {}): Ended {
+  return spawnSync(process.execPath, [CLI, ...args], {
+    env: { ...process.env, OUTRIDER_MQTT_URL: String(site.ready["url"]), ...env },
+    encoding: "utf8",
+  });
+}
+
+/** What happened to a slot of the demonstration's rack, by the rack's own account. */
+async function edges(data: string, slot: number): Promise<string[]> {
+  const client = new SlotClient(join(data, "demo", "rack", "rack.sock"));
+  try {
+    return (await client.edges({ slot })).map(({ edge }) => edge);
+  } finally {
+    client.close();
+  }
+}
+
+async function rackPid(data: string): Promise<number> {
+  const trace = JSON.parse(await readFile(join(data, "demo", "rack.json"), "utf8")) as {
+    pid: number;
+  };
+  return trace.pid;
+}
+
+let folder: TempDir;
+
+describe.each([
+  ["in one process", MAIN],
+  ["as processes of their own", SPLIT],
+])("the demonstration %s", (_, program) => {
+  let site: Child;
+
+  beforeAll(async () => {
+    folder = await tempDir();
+    site = await start(program, folder.path);
+  });
+
+  afterAll(async () => {
+    await site?.kill("SIGTERM");
+    await folder.remove();
+  });
+
+  it("shows its nodes with what was measured", () => {
+    const { status, stdout } = outrider(site, ["get", "nodes"]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^n1 +On +Running +ReadBack /m);
+    expect(stdout).toMatch(/^n2 +Off /m);
+  });
+
+  it("cycles n1 exactly once, by the rack's own account", async () => {
+    const before = (await edges(folder.path, 1)).length;
+    const { status, stdout } = outrider(site, ["power", "cycle", "n1"]);
+    expect(stdout).toContain("n1: PowerCycle Succeeded");
+    expect(status).toBe(0);
+    const after = (await edges(folder.path, 1)).slice(before);
+    expect(after).toEqual(["supply-off", "supply-on"]);
+  });
+
+  it("switches n2 on and off", async () => {
+    expect(outrider(site, ["power", "on", "n2"]).status).toBe(0);
+    expect(outrider(site, ["power", "off", "n2"]).status).toBe(0);
+    expect(await edges(folder.path, 2)).toEqual(["supply-on", "supply-off"]);
+  });
+
+  it("says that there is no such node", () => {
+    const { status, stdout } = outrider(site, ["power", "cycle", "n9"]);
+    expect(status).toBe(1);
+    expect(stdout).toContain("n9: PowerCycle Rejected/unknown-node");
+  });
+
+  it("ends in order, and its machines with it", async () => {
+    const rack = await rackPid(folder.path);
+    await site.kill("SIGTERM");
+    expect(await site.exited).toEqual({ code: 0, signal: null });
+    expect(isRunning(rack)).toBe(false);
+  });
+});
+
+describe("a site of one's own", () => {
+  let site: Child | undefined;
+
+  beforeEach(async () => {
+    folder = await tempDir();
+  });
+
+  afterEach(async () => {
+    await site?.kill("SIGTERM");
+    site = undefined;
+    await folder.remove();
+  });
+
+  it("lets nobody in without credentials, and the operator with the ones that it made", async () => {
+    const file = join(folder.path, "site.yaml");
+    await writeFile(file, "site: lab\nagents: { rack-a: {}, rack-b: {} }\nnodes: { n1: {} }\n");
+    const data = join(folder.path, "data");
+    site = await start(MAIN, data, { OUTRIDER_SITE: file, OUTRIDER_AGENTS: "rack-a" });
+    expect(outrider(site, ["get", "nodes"]).status).toBe(4);
+    const operator = {
+      OUTRIDER_USER: "operator",
+      OUTRIDER_SECRET_FILE: join(data, "secrets", "person-operator"),
+    };
+    expect(outrider(site, ["get", "nodes"], operator)).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^n1 /m),
+    });
+    const said = site.lines.join("\n");
+    expect(said).toContain("rack-b runs elsewhere");
+    expect(existsSync(join(data, "secrets", "agent-rack-b"))).toBe(true);
+    expect(said).not.toContain((await readFile(operator.OUTRIDER_SECRET_FILE, "utf8")).trim());
+  });
+
+  it.each([
+    ["one process", MAIN],
+    ["several", SPLIT],
+  ])("that is wrong ends with 78 and its errors, as %s", async (_, program) => {
+    const file = join(folder.path, "site.yaml");
+    await writeFile(file, "site: lab\nagents: {}\nnodes: { n1: { pwer: {} } }\n");
+    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(program)], {
+      env: { ...process.env, OUTRIDER_SITE: file, OUTRIDER_DATA: folder.path },
+      encoding: "utf8",
+    });
+    expect(status).toBe(78);
+    expect(stderr).toContain(`${file}:3: nodes.n1.pwer: unknown key 'pwer'`);
+  });
+});
+
+describe("a part that fails", () => {
+  beforeEach(async () => {
+    folder = await tempDir();
+  });
+  afterEach(() => folder.remove());
+
+  it("to start ends everything with its reason, and leaves nothing behind", async () => {
+    await using taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(MAIN)], {
+      env: {
+        ...process.env,
+        OUTRIDER_DATA: folder.path,
+        OUTRIDER_MQTT_PORT: String(port),
+        OUTRIDER_DEMO_VM: "no",
+      },
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain(`outrider: port ${port} is taken`);
+    expect(isRunning(await rackPid(folder.path))).toBe(false);
+  });
+
+  it("later is named, and the others end with it", async () => {
+    await using site = await start(SPLIT, folder.path);
+    const parts = site.ready["parts"] as Record<string, number>;
+    expect(Object.keys(parts).toSorted()).toEqual(["agent-demo", "broker", "inventory", "power"]);
+    process.kill(parts["power"] ?? 0, "SIGKILL");
+    expect((await site.exited).code).toBe(1);
+    expect(site.stderr()).toContain(`power (process ${parts["power"]}) ended with SIGKILL`);
+    for (const pid of Object.values(parts)) expect(isRunning(pid)).toBe(false);
+    await eventually("the machines end too", async () => !isRunning(await rackPid(folder.path)));
+  });
+});

@@ -1,0 +1,55 @@
+import { agentId, nodeId } from "@outrider/contracts/ids";
+import { describe, expect, it } from "vitest";
+import { banner, type BannerFacts } from "./banner.js";
+
+const FACTS: BannerFacts = {
+  version: "1",
+  site: "demo",
+  door: { url: "mqtt://127.0.0.1:1883", host: "127.0.0.1", port: 1883 },
+  nodes: [nodeId("n1"), nodeId("n2")],
+  demo: { found: false, virtualMachine: undefined },
+  notYet: [],
+  newAgents: [],
+};
+
+describe("the banner", () => {
+  it("prints commands that work as they stand", () => {
+    const text = banner(FACTS);
+    expect(text).toContain("\n  npx outrider power cycle n1\n");
+    expect(text).toContain(
+      "\n  mosquitto_pub -h 127.0.0.1 -p 1883 -q 1 -t outrider/v1/node/n1/power/set -m PowerCycle\n",
+    );
+  });
+
+  it("names broker, user and secret where they are not what the command line takes by itself", () => {
+    const text = banner({
+      ...FACTS,
+      demo: undefined,
+      door: {
+        url: "mqtt://127.0.0.1:2883",
+        host: "127.0.0.1",
+        port: 2883,
+        username: "operator",
+        password: "hidden",
+        secretFile: "/my data/secret",
+      },
+    });
+    expect(text).toContain(
+      "\n  OUTRIDER_MQTT_URL=mqtt://127.0.0.1:2883 OUTRIDER_USER=operator " +
+        "OUTRIDER_SECRET_FILE='/my data/secret' npx outrider get nodes\n",
+    );
+    expect(text).toContain(`-p 2883 -u operator -P "$(cat '/my data/secret')"`);
+    expect(text).not.toContain("hidden");
+  });
+
+  it("says what cannot be managed yet and which agents need their secret", () => {
+    const text = banner({
+      ...FACTS,
+      notYet: [nodeId("n1")],
+      newAgents: [{ agent: agentId("rack-b"), secretFile: "/d/secrets/agent-rack-b" }],
+    });
+    expect(text).toContain("n1 cannot be managed yet");
+    expect(text).toContain("power cycle n2");
+    expect(text).toContain("put /d/secrets/agent-rack-b on its host");
+  });
+});

@@ -1,0 +1,86 @@
+import type { AgentId, NodeId } from "@outrider/contracts/ids";
+import type { Door } from "./door.js";
+
+export interface BannerFacts {
+  readonly version: string;
+  readonly site: string;
+  readonly door: Door;
+  readonly nodes: readonly NodeId[];
+  readonly demo?:
+    | { readonly found: boolean; readonly virtualMachine: string | undefined }
+    | undefined;
+  /** Nodes of agents that run here and that cannot be managed yet. */
+  readonly notYet: readonly NodeId[];
+  /** Agents that run elsewhere and got their secret just now. */
+  readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
+}
+
+const DEFAULT_URL = "mqtt://127.0.0.1:1883";
+
+/** What is printed once everything serves. Every command in it works as it stands. */
+export function banner(facts: BannerFacts): string {
+  const { door, nodes, demo } = facts;
+  const node = nodes.find((id) => !facts.notYet.includes(id)) ?? nodes[0];
+  const outrider = `${environmentOf(door)}npx outrider`;
+  const mqtt = mosquitto(door);
+  return [
+    "",
+    `Outrider ${facts.version} runs the site ${facts.site}: ${listOf(nodes)}`,
+    ...(demo ? [demoLine(demo)] : []),
+    `MQTT      ${door.url}${door.username ? `, user ${door.username}, secret in ${door.secretFile}` : ""}`,
+    ...facts.newAgents.map(
+      ({ agent, secretFile }) =>
+        `agent     ${agent} runs elsewhere: put ${secretFile} on its host (OUTRIDER_AGENT_SECRET_FILE)`,
+    ),
+    ...(facts.notYet.length > 0
+      ? [`not yet   ${facts.notYet.join(", ")} cannot be managed yet; the log says why`]
+      : []),
+    "",
+    "In another terminal, in this directory:",
+    `  ${outrider} get nodes`,
+    ...(node === undefined
+      ? []
+      : [
+          `  ${outrider} power cycle ${node}`,
+          `  mosquitto_sub ${mqtt} -v -t 'outrider/v1/node/${node}/#'`,
+          `  mosquitto_pub ${mqtt} -q 1 -t outrider/v1/node/${node}/power/set -m PowerCycle`,
+        ]),
+    "",
+    "Ctrl-C stops it.",
+    "",
+  ].join("\n");
+}
+
+function listOf(nodes: readonly NodeId[]): string {
+  const shown = nodes.slice(0, 8).join(", ");
+  return nodes.length > 8 ? `${shown} and ${nodes.length - 8} more` : shown || "no nodes";
+}
+
+function demoLine({ found, virtualMachine }: NonNullable<BannerFacts["demo"]>): string {
+  const machine =
+    virtualMachine === undefined
+      ? "simulated machines"
+      : `simulated machines, and ${virtualMachine} is a QEMU virtual machine`;
+  const anybody = "anybody on this machine may act on them";
+  return `demo      ${machine}${found ? ", found running" : ""}; ${anybody}`;
+}
+
+/** What the command line must be told. */
+function environmentOf({ url, username, secretFile }: Door): string {
+  return [
+    url === DEFAULT_URL ? "" : `OUTRIDER_MQTT_URL=${url} `,
+    username === undefined
+      ? ""
+      : `OUTRIDER_USER=${username} OUTRIDER_SECRET_FILE=${shell(secretFile ?? "")} `,
+  ].join("");
+}
+
+function mosquitto({ host, port, username, secretFile }: Door): string {
+  const credentials =
+    username === undefined ? "" : ` -u ${username} -P "$(cat ${shell(secretFile ?? "")})"`;
+  return `-h ${host} -p ${port}${credentials}`;
+}
+
+function shell(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

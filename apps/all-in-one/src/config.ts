@@ -1,0 +1,144 @@
+import { isIP } from "node:net";
+import { join, resolve } from "node:path";
+import {
+  EnvironmentError,
+  mqttUrl,
+  optionalText,
+  port,
+  readEnvironment,
+  text,
+  type Variable,
+} from "@outrider/contracts/environment";
+import { isAgentId, type AgentId } from "@outrider/contracts/ids";
+
+export interface Config {
+  /** Address that the broker listens on. */
+  readonly bind: string;
+  readonly mqttPort: number;
+  /** A broker of somebody else's; ours is not started then. */
+  readonly externalBroker: string | undefined;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  /** The site file; the demonstration when there is none. */
+  readonly siteFile: string | undefined;
+  /** Agents of the site that run in this process. */
+  readonly agents: readonly AgentId[];
+  /** Whether the demonstration's machines go on when this process ends. */
+  readonly keepDemo: boolean;
+  /** Whether the demonstration may have a virtual machine, where QEMU is installed. */
+  readonly demoVirtualMachine: boolean;
+}
+
+/** Read by a part of ours or by the command line, and no business of this program. */
+const ELSEWHERE = [
+  "OUTRIDER_AGENT_SECRET_FILE",
+  "OUTRIDER_BOOT_ID_FILE",
+  "OUTRIDER_CACHE",
+  "OUTRIDER_FAILPOINT",
+  "OUTRIDER_INVENTORY_SECRET_FILE",
+  "OUTRIDER_LOG_LEVEL",
+  "OUTRIDER_POWER_SECRET_FILE",
+  "OUTRIDER_REQUIRE_PEERS",
+  "OUTRIDER_SECRET_FILE",
+  "OUTRIDER_USER",
+];
+
+/** Of the design, and not there yet: whoever sets one would rely on something that does not happen. */
+const LATER = [
+  "OUTRIDER_CONSOLE_LINK_PORT",
+  "OUTRIDER_DATABASE_URL",
+  "OUTRIDER_HTTP_PORT",
+  "OUTRIDER_INFLUX_URL",
+  "OUTRIDER_MQTTS_PORT",
+  "OUTRIDER_MQTT_WS_PORT",
+  "OUTRIDER_SSH_PORT",
+];
+
+const agentList: Variable<readonly AgentId[]> = {
+  expected: "agent ids of the site file, separated by commas",
+  read: (value) => {
+    const ids = value.split(",").map((id) => id.trim());
+    return ids.every((id) => isAgentId(id)) ? [...new Set(ids)] : undefined;
+  },
+  fallback: { value: [] },
+};
+
+const yesOrNo = (fallback: boolean): Variable<boolean> => ({
+  expected: "yes or no",
+  read: (value) => (value === "yes" ? true : value === "no" ? false : undefined),
+  fallback: { value: fallback },
+});
+
+const bind: Variable<string> = {
+  expected: "an IP address of this machine",
+  read: (value) => (isIP(value) > 0 ? value : undefined),
+  fallback: { value: "127.0.0.1" },
+};
+
+const VARIABLES = {
+  OUTRIDER_BIND: bind,
+  OUTRIDER_MQTT_PORT: port(1883),
+  OUTRIDER_MQTT_PLAINTEXT: yesOrNo(false),
+  OUTRIDER_MQTT_URL: { ...mqttUrl(), fallback: { value: undefined } } as Variable<
+    string | undefined
+  >,
+  OUTRIDER_DATA: text("./data"),
+  OUTRIDER_SITE: optionalText(),
+  OUTRIDER_AGENTS: agentList,
+  OUTRIDER_DEMO_KEEP: yesOrNo(false),
+  OUTRIDER_DEMO_VM: yesOrNo(true),
+};
+
+/** @throws EnvironmentError with every variable that is wrong, unknown or not supported yet */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const problems = strangers(environment);
+  let values;
+  try {
+    values = readEnvironment(VARIABLES, environment);
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    throw new EnvironmentError([...error.problems, ...problems]);
+  }
+  if (values.OUTRIDER_SITE === undefined && values.OUTRIDER_AGENTS.length > 0) {
+    problems.push("OUTRIDER_AGENTS is set; expected it only together with OUTRIDER_SITE");
+  }
+  if (!isLoopback(values.OUTRIDER_BIND) && !values.OUTRIDER_MQTT_PLAINTEXT) {
+    problems.push(
+      `OUTRIDER_BIND=${JSON.stringify(values.OUTRIDER_BIND)}; expected 127.0.0.1 or ::1, because this version has no TLS; ` +
+        "OUTRIDER_MQTT_PLAINTEXT=yes lets secrets cross the network in the clear",
+    );
+  }
+  if (problems.length > 0) throw new EnvironmentError(problems);
+  return {
+    bind: values.OUTRIDER_BIND,
+    mqttPort: values.OUTRIDER_MQTT_PORT,
+    externalBroker: values.OUTRIDER_MQTT_URL,
+    dataDirectory: resolve(values.OUTRIDER_DATA),
+    siteFile: values.OUTRIDER_SITE,
+    agents: values.OUTRIDER_AGENTS,
+    keepDemo: values.OUTRIDER_DEMO_KEEP,
+    demoVirtualMachine: values.OUTRIDER_DEMO_VM,
+  };
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
+/** Where the demonstration's machines and its site file are. */
+export function demoDirectory({ dataDirectory }: Config): string {
+  return join(dataDirectory, "demo");
+}
+
+function strangers(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = Object.keys(VARIABLES);
+  return Object.entries(environment)
+    .filter(([name, value]) => name.startsWith("OUTRIDER_") && value !== undefined && value !== "")
+    .map(([name]) => name)
+    .filter((name) => !known.includes(name) && !ELSEWHERE.includes(name))
+    .map((name) =>
+      LATER.includes(name)
+        ? `${name} is set; this version does not support it yet, so nothing would act on it`
+        : `${name} is not known; expected one of ${known.join(", ")}`,
+    );
+}

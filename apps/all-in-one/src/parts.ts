@@ -1,0 +1,107 @@
+import { readAgentConfig } from "@outrider/agent/config";
+import { startAgent } from "@outrider/agent/agent";
+import { startBroker, type RunningBroker } from "@outrider/broker/broker";
+import { addCredential, openCredentials, secretPath } from "@outrider/broker/credentials";
+import type { AgentId } from "@outrider/contracts/ids";
+import { readInventoryConfig } from "@outrider/inventory-service/config";
+import { startInventory, type RunningInventory } from "@outrider/inventory-service/start";
+import type { Log } from "@outrider/messaging/log";
+import { readPowerConfig } from "@outrider/power-service/config";
+import { startPowerService } from "@outrider/power-service/start";
+import type { Config } from "./config.js";
+import { brokerUrl } from "./door.js";
+import type { World } from "./world.js";
+
+/** What the parts are given in common. */
+export interface PartsContext {
+  readonly config: Config;
+  readonly world: World;
+  readonly logOf: (part: string) => Log;
+  /** Called on a defect, after which the process cannot be trusted and should end. */
+  readonly defect: (error: unknown) => void;
+}
+
+export interface Parts {
+  /** Port of our broker; 0 where the broker is somebody else's. */
+  readonly port: number;
+  readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
+  readonly inventory: RunningInventory;
+  /** Agents first, the broker last, so that everybody can say that they leave. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts broker, inventory, power and agents in this process. Each is configured as it would be in a process of its
+ * own, and they meet on the broker only.
+ * @throws what the first part that fails throws; those that had started are stopped
+ */
+export async function startParts(context: PartsContext): Promise<Parts> {
+  const { config, world, logOf, defect } = context;
+  const started: { stop(): Promise<void> }[] = [];
+  const stop = async (): Promise<void> => {
+    for (const part of started.splice(0).toReversed()) await part.stop();
+  };
+  try {
+    const broker = await startOwnBroker(context);
+    if (broker) started.push({ stop: () => broker.close() });
+    const newAgents = broker ? await addAgents(config, world) : [];
+    const environment = partEnvironment(config, world, broker?.port ?? 0);
+    const inventory = await startInventory(readInventoryConfig(environment), {
+      log: logOf("inventory"),
+    });
+    started.push(inventory);
+    started.push(
+      await startPowerService(readPowerConfig(environment), { log: logOf("power"), defect }),
+    );
+    for (const agent of world.agents) {
+      const own = readAgentConfig({ ...environment, OUTRIDER_AGENT: agent });
+      started.push(await startAgent(own, { log: logOf(`agent-${agent}`), defect }));
+    }
+    return { port: broker?.port ?? 0, newAgents, inventory, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The environment of every part but the broker. */
+export function partEnvironment(
+  config: Config,
+  world: Pick<World, "siteFile">,
+  port: number,
+): Record<string, string> {
+  return {
+    OUTRIDER_MQTT_URL: config.externalBroker ?? brokerUrl(config.bind, port),
+    OUTRIDER_DATA: config.dataDirectory,
+    OUTRIDER_SITE: world.siteFile,
+  };
+}
+
+async function startOwnBroker({ config, logOf }: PartsContext): Promise<RunningBroker | undefined> {
+  if (config.externalBroker !== undefined) return undefined;
+  const log = logOf("broker");
+  return startBroker({
+    host: config.bind,
+    port: config.mqttPort,
+    credentials: await openCredentials(config.dataDirectory, { log }),
+    // Never with a site of one's own.
+    ...(config.siteFile === undefined ? { anonymous: "loopback-operator" } : {}),
+    log,
+  });
+}
+
+/**
+ * Gives every agent of the site a credential.
+ * @returns those that run elsewhere and got theirs just now
+ */
+export async function addAgents(config: Config, world: World): Promise<Parts["newAgents"]> {
+  const added: { agent: AgentId; secretFile: string }[] = [];
+  for (const agent of world.site.agents) {
+    const claim = { kind: "agent", name: agent } as const;
+    const isNew = await addCredential(config.dataDirectory, claim);
+    if (isNew && !world.agents.includes(agent)) {
+      added.push({ agent, secretFile: secretPath(config.dataDirectory, claim) });
+    }
+  }
+  return added;
+}

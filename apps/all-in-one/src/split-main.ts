@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
+import { banner } from "./banner.js";
+import { readConfig } from "./config.js";
+import { doorOf } from "./door.js";
+import { awaitManaged } from "./managed.js";
+import { addAgents, partEnvironment } from "./parts.js";
+import { stopSignal } from "./stop-signal.js";
+import { failureReport } from "./report.js";
+import { Supervisor } from "./supervisor.js";
+import { nodesDrivenHere, openWorld } from "./world.js";
+
+/**
+ * The parts of the all-in-one as processes of their own, under one supervisor: when one of them ends, it says which,
+ * ends the others and itself. Restarting is the business of whatever supervises the supervisor.
+ */
+
+const VERSION = "0.1.0";
+const MANAGED_WITHIN_MS = 15_000;
+
+const stopping = stopSignal();
+
+async function run(): Promise<number> {
+  const config = readConfig(process.env);
+  const world = await openWorld(config);
+  const supervisor = new Supervisor(
+    (line) => process.stderr.write(`outrider: ${line}\n`),
+    stopping,
+  );
+  process.on("SIGHUP", () => supervisor.signal("inventory", "SIGHUP"));
+  try {
+    let port = 0;
+    let newAgents: Awaited<ReturnType<typeof addAgents>> = [];
+    if (config.externalBroker === undefined) {
+      const ready = await supervisor.start("broker", import.meta.resolve("@outrider/broker/main"), {
+        OUTRIDER_BIND: config.bind,
+        OUTRIDER_MQTT_PORT: String(config.mqttPort),
+        OUTRIDER_DATA: config.dataDirectory,
+        OUTRIDER_MQTT_PLAINTEXT: process.env["OUTRIDER_MQTT_PLAINTEXT"],
+        // Set, nobody gets in without credentials; the demonstration's file is no site of one's own.
+        OUTRIDER_SITE: config.siteFile,
+      });
+      port = Number(ready["port"]);
+      newAgents = await addAgents(config, world);
+    }
+    const environment = partEnvironment(config, world, port);
+    await Promise.all([
+      supervisor.start(
+        "inventory",
+        import.meta.resolve("@outrider/inventory-service/main"),
+        environment,
+      ),
+      supervisor.start("power", import.meta.resolve("@outrider/power-service/main"), environment),
+      ...world.agents.map((agent) =>
+        supervisor.start(`agent-${agent}`, import.meta.resolve("@outrider/agent/main"), {
+          ...environment,
+          OUTRIDER_AGENT: agent,
+        }),
+      ),
+    ]);
+    const door = doorOf(config, port);
+    const late = AbortSignal.any([supervisor.over, AbortSignal.timeout(MANAGED_WITHIN_MS)]);
+    const notYet = await awaitManaged(door, nodesDrivenHere(world), late);
+    process.stdout.write(
+      banner({
+        version: VERSION,
+        site: world.site.name,
+        door,
+        nodes: world.site.nodes.map(({ id }) => id),
+        demo: world.demo && {
+          found: world.demo.found,
+          virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
+        },
+        notYet,
+        newAgents,
+      }),
+    );
+    if (!process.stdout.isTTY) {
+      const ready = { ready: true, name: "split", pid: process.pid, url: door.url };
+      process.stdout.write(`${JSON.stringify({ ...ready, parts: supervisor.pids() })}\n`);
+    }
+    return await supervisor.ended();
+  } finally {
+    await supervisor.stop();
+    await world.demo?.close();
+  }
+}
+
+process.exit(
+  await run().catch((error: unknown) => {
+    const report = failureReport(error);
+    if (!report) throw error;
+    for (const line of report.lines) process.stderr.write(`outrider: ${line}\n`);
+    return report.exitCode;
+  }),
+);
