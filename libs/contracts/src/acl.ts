@@ -1,6 +1,9 @@
 import { CATALOG } from "./catalog.js";
-import { matchTopic, type AnyContract, type Writer } from "./contract.js";
+import type { AnyContract, Writer } from "./contract.js";
 import type { ServiceName } from "./ids.js";
+import { TopicIndex } from "./topic-index.js";
+
+const INDEX = new TopicIndex(CATALOG);
 
 /** MQTT 5 user property of every message that anyone may write: who wrote it. Set by our broker alone. */
 export const ACTOR_PROPERTY = "outrider-actor";
@@ -29,22 +32,15 @@ export function mayPublish(identity: Identity, topic: string): boolean {
 
 /** The contract under which an identity may publish on a topic. Undefined: it may not. */
 export function publishedContract(identity: Identity, topic: string): AnyContract | undefined {
-  for (const contract of CATALOG) {
-    const parameters = matchTopic(contract, topic) as Readonly<Record<string, string>> | undefined;
-    if (parameters) {
-      return contract.writers.some((writer) => allows(writer, identity, parameters))
-        ? contract
-        : undefined;
-    }
-  }
-  return undefined;
+  const found = INDEX.find(topic);
+  return found?.contract.writers.some((writer) => allows(writer, identity, found.parameters))
+    ? found.contract
+    : undefined;
 }
 
 /** Whether a topic is one that people, scripts and Home Assistant may read. */
 export function isPublicTopic(topic: string): boolean {
-  return CATALOG.some(
-    (contract) => contract.audience === "public" && matchTopic(contract, topic) !== undefined,
-  );
+  return INDEX.find(topic)?.contract.audience === "public";
 }
 
 /** Whether a topic has one writer only, so that a second client of that identity must be refused. */

@@ -75,6 +75,8 @@ export function contract<const T extends string, P extends object>(
  */
 const LEVEL_SOURCE = "[^/+#\\p{Cc}\\p{Cf}\\p{Cs}]{1,255}";
 const LEVEL = new RegExp(`^${LEVEL_SOURCE}$`, "u");
+/** What nearly every level is, told without Unicode tables. */
+const PLAIN_LEVEL = /^[\w.:@-]{1,255}$/;
 
 type Values = Readonly<Record<string, string | undefined>>;
 
@@ -109,7 +111,7 @@ function fill(template: string, valueOf: (name: string) => string | undefined): 
     template.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = valueOf(name);
       if (value === undefined) return "+";
-      if (LEVEL.test(value)) return value;
+      if (isTopicLevel(value)) return value;
       throw new TypeError(`topic ${template}: {${name}} must be one topic level`);
     })
   );
@@ -134,5 +136,5 @@ export function matchTopic<T extends string>(
 
 /** Whether `text` can stand for a parameter of a topic. */
 export function isTopicLevel(text: string): boolean {
-  return LEVEL.test(text);
+  return PLAIN_LEVEL.test(text) || LEVEL.test(text);
 }

@@ -1,0 +1,88 @@
+import { isTopicLevel, TOPIC_ROOT, type AnyContract } from "./contract.js";
+
+/** A contract, and what stood for its parameters. */
+export interface Found {
+  readonly contract: AnyContract;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+interface Level {
+  readonly literal: Map<string, Level>;
+  any: Level | undefined;
+  end: { readonly contract: AnyContract; readonly names: readonly string[] } | undefined;
+}
+
+/**
+ * Finds the contract of a topic by its levels: what `matchTopic` says of each contract in turn, at the cost of one.
+ * A broker asks this for every message.
+ */
+export class TopicIndex {
+  readonly #root: Level = level();
+
+  /** @throws TypeError when one topic could belong to two of the contracts */
+  constructor(contracts: readonly AnyContract[]) {
+    for (const contract of contracts) this.#add(contract);
+  }
+
+  /** Undefined when the topic is no contract's. */
+  find(topic: string): Found | undefined {
+    if (!topic.startsWith(TOPIC_ROOT)) return undefined;
+    const values: string[] = [];
+    const end = walk(this.#root, topic, TOPIC_ROOT.length, values);
+    if (!end) return undefined;
+    const parameters: Record<string, string> = {};
+    for (let at = 0; at < end.names.length; at++)
+      parameters[end.names[at] ?? ""] = values[at] ?? "";
+    return { contract: end.contract, parameters };
+  }
+
+  #add(contract: AnyContract): void {
+    const overlapping = overlap(this.#root, contract.template.split("/"));
+    if (overlapping) {
+      throw new TypeError(`${contract.template} and ${overlapping.template} share topics`);
+    }
+    let at = this.#root;
+    for (const name of contract.template.split("/")) {
+      if (name.startsWith("{")) at = at.any ??= level();
+      else {
+        const next = at.literal.get(name) ?? level();
+        at.literal.set(name, next);
+        at = next;
+      }
+    }
+    const names = Array.from(contract.template.matchAll(/\{(\w+)\}/g), ([, name]) => name ?? "");
+    at.end = { contract, names };
+  }
+}
+
+function level(): Level {
+  return { literal: new Map(), any: undefined, end: undefined };
+}
+
+/** As deep as the contracts are and no deeper, however long the topic is. */
+function walk(at: Level, topic: string, from: number, values: string[]): Level["end"] {
+  const slash = topic.indexOf("/", from);
+  const end = slash < 0 ? topic.length : slash;
+  const text = topic.slice(from, end);
+  const into = (next: Level): Level["end"] =>
+    slash < 0 ? next.end : walk(next, topic, end + 1, values);
+  const literal = at.literal.get(text);
+  const found = literal && into(literal);
+  if (found || !at.any || !isTopicLevel(text)) return found;
+  values.push(text);
+  const other = into(at.any);
+  if (!other) values.pop();
+  return other;
+}
+
+function overlap(at: Level, names: readonly string[]): AnyContract | undefined {
+  const [name, ...rest] = names;
+  if (name === undefined) return at.end?.contract;
+  const literal = at.literal.get(name);
+  const nexts = name.startsWith("{") ? [...at.literal.values(), at.any] : [literal, at.any];
+  for (const next of nexts) {
+    const found = next && overlap(next, rest);
+    if (found) return found;
+  }
+  return undefined;
+}
