@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { StorageError } from "../storage-error.js";
 import type { ConnectionOptions, Failure, Reply, ReplyOf, Request } from "./protocol.js";
@@ -12,7 +11,7 @@ interface Waiting {
 export class DatabaseClient {
   readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
-  readonly #ended: Promise<unknown>;
+  readonly #ended: Promise<void>;
   #death: StorageError | undefined;
 
   private constructor(options: ConnectionOptions) {
@@ -28,7 +27,12 @@ export class DatabaseClient {
       else waiting?.resolve(reply.value);
     });
     this.#worker.on("error", (cause) => this.#die(options.file, cause));
-    this.#ended = once(this.#worker, "exit").finally(() => this.#die(options.file, undefined));
+    this.#ended = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        this.#die(options.file, undefined);
+        resolve();
+      });
+    });
   }
 
   /** @throws StorageError when the file cannot be opened or migrated; the thread is gone then. */
@@ -41,6 +45,11 @@ export class DatabaseClient {
       throw error;
     }
     return client;
+  }
+
+  /** Whether the thread is gone: every request is rejected from now on. */
+  get dead(): boolean {
+    return this.#death !== undefined;
   }
 
   request<R extends Request>(request: R): Promise<ReplyOf[R["kind"]]> {
@@ -63,7 +72,7 @@ export class DatabaseClient {
   #die(file: string, cause: unknown): void {
     this.#death ??= new StorageError(
       "io",
-      `the database thread of ${file} has ended; restart the process`,
+      `the database thread of ${file} has ended, what was under way may or may not be applied; restart the process`,
       { cause },
     );
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death);

@@ -89,6 +89,38 @@ describe("SQLite storage on a bad disk", () => {
     },
   );
 
+  it.skipIf(!canTrace())(
+    "whichever flush fails: what was acknowledged is there after a crash, what was rejected is not",
+    async () => {
+      const ends: string[] = [];
+      const acknowledgedBeforeFault = new Set<number>();
+      for (let failing = 1, injected = true; injected; failing += 1) {
+        const store = join(dir, `flush-${failing}.db`);
+        const fault = `inject=fsync,fdatasync:error=EIO:when=${failing}`;
+        const options = ["-f", "-e", "trace=fsync,fdatasync", "-e", fault, "-o", `${store}.trace`];
+        const program = [process.execPath, here("flush-fault-child.js"), store];
+        await using child = new Child("strace", [...options, ...program]);
+        await child.ended();
+        const last = child.lines.at(-1) ?? "nothing";
+        ends.push(last);
+        expect(last).toMatch(/^(failed io|end)$/);
+        injected = (await readFile(`${store}.trace`, "utf8")).includes("INJECTED");
+
+        await using storage = await openStorage({ file: store, migrations: SUITE_MIGRATIONS });
+        const rows = await storage.all<{ id: number }>("SELECT id FROM suite_entry ORDER BY id");
+        const acknowledged = child.lines.filter((line) => line.endsWith(" ok"));
+        if (last !== "end") acknowledgedBeforeFault.add(acknowledged.length);
+        expect(
+          rows.map(({ id }) => `${id} ok`),
+          `flush ${failing} failing`,
+        ).toEqual(acknowledged);
+      }
+      // The flush of each of the six commits failed in some round, and in the last round none did.
+      expect([...acknowledgedBeforeFault]).toEqual(expect.arrayContaining([0, 1, 2, 3, 4, 5]));
+      expect(ends.at(-1)).toBe("end");
+    },
+  );
+
   it("a file that is no database is corrupt, says so with its name and what to do, and is left as it is", async () => {
     await writeFile(file, "These are not the bytes you are looking for.".repeat(100));
     await expect(openStorage({ file, migrations: SUITE_MIGRATIONS })).rejects.toMatchObject({

@@ -95,7 +95,7 @@ export class GroupCommit {
       const failure = failureOf(error, this.#file);
       // A deferred foreign key speaks up only now, and does not say whose it is.
       if (failure.code === "constraint" && group.length > 1) return this.#oneByOne(group);
-      if (failure.code === "io") this.#logSuspect = true;
+      if (failure.code === "io") this.#suspectLog();
       return {
         outcomes: outcomes.map((outcome) => ("failure" in outcome ? outcome : { failure })),
         commits: 0,
@@ -120,6 +120,15 @@ export class GroupCommit {
 
   #giveUp(): void {
     if (this.#connection.db.isTransaction) this.#rollback.run();
+  }
+
+  #suspectLog(): void {
+    this.#logSuspect = true;
+    try {
+      this.#mendLog();
+    } catch {
+      // The next group tries again before it begins.
+    }
   }
 
   /**

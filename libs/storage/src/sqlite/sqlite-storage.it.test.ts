@@ -139,8 +139,10 @@ describe("SQLite storage", () => {
   });
 });
 
+/** As the writing connection has it: the reading one has settings of its own. */
 async function pragma(storage: Storage, name: string): Promise<unknown> {
-  return Object.values((await storage.get(`SELECT * FROM pragma_${name}`)) ?? {})[0];
+  const [result] = await storage.write([{ sql: `SELECT * FROM pragma_${name}` }]);
+  return Object.values(result?.rows[0] ?? {})[0];
 }
 
 function entry(id: number): Statement {

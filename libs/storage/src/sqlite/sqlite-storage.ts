@@ -117,6 +117,8 @@ export class SqliteStorage implements Storage {
       throw new StorageError("programming", `a read that writes, in: ${sql.slice(0, 200)}`);
     const statement = bind({ sql, params });
     const reader = await (this.#reader ??= this.#openReader());
+    // A thread that a read has killed (a result larger than its memory) is no loss to the next one.
+    if (reader.dead && this.#writer) this.#reader = undefined;
     return reader.request({ kind: "read", statement, first });
   }
 
@@ -141,7 +143,7 @@ export class SqliteStorage implements Storage {
   }
 
   #flush(): void {
-    if (this.#underWay > 0 || this.#queue.length === 0 || !this.#writer) return;
+    if (this.#queue.length === 0 || !this.#writer) return;
     const group = this.#queue.splice(0, GROUP_LIMIT);
     this.#underWay = group.length;
     for (const pending of group) pending.detach();
