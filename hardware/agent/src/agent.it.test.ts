@@ -1,0 +1,57 @@
+import { eventually } from "@outrider/testing/eventually";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { endpointOf, Stage } from "./testing/stage.js";
+
+describe("an agent with a simulated rack", () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await Stage.start();
+    await stage.startAgent();
+    await stage.configure([1, 2, 3, 4]);
+  });
+
+  afterAll(() => stage[Symbol.asyncDispose]());
+
+  it("switches on, once, and says what it read back", async () => {
+    const command = await stage.send(stage.command(1, "On"));
+    expect(await stage.terminal(command.id)).toMatchObject({ status: "Succeeded", changed: true });
+    expect(stage.reports(command.id).map(({ status }) => status)).toEqual([
+      "Accepted",
+      "Succeeded",
+    ]);
+    expect(await stage.supplyEdges(1)).toEqual(["supply-on"]);
+    await stage.seen(1, "On");
+    await stage.send(command);
+    await eventually("the outcome is repeated", () => stage.reports(command.id).length === 3);
+    expect(stage.reports(command.id)[2]).toEqual(stage.reports(command.id)[1]);
+    expect(await stage.supplyEdges(1)).toEqual(["supply-on"]);
+  });
+
+  it("has nothing to do when it is so already", async () => {
+    expect(await stage.run(1, "On")).toMatchObject({ status: "Succeeded", changed: false });
+    expect(await stage.run(1, "ForceOff")).toMatchObject({ status: "Succeeded", changed: true });
+    expect(await stage.run(1, "ForceOff")).toMatchObject({ status: "Succeeded", changed: false });
+    expect(await stage.supplyEdges(1)).toEqual(["supply-on", "supply-off"]);
+    await stage.seen(1, "Off");
+  });
+
+  it("cycles: off, dwell, on, each once", async () => {
+    await stage.run(2, "On");
+    expect(await stage.run(2, "PowerCycle")).toMatchObject({ status: "Succeeded", changed: true });
+    const [, off, on] = await stage.rack.client.edges({ slot: 2 });
+    expect([off?.edge, on?.edge]).toEqual(["supply-off", "supply-on"]);
+    expect((on?.monotonicMs ?? 0) - (off?.monotonicMs ?? 0)).toBeGreaterThanOrEqual(149);
+    expect(await stage.supplyEdges(2)).toHaveLength(3);
+  });
+
+  it("describes its endpoints and drivers", () => {
+    expect(stage.description?.endpoints).toHaveLength(4);
+    expect(stage.description?.endpoints[0]).toMatchObject({
+      endpoint: endpointOf(1),
+      state: "bound",
+      actions: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],
+    });
+    expect(stage.description?.drivers.map(({ driver }) => driver)).toContain("simulated");
+  });
+});

@@ -1,0 +1,363 @@
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import {
+  agentAck,
+  agentCommand,
+  agentDescription,
+  agentDesired,
+  agentStatus,
+  type AgentDescription,
+  type AgentDesired,
+} from "@outrider/contracts/agent";
+import {
+  milliseconds,
+  minutes,
+  seconds,
+  systemClock,
+  timestamp,
+  type Clock,
+} from "@outrider/contracts/clock";
+import { serviceClock } from "@outrider/contracts/service";
+import { ClockTable } from "@outrider/messaging/clock-table";
+import type { Log } from "@outrider/messaging/log";
+import { presenceOf } from "@outrider/messaging/presence";
+import { Session } from "@outrider/messaging/session";
+import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instance-lock";
+import { isStorageError } from "@outrider/storage/storage-error";
+import { Answers } from "./answers.js";
+import { Bindings } from "./bindings.js";
+import { driverCatalogue } from "./catalogue.js";
+import { acceptedReport } from "./command-record.js";
+import { CommandRuns } from "./command-runs.js";
+import { Commands } from "./commands.js";
+import type { AgentConfig } from "./config.js";
+import { Guardian } from "./guardian.js";
+import { Journal } from "./journal.js";
+import { logWith, type AgentLog } from "./log.js";
+import { recoverCommand } from "./recover.js";
+import { Reporter } from "./reporter.js";
+
+export const VERSION = "0.1.0";
+
+/** How long interrupted commands may keep the agent from serving the other nodes; they then go on beside. */
+const RECOVERY_HOLDS_UP = seconds(5);
+/** How long commands under way are waited for when the agent stops; the next start recovers the rest. */
+const STOP_WITHIN = seconds(15);
+const HOUSEKEEPING = minutes(1);
+/** A repetition of a recovered command can come for as long as any command may wait. */
+const LONGEST_TTL_MS = 600_000;
+
+export interface AgentDependencies {
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Called on a defect, after which the process cannot be trusted and should end. */
+  readonly defect: (error: unknown) => void;
+}
+
+export interface RunningAgent {
+  /** Counts of the journal since the start. */
+  stats(): { readonly commits: number; readonly transactions: number };
+  /** Ends commands under way, as far as they end soon, then leaves the bus and closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts an agent: recovers what a former process left, binds the endpoints of its last configuration, and serves.
+ * Resolves then, whether or not the broker is there.
+ * @throws StorageError `held` when another process is this agent; others when the journal cannot be used
+ */
+export async function startAgent(
+  config: AgentConfig,
+  { log, clock = systemClock, defect }: AgentDependencies,
+): Promise<RunningAgent> {
+  await mkdir(config.dataDirectory, { recursive: true });
+  const lock = await acquireInstanceLock(
+    config.dataDirectory,
+    "agent",
+    `agent ${config.id} ${VERSION} on ${hostname()}`,
+  );
+  try {
+    const journal = await Journal.open(join(config.dataDirectory, "journal.sqlite"));
+    const agent = new Agent(
+      config,
+      logWith(log, { agent: config.id }),
+      clock,
+      defect,
+      journal,
+      lock,
+    );
+    await agent.start();
+    return agent;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class Agent implements RunningAgent {
+  readonly #stopped = new AbortController();
+  readonly #clocks = new ClockTable();
+  readonly #session: Session;
+  readonly #reporter: Reporter;
+  readonly #answers: Answers;
+  readonly #timers: (() => void)[] = [];
+  #bindings!: Bindings;
+  #commands!: Commands;
+  #guardian!: Guardian;
+  #recovering: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly config: AgentConfig,
+    private readonly log: AgentLog,
+    private readonly clock: Clock,
+    private readonly defect: (error: unknown) => void,
+    private readonly journal: Journal,
+    private readonly lock: InstanceLock,
+  ) {
+    const { id, mqttUrl, username, password } = config;
+    const startedAt = timestamp(clock);
+    const status = (state: "ready" | "lost") => (epoch: string) => ({
+      state,
+      epoch,
+      version: VERSION,
+      startedAt,
+    });
+    this.#session = new Session({
+      url: mqttUrl,
+      clientId: `agent-${id}`,
+      username,
+      password,
+      clock,
+      log,
+      presence: presenceOf(
+        agentStatus,
+        { agent: id },
+        { birth: status("ready"), will: status("lost") },
+      ),
+    });
+    this.#reporter = new Reporter(id, this.#session, clock, log, journal);
+    this.#answers = new Answers(clock);
+  }
+
+  async start(): Promise<void> {
+    const { journal, log, clock, defect, config } = this;
+    const { signal: stopped } = this.#stopped;
+    const bootId = readBootId(config.bootIdFile, log);
+    await journal.prune();
+    const fences = await journal.fences();
+    const drivers = await driverCatalogue(log);
+    const describe = this.#describer(() => ({
+      generation: this.#bindings.generation,
+      endpoints: this.#bindings.described(),
+      drivers,
+      fences: Object.fromEntries(fences),
+    }));
+    this.#guardian = new Guardian({
+      clock,
+      reporter: this.#reporter,
+      bootId,
+      stopped,
+      defect,
+      changed: describe,
+    });
+    this.#bindings = new Bindings({
+      clock,
+      log,
+      journal,
+      memories: await journal.memories(),
+      reporter: this.#reporter,
+      guardian: this.#guardian,
+      defect,
+      changed: describe,
+    });
+    const runs = new CommandRuns({
+      clock,
+      journal,
+      reporter: this.#reporter,
+      bootId,
+      ended: (endpoint) => {
+        this.#guardian.attend(endpoint);
+        describe();
+      },
+    });
+    this.#commands = new Commands({
+      clock,
+      log,
+      session: this.#session,
+      clocks: this.#clocks,
+      journal,
+      reporter: this.#reporter,
+      runs,
+      answers: this.#answers,
+      fences,
+      endpoint: (id) => this.#bindings.get(id),
+      stopped,
+      fenced: describe,
+    });
+    const desired = await journal.desired();
+    if (desired) await this.#bindings.apply(desired);
+    await this.#recover(runs, bootId);
+    this.#bindings.attend();
+    this.#serve();
+  }
+
+  stats(): { readonly commits: number; readonly transactions: number } {
+    return this.journal.stats();
+  }
+
+  async stop(): Promise<void> {
+    const { clock, log } = this;
+    for (const cancel of this.#timers) cancel();
+    const enough = new AbortController();
+    const late = clock.sleep(STOP_WITHIN, enough.signal).then(
+      () => log.warn({}, "commands are left under way; the next start brings them to their end"),
+      () => undefined,
+    );
+    this.#commands.refuse();
+    const done = Promise.all([this.#commands.idle(), this.#recovering]).then(() =>
+      this.#reported(),
+    );
+    await Promise.race([done, late]);
+    await this.#session.stop();
+    this.#stopped.abort(new Error("the agent stops"));
+    enough.abort();
+    await Promise.all([this.#commands.idle(), this.#recovering, this.#guardian.idle()]);
+    await this.#reporter.stop();
+    await this.#bindings.close();
+    await this.journal.close();
+    this.lock.release();
+  }
+
+  /** Outcomes are worth a moment's wait, so that nobody has to take the agent for lost in the middle of a command. */
+  async #reported(): Promise<void> {
+    const { clock, journal } = this;
+    for (let left = 20; left > 0 && this.#session.connected; left--) {
+      if ((await journal.outbox.unacknowledged(1, 1)).length === 0) return;
+      await clock.sleep(milliseconds(50));
+    }
+  }
+
+  /** Every endpoint with an open command is taken before this resolves; most commands have ended by then. */
+  async #recover(runs: CommandRuns, bootId: string | undefined): Promise<void> {
+    const { journal, clock, defect } = this;
+    const { signal: stopped } = this.#stopped;
+    const said = (report: Parameters<Answers["set"]>[0]): void =>
+      this.#answers.set(report, LONGEST_TTL_MS);
+    const open = await journal.open();
+    this.#recovering = Promise.all(
+      open.map(async (record) => {
+        said(acceptedReport(record));
+        const endpoint = this.#bindings.get(record.endpoint);
+        try {
+          await recoverCommand(record, endpoint, { clock, journal, runs, bootId, stopped, said });
+        } catch (error) {
+          if (!stopped.aborted) defect(error);
+        }
+      }),
+    );
+    const enough = new AbortController();
+    const late = clock.sleep(RECOVERY_HOLDS_UP, enough.signal).catch(() => undefined);
+    await Promise.race([this.#recovering, late]);
+    enough.abort();
+  }
+
+  #serve(): void {
+    const { clock, defect, journal, log } = this;
+    const agent = this.config.id;
+    const session = this.#session;
+    session.subscribe(
+      serviceClock,
+      {},
+      ({ payload, receivedMs }) => this.#clocks.observe(payload, receivedMs),
+      { retained: "drop" },
+    );
+    session.subscribe(agentCommand, { agent }, (message) => {
+      this.#commands.receive(message).catch(defect);
+    });
+    session.subscribe(
+      agentAck,
+      { agent, service: "power" },
+      ({ payload }) => this.#acknowledged(payload),
+      { retained: "drop" },
+    );
+    session.subscribe(agentDesired, { agent }, ({ payload }) => this.#configure(payload), {
+      cleared: () => this.#configure(undefined),
+    });
+    session.onBorn(() => this.#bindings.repeat());
+    this.#reporter.start();
+    this.#timers.push(
+      clock.every(HOUSEKEEPING, () => {
+        this.#answers.sweep();
+        journal.prune().catch((error: unknown) => {
+          if (!isStorageError(error)) defect(error);
+          else log.error({ err: error }, "the journal could not be pruned");
+        });
+      }),
+    );
+    session.start();
+  }
+
+  async #acknowledged(ack: Parameters<Reporter["acknowledged"]>[0]): Promise<void> {
+    try {
+      await this.#reporter.acknowledged(ack);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      this.log.error(
+        { err: error },
+        "an acknowledgement could not be recorded; its events will be sent again",
+      );
+    }
+  }
+
+  /** Keeps the configuration for a start without the broker, then applies it, while the next message is read already. */
+  async #configure(desired: AgentDesired | undefined): Promise<void> {
+    try {
+      await this.journal.keepDesired(desired);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      this.log.error(
+        { err: error },
+        "the configuration could not be kept; it is applied until the next start",
+      );
+    }
+    this.#bindings.apply(desired ?? { generation: 0, endpoints: [] }).catch(this.defect);
+  }
+
+  /** Publishes the description when it has changed, once for changes of the same moment, and in each session. */
+  #describer(make: () => Omit<AgentDescription, "epoch">): () => void {
+    const describe = (epoch: string): void =>
+      this.#session.retain(agentDescription, { agent: this.config.id }, { epoch, ...make() });
+    let said = "";
+    this.#session.onConnect(({ epoch }) => {
+      said = JSON.stringify(make());
+      describe(epoch);
+    });
+    let planned = false;
+    return () => {
+      if (planned) return;
+      planned = true;
+      setImmediate(() => {
+        planned = false;
+        const { epoch } = this.#session;
+        const text = JSON.stringify(make());
+        if (epoch === undefined || text === said) return;
+        said = text;
+        describe(epoch);
+      });
+    };
+  }
+}
+
+function readBootId(file: string, log: AgentLog): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim() || undefined;
+  } catch (error) {
+    log.warn(
+      { err: error, file },
+      "the boot of this host is not known; restore policies wait for a loss",
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,246 @@
+import { isDeepStrictEqual } from "node:util";
+import type {
+  AgentDesired,
+  DescribedEndpoint,
+  DesiredEndpoint,
+  EndpointAction,
+} from "@outrider/contracts/agent";
+import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
+import type { EndpointId } from "@outrider/contracts/ids";
+import { loadDriver } from "@outrider/drivers/registry";
+import { withDeadline } from "@outrider/ports/deadline";
+import { isPortKind, openDriver, PORT_KINDS } from "@outrider/ports/driver";
+import { PortError } from "@outrider/ports/port-error";
+import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
+import type { EndpointMemory } from "./command-record.js";
+import { Endpoint } from "./endpoint.js";
+import { EndpointMonitor, type MonitorOptions } from "./endpoint-monitor.js";
+import type { Journal } from "./journal.js";
+import type { AgentLog } from "./log.js";
+
+const OPEN_WITHIN = seconds(10);
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 60_000;
+
+export interface BindingsOptions extends MonitorOptions {
+  readonly clock: Clock;
+  readonly log: AgentLog;
+  readonly journal: Journal;
+  /** What the journal remembered at the start. */
+  readonly memories: ReadonlyMap<string, EndpointMemory>;
+  /** Is told when what {@link Bindings.described} says may differ. */
+  readonly changed: () => void;
+}
+
+interface Binding {
+  readonly endpoint: Endpoint;
+  monitor: EndpointMonitor | undefined;
+  /** Aborted when the endpoint is closed: ends opening and trying again. */
+  readonly closed: AbortController;
+}
+
+/** The endpoints that the agent shall have, as far as they can be opened. One that cannot does not disturb the others. */
+export class Bindings {
+  readonly #bindings = new Map<EndpointId, Binding>();
+  readonly #memories: Map<string, EndpointMemory>;
+  #applying: Promise<void> = Promise.resolve();
+  #attended = false;
+  generation = 0;
+
+  constructor(private readonly options: BindingsOptions) {
+    this.#memories = new Map(options.memories);
+  }
+
+  get(id: EndpointId): Endpoint | undefined {
+    return this.#bindings.get(id)?.endpoint;
+  }
+
+  described(): DescribedEndpoint[] {
+    return [...this.#bindings.values()].map(
+      ({ endpoint: { desired, failure, actions, memory } }) => ({
+        endpoint: desired.endpoint,
+        node: desired.node,
+        port: desired.port,
+        driver: desired.driver,
+        state: failure === undefined ? "bound" : "failed",
+        actions: [...actions],
+        ...(failure === undefined ? {} : { reason: failure.slice(0, 1000) }),
+        ...(memory.fault === undefined ? {} : { fault: memory.fault }),
+      }),
+    );
+  }
+
+  /**
+   * Opens what is new, closes what is gone, and leaves what is the same alone. An endpoint with a command under way is
+   * changed when that has ended. Resolves when each endpoint was tried once.
+   */
+  apply({ generation, endpoints }: Pick<AgentDesired, "generation" | "endpoints">): Promise<void> {
+    const applied = this.#applying.then(() => this.#apply(generation, endpoints));
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  /** From now on open endpoints are sampled and cared for. Until then they are only there for recovery. */
+  attend(): void {
+    this.#attended = true;
+    for (const binding of this.#bindings.values()) this.#attend(binding);
+  }
+
+  /** Reads and reports everything again. */
+  repeat(): void {
+    for (const { monitor } of this.#bindings.values()) monitor?.repeat();
+  }
+
+  async close(): Promise<void> {
+    await this.#applying;
+    await Promise.all([...this.#bindings.values()].map((binding) => this.#close(binding)));
+  }
+
+  async #apply(generation: number, endpoints: readonly DesiredEndpoint[]): Promise<void> {
+    const { log, changed } = this.options;
+    const wanted = new Map(endpoints.map((desired) => [desired.endpoint, desired]));
+    const work: Promise<void>[] = [];
+    for (const [id, binding] of this.#bindings) {
+      const desired = wanted.get(id);
+      wanted.delete(id);
+      if (desired && isSame(desired, binding.endpoint.desired)) {
+        // Policy and sampling are read where they are used.
+        binding.endpoint.desired = desired;
+        binding.endpoint.poke();
+      } else {
+        work.push(this.#replace(binding, desired));
+      }
+    }
+    work.push(...[...wanted.values()].map((desired) => this.#add(desired)));
+    changed();
+    await Promise.all(work);
+    this.generation = generation;
+    log.info({ generation, endpoints: endpoints.length }, "the configuration is applied");
+    changed();
+  }
+
+  async #replace(binding: Binding, desired: DesiredEndpoint | undefined): Promise<void> {
+    const { endpoint } = binding;
+    endpoint.failure = "its configuration is being changed";
+    await endpoint.idle();
+    await this.#close(binding);
+    this.#memories.set(endpoint.id, endpoint.memory);
+    this.#bindings.delete(endpoint.id);
+    if (desired) await this.#add(desired);
+  }
+
+  async #add(desired: DesiredEndpoint): Promise<void> {
+    const { clock, log, journal } = this.options;
+    const memory = this.#memories.get(desired.endpoint);
+    const endpointLog = log.with({
+      node: desired.node,
+      endpoint: desired.endpoint,
+      driver: desired.driver,
+    });
+    const binding: Binding = {
+      endpoint: new Endpoint(desired, memory, clock, endpointLog, journal),
+      monitor: undefined,
+      closed: new AbortController(),
+    };
+    this.#bindings.set(desired.endpoint, binding);
+    await this.#open(binding, FIRST_RETRY_MS);
+  }
+
+  async #open(binding: Binding, retryMs: number): Promise<void> {
+    const { endpoint, closed } = binding;
+    const { clock, changed, defect } = this.options;
+    try {
+      const { port, actions } = await openPort(endpoint, clock, closed.signal);
+      if (closed.signal.aborted) {
+        await port[Symbol.asyncDispose]();
+        return;
+      }
+      Object.assign(endpoint, { port, actions, failure: undefined });
+      endpoint.log.info({}, "endpoint opened");
+      this.#attend(binding);
+    } catch (error) {
+      if (closed.signal.aborted) return;
+      // Whatever is wrong with one driver, the other nodes are still to be looked after.
+      const reason = error instanceof Error ? error.message : String(error);
+      const lasting = error instanceof PortError && isLasting(error);
+      if (endpoint.failure !== reason) {
+        endpoint.failure = reason;
+        endpoint.log.error(
+          { err: error instanceof PortError ? undefined : error, reason },
+          "endpoint not opened",
+        );
+      }
+      if (!lasting) this.#retry(binding, retryMs).catch(defect);
+    }
+    changed();
+  }
+
+  async #retry(binding: Binding, retryMs: number): Promise<void> {
+    const { signal } = binding.closed;
+    try {
+      await this.options.clock.sleep(milliseconds(retryMs), signal);
+    } catch {
+      return;
+    }
+    await this.#open(binding, Math.min(retryMs * 2, LONGEST_RETRY_MS));
+  }
+
+  #attend(binding: Binding): void {
+    const { endpoint } = binding;
+    if (!this.#attended || endpoint.failure !== undefined || binding.monitor) return;
+    this.options.guardian.attend(endpoint);
+    binding.monitor = new EndpointMonitor(endpoint, this.options);
+  }
+
+  async #close({ endpoint, monitor, closed }: Binding): Promise<void> {
+    closed.abort();
+    await monitor?.[Symbol.asyncDispose]();
+    await endpoint.port?.[Symbol.asyncDispose]();
+    endpoint.port = undefined;
+  }
+}
+
+async function openPort(
+  endpoint: Endpoint,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ port: PowerPort; actions: EndpointAction[] }> {
+  const { desired, log } = endpoint;
+  const kind = desired.port;
+  if (!isPortKind(kind)) {
+    throw new PortError(
+      "unsupported",
+      `This agent has no port ${kind}; it has ${PORT_KINDS.join(", ")}. Update the agent, or take the endpoint out of the site file.`,
+    );
+  }
+  const driver = await loadDriver(kind, desired.driver);
+  const port = await withDeadline(
+    clock,
+    OPEN_WITHIN,
+    signal,
+    `The driver of ${desired.endpoint}`,
+    (within) => openDriver(driver, desired.options, { clock, log, signal: within }),
+  );
+  return { port, actions: driver.actions.filter((action) => isDoable(action, port)) };
+}
+
+/** Whether the device does an action itself, or the agent can make it of the supply. */
+function isDoable(action: EndpointAction, port: PowerPort): boolean {
+  const composed: readonly EndpointAction[] = ["On", "ForceOff", "PowerCycle"];
+  return composed.includes(action) || port.native[action as NativeAction] !== undefined;
+}
+
+/** Whether trying again is of no use until the configuration is another one. */
+function isLasting({ code }: PortError): boolean {
+  return code === "invalid-options" || code === "unsupported";
+}
+
+/** Whether an open port can stay as it is. */
+function isSame(a: DesiredEndpoint, b: DesiredEndpoint): boolean {
+  return (
+    a.node === b.node &&
+    a.port === b.port &&
+    a.driver === b.driver &&
+    isDeepStrictEqual(a.options, b.options)
+  );
+}

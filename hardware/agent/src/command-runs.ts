@@ -1,0 +1,217 @@
+import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
+import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { PortError } from "@outrider/ports/port-error";
+import type { Supply } from "@outrider/contracts/power";
+import { isStorageError } from "@outrider/storage/storage-error";
+import { clearsFault } from "./attempts.js";
+import { acceptedReport, type CommandRecord } from "./command-record.js";
+import type { Activity, Endpoint } from "./endpoint.js";
+import { execute, type Outcome } from "./execution.js";
+import { crashPoint } from "./failpoints.js";
+import { incident } from "./incidents.js";
+import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
+import type { Reporter } from "./reporter.js";
+import { trySense } from "./supply.js";
+
+export interface CommandRunsOptions {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly reporter: Reporter;
+  /** The present boot of the host. */
+  readonly bootId: string | undefined;
+  /** Is told when a command has given its endpoint back. */
+  readonly ended: (endpoint: Endpoint) => void;
+}
+
+export interface Start {
+  readonly command: AgentCommand;
+  readonly endpoint: Endpoint;
+  readonly activity: Activity;
+  /** Asked again just before the device is: a slow disk must not make a late start. */
+  readonly mayStart: () => boolean;
+  /** Is told each time when something else is to be said about the command. */
+  readonly said: (report: CommandReport) => void;
+}
+
+/** Commands from their acceptance to their outcome: journal, then act, then journal, then report. */
+export class CommandRuns {
+  constructor(private readonly options: CommandRunsOptions) {}
+
+  /**
+   * Accepts and does a command on an endpoint that it has taken.
+   * @returns false when the journal knew its id: nothing was done
+   * @throws StorageError when it could not be recorded: nothing was done. The reason of the activity's signal when the
+   * agent stopped in the middle: the journal has it open
+   */
+  async run({ command, endpoint, activity, mayStart, said }: Start): Promise<boolean> {
+    const { journal, clock, reporter } = this.options;
+    const { signal } = activity.controller;
+    const acceptedAt = timestamp(clock);
+    const formerly = endpoint.memory;
+    const patch = this.#patchOf(command, endpoint);
+    const events: StoredEvent[] =
+      clearsFault(command) && formerly.fault !== undefined
+        ? [incident(clock, endpoint.id, "fault-cleared", `${command.actor} commanded On`)]
+        : [];
+    crashPoint("agent.before-accept");
+    // Looking changes nothing, so it need not wait for the disk.
+    const looking = trySense(endpoint, signal);
+    looking.catch(() => undefined);
+    if (!(await journal.accept({ command, acceptedAt, patch, events }))) return false;
+    endpoint.hold(patch);
+    crashPoint("agent.accepted");
+    const running = acceptedReport({ ...command, acceptedAt });
+    said(running);
+    reporter.tell(running);
+    if (events.length > 0) {
+      reporter.news();
+      endpoint.poke();
+    }
+    const before = await looking;
+    const outcome = mayStart()
+      ? await this.#execute(command, endpoint, activity, before, (detail) => {
+          const progress = { ...running, status: "InProgress" as const, detail };
+          said(progress);
+          reporter.tell(progress);
+        })
+      : tooLate(formerly.commanded);
+    said(await this.end({ ...command, acceptedAt }, endpoint, activity, outcome));
+    return true;
+  }
+
+  /**
+   * Records the outcome of a command, gives its endpoint back and reports. What was done is not forgotten because a
+   * disk is full: this goes on until it is recorded.
+   */
+  async end(
+    command: Pick<CommandRecord, "id" | "action" | "acceptedAt">,
+    endpoint: Endpoint,
+    activity: Activity,
+    outcome: Outcome,
+  ): Promise<CommandReport> {
+    const { clock, reporter, ended } = this.options;
+    const { patch } = outcome;
+    const report = terminalReport({ ...command, endpoint: endpoint.id }, outcome, clock);
+    const incidents =
+      patch.fault === undefined ? [] : [incident(clock, endpoint.id, "fault-latched", patch.fault)];
+    crashPoint("agent.verified");
+    await this.#recorded(report, patch, incidents, endpoint, activity);
+    endpoint.hold(patch);
+    endpoint.end(activity);
+    crashPoint("agent.committed");
+    reporter.news();
+    const { id, action, status, reasonCode, detail } = report;
+    endpoint.log.info({ commandId: id, action, status, reasonCode, detail }, "command ended");
+    if (patch.fault !== undefined) endpoint.poke();
+    ended(endpoint);
+    return report;
+  }
+
+  #execute(
+    command: AgentCommand,
+    endpoint: Endpoint,
+    activity: Activity,
+    before: Supply | PortError,
+    progress: (detail: string) => void,
+  ): Promise<Outcome> {
+    const { journal } = this.options;
+    return execute({
+      command,
+      endpoint,
+      activity,
+      before,
+      progress,
+      advance: async (step) => {
+        try {
+          await journal.advance(command.id, step);
+        } catch (error) {
+          if (!isStorageError(error)) throw error;
+          endpoint.log.error(
+            { err: error, commandId: command.id, step },
+            "a step could not be recorded; going on",
+          );
+        }
+      },
+    });
+  }
+
+  async #recorded(
+    report: CommandReport & { readonly endedAt: string },
+    patch: MemoryPatch,
+    incidents: readonly StoredEvent[],
+    endpoint: Endpoint,
+    activity: Activity,
+  ): Promise<void> {
+    const { journal, clock } = this.options;
+    for (;;) {
+      try {
+        return await journal.end(report, patch, incidents);
+      } catch (error) {
+        if (!isStorageError(error, "full", "io", "busy")) throw error;
+        endpoint.log.error(
+          { err: error, commandId: report.id },
+          "an outcome could not be recorded; trying again",
+        );
+        await clock.sleep(seconds(1), activity.controller.signal);
+      }
+    }
+  }
+
+  /** What accepting a command makes the agent remember. */
+  #patchOf(command: AgentCommand, { memory }: Endpoint): MemoryPatch {
+    const { bootId } = this.options;
+    // Whoever commands the supply decides about it: nothing is owed any more, and no policy steps in.
+    const decided = { owed: undefined, ...(bootId === undefined ? {} : { bootId }) };
+    switch (command.action) {
+      case "On":
+        return {
+          ...decided,
+          commanded: "On",
+          ...(clearsFault(command)
+            ? { attempts: 0, fault: undefined }
+            : { attempts: memory.attempts + 1 }),
+        };
+      case "ForceOff":
+        return { ...decided, commanded: "Off" };
+      case "PowerCycle":
+        return { ...decided, commanded: "On", attempts: 0 };
+      case "ForceRestart":
+      case "PushPowerButton":
+      case "Nmi":
+        return {};
+      default:
+        return command.action satisfies never;
+    }
+  }
+}
+
+/** The last word about a command. */
+export function terminalReport(
+  command: Pick<CommandRecord, "id" | "action" | "acceptedAt" | "endpoint">,
+  { status, reasonCode, detail, changed }: Outcome,
+  clock: Clock,
+): CommandReport & { readonly endedAt: string } {
+  const { id, endpoint, action, acceptedAt } = command;
+  return {
+    id,
+    endpoint,
+    action,
+    status,
+    terminal: true,
+    ...(reasonCode === undefined ? {} : { reasonCode }),
+    ...(detail === undefined ? {} : { detail: detail.slice(0, 1000) }),
+    ...(changed === undefined ? {} : { changed }),
+    startedAt: acceptedAt,
+    endedAt: timestamp(clock),
+  };
+}
+
+function tooLate(commanded: MemoryPatch["commanded"]): Outcome {
+  return {
+    status: "Rejected",
+    reasonCode: "expired",
+    detail:
+      "its time to start, or the session that it was meant for, was over before it was recorded; nothing was done",
+    patch: { commanded },
+  };
+}

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  mqttUrl,
+  optionalText,
+  pattern,
+  readEnvironment,
+  text,
+} from "@outrider/contracts/environment";
+import { agentId, ID_PATTERN, type AgentId } from "@outrider/contracts/ids";
+
+export interface AgentConfig {
+  readonly id: AgentId;
+  readonly mqttUrl: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** The agent's own: journal and lock. */
+  readonly dataDirectory: string;
+  /** Holds an id that is new at every boot of the host. */
+  readonly bootIdFile: string;
+}
+
+/**
+ * Reads an agent's configuration, once, at start. Its secret is in the file that `OUTRIDER_AGENT_SECRET_FILE` names,
+ * else in the one that the broker made on this host, else there is none and the broker must allow that.
+ * @throws EnvironmentError
+ */
+export function readAgentConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+): AgentConfig {
+  const values = readEnvironment(
+    {
+      OUTRIDER_AGENT: pattern(
+        "the agent's id: lower-case letters, digits and inner hyphens, at most 63",
+        ID_PATTERN,
+      ),
+      OUTRIDER_MQTT_URL: mqttUrl("mqtt://127.0.0.1:1883"),
+      OUTRIDER_DATA: text("./data"),
+      OUTRIDER_AGENT_SECRET_FILE: optionalText(),
+      OUTRIDER_BOOT_ID_FILE: text("/proc/sys/kernel/random/boot_id"),
+    },
+    environment,
+  );
+  const id = agentId(values.OUTRIDER_AGENT);
+  const made = join(values.OUTRIDER_DATA, "secrets", `agent-${id}`);
+  const file = values.OUTRIDER_AGENT_SECRET_FILE ?? (existsSync(made) ? made : undefined);
+  return {
+    id,
+    mqttUrl: values.OUTRIDER_MQTT_URL,
+    dataDirectory: join(values.OUTRIDER_DATA, `agent-${id}`),
+    bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
+    ...(file === undefined
+      ? {}
+      : { username: `agent:${id}`, password: readFileSync(file, "utf8").trim() }),
+  };
+}

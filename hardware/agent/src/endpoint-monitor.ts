@@ -1,0 +1,113 @@
+import { milliseconds, timestamp, type Clock, type Duration } from "@outrider/contracts/clock";
+import { Notifier } from "@outrider/messaging/notifier";
+import { PortError } from "@outrider/ports/port-error";
+import type { PowerReading } from "@outrider/ports/power-port";
+import type { Endpoint } from "./endpoint.js";
+import type { Guardian } from "./guardian.js";
+import { ObservationTracker } from "./observation-tracker.js";
+import type { Reporter } from "./reporter.js";
+
+/** Unchanged values are repeated this often within the span in which they go stale. */
+const REPEATS = 3;
+
+export interface MonitorOptions {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly guardian: Guardian;
+  readonly defect: (error: unknown) => void;
+}
+
+/**
+ * Reads one endpoint, regularly and whenever its device says that something changed, and reports: a change at once,
+ * the same again before it goes stale.
+ */
+export class EndpointMonitor implements AsyncDisposable {
+  readonly #tracker = new ObservationTracker();
+  readonly #wake = new Notifier();
+  readonly #ended = new AbortController();
+  readonly #watch: Disposable | undefined;
+  readonly #running: Promise<void>;
+  #reportedMs = Number.NEGATIVE_INFINITY;
+  #poked = false;
+
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly options: MonitorOptions,
+  ) {
+    endpoint.onReading = (reading, undisturbed) => this.#take(reading, undisturbed);
+    endpoint.poke = () => this.#poke();
+    this.#watch = endpoint.port?.watch?.(() => this.#poke());
+    this.#running = this.#run(this.#ended.signal).catch((error: unknown) => {
+      if (!this.#ended.signal.aborted) options.defect(error);
+    });
+  }
+
+  /** What was reported before counts no more: somebody new listens. */
+  repeat(): void {
+    this.#reportedMs = Number.NEGATIVE_INFINITY;
+    this.#poke();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort();
+    this.#watch?.[Symbol.dispose]();
+    this.endpoint.onReading = undefined;
+    this.endpoint.poke = () => {};
+    await this.#running;
+  }
+
+  /** How long until the next reading, and so the next chance to report. */
+  get #interval(): Duration {
+    const { sampleEveryMs, staleAfterMs } = this.endpoint.desired;
+    return milliseconds(Math.min(sampleEveryMs, staleAfterMs / REPEATS));
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#poked = false;
+      try {
+        await this.endpoint.sense(signal);
+      } catch (error) {
+        if (!(error instanceof PortError)) throw error;
+      }
+      if (!this.#poked) await this.#rest(signal);
+    }
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const slept = this.options.clock.sleep(this.#interval, either);
+    const woken = this.#wake.next(either);
+    try {
+      await Promise.race([slept, woken]);
+    } finally {
+      over.abort();
+      await Promise.allSettled([slept, woken]);
+    }
+  }
+
+  #poke(): void {
+    this.#poked = true;
+    this.#wake.tell();
+  }
+
+  #take(reading: PowerReading | PortError, undisturbed: boolean): void {
+    const { clock, reporter, guardian } = this.options;
+    const { desired, memory } = this.endpoint;
+    const { observation, changed } = this.#tracker.take(
+      reading,
+      timestamp(clock),
+      desired,
+      memory.fault,
+    );
+    const nowMs = clock.monotonicMs();
+    const dueMs = this.#reportedMs + desired.staleAfterMs / REPEATS - this.#interval;
+    if (changed || nowMs >= dueMs) {
+      this.#reportedMs = nowMs;
+      reporter.observe(observation);
+    }
+    if (undisturbed && !(reading instanceof PortError))
+      guardian.seen(this.endpoint, reading.supply);
+  }
+}

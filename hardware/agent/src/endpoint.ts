@@ -1,0 +1,119 @@
+import type { DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { withDeadline } from "@outrider/ports/deadline";
+import { PortError } from "@outrider/ports/port-error";
+import type { PowerPort, PowerReading } from "@outrider/ports/power-port";
+import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
+import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
+import type { AgentLog } from "./log.js";
+
+/** No port needs longer for one question; their own deadlines are shorter. */
+const READ_WITHIN = milliseconds(6_000);
+
+/** What runs on an endpoint. At most one at a time. */
+export interface Activity {
+  /** For a person: "PowerCycle (id …)" or "the restore policy". */
+  readonly what: string;
+  /** Whether a command may take its place now. Only automatic acts, and only while they wait. */
+  interruptible: boolean;
+  /** Aborted when a command takes its place, and when the agent stops. */
+  readonly controller: AbortController;
+}
+
+/** A driver opened for one node's interface, and what runs on it and is remembered of it. */
+export class Endpoint {
+  port: PowerPort | undefined;
+  /** Why there is no port. */
+  failure: string | undefined = "it is being opened";
+  actions: readonly EndpointAction[] = [];
+  memory: EndpointMemory;
+  /** Asks for a reading and a report soon. */
+  poke: () => void = () => {};
+  /** Is told of every reading. */
+  onReading: ((reading: PowerReading | PortError, undisturbed: boolean) => void) | undefined;
+  #activity: Activity | undefined;
+  /** Counts beginnings and ends of activities. */
+  #changes = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(
+    public desired: DesiredEndpoint,
+    memory: EndpointMemory | undefined,
+    readonly clock: Clock,
+    readonly log: AgentLog,
+    private readonly journal: Journal,
+  ) {
+    this.memory = memory ?? NO_MEMORY;
+  }
+
+  get id(): DesiredEndpoint["endpoint"] {
+    return this.desired.endpoint;
+  }
+
+  get activity(): Activity | undefined {
+    return this.#activity;
+  }
+
+  /** Takes the endpoint. What was there must be interruptible, and is interrupted. */
+  begin(activity: Activity): void {
+    const former = this.#activity;
+    if (former && !former.interruptible) throw new Error(`${this.id} is busy with ${former.what}`);
+    this.#activity = activity;
+    this.#changes += 1;
+    former?.controller.abort(new Error(`${activity.what} took the place of ${former.what}`));
+  }
+
+  /** Gives the endpoint back. Nothing happens when something else has taken it. */
+  end(activity: Activity): void {
+    if (this.#activity !== activity) return;
+    this.#activity = undefined;
+    this.#changes += 1;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Resolves when nothing runs that may not be interrupted; what may be, is. */
+  async idle(): Promise<void> {
+    while (this.#activity) {
+      if (this.#activity.interruptible) {
+        const former = this.#activity;
+        this.end(former);
+        former.controller.abort(new Error(`${this.id} is being changed`));
+        return;
+      }
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+  }
+
+  /** Reads the device. @throws PortError, or the signal's reason when that was aborted */
+  async sense(signal: AbortSignal): Promise<PowerReading> {
+    const { port } = this;
+    if (!port) throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? ""}`);
+    const changes = this.#changes;
+    const undisturbed = (): boolean => this.#changes === changes && this.#activity === undefined;
+    try {
+      const reading = await withDeadline(
+        this.clock,
+        READ_WITHIN,
+        signal,
+        `The device of ${this.id}`,
+        (within) => port.read(within),
+      );
+      this.onReading?.(reading, undisturbed());
+      return reading;
+    } catch (error) {
+      if (error instanceof PortError) this.onReading?.(error, undisturbed());
+      throw error;
+    }
+  }
+
+  /** Records a change of what is remembered, then holds it. @throws StorageError */
+  async remember(patch: MemoryPatch, events: readonly StoredEvent[] = []): Promise<void> {
+    await this.journal.remember(this.id, patch, events);
+    this.hold(patch);
+  }
+
+  /** Holds a change that is in the journal. */
+  hold(patch: MemoryPatch): void {
+    this.memory = { ...this.memory, ...patch };
+  }
+}

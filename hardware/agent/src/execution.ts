@@ -1,0 +1,219 @@
+import type { AgentCommand } from "@outrider/contracts/agent";
+import { milliseconds, seconds } from "@outrider/contracts/clock";
+import type { CommandStatus, Supply } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
+import { PortError, type PortErrorCode } from "@outrider/ports/port-error";
+import type { NativeAction } from "@outrider/ports/power-port";
+import { ATTEMPTS } from "./attempts.js";
+import type { CommandStep } from "./command-record.js";
+import type { Activity, Endpoint } from "./endpoint.js";
+import { crashPoint } from "./failpoints.js";
+import type { MemoryPatch } from "./journal.js";
+import { bringOn } from "./power-on.js";
+import { act, isRefusal, switchSupply, type SwitchResult } from "./supply.js";
+
+/** A cycle ends as `Unknown` when its device is silent for this long; its `On` stays owed. */
+export const CYCLE_SILENCE = seconds(60);
+
+/** How a command has ended, with what is to be remembered of its endpoint. */
+export interface Outcome {
+  readonly status: Extract<CommandStatus, "Succeeded" | "Failed" | "Rejected" | "Unknown">;
+  readonly reasonCode?: ReasonCode | undefined;
+  readonly detail?: string | undefined;
+  readonly changed?: boolean | undefined;
+  readonly patch: MemoryPatch;
+}
+
+/** A command that is in the journal, and what it needs to be done. */
+export interface Execution {
+  readonly command: Pick<AgentCommand, "id" | "action" | "via">;
+  readonly endpoint: Endpoint;
+  readonly activity: Activity;
+  /** The supply just before, or why it could not be read. */
+  readonly before: Supply | PortError;
+  /** Records the next step; never fails, since a half-done cycle must be finished even when the disk is full. */
+  readonly advance: (step: CommandStep) => Promise<void>;
+  /** Tells whoever asked how far it has come. */
+  readonly progress: (detail: string) => void;
+}
+
+/**
+ * Does a command, once. A device that fails is an outcome.
+ * @throws the reason of the activity's signal when the agent stops in the middle
+ */
+export async function execute(execution: Execution): Promise<Outcome> {
+  const { command, before } = execution;
+  if (before instanceof PortError) {
+    return failed(
+      before.code,
+      `the device could not be read, so nothing was done: ${before.message}`,
+    );
+  }
+  switch (command.action) {
+    case "On":
+      return switchTo("On", before, execution);
+    case "ForceOff":
+      return switchTo("Off", before, execution);
+    case "PowerCycle":
+      return cycle(before, execution);
+    case "ForceRestart":
+    case "PushPowerButton":
+    case "Nmi":
+      return actNatively(command.action, execution);
+    default:
+      return command.action satisfies never;
+  }
+}
+
+async function switchTo(
+  wanted: "On" | "Off",
+  before: Supply,
+  { command, endpoint, activity }: Execution,
+): Promise<Outcome> {
+  if (before === wanted) return { status: "Succeeded", changed: false, patch: { seen: wanted } };
+  const result = await switchSupply(endpoint, wanted === "On", activity.controller.signal);
+  if (result.kind === "verified") {
+    return { status: "Succeeded", changed: true, patch: { seen: wanted } };
+  }
+  const exhausted =
+    wanted === "On" && command.via === "policy" && endpoint.memory.attempts >= ATTEMPTS;
+  return outcomeOf(result, exhausted ? { fault: faultText(result.problem) } : {});
+}
+
+/** Off → verified → dwell → on → verified, each recorded before it is done. */
+async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
+  const { endpoint, activity, advance, progress } = execution;
+  const { signal } = activity.controller;
+  if (endpoint.port?.native.PowerCycle) return cycleNatively(execution);
+  if (before !== "Off") {
+    const off = await switchSupply(endpoint, false, signal);
+    if (off.kind === "refused") return outcomeOf(off, {});
+    if (off.kind !== "verified") return withdraw(off, execution);
+  }
+  crashPoint("agent.off-verified");
+  await advance("dwelling");
+  crashPoint("agent.dwelling");
+  const { dwellMs } = endpoint.desired;
+  progress(`the supply is off and stays so for ${dwellMs} ms`);
+  await endpoint.clock.sleep(milliseconds(dwellMs), signal);
+  await advance("on");
+  return finishCycle(execution, { status: "Succeeded", changed: true });
+}
+
+async function finishCycle(
+  { endpoint, activity }: Execution,
+  success: Omit<Outcome, "patch">,
+): Promise<Outcome> {
+  const end = await bringOn(endpoint, activity, { silence: CYCLE_SILENCE });
+  switch (end.kind) {
+    case "on":
+      return { ...success, patch: { seen: "On", attempts: 0 } };
+    case "exhausted":
+      return {
+        status: "Failed",
+        reasonCode: "fault-latched",
+        detail: `the supply did not come on again: ${end.problem}`,
+        patch: { fault: faultText(end.problem) },
+      };
+    case "silent":
+      return {
+        status: "Unknown",
+        reasonCode: "unreachable",
+        detail: `the device fell silent in the middle of the cycle; the supply is switched on as soon as it can be reached: ${end.problem}`,
+        patch: { owed: "cycle" },
+      };
+    default:
+      return end satisfies never;
+  }
+}
+
+/** The off was not seen and may still come: it is taken back, because a cycle must not leave a node off. */
+async function withdraw(off: SwitchResult, execution: Execution): Promise<Outcome> {
+  const { endpoint, activity } = execution;
+  // The step stays what it is: a recovery must not conclude that the supply was seen off.
+  await switchSupply(endpoint, true, activity.controller.signal);
+  const { patch: _, ...outcome } = outcomeOf(off, {});
+  return finishCycle(execution, {
+    ...outcome,
+    status: "Failed",
+    detail: `the supply was not seen off, so the cycle was given up and the supply switched on: ${outcome.detail ?? ""}`,
+  });
+}
+
+async function cycleNatively(execution: Execution): Promise<Outcome> {
+  const { endpoint, activity } = execution;
+  const { signal } = activity.controller;
+  const outcome = await actNatively("PowerCycle", execution);
+  if (outcome.status === "Failed") return outcome;
+  await endpoint.clock.sleep(milliseconds(endpoint.desired.dwellMs), signal);
+  return finishCycle(execution, outcome);
+}
+
+async function actNatively(
+  action: NativeAction,
+  { endpoint, activity }: Execution,
+): Promise<Outcome> {
+  const native = endpoint.port?.native[action];
+  if (!native) return failed("unsupported", `the device of ${endpoint.id} cannot ${action}`);
+  crashPoint("agent.acting");
+  try {
+    await act(endpoint, activity.controller.signal, native);
+  } catch (error) {
+    if (!(error instanceof PortError)) throw error;
+    if (isRefusal(error.code)) return failed(error.code, error.message);
+    return {
+      status: "Unknown",
+      reasonCode: reasonOf(error.code),
+      detail: `whether the device got ${action} is not known, and it was not repeated: ${error.message}`,
+      patch: {},
+    };
+  }
+  crashPoint("agent.acted");
+  return { status: "Succeeded", changed: true, patch: {} };
+}
+
+function outcomeOf(result: SwitchResult, patch: MemoryPatch): Outcome {
+  switch (result.kind) {
+    case "verified":
+      return { status: "Succeeded", changed: true, patch };
+    case "refused":
+      return { ...failed(result.code, result.problem), patch };
+    case "not-verified":
+      return { status: "Failed", reasonCode: "not-verified", detail: result.problem, patch };
+    case "unknown":
+      return {
+        status: "Unknown",
+        reasonCode: reasonOf(result.code),
+        detail: `whether the supply was switched is not known: ${result.problem}`,
+        patch,
+      };
+    default:
+      return result satisfies never;
+  }
+}
+
+function failed(code: PortErrorCode, detail: string): Outcome {
+  return { status: "Failed", reasonCode: reasonOf(code), detail, patch: {} };
+}
+
+/** What is kept and shown while power-on attempts are exhausted. */
+export function faultText(problem: string): string {
+  return `The supply did not come on in ${ATTEMPTS} attempts: ${problem}`.slice(0, 500);
+}
+
+function reasonOf(code: PortErrorCode): ReasonCode {
+  switch (code) {
+    case "unsupported":
+      return "unsupported-action";
+    case "invalid-options":
+      return "endpoint-failed";
+    case "protocol":
+      return "unreachable";
+    case "refused":
+    case "unreachable":
+    case "timed-out":
+      return code;
+    default:
+      return code satisfies never;
+  }
+}

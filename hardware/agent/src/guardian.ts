@@ -1,0 +1,250 @@
+import { milliseconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { Supply } from "@outrider/contracts/power";
+import { PortError } from "@outrider/ports/port-error";
+import { isStorageError } from "@outrider/storage/storage-error";
+import { RECOVERED_AFTER } from "./attempts.js";
+import type { Activity, Endpoint } from "./endpoint.js";
+import { faultText } from "./execution.js";
+import { incident } from "./incidents.js";
+import type { MemoryPatch, StoredEvent } from "./journal.js";
+import { bringOn } from "./power-on.js";
+import type { Reporter } from "./reporter.js";
+import { hasBooted, isLoss, restoreTo, steady, type SteadySupply } from "./restore-policy.js";
+import { switchSupply, trySense } from "./supply.js";
+
+export interface GuardianOptions {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  /** The present boot of the host. Undefined: not known, and no policy has an occasion. */
+  readonly bootId: string | undefined;
+  /** Aborted when the agent stops. */
+  readonly stopped: AbortSignal;
+  /** Where a defect goes. */
+  readonly defect: (error: unknown) => void;
+  /** Is told when a fault was latched. */
+  readonly changed: () => void;
+}
+
+/**
+ * What is done about a supply without a command, and nothing else: finishing what a cycle owes, and the restore policy
+ * on its one occasion. Works without the broker. A command takes the place of it whenever it waits.
+ */
+export class Guardian {
+  readonly #onSinceMs = new WeakMap<Endpoint, number>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #noting = new WeakSet<Endpoint>();
+
+  constructor(private readonly options: GuardianOptions) {}
+
+  /** An endpoint is open, and no command runs on it: what is owed is done, and its policy has its occasion. */
+  attend(endpoint: Endpoint): void {
+    const { bootId } = this.options;
+    if (endpoint.activity || endpoint.failure !== undefined) return;
+    const { memory } = endpoint;
+    if (memory.owed !== undefined)
+      this.#start(endpoint, (activity) => this.#payOwed(endpoint, activity));
+    else if (hasBooted(memory, bootId))
+      this.#start(endpoint, (activity) => this.#booted(endpoint, activity));
+    // An endpoint that is new has missed nothing.
+    else if (bootId !== undefined && memory.bootId === undefined) this.#note(endpoint, { bootId });
+  }
+
+  /** The supply was read, and neither a command nor the guardian had to do with it. */
+  seen(endpoint: Endpoint, supply: Supply): void {
+    const now = steady(supply);
+    const { memory } = endpoint;
+    if (now === undefined || endpoint.activity) return;
+    if (now === "Off") this.#onSinceMs.delete(endpoint);
+    if (isLoss(memory.seen, now, memory.commanded)) {
+      this.#start(endpoint, (activity) => this.#lost(endpoint, activity));
+    } else if (memory.seen !== now) {
+      this.#note(endpoint, { seen: now });
+    } else if (now === "On") {
+      this.#recovered(endpoint);
+    }
+  }
+
+  /** Resolves when nothing is being done any more; the stopped signal has been aborted before. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  #recovered(endpoint: Endpoint): void {
+    const { clock } = this.options;
+    const nowMs = clock.monotonicMs();
+    const sinceMs = this.#onSinceMs.get(endpoint) ?? nowMs;
+    this.#onSinceMs.set(endpoint, sinceMs);
+    const { attempts, fault } = endpoint.memory;
+    if (attempts === 0 || fault !== undefined || nowMs - sinceMs < RECOVERED_AFTER) return;
+    this.#note(endpoint, { attempts: 0 });
+  }
+
+  async #lost(endpoint: Endpoint, activity: Activity): Promise<void> {
+    const { clock } = this.options;
+    const { desired, memory, id } = endpoint;
+    const wanted = restoreTo(desired.restore, "loss", "Off", memory.commanded);
+    const restores = wanted === "On" && memory.fault === undefined;
+    await this.#remember(
+      endpoint,
+      { seen: "Off", ...(restores ? { owed: "restore" as const } : {}) },
+      [incident(clock, id, "supply-lost", lossText(endpoint, restores))],
+    );
+    endpoint.log.warn(
+      { restore: desired.restore, restores },
+      "the supply went off without a command",
+    );
+    if (restores) await this.#payOwed(endpoint, activity);
+  }
+
+  /** The policy's occasion after a boot: recorded before anything is done, so that there is only one. */
+  async #booted(endpoint: Endpoint, activity: Activity): Promise<void> {
+    const { clock, bootId } = this.options;
+    const { signal } = activity.controller;
+    const supply = await this.#steadySupply(endpoint, signal);
+    const { desired, memory, id } = endpoint;
+    const wanted = restoreTo(desired.restore, "boot", supply, memory.commanded);
+    const restores = wanted === "On" && memory.fault === undefined;
+    const events = isLoss(memory.seen, supply, memory.commanded)
+      ? [incident(clock, id, "supply-lost", lossText(endpoint, restores))]
+      : [];
+    await this.#remember(
+      endpoint,
+      { bootId, seen: supply, ...(restores ? { owed: "restore" as const } : {}) },
+      events,
+    );
+    if (restores) {
+      await this.#payOwed(endpoint, activity);
+    } else if (wanted === "Off") {
+      signal.throwIfAborted();
+      activity.interruptible = false;
+      const result = await switchSupply(endpoint, false, signal);
+      const done = result.kind === "verified";
+      const detail = done
+        ? `the supply was switched off after a boot of the agent's host, as the restore policy ${desired.restore} says`
+        : `the restore policy ${desired.restore} could not switch the supply off: ${result.problem}`;
+      await this.#remember(endpoint, done ? { seen: "Off" } : {}, [
+        incident(clock, id, done ? "restored" : "restore-failed", detail),
+      ]);
+    }
+  }
+
+  async #steadySupply(endpoint: Endpoint, signal: AbortSignal): Promise<SteadySupply> {
+    for (let pauseMs = 250; ; pauseMs = Math.min(10_000, pauseMs * 2)) {
+      const supply = await trySense(endpoint, signal);
+      const known = supply instanceof PortError ? undefined : steady(supply);
+      if (known !== undefined) return known;
+      await endpoint.clock.sleep(milliseconds(pauseMs), signal);
+    }
+  }
+
+  async #payOwed(endpoint: Endpoint, activity: Activity): Promise<void> {
+    const { clock, changed } = this.options;
+    const { owed, attempts } = endpoint.memory;
+    const end = await bringOn(endpoint, activity);
+    const acted = endpoint.memory.attempts > attempts;
+    const why =
+      owed === "cycle" ? "to finish a cycle" : `by the restore policy ${endpoint.desired.restore}`;
+    const { id } = endpoint;
+    if (end.kind === "on") {
+      const detail = acted
+        ? `the supply was switched on ${why}`
+        : `the supply is on again; nothing had to be done ${why}`;
+      const kind = owed === "cycle" ? "cycle-finished" : "restored";
+      await this.#remember(
+        endpoint,
+        { seen: "On", owed: undefined, ...(owed === "cycle" ? { attempts: 0 } : {}) },
+        [incident(clock, id, kind, detail)],
+      );
+      endpoint.log.info({ owed }, detail);
+      return;
+    }
+    const fault = faultText(end.problem);
+    await this.#remember(endpoint, { owed: undefined, fault }, [
+      ...(owed === "cycle"
+        ? []
+        : [
+            incident(
+              clock,
+              id,
+              "restore-failed",
+              `the supply could not be switched on ${why}: ${end.problem}`,
+            ),
+          ]),
+      incident(clock, id, "fault-latched", fault),
+    ]);
+    endpoint.log.error({ owed, fault }, "a fault is latched; On by a person clears it");
+    changed();
+  }
+
+  /** A journal that cannot be written is no reason to leave a supply as it is: what is known then counts in this process only. */
+  async #remember(
+    endpoint: Endpoint,
+    patch: MemoryPatch,
+    events: readonly StoredEvent[] = [],
+  ): Promise<void> {
+    try {
+      await endpoint.remember(patch, events);
+    } catch (error) {
+      if (!isStorageError(error, "full", "io", "busy")) throw error;
+      endpoint.hold(patch);
+      endpoint.log.error(
+        { err: error, at: timestamp(this.options.clock) },
+        "what is known of an endpoint could not be recorded",
+      );
+    }
+    if (events.length > 0) {
+      this.options.reporter.news();
+      endpoint.poke();
+    }
+  }
+
+  /** Records what needs no act, one thing at a time; what is still so is seen again. */
+  #note(endpoint: Endpoint, patch: MemoryPatch): void {
+    if (this.#noting.has(endpoint)) return;
+    this.#noting.add(endpoint);
+    this.#track(this.#remember(endpoint, patch).finally(() => this.#noting.delete(endpoint)));
+  }
+
+  #track(work: Promise<void>): void {
+    const { stopped, defect } = this.options;
+    const running = work
+      .catch((error: unknown) => {
+        if (!stopped.aborted) defect(error);
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  #start(endpoint: Endpoint, run: (activity: Activity) => Promise<void>): void {
+    const { stopped } = this.options;
+    if (stopped.aborted) return;
+    const activity: Activity = {
+      what: "the agent's own care",
+      interruptible: true,
+      controller: new AbortController(),
+    };
+    const { signal } = activity.controller;
+    const stop = (): void => activity.controller.abort(stopped.reason);
+    stopped.addEventListener("abort", stop, { once: true });
+    endpoint.begin(activity);
+    this.#track(
+      run(activity)
+        .catch((error: unknown) => {
+          if (!signal.aborted) throw error;
+        })
+        .finally(() => {
+          stopped.removeEventListener("abort", stop);
+          endpoint.end(activity);
+        }),
+    );
+  }
+}
+
+function lossText({ desired, memory }: Endpoint, restores: boolean): string {
+  const then = restores
+    ? `the restore policy ${desired.restore} switches it on again`
+    : memory.fault === undefined
+      ? `the restore policy ${desired.restore} leaves it`
+      : "a fault is latched, so it is left";
+  return `the supply went off and nobody had commanded that; ${then}`;
+}

@@ -1,0 +1,83 @@
+import { milliseconds, type Duration } from "@outrider/contracts/clock";
+import { PortError } from "@outrider/ports/port-error";
+import { isStorageError } from "@outrider/storage/storage-error";
+import { nextAttempt } from "./attempts.js";
+import type { Activity, Endpoint } from "./endpoint.js";
+import { crashPoint } from "./failpoints.js";
+import type { PowerOnEnd } from "./recovery.js";
+import { switchSupply, trySense } from "./supply.js";
+
+const FIRST_LOOK_PAUSE_MS = 250;
+const LONGEST_LOOK_PAUSE_MS = 10_000;
+
+export interface PowerOnOptions {
+  /** How long the device may be silent before this gives up. Undefined: for ever. */
+  readonly silence?: Duration;
+}
+
+/**
+ * Brings a supply on without a person: the end of a cycle, or the restore policy. Looks first and switches only what
+ * is not on, in counted attempts. A device that cannot be read is looked at again, which counts as no attempt.
+ * @throws the reason of the activity's signal when something took its place
+ */
+export async function bringOn(
+  endpoint: Endpoint,
+  activity: Activity,
+  options: PowerOnOptions = {},
+): Promise<PowerOnEnd> {
+  const { clock } = endpoint;
+  const { signal } = activity.controller;
+  const mayBeInterrupted = activity.interruptible;
+  let silentSinceMs: number | undefined;
+  let lookPauseMs = FIRST_LOOK_PAUSE_MS;
+  let problem = "it was tried before";
+  for (let rested = false; ;) {
+    signal.throwIfAborted();
+    const supply = await trySense(endpoint, signal);
+    if (supply === "On") return { kind: "on" };
+    if (supply instanceof PortError) {
+      const nowMs = clock.monotonicMs();
+      silentSinceMs ??= nowMs;
+      if (options.silence !== undefined && nowMs - silentSinceMs >= options.silence) {
+        return { kind: "silent", problem: supply.message };
+      }
+      await clock.sleep(milliseconds(lookPauseMs), signal);
+      lookPauseMs = Math.min(lookPauseMs * 2, LONGEST_LOOK_PAUSE_MS);
+      continue;
+    }
+    silentSinceMs = undefined;
+    lookPauseMs = FIRST_LOOK_PAUSE_MS;
+    const next = nextAttempt(endpoint.memory.attempts);
+    if (next.kind === "exhausted") return { kind: "exhausted", problem };
+    if (next.pause > 0 && !rested) {
+      await clock.sleep(next.pause, signal);
+      rested = true;
+      continue;
+    }
+    rested = false;
+    activity.interruptible = false;
+    await countAttempt(endpoint);
+    signal.throwIfAborted();
+    crashPoint("agent.before-on");
+    const result = await switchSupply(endpoint, true, signal);
+    activity.interruptible = mayBeInterrupted;
+    if (result.kind === "verified") return { kind: "on" };
+    problem = result.problem;
+    endpoint.log.warn(
+      { attempt: endpoint.memory.attempts, problem },
+      "an automatic power-on did not succeed",
+    );
+  }
+}
+
+/** A journal that cannot be written must not keep a supply off: the attempt then counts in this process only. */
+async function countAttempt(endpoint: Endpoint): Promise<void> {
+  const attempts = endpoint.memory.attempts + 1;
+  try {
+    await endpoint.remember({ attempts });
+  } catch (error) {
+    if (!isStorageError(error)) throw error;
+    endpoint.hold({ attempts });
+    endpoint.log.error({ err: error }, "a power-on attempt could not be recorded; going on");
+  }
+}

@@ -1,0 +1,105 @@
+import { milliseconds, seconds, type Duration } from "@outrider/contracts/clock";
+import type { Supply } from "@outrider/contracts/power";
+import { withDeadline } from "@outrider/ports/deadline";
+import { PortError, type PortErrorCode } from "@outrider/ports/port-error";
+import type { Endpoint } from "./endpoint.js";
+import { crashPoint } from "./failpoints.js";
+
+/** How long a device may take to show what it was told. */
+export const VERIFY_WITHIN: Duration = seconds(10);
+/** No port needs longer to take a request; their own deadlines are shorter. */
+export const ACT_WITHIN: Duration = seconds(12);
+
+/** What came of telling a device to switch its supply. */
+export type SwitchResult =
+  /** It was read back as told. */
+  | { readonly kind: "verified" }
+  /** The device said no, so nothing was done. */
+  | { readonly kind: "refused"; readonly code: PortErrorCode; readonly problem: string }
+  /** It can be read and shows something else. */
+  | { readonly kind: "not-verified"; readonly supply: Supply; readonly problem: string }
+  /** It was told, perhaps, and cannot be read. */
+  | { readonly kind: "unknown"; readonly code: PortErrorCode; readonly problem: string };
+
+/** Whether a device that failed like this has certainly not acted. */
+export function isRefusal(code: PortErrorCode): boolean {
+  return code === "refused" || code === "unsupported" || code === "invalid-options";
+}
+
+/**
+ * Tells the device once and reads until it shows. A request whose fate is not known is not repeated: reading says
+ * what became of it.
+ * @throws the signal's reason when it is aborted
+ */
+export async function switchSupply(
+  endpoint: Endpoint,
+  on: boolean,
+  signal: AbortSignal,
+): Promise<SwitchResult> {
+  let failed: PortError | undefined;
+  crashPoint("agent.acting");
+  try {
+    await act(endpoint, signal, (within) => endpoint.port?.setSupply(on, within));
+  } catch (error) {
+    if (!(error instanceof PortError)) throw error;
+    if (isRefusal(error.code)) return { kind: "refused", code: error.code, problem: error.message };
+    failed = error;
+  }
+  crashPoint("agent.acted");
+  const wanted = on ? "On" : "Off";
+  const seen = await readUntil(endpoint, wanted, signal);
+  if (seen === wanted) return { kind: "verified" };
+  if (seen instanceof PortError) {
+    const { code, message } = failed ?? seen;
+    return { kind: "unknown", code, problem: message };
+  }
+  const told = failed ? failed.message : "the device took the request";
+  return {
+    kind: "not-verified",
+    supply: seen,
+    problem: `the supply reads ${seen} ${VERIFY_WITHIN / 1000} s after it was told to be ${wanted}; ${told}`,
+  };
+}
+
+/** Asks the device for something, once. @throws PortError, or the signal's reason */
+export async function act(
+  endpoint: Endpoint,
+  signal: AbortSignal,
+  ask: (signal: AbortSignal) => Promise<void> | undefined,
+): Promise<void> {
+  await withDeadline(
+    endpoint.clock,
+    ACT_WITHIN,
+    signal,
+    `The device of ${endpoint.id}`,
+    async (within) => ask(within),
+  );
+}
+
+/** Reads until the supply is as wanted or the time is up. @returns what was read last, or why it could not be read */
+async function readUntil(
+  endpoint: Endpoint,
+  wanted: "On" | "Off",
+  signal: AbortSignal,
+): Promise<Supply | PortError> {
+  const { clock } = endpoint;
+  const endMs = clock.monotonicMs() + VERIFY_WITHIN;
+  for (let pauseMs = 20; ; pauseMs = Math.min(250, pauseMs * 2)) {
+    const seen = await trySense(endpoint, signal);
+    if (seen === wanted || clock.monotonicMs() >= endMs) return seen;
+    await clock.sleep(milliseconds(pauseMs), signal);
+  }
+}
+
+/** The supply, or why it could not be read. @throws the signal's reason */
+export async function trySense(
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<Supply | PortError> {
+  try {
+    return (await endpoint.sense(signal)).supply;
+  } catch (error) {
+    if (error instanceof PortError) return error;
+    throw error;
+  }
+}
