@@ -50,7 +50,7 @@ export class ConnectionLoop {
   #documents: PresenceDocuments | undefined;
   #guard: PresenceGuard | undefined;
   #born = false;
-  #leaving = false;
+  #stopping: Promise<void> | undefined;
   #failure: MessagingError | undefined;
 
   constructor(options: ConnectionLoopOptions) {
@@ -79,16 +79,8 @@ export class ConnectionLoop {
     });
   }
 
-  async stop(): Promise<void> {
-    const live = this.live;
-    if (live && !this.#leaving) {
-      this.#leaving = true;
-      this.#guard?.end();
-      await this.#leave(live.connection);
-      await live.connection.end();
-    }
-    this.#stopped.abort();
-    await this.#running;
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
   }
 
   async ready(signal: AbortSignal, refusalsAreFinal: boolean): Promise<void> {
@@ -101,6 +93,17 @@ export class ConnectionLoop {
         throw this.failure ?? reason;
       }
     }
+  }
+
+  async #stop(): Promise<void> {
+    const { live } = this;
+    if (live) {
+      this.#guard?.end();
+      await this.#leave(live.connection);
+      await live.connection.end();
+    }
+    this.#stopped.abort();
+    await this.#running;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -116,7 +119,7 @@ export class ConnectionLoop {
         await this.#serve(connection, epoch, signal);
       } catch (error) {
         if (!(error instanceof MessagingError)) throw error;
-        if (signal.aborted || this.#leaving) return;
+        if (signal.aborted || this.#stopping) return;
         this.#failure = error;
         this.#changes.tell();
         log.warn(

@@ -76,6 +76,8 @@ export class Connection {
     this.#client.on("message", onMessage);
     this.#client.on("error", (error) => {
       this.#reason ??= reasonOf(error);
+      // After an error of the protocol, mqtt.js would go on with a stream that it can no longer read.
+      this.destroy();
     });
     this.#client.on("disconnect", (packet) => {
       this.#reason ??= brokerRefusal(
