@@ -11,10 +11,10 @@ function contractsOf(module: object): AnyContract[] {
   );
 }
 
-/** Every contract there is. The ACL, the topic reference and the schemas are made from this list. */
-export const CATALOG: readonly AnyContract[] = [
-  ...contractsOf(service),
-  ...contractsOf(node),
-  ...contractsOf(power),
-  ...contractsOf(agent),
-];
+/**
+ * Every contract there is, by template. The ACL, the topic reference and the schemas are made from this list.
+ * Sorted, as the order of a module's exports is the loader's business.
+ */
+export const CATALOG: readonly AnyContract[] = [service, node, power, agent]
+  .flatMap(contractsOf)
+  .toSorted((one, other) => (one.template < other.template ? -1 : 1));
