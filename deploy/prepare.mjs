@@ -21,13 +21,17 @@ export function stop(message) {
   process.exit(1);
 }
 
-/** Installs the locked packages when they are missing or older than the lock file. */
+/**
+ * Installs the locked packages when they are missing or older than the lock file. Not by `npm ci`: that refuses a lock
+ * file without the optional packages of other platforms, which npm leaves out wherever a registry does not have them.
+ * The versions are those of the lock file all the same, and it is not written.
+ */
 export function installPackages() {
   const lock = join(root, "package-lock.json");
   const installed = join(root, "node_modules", ".package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   console.error("outrider: installing packages (once)");
-  must("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  must("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
 export function build() {
