@@ -17,9 +17,15 @@ for (const folder of folders) {
   const project = JSON.parse(readFileSync(join(root, folder, "tsconfig.json"), "utf8"));
   const referenced = new Set((project.references ?? []).map(({ path }) => join(folder, path)));
   const imported = new Set();
+  // Programs that are started are needed as much, but may be built later.
+  const started = new Set();
   for (const file of globSync("src/**/*.ts", { cwd: join(root, folder) })) {
     const text = readFileSync(join(root, folder, file), "utf8");
     for (const [, name] of text.matchAll(/(?:from|import\()\s*["'](@outrider\/[a-z-]+)\//g)) imported.add(name);
+    for (const [, name] of text.matchAll(/import\.meta\.resolve\(\s*["'](@outrider\/[a-z-]+)\//g)) started.add(name);
+  }
+  for (const name of started) {
+    if (name !== manifest.name && !(name in declared)) problems.push(`${folder}/package.json: ${name} is started but not declared`);
   }
   for (const name of imported) {
     if (name === manifest.name) continue;
@@ -33,7 +39,7 @@ for (const folder of folders) {
     }
   }
   for (const name of Object.keys(declared)) {
-    if (folderOf.has(name) && !imported.has(name)) problems.push(`${folder}/package.json: ${name} is declared but not imported`);
+    if (folderOf.has(name) && !imported.has(name) && !started.has(name)) problems.push(`${folder}/package.json: ${name} is declared but not imported`);
   }
 }
 for (const problem of problems) console.error(problem);

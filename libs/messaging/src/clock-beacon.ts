@@ -13,6 +13,8 @@ const JUMP_MS = 1000;
 export interface ClockBeacon {
   /** What a command is stamped with. Take it when the command is published, not before. */
   reading(): ClockReading;
+  /** Tells the clock now, out of turn: to a reader that has just come and would refuse a command for want of it. */
+  tell(): void;
   /** No more beacons. */
   stop(): void;
 }
@@ -38,12 +40,13 @@ export function startClockBeacon(
     aheadMs = nowAheadMs;
     await session.publish(serviceClock, { service }, reading());
   };
-  session.onConnect(say);
-  const stop = clock.every(EVERY, () => {
+  const tell = (): void => {
     if (!session.connected) return;
     say().catch((error: unknown) => {
       if (!(error instanceof MessagingError)) crash(error);
     });
-  });
-  return { reading, stop };
+  };
+  session.onConnect(say);
+  const stop = clock.every(EVERY, tell);
+  return { reading, tell, stop };
 }

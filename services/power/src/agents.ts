@@ -17,12 +17,13 @@ import {
   type NodeDescription,
   type NodeEvent,
 } from "@outrider/contracts/node";
+import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import { MessagingError } from "@outrider/messaging/errors";
 import type { Log } from "@outrider/messaging/log";
 import { mintId } from "@outrider/messaging/mint-id";
 import { Session, type Meta, type Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
-import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
+import { BEACON, CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
 import { Nodes } from "./nodes.js";
 import { Runs } from "./runs.js";
 import { States } from "./states.js";
@@ -44,6 +45,7 @@ export class Agents {
 
   constructor(
     @Inject(Session) private readonly session: Session,
+    @Inject(BEACON) private readonly beacon: ClockBeacon,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Log,
     @Inject(SERVICE) private readonly service: { readonly name: string },
@@ -75,6 +77,8 @@ export class Agents {
     parameters: { agent },
   }: Received<AgentStatus, { readonly agent: string }>): void {
     if (!isAgentId(agent)) return;
+    // Before it can be sent a command of this session: it has heard no clock yet.
+    if (payload.state === "ready") this.beacon.tell();
     this.nodes.agentStatus(agent, payload);
     if (payload.state === "ready") this.runs.agentReady(agent);
     else this.runs.agentLost(agent);

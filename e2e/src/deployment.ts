@@ -1,0 +1,323 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { agentStatus } from "@outrider/contracts/agent";
+import type { Role } from "@outrider/contracts/acl";
+import { nodeId } from "@outrider/contracts/ids";
+import { serviceStatus } from "@outrider/contracts/service";
+import type { ChassisFlavour } from "@outrider/simulators/chassis-spec";
+import type { SimulatedFlavour } from "@outrider/simulators/simulated-slot";
+import { startChassis, startRack, type Simulator } from "@outrider/simulators/spawn";
+import { startNode } from "@outrider/testing/child";
+import { startCuttingProxy, type CuttingProxy } from "@outrider/testing/cutting-proxy";
+import type { Secret } from "@outrider/testing/outrider-broker";
+import { tempDir } from "@outrider/testing/temp-dir";
+import { Bus } from "./bus.js";
+import { NodeUnderTest } from "./node-under-test.js";
+import { Part } from "./part.js";
+import { siteText, type Machines, type NodeSpec } from "./site.js";
+
+const PROGRAMS = {
+  broker: import.meta.resolve("@outrider/broker/main"),
+  credentials: import.meta.resolve("@outrider/broker/credentials-main"),
+  inventory: import.meta.resolve("@outrider/inventory-service/main"),
+  power: import.meta.resolve("@outrider/power-service/main"),
+  agent: import.meta.resolve("@outrider/agent/main"),
+};
+
+/** Parts that can be put behind a proxy which cuts their connection to the broker. */
+export type Cuttable = "power" | "inventory" | "agent";
+
+export interface DeploymentOptions {
+  /** By id. */
+  readonly nodes: Readonly<Record<string, NodeSpec>>;
+  /** Slots of the simulated rack, the first is slot 1. No rack when left out. */
+  readonly rack?: readonly SimulatedFlavour[];
+  /** Times of simulated machines, in milliseconds. */
+  readonly rackTimes?: { bootMs?: number; shutdownMs?: number; haltAfterMs?: number };
+  /** Slots of the chassis of virtual machines, the first is slot 1. No chassis when left out. */
+  readonly chassis?: readonly ChassisFlavour[];
+  /** Ids of agents, each a process; default `lab` alone. */
+  readonly agents?: readonly string[];
+  /** Parts that reach the broker through a proxy. `agent` is the first one. */
+  readonly cuttable?: readonly Cuttable[];
+  /** Environment of a part beside what the deployment gives it, at every start. `agent` is for all of them. */
+  readonly environment?: Readonly<
+    Partial<Record<"broker" | Cuttable, Readonly<Record<string, string>>>>
+  >;
+}
+
+/**
+ * A whole Outrider as it is installed with its parts apart: broker, inventory, power, agents and machines, each a
+ * process of its own, with real credentials, in a folder of its own and on a port of its own.
+ */
+export class Deployment implements AsyncDisposable {
+  readonly #stack = new AsyncDisposableStack();
+  readonly #parts: Part[] = [];
+  readonly #nodes = new Map<string, NodeUnderTest>();
+  readonly #proxies = new Map<Cuttable, CuttingProxy>();
+  readonly #agents = new Map<string, Part>();
+  #machines: Machines = {};
+  #bus: Bus | undefined;
+  #folder = "";
+  #port = 0;
+
+  private constructor(private readonly options: DeploymentOptions) {}
+
+  /** Resolves when every node can be managed and its supply is known. @throws Error with the last words of all parts */
+  static async start(options: DeploymentOptions): Promise<Deployment> {
+    const deployment = new Deployment(options);
+    try {
+      await deployment.#start();
+      return deployment;
+    } catch (error) {
+      const words = deployment.lastWords();
+      await deployment[Symbol.asyncDispose]();
+      throw new Error(`the deployment did not start\n${words}`, { cause: error });
+    }
+  }
+
+  /** Of the broker, the same across its restarts. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.#port}`;
+  }
+
+  /** OUTRIDER_DATA of all parts. Agents keep theirs in `agent-<id>`. */
+  get data(): string {
+    return join(this.#folder, "data");
+  }
+
+  get siteFile(): string {
+    return join(this.#folder, "site.yaml");
+  }
+
+  /** The operator's ears and mouth. */
+  get bus(): Bus {
+    return given(this.#bus, "the bus");
+  }
+
+  get rack(): Simulator {
+    return given(this.#machines.rack, "the rack");
+  }
+
+  get chassis(): Simulator {
+    return given(this.#machines.chassis, "the chassis");
+  }
+
+  get chassisDirectory(): string {
+    return join(this.#folder, "chassis");
+  }
+
+  get broker(): Part {
+    return this.#part("broker");
+  }
+
+  get inventory(): Part {
+    return this.#part("inventory");
+  }
+
+  get power(): Part {
+    return this.#part("power");
+  }
+
+  /** @param id default: the first one */
+  agent(id?: string): Part {
+    return given(id === undefined ? [...this.#agents.values()][0] : this.#agents.get(id), "agent");
+  }
+
+  /** The wire between a part and the broker. Only of parts that were declared cuttable. */
+  wire(part: Cuttable): CuttingProxy {
+    return given(this.#proxies.get(part), `the wire of ${part}`);
+  }
+
+  node(id: string): NodeUnderTest {
+    return given(this.#nodes.get(id), id);
+  }
+
+  get nodes(): readonly NodeUnderTest[] {
+    return [...this.#nodes.values()];
+  }
+
+  /** Counts edges, results and events of every node afresh. */
+  async mark(): Promise<void> {
+    for (const node of this.nodes) await node.mark();
+  }
+
+  /** The user name and secret of an identity, which is made when there is none. */
+  async identity(kind: "person" | "service" | "agent", name: string, role?: Role): Promise<Secret> {
+    const args = ["add", kind, name, ...(role ? [role] : [])];
+    const env = { OUTRIDER_DATA: this.data };
+    const adding = await startNode(PROGRAMS.credentials, { args, env, ready: "none" });
+    const { code } = await adding.exited;
+    if (code !== 0) throw new Error(`${kind}:${name} was not added: ${adding.stderr()}`);
+    return this.secret(kind, name);
+  }
+
+  /** The user name and secret of an identity that is there. */
+  async secret(kind: "person" | "service" | "agent", name: string): Promise<Secret> {
+    const password = await readFile(this.secretFile(kind, name), "utf8");
+    return { username: kind === "person" ? name : `${kind}:${name}`, password: password.trim() };
+  }
+
+  secretFile(kind: "person" | "service" | "agent", name: string): string {
+    return join(this.data, "secrets", `${kind}-${name}`);
+  }
+
+  /**
+   * Waits until all parts are at work again after some were restarted: everybody has said so since `after`, and every
+   * node can be managed. Take the mark of the bus before the first part is ended.
+   */
+  async atWork(after: number): Promise<void> {
+    const { bus } = this;
+    for (const id of this.#agents.keys()) {
+      await bus.next(agentStatus, { agent: id }, isReady, after);
+    }
+    await this.managed(after);
+  }
+
+  /** Waits until every node can be managed and its supply is known, by what was said since `after`. */
+  async managed(after = 0): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.managed(after)));
+  }
+
+  /** Ends an agent with SIGKILL and starts it anew; resolves when its nodes can be managed again. */
+  async restartAgent(more: Readonly<Record<string, string>> = {}, id?: string): Promise<void> {
+    const after = this.bus.mark();
+    const agent = this.agent(id);
+    await agent.restart(more);
+    const name = agent.name.slice("agent-".length);
+    await this.bus.next(agentStatus, { agent: name }, isReady, after);
+    await this.managed(after);
+  }
+
+  /** Ends the power service with SIGKILL and starts it anew; resolves when it has spoken of every node. */
+  async restartPower(more: Readonly<Record<string, string>> = {}): Promise<void> {
+    const after = this.bus.mark();
+    await this.power.restart(more);
+    await this.bus.next(serviceStatus, { service: "power" }, isReady, after);
+    await this.managed(after);
+  }
+
+  /** Ends the broker with SIGKILL and starts it anew on its port; resolves when everybody has come back. */
+  async restartBroker(more: Readonly<Record<string, string>> = {}): Promise<void> {
+    const after = this.bus.mark();
+    await this.broker.kill();
+    await this.broker.start(more);
+    await this.bus.next(serviceStatus, { service: "power" }, isReady, after);
+    await this.atWork(after);
+  }
+
+  /** The end of every part's log, for a test that has failed. */
+  lastWords(): string {
+    return this.#parts.map((part) => part.lastWords()).join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  async #start(): Promise<void> {
+    const folder = await tempDir("e2e-");
+    this.#stack.use(folder);
+    this.#folder = folder.path;
+    await mkdir(this.data);
+    const { agents = ["lab"] } = this.options;
+    const [machines] = await Promise.all([this.#startMachines(), this.#startBroker()]);
+    this.#machines = machines;
+    for (const agent of agents) await this.identity("agent", agent);
+    await writeFile(this.siteFile, siteText(agents, this.options.nodes, machines));
+    const bus = await Bus.open(this.#port, await this.secret("person", "operator"));
+    this.#bus = this.#stack.use(bus);
+    for (const [id, spec] of Object.entries(this.options.nodes)) {
+      const [machine, slot] =
+        spec.rack === undefined ? [this.chassis, spec.chassis ?? 0] : [this.rack, spec.rack];
+      this.#nodes.set(id, new NodeUnderTest(nodeId(id), bus, machine, slot));
+    }
+    for (const part of this.options.cuttable ?? []) {
+      this.#proxies.set(part, this.#stack.use(await startCuttingProxy(this.#port)));
+    }
+    const own = agents.map((id, index) => {
+      const wire = index === 0 ? this.#url("agent") : this.url;
+      const part = this.#add(`agent-${id}`, "agent", {
+        OUTRIDER_AGENT: id,
+        OUTRIDER_MQTT_URL: wire,
+      });
+      this.#agents.set(id, part);
+      return part;
+    });
+    const services = (["power", "inventory"] as const).map((name) =>
+      this.#add(name, name, { OUTRIDER_MQTT_URL: this.#url(name) }),
+    );
+    await Promise.all([...services, ...own].map((part) => part.start()));
+    await this.managed();
+    await this.mark();
+  }
+
+  async #startMachines(): Promise<Machines> {
+    const { rack, rackTimes, chassis } = this.options;
+    const flavours = Object.fromEntries((rack ?? []).map((flavour, index) => [index + 1, flavour]));
+    const [simulated, virtual] = await Promise.all([
+      rack &&
+        startRack({
+          dir: join(this.#folder, "rack"),
+          slots: rack.length,
+          flavours,
+          ...rackTimes,
+        }).then((it) => this.#stack.use(it)),
+      chassis &&
+        startChassis({
+          dir: this.chassisDirectory,
+          slots: chassis.map((flavour) => ({ flavour })),
+        }).then((it) => this.#stack.use(it)),
+    ]);
+    return { rack: simulated, chassis: virtual };
+  }
+
+  async #startBroker(): Promise<void> {
+    const broker = this.#add("broker", "broker", { OUTRIDER_BIND: "127.0.0.1" });
+    // A port of the kernel's choice the first time, so that nobody can take it in between; then always that one.
+    await broker.start({ OUTRIDER_MQTT_PORT: "0" });
+    this.#port = Number(broker.ready["port"]);
+  }
+
+  #add(
+    name: string,
+    kind: "broker" | Cuttable,
+    environment: Readonly<Record<string, string>>,
+  ): Part {
+    const part = new Part(name, PROGRAMS[kind], () => ({
+      OUTRIDER_DATA: this.data,
+      // For the broker: whoever has a site of his own lets nobody in without credentials.
+      OUTRIDER_SITE: this.siteFile,
+      ...(kind === "broker" ? { OUTRIDER_MQTT_PORT: String(this.#port) } : {}),
+      ...environment,
+      ...this.options.environment?.[kind],
+    }));
+    this.#parts.push(part);
+    this.#stack.use({ [Symbol.asyncDispose]: () => part.stop() });
+    return part;
+  }
+
+  #url(part: Cuttable): string {
+    return this.#proxies.get(part)?.url ?? this.url;
+  }
+
+  #part(name: string): Part {
+    return given(
+      this.#parts.find((part) => part.name === name),
+      name,
+    );
+  }
+}
+
+function isReady({ state }: { readonly state: string }): boolean {
+  return state === "ready";
+}
+
+function given<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`this deployment has no ${what}`);
+  return value;
+}

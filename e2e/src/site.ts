@@ -1,0 +1,59 @@
+import type { Simulator } from "@outrider/simulators/spawn";
+
+/** A node of the deployment: the slot it is in, and what its site file says. */
+export interface NodeSpec {
+  /** The slot of the simulated rack. Either this or `chassis`. */
+  readonly rack?: number;
+  /** The slot of the chassis of virtual machines. */
+  readonly chassis?: number;
+  /** Default: the first agent. */
+  readonly agent?: string;
+  readonly wake?: "button" | "supply-cycle";
+  readonly restore?: "None" | "AlwaysOn" | "AlwaysOff" | "Restore";
+  /** Durations as in the site file. Defaults: 1s, 500ms, 20s. */
+  readonly dwell?: string;
+  readonly sampling?: string;
+  readonly gracefulLimit?: string;
+}
+
+export interface Machines {
+  readonly rack?: Simulator | undefined;
+  readonly chassis?: Simulator | undefined;
+}
+
+/** The site file of a deployment. JSON is YAML. */
+export function siteText(
+  agents: readonly string[],
+  nodes: Readonly<Record<string, NodeSpec>>,
+  machines: Machines,
+): string {
+  const site = {
+    site: "lab",
+    agents: Object.fromEntries(agents.map((agent) => [agent, {}])),
+    nodes: Object.fromEntries(
+      Object.entries(nodes).map(([node, spec]) => [
+        node,
+        {
+          dwell: spec.dwell ?? "1s",
+          sampling: spec.sampling ?? "500ms",
+          gracefulLimit: spec.gracefulLimit ?? "20s",
+          ...(spec.wake && { wake: spec.wake }),
+          ...(spec.restore && { restore: spec.restore }),
+          power: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) },
+        },
+      ]),
+    ),
+  };
+  return `${JSON.stringify(site, undefined, 2)}\n`;
+}
+
+function wire(node: string, spec: NodeSpec, { rack, chassis }: Machines): object {
+  if (spec.rack !== undefined && rack) {
+    return { driver: "simulated", options: { socket: rack.listen, slot: spec.rack } };
+  }
+  if (spec.chassis !== undefined && chassis) {
+    const directory = chassis.listen.slice(0, chassis.listen.lastIndexOf("/"));
+    return { driver: "qemu", options: { directory, slot: spec.chassis } };
+  }
+  throw new Error(`${node} is in no rack and no chassis of this deployment`);
+}
