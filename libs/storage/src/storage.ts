@@ -52,7 +52,7 @@ export interface Storage extends AsyncDisposable {
    * rejects with the signal's reason. Later it has no effect: the outcome is told as it is.
    */
   write(statements: readonly Statement[], signal?: AbortSignal): Promise<StatementResult[]>;
-  /** All rows of a SELECT. Sees every write that has resolved before the call; waits for no other. Keep results small (LIMIT). */
+  /** All rows of a SELECT. Sees every write that has resolved before the call; waits for no other. At most 100,000 rows (`programming`): use LIMIT. */
   all<T extends object = Row>(sql: string, params?: readonly SqlInput[]): Promise<T[]>;
   /** The first row of a SELECT, if there is one. Sees what {@link all} sees. */
   get<T extends object = Row>(sql: string, params?: readonly SqlInput[]): Promise<T | undefined>;

@@ -1,12 +1,15 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { StorageError } from "../storage-error.js";
 import { unbindValue, type Row, type SqlOutput } from "../values.js";
 import { checkMigrated, migrate } from "./migrate.js";
 import type { BoundStatement, ConnectionOptions } from "./protocol.js";
 import { layOutReserve } from "./reserve.js";
 
 const CACHE_LIMIT = 200;
+/** More rows than anybody can mean to have in memory at once. */
+const ROW_LIMIT = 100_000;
 
 interface Prepared {
   readonly statement: StatementSync;
@@ -67,8 +70,19 @@ export class Connection {
     return { changes: after.total === before ? 0 : after.changes, rows };
   }
 
+  /** @throws StorageError `programming` for more than {@link ROW_LIMIT} rows. */
   all(bound: BoundStatement): Row[] {
-    return unbindRows(this.#prepare(bound.sql).statement.all(...bound.params));
+    const rows: Record<string, SqlOutput>[] = [];
+    for (const row of this.#prepare(bound.sql).statement.iterate(...bound.params)) {
+      if (rows.length === ROW_LIMIT) {
+        throw new StorageError(
+          "programming",
+          `more than ${ROW_LIMIT} rows; add LIMIT, in: ${bound.sql.slice(0, 200)}`,
+        );
+      }
+      rows.push(row);
+    }
+    return unbindRows(rows);
   }
 
   first(bound: BoundStatement): Row[] {

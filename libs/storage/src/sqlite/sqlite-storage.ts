@@ -117,8 +117,11 @@ export class SqliteStorage implements Storage {
       throw new StorageError("programming", `a read that writes, in: ${sql.slice(0, 200)}`);
     const statement = bind({ sql, params });
     const reader = await (this.#reader ??= this.#openReader());
-    // A thread that a read has killed (a result larger than its memory) is no loss to the next one.
-    if (reader.dead && this.#writer) this.#reader = undefined;
+    // A thread that a read has killed (rows larger than its memory) is no loss to the next one.
+    if (reader.dead && this.#writer) {
+      this.#reader = undefined;
+      return this.#read(sql, params, first);
+    }
     return reader.request({ kind: "read", statement, first });
   }
 

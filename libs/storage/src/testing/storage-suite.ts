@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StorageError, type StorageErrorCode } from "../storage-error.js";
+import type { StorageError, StorageErrorCode } from "../storage-error.js";
 import type { Statement, Storage } from "../storage.js";
-import { fromJson, toJson, type SqlInput } from "../values.js";
 import { durabilitySuite } from "./durability-suite.js";
 import { migrationSuite } from "./migration-suite.js";
+import { statementSuite } from "./statement-suite.js";
+import { codeOf, count, entry, failureOf, part } from "./suite-parts.js";
 import { SUITE_MIGRATIONS, type StorageUnderTest } from "./storage-under-test.js";
 
 /** What every storage promises, run over one kind of it. Called inside a vitest file. */
@@ -19,93 +20,6 @@ export function storageSuite(kind: StorageUnderTest): void {
     afterEach(async () => {
       await storage.close();
       await kind.remove(place);
-    });
-
-    describe("values", () => {
-      const SAME: readonly SqlInput[] = [
-        "",
-        "ü\u0000\n",
-        0,
-        -1,
-        2 ** 53 - 1,
-        1.5,
-        -1e300,
-        2n ** 63n - 1n,
-        -(2n ** 63n),
-        null,
-      ];
-      it.each(SAME.map((value) => [value]))("%s comes back as it went in", async (value) => {
-        expect(
-          (
-            await storage.get<{ v: unknown }>("SELECT CAST(? AS " + typeFor(value) + ") AS v", [
-              value,
-            ])
-          )?.v,
-        ).toBe(value);
-      });
-
-      it("bytes come back as bytes, a view of a larger buffer as that view", async () => {
-        const bytes = new Uint8Array([9, 0, 255, 9]).subarray(1, 3);
-        expect((await storage.get<{ v: unknown }>("SELECT ? AS v", [bytes]))?.v).toEqual(
-          new Uint8Array([0, 255]),
-        );
-      });
-
-      it("whole numbers are integers to SQL, booleans are 0 and 1, a bigint that fits a number comes back as one", async () => {
-        expect(
-          await storage.get("SELECT 7 / ? AS seven, ? AS yes, ? AS no, ? AS small", [
-            2,
-            true,
-            false,
-            5n,
-          ]),
-        ).toEqual({
-          seven: 3,
-          yes: 1,
-          no: 0,
-          small: 5,
-        });
-      });
-
-      it("JSON keeps its shape", async () => {
-        const value = { a: [1, null, "x"], b: { c: true } };
-        await storage.write([entry(1, toJson(value))]);
-        expect(
-          fromJson((await storage.get<{ word: string }>("SELECT word FROM suite_entry"))?.word),
-        ).toEqual(value);
-      });
-    });
-
-    describe("programming errors are refused before they reach the database", () => {
-      const WRONG: readonly [string, Statement][] = [
-        ["a parameter too few", { sql: "SELECT ?" }],
-        ["a parameter too many", { sql: "SELECT 1", params: [1] }],
-        ["undefined", { sql: "SELECT ?", params: [undefined as unknown as null] }],
-        ["NaN", { sql: "SELECT ?", params: [Number.NaN] }],
-        ["an object", { sql: "SELECT ?", params: [{} as unknown as null] }],
-        ["a bigint of 65 bits", { sql: "SELECT ?", params: [2n ** 64n] }],
-        ["two statements", { sql: "SELECT 1; SELECT 2" }],
-        ["COMMIT", { sql: "COMMIT" }],
-        ["PRAGMA", { sql: "PRAGMA synchronous = OFF" }],
-        ["DDL", { sql: "DROP TABLE suite_entry" }],
-        ["numbered placeholders", { sql: "SELECT ?1", params: [1] }],
-        ["named placeholders", { sql: "SELECT :name" }],
-        ["broken SQL", { sql: "SELECT FROM WHERE" }],
-        ["a table that is not there", { sql: "SELECT * FROM suite_nothing" }],
-      ];
-      it.each(WRONG)("%s", async (_, statement) => {
-        expect(await codeOf(storage.write([statement]))).toBe("programming");
-        expect(await codeOf(storage.all(statement.sql, statement.params))).toBe("programming");
-      });
-
-      it("writing through a read", async () => {
-        expect(
-          await codeOf(
-            storage.all("INSERT INTO suite_counter (name, n) VALUES ('a', 1) RETURNING n"),
-          ),
-        ).toBe("programming");
-        expect(await count(storage, "suite_counter")).toBe(0);
-      });
     });
 
     describe("a transaction", () => {
@@ -355,47 +269,10 @@ export function storageSuite(kind: StorageUnderTest): void {
       },
     );
 
+    statementSuite(kind);
     migrationSuite(kind);
     durabilitySuite(kind);
   });
 }
 
 const never: Statement = { sql: "DELETE FROM suite_counter WHERE n = -1", expectChanges: 1 };
-
-function entry(id: number, word: string): Statement {
-  return {
-    sql: "INSERT INTO suite_entry (id, lane, step, word) VALUES (?, 0, ?, ?)",
-    params: [id, id, word],
-    expectChanges: 1,
-  };
-}
-
-function part(id: number, half: number): Statement {
-  return { sql: "INSERT INTO suite_part (entry, half) VALUES (?, ?)", params: [id, half] };
-}
-
-function typeFor(value: SqlInput): string {
-  if (typeof value === "string") return "TEXT";
-  return (typeof value === "number" && !Number.isInteger(value)) || value === -1e300
-    ? "DOUBLE PRECISION"
-    : "BIGINT";
-}
-
-async function count(storage: Storage, table: string): Promise<number | undefined> {
-  return (await storage.get<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`))?.n;
-}
-
-/** The error that it rejects with; what it resolves to is none. */
-async function failureOf(promise: Promise<unknown>): Promise<StorageError | undefined> {
-  return promise.then(
-    () => undefined,
-    (error: unknown) => {
-      if (error instanceof StorageError) return error;
-      throw error;
-    },
-  );
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<StorageErrorCode | "ok"> {
-  return (await failureOf(promise))?.code ?? "ok";
-}
