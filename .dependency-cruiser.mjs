@@ -28,7 +28,14 @@ const MAY_IMPORT = {
   "apps/cli": ["libs/contracts", "libs/messaging"],
 };
 const OURS = "^(libs|services|hardware|apps|broker|e2e)/";
-const FOR_TESTS = ["libs/testing", "hardware/simulators", "libs/messaging", "libs/contracts", "libs/storage", "broker"];
+const FOR_TESTS = [
+  "libs/testing",
+  "hardware/simulators",
+  "libs/messaging",
+  "libs/contracts",
+  "libs/storage",
+  "broker",
+];
 
 const folderRules = Object.entries(MAY_IMPORT).flatMap(([folder, allowed]) => [
   {
@@ -64,15 +71,32 @@ export default {
       name: "a driver never imports a driver",
       severity: "error",
       from: { path: "^hardware/drivers/src/([^/]+)/([^/]+)\\.ts$", pathNot: TEST },
-      to: { path: "^hardware/drivers/src/[^/]+/[^/]+\\.ts$", pathNot: "^hardware/drivers/src/(testing)/" },
+      to: {
+        path: "^hardware/drivers/src/[^/]+/[^/]+\\.ts$",
+        pathNot: "^hardware/drivers/src/(testing)/",
+      },
     },
-    { name: "no cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "no cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
     { name: "everything resolves", severity: "error", from: {}, to: { couldNotResolve: true } },
     {
       name: "what is imported is declared in the package's own package.json",
       severity: "error",
-      from: {},
+      from: { pathNot: TEST },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "what tests import is declared too, but for the workspace's own test tools",
+      severity: "error",
+      from: { path: TEST },
+      to: {
+        dependencyTypes: ["npm-no-pkg", "npm-unknown"],
+        pathNot: "node_modules/(vitest|fast-check)/",
+      },
     },
     {
       name: "sources do not import test files",
@@ -85,7 +109,10 @@ export default {
     doNotFollow: { path: "node_modules|/dist/" },
     tsPreCompilationDeps: true,
     combinedDependencies: false,
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "node", "default"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "node", "default"],
+    },
     tsConfig: { fileName: "tsconfig.base.json" },
   },
 };
