@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   actorOf,
@@ -39,7 +39,7 @@ function topicWith(contract: AnyContract, parameters: Readonly<Record<string, st
     endpoint: "n1.power",
     service: "power",
     ...parameters,
-  } as never);
+  });
 }
 
 /** Who may write, said by another road than the code's: the writer column spelled out as a set of actors. */
@@ -125,10 +125,7 @@ describe("publishing", () => {
         ...SERVICES.map((name): Identity => ({ kind: "service", name })),
       ];
       const topic = topicWith(contract, {});
-      expect(
-        writers.filter((identity) => mayPublish(identity, topic)),
-        topic,
-      ).toHaveLength(1);
+      expect(writers.filter((identity) => mayPublish(identity, topic))).toHaveLength(1);
     }
   });
 

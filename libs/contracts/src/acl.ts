@@ -62,7 +62,15 @@ function allows(
       return identity.kind === "service" && parameters["service"] === identity.name;
     case "services":
       return identity.kind === "service";
-    default:
+    case "inventory":
+    case "power":
+    case "console":
+    case "boot":
+    case "telemetry":
+    case "gateway":
+    case "home-assistant":
       return identity.kind === "service" && identity.name === writer;
+    default:
+      return writer satisfies never;
   }
 }

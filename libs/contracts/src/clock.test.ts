@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   milliseconds,
@@ -65,19 +65,19 @@ describe("parseDuration", () => {
   });
 });
 
+/** What has become of a promise, without waiting for it. */
+function watch(promise: Promise<void>): { readonly state: unknown } {
+  const watched: { state: unknown } = { state: "pending" };
+  promise.then(
+    () => (watched.state = "resolved"),
+    (reason: unknown) => (watched.state = reason),
+  );
+  return watched;
+}
+
 describe("systemClock", () => {
   beforeEach(() => vi.useFakeTimers({ now: new Date("2026-11-23T01:02:03.456Z") }));
   afterEach(() => vi.useRealTimers());
-
-  /** What has become of a promise, without waiting for it. */
-  function watch(promise: Promise<void>): { readonly state: unknown } {
-    const watched: { state: unknown } = { state: "pending" };
-    promise.then(
-      () => (watched.state = "resolved"),
-      (reason: unknown) => (watched.state = reason),
-    );
-    return watched;
-  }
 
   it("sleeps for the span, no less", async () => {
     const slept = watch(systemClock.sleep(seconds(2)));

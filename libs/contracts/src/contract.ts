@@ -85,11 +85,11 @@ type Values = Readonly<Record<string, string | undefined>>;
  * @throws TypeError when a parameter would not be exactly one topic level (P15); the message does not repeat it.
  */
 export function topicOf<T extends string>(
-  contract: { readonly template: T },
+  { template }: { readonly template: T },
   parameters: NoInfer<Parameters<T>>,
 ): string {
   const values = parameters as Values;
-  return fill(contract.template, (name) => values[name] ?? "");
+  return fill(template, (name) => values[name] ?? "");
 }
 
 /**
@@ -97,11 +97,11 @@ export function topicOf<T extends string>(
  * @throws TypeError when a parameter would not be exactly one topic level. A wildcard is none: it is never a value.
  */
 export function filterOf<T extends string>(
-  contract: { readonly template: T },
+  { template }: { readonly template: T },
   parameters: NoInfer<Partial<Parameters<T>>> = {},
 ): string {
   const values = parameters as Values;
-  return fill(contract.template, (name) => values[name]);
+  return fill(template, (name) => values[name]);
 }
 
 /** @param valueOf the level for a parameter; undefined: any level */
@@ -121,14 +121,14 @@ const patterns = new Map<string, RegExp>();
 
 /** The parameters of `topic` when it is one of the contract's, else undefined. */
 export function matchTopic<T extends string>(
-  contract: { readonly template: T },
+  { template }: { readonly template: T },
   topic: string,
 ): Parameters<T> | undefined {
-  let pattern = patterns.get(contract.template);
+  let pattern = patterns.get(template);
   if (!pattern) {
-    const source = contract.template.replace(/\{(\w+)\}/g, `(?<$1>${LEVEL_SOURCE})`);
+    const source = template.replace(/\{(\w+)\}/g, `(?<$1>${LEVEL_SOURCE})`);
     pattern = new RegExp(`^${TOPIC_ROOT}${source}$`, "u");
-    patterns.set(contract.template, pattern);
+    patterns.set(template, pattern);
   }
   const match = pattern.exec(topic);
   return match ? ({ ...match.groups } as Parameters<T>) : undefined;

@@ -1,4 +1,3 @@
-/// <reference path="./class-transformer-storage.d.ts" />
 import "reflect-metadata";
 import { Type } from "class-transformer";
 import {
@@ -30,8 +29,6 @@ import {
  * The vocabulary of payload classes: each word says one thing to class-validator and the same
  * thing to the JSON Schema, so that neither knows a rule the other lacks.
  */
-
-type Constructor = new () => object;
 
 function all(...decorators: PropertyDecorator[]): PropertyDecorator {
   return (target, key) => {
@@ -92,7 +89,7 @@ export const WordList = (words: readonly string[], maxItems = words.length): Pro
 export const Nested = (type: () => PayloadClass): PropertyDecorator =>
   all(
     ValidateNested(),
-    Type(type as () => Constructor),
+    Type(type),
     ValidateBy({
       name: "plainObject",
       validator: { validate: isPlainObject, defaultMessage: () => "$property must be an object" },
@@ -105,7 +102,7 @@ export const NestedList = (type: () => PayloadClass, maxItems: number): Property
     IsArray(),
     ArrayMaxSize(maxItems),
     ValidateNested({ each: true }),
-    Type(type as () => Constructor),
+    Type(type),
     ValidateBy(
       {
         name: "plainObject",
@@ -150,7 +147,7 @@ export const MapOf = (keys: RegExp, value: MapValue, maxEntries = 10_000): Prope
         type: "object",
         maxProperties: maxEntries,
         patternProperties: {
-          [keys.source]: mapValueSchema(value, String(options.refPointerPrefix)),
+          [keys.source]: mapValueSchema(value, options.refPointerPrefix),
         },
         additionalProperties: false,
       }))(target, String(key)),
@@ -237,8 +234,9 @@ export function ExactlyOne(...properties: readonly string[]): PropertyDecorator 
       name: "exactlyOne",
       validator: {
         validate: (_, args) =>
-          properties.filter((name) => (args?.object as Record<string, unknown>)[name] !== undefined)
-            .length === 1,
+          properties.filter(
+            (name) => (args?.object as Record<string, unknown> | undefined)?.[name] !== undefined,
+          ).length === 1,
         defaultMessage: () => `exactly one of ${properties.join(", ")}`,
       },
     })(target, key);

@@ -34,16 +34,16 @@ export function readEnvironment<const V extends Record<string, Variable<unknown>
 ): Values<V> {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, variable] of Object.entries(variables)) {
+  for (const [name, one] of Object.entries(variables)) {
     const text = environment[name];
     if (text === undefined || text === "") {
-      if (variable.fallback) values[name] = variable.fallback.value;
-      else problems.push(`${name} is not set; expected ${variable.expected}`);
+      if (one.fallback) values[name] = one.fallback.value;
+      else problems.push(`${name} is not set; expected ${one.expected}`);
       continue;
     }
-    const value = variable.read(text);
+    const value = one.read(text);
     if (value === undefined)
-      problems.push(`${name}=${JSON.stringify(text)}; expected ${variable.expected}`);
+      problems.push(`${name}=${JSON.stringify(text)}; expected ${one.expected}`);
     else values[name] = value;
   }
   if (problems.length > 0) throw new EnvironmentError(problems);

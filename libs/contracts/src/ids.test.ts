@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isTopicLevel } from "./contract.js";
 import {
@@ -50,15 +50,13 @@ describe("node and agent ids", () => {
 
 describe("endpoint ids", () => {
   it("joins node, kind and, for sensors and heartbeats alone, a name", () => {
-    for (const kind of INTERFACE_KINDS) {
-      const named = kind === "sensor" || kind === "heartbeat";
-      if (named) {
-        expect(endpointId("n1", kind, "lan")).toBe(`n1.${kind}.lan`);
-        expect(() => endpointId("n1", kind)).toThrow("with a name for sensor and heartbeat");
-      } else {
-        expect(endpointId("n1", kind)).toBe(`n1.${kind}`);
-        expect(() => endpointId("n1", kind, "lan")).toThrow(TypeError);
-      }
+    for (const kind of ["sensor", "heartbeat"] as const) {
+      expect(endpointId("n1", kind, "lan")).toBe(`n1.${kind}.lan`);
+      expect(() => endpointId("n1", kind)).toThrow("with a name for sensor and heartbeat");
+    }
+    for (const kind of INTERFACE_KINDS.filter((one) => one !== "sensor" && one !== "heartbeat")) {
+      expect(endpointId("n1", kind)).toBe(`n1.${kind}`);
+      expect(() => endpointId("n1", kind, "lan")).toThrow(TypeError);
     }
   });
 

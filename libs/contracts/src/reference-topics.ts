@@ -130,6 +130,7 @@ function typeOf(schema: JsonSchema): string {
     case "integer":
     case "number":
       return type;
+    case undefined:
     default:
       throw new TypeError(`no words for ${JSON.stringify(schema)}`);
   }

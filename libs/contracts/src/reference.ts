@@ -45,7 +45,7 @@ function page(text: string): string {
 function publishAcl(catalog: readonly AnyContract[]): string {
   const rows = catalog.map(({ template, writers, retain, will }) => [
     `\`${TOPIC_ROOT}${template}\``,
-    writers.map(writerWords).join("; "),
+    writers.map((writer) => WRITER_WORDS[writer] ?? `the service \`${writer}\``).join("; "),
     retain ? (will ? "yes, will" : "yes") : "no",
   ]);
   return `# Who may publish what
@@ -56,20 +56,12 @@ topic. A viewer publishes nothing. A retain flag on a topic that is not retained
 ${table(["Topic", "Writer", "Retained"], rows)}`;
 }
 
-function writerWords(writer: Writer): string {
-  switch (writer) {
-    case "agent":
-      return "the agent whose id stands in `{agent}`";
-    case "service":
-      return "the service whose name stands in `{service}`";
-    case "services":
-      return "any service";
-    case "anyone":
-      return "any operator and any service";
-    default:
-      return `the service \`${writer}\``;
-  }
-}
+const WRITER_WORDS: Partial<Record<Writer, string>> = {
+  agent: "the agent whose id stands in `{agent}`",
+  service: "the service whose name stands in `{service}`",
+  services: "any service",
+  anyone: "any operator and any service",
+};
 
 function reasonCodes(): string {
   const rows = Object.entries(REASONS).map(([code, words]) => [`\`${code}\``, words]);

@@ -96,20 +96,22 @@ describe("a rule that has no translation", () => {
   });
 
   it("throws for a class without any", () => {
-    class Nothing {}
+    class Nothing {
+      value = 1;
+    }
     expect(() => jsonSchemaOf(Nothing)).toThrow("Nothing declares no rules");
     expect(() => jsonSchemaOf(having(ValidateNested()))).toThrow(TypeError);
   });
 });
 
+/** As two drivers may both have a class `Options`. */
+const options = (limit: number): PayloadClass => {
+  class Options {
+    @Text(limit) text!: string;
+  }
+  return Options;
+};
 describe("classes of one name", () => {
-  /** As two drivers may both have a class `Options`. */
-  const options = (limit: number): PayloadClass => {
-    class Options {
-      @Text(limit) text!: string;
-    }
-    return Options;
-  };
   const [one, other] = [options(1), options(2)];
 
   it("have schemas of their own", () => {

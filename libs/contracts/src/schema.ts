@@ -1,4 +1,3 @@
-/// <reference path="./class-transformer-storage.d.ts" />
 import "reflect-metadata";
 import { defaultMetadataStorage } from "class-transformer/cjs/storage.js";
 import { getMetadataStorage, ValidationTypes, type IsNumberOptions } from "class-validator";
@@ -120,7 +119,7 @@ function definitionOf(type: PayloadClass): JsonSchema {
       `${type.name}.${rule.propertyName}: ${untranslated} has no JSON Schema; use the words of decorators.ts`,
     );
   }
-  const schema = targetConstructorToSchema(type as never, {
+  const schema = targetConstructorToSchema(type, {
     classTransformerMetadataStorage: defaultMetadataStorage as never,
     refPointerPrefix: PREFIX,
     additionalConverters: OWN_WORDS,

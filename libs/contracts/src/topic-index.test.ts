@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { CATALOG } from "./catalog.js";
 import { contract, matchTopic, TOPIC_ROOT, type AnyContract } from "./contract.js";
@@ -64,6 +64,26 @@ const topics = fc.oneof(
   fc.string({ unit: "binary" }),
 );
 
+/** Whether one topic could be of both templates. */
+function shared(one: string, other: string): boolean {
+  const [left, right] = [one.split("/"), other.split("/")];
+  return (
+    left.length === right.length &&
+    left.every(
+      (name, at) => name === right[at] || name.startsWith("{") || right[at]?.startsWith("{"),
+    )
+  );
+}
+
+function indexOf(contracts: readonly AnyContract[]): TopicIndex | "share topics" {
+  try {
+    return new TopicIndex(contracts);
+  } catch (error) {
+    if (error instanceof TypeError && error.message.endsWith("share topics")) return "share topics";
+    throw error;
+  }
+}
+
 describe("the index", () => {
   it("finds for the catalog what asking every contract finds", () => {
     const index = new TopicIndex(CATALOG);
@@ -94,24 +114,12 @@ describe("the index", () => {
         fc.array(topic, { minLength: 30, maxLength: 30 }),
         (templates, asked) => {
           const contracts = templates.map(made);
-          const shared = (one: string, other: string): boolean => {
-            const [left, right] = [one.split("/"), other.split("/")];
-            return (
-              left.length === right.length &&
-              left.every(
-                (name, at) =>
-                  name === right[at] || name.startsWith("{") || right[at]?.startsWith("{"),
-              )
-            );
-          };
           const ambiguous = templates.some((one, at) =>
             templates.slice(0, at).some((other) => shared(one, other)),
           );
-          if (ambiguous) {
-            expect(() => new TopicIndex(contracts)).toThrow("share topics");
-            return;
-          }
-          const index = new TopicIndex(contracts);
+          const index = indexOf(contracts);
+          expect(index === "share topics").toBe(ambiguous);
+          if (index === "share topics") return;
           for (const one of asked) expect(index.find(one)).toEqual(searched(contracts, one));
         },
       ),

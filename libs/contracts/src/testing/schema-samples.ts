@@ -1,4 +1,4 @@
-import fc, { type Arbitrary } from "fast-check";
+import * as fc from "fast-check";
 import type { JsonSchema } from "../schema.js";
 
 /**
@@ -9,7 +9,7 @@ import type { JsonSchema } from "../schema.js";
 type Definitions = Readonly<Record<string, JsonSchema>>;
 
 /** Values that the schema accepts. */
-export function validValues(root: JsonSchema): Arbitrary<unknown> {
+export function validValues(root: JsonSchema): fc.Arbitrary<unknown> {
   return valuesOf(root, definitionsOf(root)).map(asParsed);
 }
 
@@ -53,7 +53,7 @@ const OTHER_TYPES = [
   { a: 1 },
 ];
 
-function valuesOf(schema: JsonSchema, definitions: Definitions): Arbitrary<unknown> {
+function valuesOf(schema: JsonSchema, definitions: Definitions): fc.Arbitrary<unknown> {
   const { $ref, enum: words, type, properties, patternProperties, oneOf } = schema as Words;
   if ($ref !== undefined) return valuesOf(resolve($ref, definitions), definitions);
   if (words) return fc.constantFrom(...words);
@@ -62,9 +62,9 @@ function valuesOf(schema: JsonSchema, definitions: Definitions): Arbitrary<unkno
       return fc.boolean();
     case "integer":
     case "number":
-      return numbers(schema as Words);
+      return numbers(schema);
     case "string":
-      return strings(schema as Words);
+      return strings(schema);
     case "array": {
       const { items = {}, maxItems = 5 } = schema as Words;
       return fc.array(valuesOf(items, definitions), { maxLength: Math.min(maxItems, 3) });
@@ -72,12 +72,13 @@ function valuesOf(schema: JsonSchema, definitions: Definitions): Arbitrary<unkno
     case "object":
       if (properties)
         return objects(
-          schema as Words,
+          schema,
           definitions,
           oneOf?.map(({ required }) => required[0] ?? ""),
         );
-      if (patternProperties) return maps(schema as Words, definitions);
+      if (patternProperties) return maps(schema, definitions);
       return fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 });
+    case undefined:
     default:
       throw new TypeError(`no values for ${JSON.stringify(schema)}`);
   }
@@ -87,7 +88,7 @@ function objects(
   { properties = {}, required = [] }: Words,
   definitions: Definitions,
   alternatives: readonly string[] = [],
-): Arbitrary<unknown> {
+): fc.Arbitrary<unknown> {
   const shared = Object.entries(properties).filter(([name]) => !alternatives.includes(name));
   const record = fc.record(
     Object.fromEntries(shared.map(([name, one]) => [name, valuesOf(one, definitions)])),
@@ -105,21 +106,21 @@ function objects(
 function maps(
   { patternProperties = {}, maxProperties = 3 }: Words,
   definitions: Definitions,
-): Arbitrary<unknown> {
+): fc.Arbitrary<unknown> {
   const [[pattern, value] = ["", {}]] = Object.entries(patternProperties);
   return fc.dictionary(fc.stringMatching(new RegExp(pattern)), valuesOf(value, definitions), {
     maxKeys: Math.min(maxProperties, 3),
   });
 }
 
-function numbers({ type, minimum = -1e6, maximum = 1e6 }: Words): Arbitrary<number> {
+function numbers({ type, minimum = -1e6, maximum = 1e6 }: Words): fc.Arbitrary<number> {
   const bounds = fc.constantFrom(minimum, maximum);
   return type === "integer"
     ? fc.oneof(bounds, fc.integer({ min: minimum, max: maximum }))
     : fc.oneof(bounds, fc.double({ min: minimum, max: maximum, noNaN: true }));
 }
 
-function strings({ pattern, maxLength = 100 }: Words): Arbitrary<string> {
+function strings({ pattern, maxLength = 100 }: Words): fc.Arbitrary<string> {
   if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
   return fc.oneof(fc.string({ unit: "binary", maxLength }), fc.constantFrom(...longest(maxLength)));
 }
