@@ -22,8 +22,8 @@ for (const { source, dependencies } of cruised.modules) {
   }
 }
 const id = (folder) => folder.replace(/\W/g, "_");
-const pairs = [...edges].toSorted().map((edge) => edge.split(" "));
-const folders = [...new Set(pairs.flat())].toSorted();
+const pairs = [...edges].toSorted((a, b) => a.localeCompare(b)).map((edge) => edge.split(" "));
+const folders = [...new Set(pairs.flat())].toSorted((a, b) => a.localeCompare(b));
 const picture = [
   "```mermaid",
   "flowchart TD",

@@ -36,7 +36,7 @@ export function OnMessage<T extends string, P extends object>(
   ): void => {
     const handlers =
       (Reflect.getOwnMetadata(HANDLERS, target) as MessageHandler[] | undefined) ?? [];
-    handlers.push({ contract: contract as unknown as AnyContract, method, options });
+    handlers.push({ contract, method, options });
     Reflect.defineMetadata(HANDLERS, handlers, target);
   };
 }
