@@ -6,14 +6,24 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const folders = globSync(workspaces.map((one) => `${one}/package.json`), { cwd: root }).map(dirname);
+const folders = globSync(
+  workspaces.map((one) => `${one}/package.json`),
+  { cwd: root },
+).map(dirname);
 const folderOf = new Map(
-  folders.map((folder) => [JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name, folder]),
+  folders.map((folder) => [
+    JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name,
+    folder,
+  ]),
 );
 const problems = [];
 for (const folder of folders) {
   const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
-  const declared = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.peerDependencies };
+  const declared = {
+    ...manifest.dependencies,
+    ...manifest.devDependencies,
+    ...manifest.peerDependencies,
+  };
   const project = JSON.parse(readFileSync(join(root, folder, "tsconfig.json"), "utf8"));
   const referenced = new Set((project.references ?? []).map(({ path }) => join(folder, path)));
   const imported = new Set();
@@ -21,25 +31,32 @@ for (const folder of folders) {
   const started = new Set();
   for (const file of globSync("src/**/*.ts", { cwd: join(root, folder) })) {
     const text = readFileSync(join(root, folder, file), "utf8");
-    for (const [, name] of text.matchAll(/(?:from|import\()\s*["'](@outrider\/[a-z-]+)\//g)) imported.add(name);
-    for (const [, name] of text.matchAll(/import\.meta\.resolve\(\s*["'](@outrider\/[a-z-]+)\//g)) started.add(name);
+    for (const [, name] of text.matchAll(/(?:from|import\()\s*["'](@outrider\/[a-z-]+)\//g))
+      imported.add(name);
+    for (const [, name] of text.matchAll(/import\.meta\.resolve\(\s*["'](@outrider\/[a-z-]+)\//g))
+      started.add(name);
   }
   for (const name of started) {
-    if (name !== manifest.name && !(name in declared)) problems.push(`${folder}/package.json: ${name} is started but not declared`);
+    if (name !== manifest.name && !(name in declared))
+      problems.push(`${folder}/package.json: ${name} is started but not declared`);
   }
   for (const name of imported) {
     if (name === manifest.name) continue;
     const target = folderOf.get(name);
     if (!target) problems.push(`${folder}: imports ${name}, which is no workspace`);
     else {
-      if (!(name in declared)) problems.push(`${folder}/package.json: ${name} is imported but not declared`);
+      if (!(name in declared))
+        problems.push(`${folder}/package.json: ${name} is imported but not declared`);
       if (!referenced.has(target)) {
-        problems.push(`${folder}/tsconfig.json: no reference to ${relative(folder, target)}, which is imported`);
+        problems.push(
+          `${folder}/tsconfig.json: no reference to ${relative(folder, target)}, which is imported`,
+        );
       }
     }
   }
   for (const name of Object.keys(declared)) {
-    if (folderOf.has(name) && !imported.has(name) && !started.has(name)) problems.push(`${folder}/package.json: ${name} is declared but not imported`);
+    if (folderOf.has(name) && !imported.has(name) && !started.has(name))
+      problems.push(`${folder}/package.json: ${name} is declared but not imported`);
   }
 }
 for (const problem of problems) console.error(problem);

@@ -71,6 +71,8 @@ export function continueIn(node, args) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) pass(signal);
   child.on("error", (error) => stop(`Node could not be started: ${error.message}`));
   child.on("exit", (code, signal) => {
-    process.exit(signal ? 128 + ({ SIGINT: 2, SIGTERM: 15, SIGKILL: 9, SIGHUP: 1 }[signal] ?? 1) : (code ?? 1));
+    process.exit(
+      signal ? 128 + ({ SIGINT: 2, SIGTERM: 15, SIGKILL: 9, SIGHUP: 1 }[signal] ?? 1) : (code ?? 1),
+    );
   });
 }

@@ -15,6 +15,8 @@ const PEERS = {
   "busybox-static": "/bin/busybox",
   e2fsprogs: "/sbin/mke2fs",
   faketime: "/usr/bin/faketime",
+  strace: "/usr/bin/strace",
+  "util-linux": "/usr/bin/prlimit",
   lz4: "/usr/bin/lz4",
   "xz-utils": "/usr/bin/xz",
 };
@@ -33,7 +35,14 @@ build();
 if (parts.includes("static")) {
   must("oxfmt", ["--check", "."], { env });
   must("oxlint", ["--type-aware", "--deny-warnings", "."], { env });
-  must("sh", ["-c", "depcruise --config .dependency-cruiser.mjs libs/*/src services/*/src broker/src hardware/*/src apps/*/src e2e/src"], { env });
+  must(
+    "sh",
+    [
+      "-c",
+      "depcruise --config .dependency-cruiser.mjs libs/*/src services/*/src broker/src hardware/*/src apps/*/src e2e/src",
+    ],
+    { env },
+  );
   must(node, ["deploy/check-declared.mjs"], { env });
   must(node, ["deploy/write-architecture.mjs", "--check"], { env });
 }
@@ -46,7 +55,11 @@ function installPeers() {
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
   if (process.getuid?.() === 0 && spawnSync("apt-get", ["--version"]).status === 0) {
     console.error(`outrider: installing what tests are run against: ${missing.join(", ")}`);
-    const quiet = { env: { ...env, DEBIAN_FRONTEND: "noninteractive" }, stdio: ["ignore", "ignore", "inherit"], cwd: root };
+    const quiet = {
+      env: { ...env, DEBIAN_FRONTEND: "noninteractive" },
+      stdio: ["ignore", "ignore", "inherit"],
+      cwd: root,
+    };
     const done = spawnSync("sh", ["-c", command], quiet);
     if (done.status === 0) return;
   }

@@ -32,7 +32,10 @@ const picture = [
   "```",
 ].join("\n");
 const text = readFileSync("ARCHITECTURE.md", "utf8");
-const next = text.replace(/<!-- imports -->[\s\S]*<!-- \/imports -->/, () => `<!-- imports -->\n${picture}\n<!-- /imports -->`);
+const next = text.replace(
+  /<!-- imports -->[\s\S]*<!-- \/imports -->/,
+  () => `<!-- imports -->\n${picture}\n<!-- /imports -->`,
+);
 if (process.argv.includes("--check")) {
   if (next !== text) {
     console.error("ARCHITECTURE.md does not show today's imports; run: npm run architecture");
