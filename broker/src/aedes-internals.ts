@@ -20,7 +20,7 @@ export function harden(client: Client, onFault: (error: unknown) => void): void 
   const one = inner(client);
   // Publishers do not wait for subscribers; slow-readers.ts bounds what may wait for one.
   one.waitForDrain = (done) => setImmediate(done, null, client);
-  // Keyed by what clients send: with a prototype, UNSUBSCRIBE of `constructor` ends the process.
+  // Keyed by what clients send: with a prototype, `constructor` is taken for a subscription that exists.
   one.subscriptions = Object.create(null) as AedesClient["subscriptions"];
   one.duplicates = Object.create(null) as object;
   // mqtt-packet throws on some malformed properties instead of reporting them: also the end of the process.

@@ -58,6 +58,8 @@ export class SlowReaders<C extends Outgoing> {
   admits(client: C, qos: number): boolean {
     const waiting = client.conn.writableLength;
     if (waiting <= this.#limits.shedAboveBytes) return true;
+    // Cut already; Aedes takes a moment to end its subscriptions.
+    if (client.conn.destroyed) return false;
     const episode = this.#episodes.get(client) ?? this.#begin(client, waiting);
     if (waiting > this.#limits.cutAboveBytes) {
       this.#cut(client, "too-far-behind", episode);

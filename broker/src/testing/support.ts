@@ -61,19 +61,15 @@ export function recordingLog(): Log & { readonly lines: LogLine[] } {
 export interface BrokerUnderTest extends AsyncDisposable {
   readonly broker: RunningBroker;
   readonly lines: LogLine[];
-  /** Connects as `service:power`, `agent:rack-a`, `viewer:vera` or a person; the secret is `secret`. */
+  /** Connects as `service:power`, `agent:rack-a`, a person, or (undefined) nobody in particular. */
   connect(username: string | undefined, options?: IClientOptions): Promise<TestClient>;
 }
 
-/** A broker that knows every well-formed name, with the secret `secret`; `viewer:…` are persons who may only look. */
-export async function brokerUnderTest(
-  options: Partial<BrokerOptions> = {},
-): Promise<BrokerUnderTest> {
-  const log = recordingLog();
-  const broker = await startBroker({
+/** Knows every well-formed name, with the secret `secret`; persons called `viewer.…` may only look. */
+export function brokerOptions(): BrokerOptions {
+  return {
     host: "127.0.0.1",
     port: 0,
-    log,
     credentials: {
       verify: async ({ kind, name }, secret) => {
         if (Buffer.from(secret).toString() !== "secret") return undefined;
@@ -83,8 +79,14 @@ export async function brokerUnderTest(
       refresh: async () => {},
       stillStands: () => true,
     },
-    ...options,
-  });
+  };
+}
+
+export async function brokerUnderTest(
+  options: Partial<BrokerOptions> = {},
+): Promise<BrokerUnderTest> {
+  const log = recordingLog();
+  const broker = await startBroker({ ...brokerOptions(), log, ...options });
   const clients: TestClient[] = [];
   return {
     broker,
