@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { askPower } from "./command-client.js";
 import { MessagingError } from "./errors.js";
 import type { Session } from "./session.js";
-import { Fixture, fresh } from "./testing/fixture.js";
+import { collector, Fixture, fresh } from "./testing/fixture.js";
 import { resultSample } from "./testing/samples.js";
 
 const withinMs = 20_000;
@@ -108,15 +108,16 @@ describe("asking for a power action", () => {
     );
     expect(failure).toBeInstanceOf(MessagingError);
     expect(failure).toMatchObject({ code: "timed-out" });
-    const before = session.counters.received;
     const other = await fixture.started();
-    await eventually("results no longer arrive here", async () => {
-      const had = session.counters.received;
+    const marks = collector<PowerSet, object>();
+    await session.subscribe(powerSet, { node }, marks.handler).acknowledged(within());
+    await eventually("only the mark arrives, and no result before it", async () => {
+      const [received, count] = [session.counters.received, marks.messages.length];
       await other.publish(powerResult, { node }, resultSample(commandId("x"), 0, {}));
-      await session.publish(powerSet, { node }, { action: "On" });
-      return session.counters.received === had;
+      await other.publish(powerSet, { node }, { action: "On" });
+      await marks.count("the mark", count + 1);
+      return session.counters.received - received === 1;
     });
-    expect(session.counters.received - before).toBeLessThan(100);
   });
 
   test("ends with the reason of the signal", async () => {

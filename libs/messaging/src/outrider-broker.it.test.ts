@@ -4,6 +4,7 @@ import { eventually, within } from "@outrider/testing/eventually";
 import { mosquittoPub } from "@outrider/testing/mqtt-cli";
 import { startOutriderBroker, type OutriderBroker } from "@outrider/testing/outrider-broker";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { askPower } from "./command-client.js";
 import { mintCommandId } from "./mint-id.js";
 import { collector, Fixture } from "./testing/fixture.js";
 import { agentPresence, commandSample, stateSample } from "./testing/samples.js";
@@ -48,6 +49,20 @@ describe("a session on our own broker", () => {
     await session.publish(powerSet, { node: "n1" }, { action: "On" });
     await own.count("its own", 1);
     expect(own.messages[0]?.actor).toBe("person:carol");
+  });
+
+  test("asks for nothing whose result it may not read", async () => {
+    await using fixture = new Fixture(broker.url);
+    const clientId = "agent-rack-b";
+    const session = await fixture.started({
+      ...(await broker.identity("agent", "rack-b")),
+      clientId,
+    });
+    const asking = askPower(session, { node: "n1", action: "On" }, { withinMs: 20_000 });
+    await expect(asking).rejects.toMatchObject({
+      code: "not-authorized",
+      message: expect.stringMatching(/to subscribe outrider\/v1\/node\/n1\/power\/result/),
+    });
   });
 
   test("reads who asked and with which flag, whatever the asker says", async () => {
