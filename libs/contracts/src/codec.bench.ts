@@ -35,12 +35,12 @@ const SUBJECTS: readonly Subject[] = [
   { type: AgentEvent, contract: agentEvent, sample: "agent-event-observations" },
 ];
 
-/** @param rounds measurements of each, of which the median counts; each takes some 20 ms */
+/** @param rounds measurements of each, of which the least counts, as only interference adds to it; 20 ms each */
 export function benchSchemas(rounds = 15): SchemaBench[] {
   return SUBJECTS.map(({ type, contract, sample }) => {
     const bytes = payloadOf(sample);
     const value: unknown = JSON.parse(bytes.toString());
-    const [schemaNs = 0, decoratorsNs = 0, decodeNs = 0] = medians(rounds, [
+    const [schemaNs = 0, decoratorsNs = 0, decodeNs = 0] = leasts(rounds, [
       () => check(type, value, true).ok,
       () => decoratorsAccept(type, value as object),
       () => decode(contract, bytes).ok,
@@ -69,8 +69,8 @@ function payloadOf(sample: string): Buffer {
 }
 
 /** Nanoseconds per call, measured in turn, so that a machine that slows down slows all of them. */
-function medians(rounds: number, runs: readonly (() => boolean)[]): number[] {
-  const times = runs.map((): number[] => []);
+function leasts(rounds: number, runs: readonly (() => boolean)[]): number[] {
+  const least = runs.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
     for (const [at, run] of runs.entries()) {
       let calls = 0;
@@ -79,12 +79,11 @@ function medians(rounds: number, runs: readonly (() => boolean)[]): number[] {
         for (let i = 0; i < 20; i++) if (!run()) throw new TypeError("a golden sample was refused");
         calls += 20;
       }
-      // The first rounds warm up the compiler.
-      if (round >= Math.min(3, rounds - 1))
-        times[at]?.push((1e6 * (performance.now() - from)) / calls);
+      const ns = (1e6 * (performance.now() - from)) / calls;
+      least[at] = Math.min(least[at] ?? ns, ns);
     }
   }
-  return times.map((one) => one.toSorted((a, b) => a - b)[Math.floor(one.length / 2)] ?? 0);
+  return least;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -23,7 +23,8 @@ export function readJson(text: string, maxDepth: number): JsonRead {
           : "the payload is not valid JSON",
     };
   }
-  const { members, problem } = surveyed(value);
+  // Unescaped, JSON has no NUL: only where something is escaped is there text to look at.
+  const { members, problem } = surveyed(value, text.includes("\\u") || !text.isWellFormed());
   if (problem !== undefined) return { problem };
   // JSON.parse keeps the last of two properties of one name; others keep the first, and act otherwise.
   if (members !== outline.members) return { problem: "the payload names a property twice" };
@@ -82,7 +83,10 @@ function outlineOf(text: string, maxDepth: number): { readonly members: number }
 }
 
 /** Members of a parsed value, and what of it no schema would notice and no database would keep. */
-function surveyed(value: unknown): { readonly members: number; readonly problem?: string } {
+function surveyed(
+  value: unknown,
+  escaped: boolean,
+): { readonly members: number; readonly problem?: string } {
   let members = 0;
   const left = [value];
   while (left.length > 0) {
@@ -90,16 +94,18 @@ function surveyed(value: unknown): { readonly members: number; readonly problem?
     if (typeof one === "number" && !Number.isFinite(one)) {
       return { members, problem: "the payload has a number beyond ±1.8e308" };
     }
-    if (typeof one === "string" && !isStorable(one)) return { members, problem: UNSTORABLE };
+    if (typeof one === "string" && escaped && !isStorable(one)) {
+      return { members, problem: UNSTORABLE };
+    }
     if (typeof one !== "object" || one === null) continue;
     if (Array.isArray(one)) {
       for (const element of one as unknown[]) left.push(element);
       continue;
     }
-    for (const [name, inside] of Object.entries(one)) {
-      if (!isStorable(name)) return { members, problem: UNSTORABLE };
+    for (const name of Object.keys(one)) {
+      if (escaped && !isStorable(name)) return { members, problem: UNSTORABLE };
       members++;
-      left.push(inside);
+      left.push((one as Record<string, unknown>)[name]);
     }
   }
   return { members };
