@@ -69,6 +69,15 @@ export function continueIn(node, args) {
   const child = spawn(node, args, { cwd: process.cwd(), stdio: "inherit", env: environment(node) });
   const pass = (signal) => process.on(signal, () => child.kill(signal));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) pass(signal);
+  // npm ends its shell on SIGTERM, and the shell tells nobody: without npm there is nobody to run for.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event) {
+    const look = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(look);
+      child.kill("SIGTERM");
+    }, 500);
+  }
   child.on("error", (error) => stop(`Node could not be started: ${error.message}`));
   child.on("exit", (code, signal) => {
     process.exit(
