@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { link, open, readFile, rename, rm } from "node:fs/promises";
-import { milliseconds, seconds, systemClock } from "@outrider/contracts/clock";
+import { milliseconds, seconds, systemClock, type Duration } from "@outrider/contracts/clock";
 
 const RETRY_EVERY = milliseconds(20);
 const GIVE_UP_AFTER = seconds(10);
@@ -10,10 +10,14 @@ const ours = new Set<string>();
 
 /**
  * Runs `work` while no other process does so for the same path. The lock of a process that is gone is taken over.
- * @throws Error naming the holder when the lock is not free within ten seconds
+ * @throws Error naming the holder when the lock is not free in time
  */
-export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const deadline = AbortSignal.timeout(GIVE_UP_AFTER);
+export async function withFileLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  giveUpAfter: Duration = GIVE_UP_AFTER,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(giveUpAfter);
   while (!(await take(path))) {
     const holder = await holderOf(path);
     if (holder !== undefined && isGone(holder, path)) await removeStale(path, holder);

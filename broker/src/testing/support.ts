@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -202,6 +202,24 @@ export async function barrier(
   const mark = `mark-${++numbered}`;
   await writer.mqtt.publishAsync(topic, mark, { qos: 1 });
   await eventually(`${mark} on ${topic}`, () => reader.messages.some((one) => one.text === mark));
+}
+
+/**
+ * Whether mosquitto's clients are here. A missing peer is said aloud, and fails where it must not be missing.
+ * @throws Error in CI
+ */
+export function hasMosquitto(): boolean {
+  const { error } = spawnSync("mosquitto_sub", ["--help"]);
+  if (!error) return true;
+  const message = "mosquitto_sub is not installed; run: apt-get install mosquitto-clients";
+  if (process.env["CI"] || process.env["OUTRIDER_REQUIRE_PEERS"]) throw new Error(message);
+  process.stderr.write(`\nSKIPPED: ${message}\n`);
+  return false;
+}
+
+/** Arguments with which mosquitto's clients connect as a person. */
+export function mosquittoArguments(port: number, name: string, ...more: string[]): string[] {
+  return ["-h", "127.0.0.1", "-p", String(port), "-u", name, "-P", "secret", ...more];
 }
 
 export interface Program extends AsyncDisposable {
