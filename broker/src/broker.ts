@@ -1,3 +1,4 @@
+import { STAMPING_BROKER } from "@outrider/contracts/acl";
 import { once, type EventEmitter } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { seconds, systemClock, type Clock } from "@outrider/contracts/clock";
@@ -88,6 +89,7 @@ class Broker implements RunningBroker {
       maxTopicLevels: this.#limits.maxTopicLevels,
       maximumPacketSize: this.#limits.maxPacketBytes,
       receiveMaximum: this.#limits.maxInflight,
+      responseInformation: STAMPING_BROKER,
       // Listeners per socket are not bounded (0); concurrency as such is the emitter's.
       concurrency: 0,
     });

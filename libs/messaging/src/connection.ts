@@ -1,3 +1,4 @@
+import { STAMPING_BROKER } from "@outrider/contracts/acl";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { MqttClient, type IPublishPacket } from "mqtt";
 import type { Counters } from "./counters.js";
@@ -50,6 +51,7 @@ export class Connection {
   readonly #underWay = new Set<UnderWay>();
   readonly #waiting: (() => void)[] = [];
   #window = WINDOW;
+  #stampsActors = false;
   #inWindow = 0;
   #over: MessagingError | undefined;
   #reason: MessagingError | undefined;
@@ -68,7 +70,7 @@ export class Connection {
       queueQoSZero: false,
       keepalive: options.keepAliveSeconds,
       connectTimeout: options.connectTimeoutMs,
-      properties: { maximumPacketSize: LARGEST_PACKET_BYTES },
+      properties: { maximumPacketSize: LARGEST_PACKET_BYTES, requestResponseInformation: true },
       ...(options.username === undefined ? {} : { username: options.username }),
       ...(options.password === undefined ? {} : { password: options.password }),
       ...(will ? { will: { ...will, payload: Buffer.from(will.payload), qos: 1 as const } } : {}),
@@ -113,6 +115,7 @@ export class Connection {
     const connected = new Promise<undefined>((resolve) => {
       connection.#client.once("connect", (packet) => {
         connection.#window = Math.min(WINDOW, packet.properties?.receiveMaximum ?? WINDOW);
+        connection.#stampsActors = packet.properties?.responseInformation === STAMPING_BROKER;
         resolve(undefined);
       });
     });
@@ -120,6 +123,11 @@ export class Connection {
     signal.removeEventListener("abort", abort);
     if (failure) throw failure;
     return connection;
+  }
+
+  /** Whether the broker says who published, and lets nobody else say it. */
+  get stampsActors(): boolean {
+    return this.#stampsActors;
   }
 
   get over(): boolean {

@@ -1,10 +1,6 @@
+import { ACTOR_PROPERTY, RETAINED_PROPERTY } from "@outrider/contracts/acl";
 import type { Refusal } from "@outrider/contracts/codec";
 import type { IPublishPacket } from "mqtt";
-
-/** User property in which our broker says who published; it overwrites what clients put there. */
-export const ACTOR_PROPERTY = "outrider-actor";
-/** User property in which our broker says that the publisher had set the retain flag, which it cleared. */
-export const RETAINED_PROPERTY = "outrider-retained";
 
 /** What is known of a message apart from its payload. `T` are the parameters of its topic. */
 export interface Meta<T> {

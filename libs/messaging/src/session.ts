@@ -34,8 +34,8 @@ export interface SessionOptions {
   /** A dead connection is noticed by either side within one and a half times this. Default 10 s. */
   readonly keepAliveSeconds?: number;
   /**
-   * Whether the broker is ours and overwrites the actor that clients claim. On a foreign broker anybody may write it:
-   * `ignored` leaves `actor` undefined. Default `trusted`.
+   * Whether the actor of messages is believed. Default: when the broker says of itself that it overwrites what clients
+   * claim; on a foreign one anybody may have written it, and `actor` is undefined.
    */
   readonly actorStamps?: "trusted" | "ignored";
 }
@@ -63,9 +63,9 @@ export class Session {
     const { url, clientId, username, password, presence } = options;
     const { clock = systemClock, log = silentLog, keepAliveSeconds = 10 } = options;
     const { counters } = this;
-    const trustActor = options.actorStamps !== "ignored";
+    const { actorStamps } = options;
     this.#documents = new RetainedDocuments(log, crash);
-    this.#subscriptions = new Subscriptions({ clock, log, counters, trustActor, crash });
+    this.#subscriptions = new Subscriptions({ clock, log, counters, actorStamps, crash });
     this.#loop = new ConnectionLoop({
       client: { address: brokerAddress(url), clientId, username, password, keepAliveSeconds },
       clock,

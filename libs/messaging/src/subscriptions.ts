@@ -27,8 +27,10 @@ export interface Subscription {
   dispose(): Promise<void>;
 }
 
-export interface SubscriptionsOptions extends TakerContext {
+export interface SubscriptionsOptions extends Omit<TakerContext, "trustActor"> {
   readonly clock: Clock;
+  /** Undefined: as the broker says of itself. */
+  readonly actorStamps: "trusted" | "ignored" | undefined;
 }
 
 interface Route {
@@ -40,14 +42,18 @@ const ROUTES_REMEMBERED = 10_000;
 
 /** What a session has subscribed: kept across connections, and told apart here. */
 export class Subscriptions {
-  readonly #options: SubscriptionsOptions;
+  readonly #options: TakerContext & { readonly clock: Clock };
   readonly #groups = new Map<string, Group>();
   readonly #routes = new Map<string, Route | undefined>();
   readonly #wire: WireSubscriptions;
 
-  constructor(options: SubscriptionsOptions) {
-    this.#options = options;
-    this.#wire = new WireSubscriptions(this.#groups, options);
+  #brokerStamps = false;
+
+  constructor({ actorStamps, ...options }: SubscriptionsOptions) {
+    const trustActor = (): boolean =>
+      actorStamps === undefined ? this.#brokerStamps : actorStamps === "trusted";
+    this.#options = { ...options, trustActor };
+    this.#wire = new WireSubscriptions(this.#groups, this.#options);
   }
 
   /** @throws TypeError when a parameter is no topic level */
@@ -88,6 +94,7 @@ export class Subscriptions {
 
   /** Subscribes everything on a new connection; resolves when all of it is acknowledged. @throws MessagingError */
   attach(connection: Connection): Promise<void> {
+    this.#brokerStamps = connection.stampsActors;
     for (const group of this.#groups.values()) group.documents.clear();
     return this.#wire.attach(connection);
   }

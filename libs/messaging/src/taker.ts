@@ -32,7 +32,7 @@ export interface TakerContext {
   readonly log: Log;
   readonly counters: Counters;
   /** Whether the broker overwrites the actor that a client claims. */
-  readonly trustActor: boolean;
+  readonly trustActor: () => boolean;
   /** Where the error of a handler goes that is no MessagingError: a defect. */
   readonly crash: (error: unknown) => void;
 }
@@ -53,7 +53,7 @@ export class Incoming {
     context: TakerContext,
   ) {
     const { topic, parameters, bytes, receivedMs } = from;
-    this.meta = metaOf(packet, topic, parameters, receivedMs, context.trustActor);
+    this.meta = metaOf(packet, topic, parameters, receivedMs, context.trustActor());
     this.bytes = bytes;
     this.#contract = contract;
     this.#context = context;

@@ -24,6 +24,7 @@ import { mintId } from "@outrider/messaging/mint-id";
 import { Session, type Meta, type Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { BEACON, CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
+import { EventNumbers } from "./event-numbers.js";
 import { Nodes } from "./nodes.js";
 import { Runs } from "./runs.js";
 import { States } from "./states.js";
@@ -42,6 +43,7 @@ const SEVERITY: Readonly<Record<Incident["kind"], NodeEvent["severity"]>> = {
 export class Agents {
   /** When everything that an agent said until now is recorded: a number acknowledges all before it. */
   readonly #recorded = new Map<AgentId, Promise<void>>();
+  readonly #numbers = new Map<AgentId, EventNumbers>();
 
   constructor(
     @Inject(Session) private readonly session: Session,
@@ -109,12 +111,22 @@ export class Agents {
       this.runs.seen(node, observation);
       this.states.publish(node);
     }
-    if (payload.incident) this.#tell(payload.incident, payload.at);
-    const recorded = this.#reported(payload, receivedMs);
-    const before = this.#recorded.get(agent);
-    const all = Promise.all([before, recorded]).then(() => this.#acknowledge(agent, payload));
+    const { handle, acknowledge } = this.#judge(agent, payload);
+    if (handle && payload.incident) this.#tell(payload.incident, payload.at);
+    const recorded = handle ? this.#reported(payload, receivedMs) : undefined;
+    const all = Promise.all([this.#recorded.get(agent), recorded]).then(() =>
+      this.#acknowledge(agent, payload.epoch, acknowledge),
+    );
     this.#recorded.set(agent, all);
     void all;
+  }
+
+  /** Whether an event is to be handled, and what may be acknowledged once it is recorded. */
+  #judge(agent: AgentId, { epoch, seq }: AgentEvent): ReturnType<EventNumbers["judge"]> {
+    if (seq === undefined) return { handle: true, acknowledge: undefined };
+    let numbers = this.#numbers.get(agent);
+    if (!numbers) this.#numbers.set(agent, (numbers = new EventNumbers()));
+    return numbers.judge(epoch, seq);
   }
 
   async #reported({ command }: AgentEvent, receivedMs: number): Promise<void> {
@@ -144,10 +156,10 @@ export class Agents {
     this.session.publish(nodeEvent, { node }, event).catch((error: unknown) => this.#unsent(error));
   }
 
-  #acknowledge(agent: AgentId, { epoch, seq }: AgentEvent): void {
-    if (seq === undefined) return;
+  #acknowledge(agent: AgentId, epoch: string, event: number | undefined): void {
+    if (event === undefined) return;
     this.session
-      .publish(agentAck, { agent, service: this.service.name }, { epoch, event: seq })
+      .publish(agentAck, { agent, service: this.service.name }, { epoch, event })
       .catch((error: unknown) => this.#unsent(error));
   }
 
