@@ -52,7 +52,13 @@ export class AgentRecords {
     ]);
   }
 
-  /** Agents that were told to have something once. */
+  async removeDesired(agent: AgentId): Promise<void> {
+    await this.storage.write([
+      { sql: "DELETE FROM inventory_desired WHERE agent = ?", params: [agent] },
+    ]);
+  }
+
+  /** Agents that were told what to have. */
   async agents(): Promise<AgentId[]> {
     const rows = await this.storage.all<{ agent: AgentId }>(
       "SELECT agent FROM inventory_desired ORDER BY agent",

@@ -253,14 +253,43 @@ describe("a file that is read again", () => {
     expect(desired.get("rack-a")?.endpoints).toHaveLength(2);
   });
 
-  it("tells an agent that is not declared any more to let go", async () => {
-    await agent("rack-a", [QEMU]);
+  it("tells an agent that is not declared any more to let go, also one that comes back later", async () => {
+    const session = await agent("rack-a", [QEMU]);
     const inventory = await start(siteText(node("n1", 1)));
     await eventually("one endpoint", () => desired.get("rack-a")?.endpoints.length === 1);
+    await session.stop();
+    agents.splice(agents.indexOf(session), 1);
     await writeFile(file, "site: lab\nagents: {}\nnodes: {}\n");
     expect(await inventory.reload()).toBe(true);
     await eventually("none", () => desired.get("rack-a")?.endpoints.length === 0);
-    expect(desired.get("rack-a")?.generation).toBe(2);
+    await stop(inventory);
+    await broker.restart();
+    desired.clear();
+    await start("site: lab\nagents: {}\nnodes: {}\n");
+    const told = await eventually("it is told again", () => desired.get("rack-a"));
+    expect(told).toEqual({ generation: 2, endpoints: [] });
+    await agent("rack-a", [QEMU], 1);
+    await eventually("it has let go, and its document is cleared", () => !desired.has("rack-a"));
+  });
+
+  it("leaves an agent what it has until there is something better, even when the store was lost", async () => {
+    const former = new Session({ url: broker.url, clientId: "former" });
+    agents.push(former);
+    for (const id of ["rack-a", "rack-z"]) {
+      former.retain(agentDesired, { agent: id }, { generation: 7, endpoints: [] });
+    }
+    former.start();
+    await former.ready(within());
+    await eventually("both have something", () => desired.size === 2);
+    await former.stop();
+    await start(siteText(node("n1", 1)));
+    await eventually("what nobody knows is cleared", () => !desired.has("rack-z"));
+    expect(desired.get("rack-a")?.generation).toBe(7);
+    await agent("rack-a", [QEMU], 7);
+    const better = await eventually("something better", () =>
+      [desired.get("rack-a")].find((one) => one?.generation !== 7),
+    );
+    expect(better).toMatchObject({ generation: 8, endpoints: [{ endpoint: "n1.power" }] });
   });
 });
 

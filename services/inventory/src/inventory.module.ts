@@ -9,6 +9,7 @@ import {
 } from "@nestjs/common";
 import { agentDesired } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
+import { isAgentId } from "@outrider/contracts/ids";
 import { nodeDescription } from "@outrider/contracts/node";
 import { site as siteContract } from "@outrider/contracts/service";
 import type { Log } from "@outrider/messaging/log";
@@ -37,7 +38,9 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.session.own(siteContract);
     this.session.own(nodeDescription);
-    this.session.own(agentDesired);
+    const seen = ({ parameters: { agent } }: { parameters: { readonly agent: string } }) =>
+      isAgentId(agent) ? this.inventory.seenDesired(agent) : undefined;
+    this.session.subscribe(agentDesired, {}, seen, { refused: (_, message) => seen(message) });
     await this.inventory.apply(this.site);
     this.session.settleOwned();
   }

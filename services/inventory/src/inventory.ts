@@ -25,6 +25,9 @@ import { endpointsOf, type Site } from "./site.js";
  */
 export type AgentVerdict = "verified" | "unverified" | "refused";
 
+/** Stands in the place of the hash of what an agent had that is not declared any more. */
+const DISMISSED = "dismissed";
+
 export interface InventoryOptions {
   readonly session: Session;
   readonly records: AgentRecords;
@@ -74,7 +77,7 @@ export class Inventory {
   /** An agent has described itself. */
   describe(agent: AgentId, description: AgentDescription): Promise<void> {
     return this.#inTurn(async () => {
-      const { log, records } = this.#options;
+      const { records } = this.#options;
       this.#described.set(agent, description);
       const remembered = await records.drivers(agent);
       if (JSON.stringify(remembered) !== JSON.stringify(description.drivers)) {
@@ -82,16 +85,23 @@ export class Inventory {
       }
       if (!this.#site) return;
       if (!this.#site.agents.includes(agent)) {
-        this.#sayOnce(agent, "undeclared", () =>
-          log.warn(
-            { agent },
-            "an agent is connected that the site file does not declare; it gets nothing to do",
-          ),
-        );
-        return;
+        return this.#describeUndeclared(agent, description);
       }
       await this.#settle(this.#site, agent);
       this.#publishNodes(this.#site);
+    });
+  }
+
+  /**
+   * What an agent shall have stands on the broker. Of an agent that nobody knows it is cleared; of one that is declared
+   * it stands until there is something better, because an agent whose document is cleared lets go of its nodes.
+   */
+  seenDesired(agent: AgentId): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#site?.agents.includes(agent)) return;
+      if (!(await this.#options.records.desired(agent))) {
+        this.#options.session.retain(agentDesired, { agent }, undefined);
+      }
     });
   }
 
@@ -163,23 +173,43 @@ export class Inventory {
     this.#publishDesired(agent, desired);
   }
 
-  /** An agent that the file does not declare any more lets go of its endpoints, if it hears it. */
+  /**
+   * An agent that the file does not declare any more is told to have nothing until it says so: it may be away now, and
+   * one that hears nothing goes on with what it had.
+   */
   async #dismiss(agent: AgentId): Promise<void> {
-    const { session, records, log } = this.#options;
+    const { records, log } = this.#options;
     const before = await records.desired(agent);
+    if (!before) return;
     this.#verdicts.delete(agent);
-    if (before && before.endpoints.length > 0) {
-      const desired = { generation: before.generation + 1, hash: contentHash([]), endpoints: [] };
-      await records.setDesired(agent, desired);
-      this.#publishDesired(agent, desired);
-      log.info(
+    if (before.hash === DISMISSED) return this.#publishDesired(agent, before);
+    if (before.endpoints.length === 0) return this.#forget(agent);
+    const dismissal = { generation: before.generation + 1, hash: DISMISSED, endpoints: [] };
+    await records.setDesired(agent, dismissal);
+    this.#publishDesired(agent, dismissal);
+    log.info(
+      { agent },
+      "the site file does not declare this agent any more; it is told to let go of its endpoints",
+    );
+  }
+
+  /** It has nothing any more. */
+  async #forget(agent: AgentId): Promise<void> {
+    await this.#options.records.removeDesired(agent);
+    this.#desired.delete(agent);
+    this.#options.session.retain(agentDesired, { agent }, undefined);
+  }
+
+  async #describeUndeclared(agent: AgentId, { generation }: AgentDescription): Promise<void> {
+    const { records, log } = this.#options;
+    this.#sayOnce(agent, "undeclared", () =>
+      log.warn(
         { agent },
-        "the site file does not declare this agent any more; it is told to let go of its endpoints",
-      );
-    } else {
-      this.#desired.delete(agent);
-      session.retain(agentDesired, { agent }, undefined);
-    }
+        "an agent is connected that the site file does not declare; it gets nothing to do",
+      ),
+    );
+    const before = await records.desired(agent);
+    if (before?.hash === DISMISSED && generation >= before.generation) await this.#forget(agent);
   }
 
   #publishDesired(agent: AgentId, { generation, endpoints }: DesiredRecord): void {
