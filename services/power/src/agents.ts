@@ -81,9 +81,9 @@ export class Agents {
     if (!isAgentId(agent)) return;
     // Before it can be sent a command of this session: it has heard no clock yet.
     if (payload.state === "ready") this.beacon.tell();
+    const before = this.nodes.epoch(agent);
     this.nodes.agentStatus(agent, payload);
-    if (payload.state === "ready") this.runs.agentReady(agent);
-    else this.runs.agentLost(agent);
+    if (this.nodes.epoch(agent) !== before) this.runs.agentChanged(agent);
     this.states.publishAll(agent);
   }
 
@@ -94,7 +94,7 @@ export class Agents {
   }: Received<AgentDescription, { readonly agent: string }>): void {
     if (!isAgentId(agent)) return;
     this.nodes.agentDescription(agent, payload);
-    this.runs.agentReady(agent);
+    this.runs.agentDescribed();
     this.states.publishAll(agent);
   }
 

@@ -40,8 +40,9 @@ export class Intake {
     refusal: Refusal,
     { parameters: { node }, actor, bytes }: Refused<{ readonly node: string }>,
   ): Promise<void> {
-    // An empty payload clears a retained topic; nobody asked for anything.
-    if (!isNodeId(node) || bytes.byteLength === 0) return;
+    // An empty payload clears a retained topic, and white space around a word counts for nothing: nobody asked for
+    // anything.
+    if (!isNodeId(node) || Buffer.from(bytes).toString().trim() === "") return;
     await this.results.answer({
       node,
       id: mintCommandId(),

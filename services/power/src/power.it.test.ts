@@ -240,7 +240,7 @@ describe("the power service", () => {
     await stage.ask("PowerCycle", "c1");
     await eventually("the outcome is repeated", () => stage.results.length === 3);
     expect(stage.results[2]).toEqual(stage.results[1]);
-    expect(stage.commands).toHaveLength(1);
+    expect(new Set(stage.commands.map(({ id }) => id)).size).toBe(1);
   });
 
   it("answers at once what it will not do", async () => {

@@ -114,17 +114,18 @@ export class Runs {
     this.#feed(node, { kind: "seen", supply, host });
   }
 
-  /** An agent began a session: what it was asked is asked again, which never acts twice. */
-  agentReady(agent: AgentId): void {
-    for (const [node, { run }] of this.#active) {
-      if (run.phase.kind === "waiting-for-agent") this.#feed(node, { kind: "agent-ready" });
-      else if (run.phase.kind === "acting" && run.phase.agent === agent) this.#rearm(node);
-    }
-  }
-
-  agentLost(agent: AgentId): void {
+  /** An agent began a session or is gone: what it was asked is asked again, which never acts twice, or waited for. */
+  agentChanged(agent: AgentId): void {
     for (const [node, { run }] of this.#active) {
       if (run.phase.kind === "acting" && run.phase.agent === agent) this.#rearm(node);
+    }
+    this.agentDescribed();
+  }
+
+  /** Endpoints may be there that were not before. */
+  agentDescribed(): void {
+    for (const [node, { run }] of this.#active) {
+      if (run.phase.kind === "waiting-for-agent") this.#feed(node, { kind: "agent-ready" });
     }
   }
 
