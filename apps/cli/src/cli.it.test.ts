@@ -68,8 +68,8 @@ beforeAll(async () => {
   });
   service.retain(serviceStatus, { service: "power" }, status("ready"));
   service.retain(serviceStatus, { service: "inventory" }, status("ready"));
-  describeNode("good", 60_000);
-  describeNode("old", -1);
+  describeNode("good", 86_400_000);
+  describeNode("old", 1000);
   service.start();
   await service.ready(within());
 });
@@ -83,7 +83,7 @@ afterAll(async () => {
   await broker?.[Symbol.asyncDispose]();
 });
 
-function describeNode(node: string, freshForMs: number): void {
+function describeNode(node: string, staleAfterMs: number): void {
   service.retain(
     nodeDescription,
     { node },
@@ -97,8 +97,8 @@ function describeNode(node: string, freshForMs: number): void {
       interfaces: {},
     },
   );
-  const observedAt = new Date(Date.now() + freshForMs - 1000).toISOString();
-  const measured = { since: observedAt, observedAt, staleAfterMs: 1000 };
+  const observedAt = new Date(Date.now() - 60_000).toISOString();
+  const measured = { since: observedAt, observedAt, staleAfterMs };
   service.retain(
     powerState,
     { node },
