@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { agentStatus } from "@outrider/contracts/agent";
 import type { Role } from "@outrider/contracts/acl";
 import { nodeId } from "@outrider/contracts/ids";
+import { nodeDescription } from "@outrider/contracts/node";
 import { serviceStatus } from "@outrider/contracts/service";
 import type { ChassisFlavour } from "@outrider/simulators/chassis-spec";
 import type { SimulatedFlavour } from "@outrider/simulators/simulated-slot";
@@ -14,7 +15,7 @@ import { tempDir } from "@outrider/testing/temp-dir";
 import { Bus } from "./bus.js";
 import { NodeUnderTest } from "./node-under-test.js";
 import { Part } from "./part.js";
-import { siteText, type Machines, type NodeSpec } from "./site.js";
+import { isWired, siteText, type Machines, type NodeSpec } from "./site.js";
 
 const PROGRAMS = {
   broker: import.meta.resolve("@outrider/broker/main"),
@@ -57,11 +58,14 @@ export class Deployment implements AsyncDisposable {
   readonly #proxies = new Map<Cuttable, CuttingProxy>();
   readonly #agents = new Map<string, Part>();
   #machines: Machines = {};
+  #site: { readonly agents: readonly string[]; readonly nodes: DeploymentOptions["nodes"] };
   #bus: Bus | undefined;
   #folder = "";
   #port = 0;
 
-  private constructor(private readonly options: DeploymentOptions) {}
+  private constructor(private readonly options: DeploymentOptions) {
+    this.#site = { agents: options.agents ?? ["lab"], nodes: options.nodes };
+  }
 
   /** Resolves when every node can be managed and its supply is known. @throws Error with the last words of all parts */
   static async start(options: DeploymentOptions): Promise<Deployment> {
@@ -137,6 +141,7 @@ export class Deployment implements AsyncDisposable {
     return given(this.#nodes.get(id), id);
   }
 
+  /** Those that are wired. */
   get nodes(): readonly NodeUnderTest[] {
     return [...this.#nodes.values()];
   }
@@ -183,6 +188,21 @@ export class Deployment implements AsyncDisposable {
     await Promise.all(this.nodes.map((node) => node.managed(after)));
   }
 
+  /**
+   * Writes the site file anew, some nodes as they are given now, and has it read again. Resolves when the changed ones
+   * were described anew: change something that their description shows.
+   */
+  async changeSite(changed: Readonly<Record<string, NodeSpec>>): Promise<void> {
+    const after = this.bus.mark();
+    const { agents, nodes } = this.#site;
+    this.#site = { agents, nodes: { ...nodes, ...changed } };
+    await writeFile(this.siteFile, siteText(agents, this.#site.nodes, this.#machines));
+    this.inventory.signal("SIGHUP");
+    for (const node of Object.keys(changed)) {
+      await this.bus.next(nodeDescription, { node: nodeId(node) }, () => true, after);
+    }
+  }
+
   /** Ends an agent with SIGKILL and starts it anew; resolves when its nodes can be managed again. */
   async restartAgent(more: Readonly<Record<string, string>> = {}, id?: string): Promise<void> {
     const after = this.bus.mark();
@@ -224,14 +244,15 @@ export class Deployment implements AsyncDisposable {
     this.#stack.use(folder);
     this.#folder = folder.path;
     await mkdir(this.data);
-    const { agents = ["lab"] } = this.options;
+    const { agents, nodes } = this.#site;
     const [machines] = await Promise.all([this.#startMachines(), this.#startBroker()]);
     this.#machines = machines;
     for (const agent of agents) await this.identity("agent", agent);
-    await writeFile(this.siteFile, siteText(agents, this.options.nodes, machines));
+    await writeFile(this.siteFile, siteText(agents, nodes, machines));
     const bus = await Bus.open(this.#port, await this.secret("person", "operator"));
     this.#bus = this.#stack.use(bus);
-    for (const [id, spec] of Object.entries(this.options.nodes)) {
+    for (const [id, spec] of Object.entries(nodes)) {
+      if (!isWired(spec)) continue;
       const [machine, slot] =
         spec.rack === undefined ? [this.chassis, spec.chassis ?? 0] : [this.rack, spec.rack];
       this.#nodes.set(id, new NodeUnderTest(nodeId(id), bus, machine, slot));

@@ -2,7 +2,7 @@ import type { Simulator } from "@outrider/simulators/spawn";
 
 /** A node of the deployment: the slot it is in, and what its site file says. */
 export interface NodeSpec {
-  /** The slot of the simulated rack. Either this or `chassis`. */
+  /** The slot of the simulated rack. Without this and `chassis` the node has no interface. */
   readonly rack?: number;
   /** The slot of the chassis of virtual machines. */
   readonly chassis?: number;
@@ -39,12 +39,18 @@ export function siteText(
           gracefulLimit: spec.gracefulLimit ?? "20s",
           ...(spec.wake && { wake: spec.wake }),
           ...(spec.restore && { restore: spec.restore }),
-          power: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) },
+          ...(isWired(spec)
+            ? { power: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) } }
+            : {}),
         },
       ]),
     ),
   };
   return `${JSON.stringify(site, undefined, 2)}\n`;
+}
+
+export function isWired(spec: NodeSpec): boolean {
+  return spec.rack !== undefined || spec.chassis !== undefined;
 }
 
 function wire(node: string, spec: NodeSpec, { rack, chassis }: Machines): object {

@@ -1,12 +1,21 @@
-import { beforeEach } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import type { Deployment } from "./deployment.js";
 
-/** Counts edges, results and events afresh before each test, and shows what all parts said when one fails. */
+/**
+ * For every test of the suite: edges, results and events count afresh; each command that was answered has exactly one
+ * terminal result in the end; and when a test fails, what all parts said is shown.
+ */
 export function watched(deployment: () => Deployment): void {
   beforeEach(async ({ onTestFailed }) => {
     onTestFailed(() => {
       process.stderr.write(`${deployment().lastWords()}\n`);
     });
     await deployment().mark();
+  });
+  afterEach(() => {
+    for (const node of deployment().nodes) {
+      const wrong = Object.entries(node.terminals()).filter(([, count]) => count !== 1);
+      expect(wrong, `terminal results by id of ${node.id}`).toEqual([]);
+    }
   });
 }
