@@ -122,7 +122,7 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
         `the host did not shut down within ${run.gracefulLimitMs / 1000} s; nothing was forced`,
       );
     case "agent-ready":
-      return phase.kind === "waiting-for-agent" ? act(run, phase.step, world) : run;
+      return phase.kind === "waiting-for-agent" ? actIfPossible(run, phase.step, world) : run;
     case "agent-lost-for-good":
       if (phase.kind !== "acting") return run;
       return unknown(
@@ -168,6 +168,12 @@ function act(run: Run, step: ActStep, world: World): Run {
   const made = world.envelope(step, run);
   if (!made) return { ...run, phase: { kind: "waiting-for-agent", step, since: world.now } };
   return { ...run, phase: { kind: "acting", step, ...made } };
+}
+
+/** The same run while the agent still cannot take the rung: its wait goes on. */
+function actIfPossible(run: Run, step: ActStep, world: World): Run {
+  const next = act(run, step, world);
+  return next.phase.kind === "acting" ? next : run;
 }
 
 function settled(run: Run, step: ActStep, report: CommandReport, world: World): Run {

@@ -151,14 +151,15 @@ export class Runs {
     const { clock, nodes, journal } = this.parts;
     const nowMs = clock.monotonicMs();
     const recent = this.#recentOf(node, nowMs);
-    if (
-      set.id !== undefined &&
-      !recent.some(({ run }) => run.id === set.id && run.actor === actor)
-    ) {
+    const admission = admit(asking, nodes.known(node, nowMs), recent);
+    // What was done under the id long ago is repeated and not denied. Where nothing would be given up for a new
+    // command, recording it finds that out by itself, and the usual command is spared the question.
+    const isCertain =
+      admission.kind === "repeat" || (admission.kind === "accept" && !admission.supersedes);
+    if (set.id !== undefined && !isCertain) {
       const recorded = await journal.find(node, actor, set.id);
       if (recorded) return this.#repeat(recorded);
     }
-    const admission = admit(asking, nodes.known(node, nowMs), recent);
     switch (admission.kind) {
       case "reject":
         return this.#answer(asking, "Rejected", admission);
@@ -203,7 +204,8 @@ export class Runs {
     const run = advance(fresh, { kind: "begin" }, this.#world(node));
     failpoint("power.before-accept");
     try {
-      await journal.begin({ ...run, seq: 1 });
+      const recorded = await journal.begin({ ...run, seq: 1 });
+      if (recorded) return await this.#repeat(recorded);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       log.error({ node, err: error }, "a command could not be recorded, so nothing was done");
