@@ -9,6 +9,7 @@ import {
 } from "@outrider/contracts/clock";
 import type { ActStep } from "@outrider/contracts/ladder";
 import type { AgentId } from "@outrider/contracts/ids";
+import type { InterfaceBinding } from "@outrider/contracts/node";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import { MessagingError } from "@outrider/messaging/errors";
 import type { Log } from "@outrider/messaging/log";
@@ -42,10 +43,10 @@ export class Dispatch {
 
   /** The envelope of a rung for the agent's present session. Undefined while the agent is away. */
   envelope(step: ActStep, run: Run): { agent: string; command: AgentCommand } | undefined {
-    const { nodes, beacon, clock } = this.parts;
-    const binding = nodes.binding(run.node, step.interface);
-    const epoch = binding && nodes.epoch(binding.agent);
-    if (!binding || epoch === undefined) return undefined;
+    const { beacon, clock } = this.parts;
+    const reached = this.#reachable(step, run);
+    if (!reached) return undefined;
+    const { binding, epoch } = reached;
     const command: AgentCommand = {
       v: AGENT_PROTOCOL,
       id: mintCommandId(),
@@ -89,6 +90,8 @@ export class Dispatch {
       case "awaiting-halt":
         return limit(run.gracefulLimitMs);
       case "waiting-for-agent":
+        // It may have come while this phase was being recorded, and will not say so again.
+        if (this.#reachable(phase.step, run)) feed({ kind: "agent-ready" });
         return limit(graceOf(phase.step));
       case "pausing":
         return limit(phase.pauseMs);
@@ -97,6 +100,14 @@ export class Dispatch {
       default:
         return phase satisfies never;
     }
+  }
+
+  /** Whom to send a rung to, and in which session. Undefined while the agent is away or its endpoint is not bound. */
+  #reachable(step: ActStep, run: Run): { binding: InterfaceBinding; epoch: string } | undefined {
+    const { nodes } = this.parts;
+    const binding = nodes.binding(run.node, step.interface);
+    const epoch = binding && nodes.epoch(binding.agent);
+    return binding && epoch !== undefined ? { binding, epoch } : undefined;
   }
 
   #after(span: Duration, signal: AbortSignal, run: () => void): void {

@@ -253,7 +253,8 @@ export class Runs {
     failpoint("power.reported");
     await this.#saved(next);
     failpoint("power.saved");
-    active.timers.abort();
+    // Not those of `active`: the phase may have been armed afresh while it was being recorded.
+    this.#active.get(run.node)?.timers.abort();
     if (next.phase.kind === "done") {
       this.#active.delete(run.node);
       this.#last.set(run.node, next);
