@@ -5,10 +5,8 @@ import { join } from "node:path";
 import {
   agentAck,
   agentCommand,
-  agentDescription,
   agentDesired,
   agentStatus,
-  type AgentDescription,
   type AgentDesired,
 } from "@outrider/contracts/agent";
 import {
@@ -29,6 +27,7 @@ import { isStorageError } from "@outrider/storage/storage-error";
 import { Answers } from "./answers.js";
 import { Bindings } from "./bindings.js";
 import { driverCatalogue } from "./catalogue.js";
+import { describeAgent } from "./description.js";
 import { acceptedReport } from "./command-record.js";
 import { CommandRuns } from "./command-runs.js";
 import { Commands } from "./commands.js";
@@ -148,7 +147,7 @@ class Agent implements RunningAgent {
     await journal.prune();
     const fences = await journal.fences();
     const drivers = await driverCatalogue(log);
-    const describe = this.#describer(() => ({
+    const describe = describeAgent(this.#session, config.id, () => ({
       generation: this.#bindings.generation,
       endpoints: this.#bindings.described(),
       drivers,
@@ -323,30 +322,6 @@ class Agent implements RunningAgent {
       );
     }
     this.#bindings.apply(desired ?? { generation: 0, endpoints: [] }).catch(this.defect);
-  }
-
-  /** Publishes the description when it has changed, once for changes of the same moment, and in each session. */
-  #describer(make: () => Omit<AgentDescription, "epoch">): () => void {
-    const describe = (epoch: string): void =>
-      this.#session.retain(agentDescription, { agent: this.config.id }, { epoch, ...make() });
-    let said = "";
-    this.#session.onConnect(({ epoch }) => {
-      said = JSON.stringify(make());
-      describe(epoch);
-    });
-    let planned = false;
-    return () => {
-      if (planned) return;
-      planned = true;
-      setImmediate(() => {
-        planned = false;
-        const { epoch } = this.#session;
-        const text = JSON.stringify(make());
-        if (epoch === undefined || text === said) return;
-        said = text;
-        describe(epoch);
-      });
-    };
   }
 }
 

@@ -56,18 +56,19 @@ export class Bindings {
   }
 
   described(): DescribedEndpoint[] {
-    return [...this.#bindings.values()].map(
-      ({ endpoint: { desired, failure, actions, memory } }) => ({
-        endpoint: desired.endpoint,
-        node: desired.node,
-        port: desired.port,
-        driver: desired.driver,
-        state: failure === undefined ? "bound" : "failed",
-        actions: [...actions],
-        ...(failure === undefined ? {} : { reason: failure.slice(0, 1000) }),
-        ...(memory.fault === undefined ? {} : { fault: memory.fault }),
-      }),
+    const sorted = [...this.#bindings.values()].toSorted((a, b) =>
+      a.endpoint.id < b.endpoint.id ? -1 : 1,
     );
+    return sorted.map(({ endpoint: { desired, failure, actions, memory } }) => ({
+      endpoint: desired.endpoint,
+      node: desired.node,
+      port: desired.port,
+      driver: desired.driver,
+      state: failure === undefined ? "bound" : "failed",
+      actions: [...actions],
+      ...(failure === undefined ? {} : { reason: failure.slice(0, 1000) }),
+      ...(memory.fault === undefined ? {} : { fault: memory.fault }),
+    }));
   }
 
   /**

@@ -60,6 +60,8 @@ export class CommandRuns {
     if (!(await journal.accept({ command, acceptedAt, patch, events }))) return false;
     endpoint.hold(patch);
     crashPoint("agent.accepted");
+    const { id, action, actor, via } = command;
+    endpoint.log.info({ commandId: id, action, actor, via }, "command accepted");
     const running = acceptedReport({ ...command, acceptedAt });
     said(running);
     reporter.tell(running);

@@ -161,8 +161,6 @@ export class Commands {
       fences.set(command.node, command.fence);
       fenced();
     }
-    const { action, actor, via, id } = command;
-    endpoint.log.info({ commandId: id, action, actor, via }, "command accepted");
     const mayStart = (): boolean =>
       session.epoch === command.epoch && clock.monotonicMs() <= startByMs;
     const { stopped } = this.options;
@@ -173,7 +171,7 @@ export class Commands {
     } catch (error) {
       if (!isStorageError(error) || endpoint.activity !== activity) throw error;
       endpoint.log.error(
-        { err: error, commandId: id },
+        { err: error, commandId: command.id },
         "a command could not be recorded, so nothing was done",
       );
       this.#reject(

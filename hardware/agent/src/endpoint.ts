@@ -41,7 +41,7 @@ export class Endpoint {
     memory: EndpointMemory | undefined,
     readonly clock: Clock,
     readonly log: AgentLog,
-    private readonly journal: Journal,
+    private readonly journal: Pick<Journal, "remember">,
   ) {
     this.memory = memory ?? NO_MEMORY;
   }

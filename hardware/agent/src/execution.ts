@@ -113,14 +113,14 @@ async function finishCycle(
         status: "Failed",
         reasonCode: "fault-latched",
         detail: `the supply did not come on again: ${end.problem}`,
-        patch: { fault: faultText(end.problem) },
+        patch: { seen: "Off", fault: faultText(end.problem) },
       };
     case "silent":
       return {
         status: "Unknown",
         reasonCode: "unreachable",
         detail: `the device fell silent in the middle of the cycle; the supply is switched on as soon as it can be reached: ${end.problem}`,
-        patch: { owed: "cycle" },
+        patch: { seen: "Off", owed: "cycle" },
       };
     default:
       return end satisfies never;

@@ -53,7 +53,7 @@ export class Guardian {
   seen(endpoint: Endpoint, supply: Supply): void {
     const now = steady(supply);
     const { memory } = endpoint;
-    if (now === undefined || endpoint.activity) return;
+    if (now === undefined || endpoint.activity || endpoint.failure !== undefined) return;
     if (now === "Off") this.#onSinceMs.delete(endpoint);
     if (isLoss(memory.seen, now, memory.commanded)) {
       this.#start(endpoint, (activity) => this.#lost(endpoint, activity));

@@ -34,6 +34,8 @@ export async function bringOn(
   for (let rested = false; ;) {
     signal.throwIfAborted();
     const supply = await trySense(endpoint, signal);
+    // Between the device's answer and here a command may have come.
+    signal.throwIfAborted();
     if (supply === "On") return { kind: "on" };
     if (supply instanceof PortError) {
       const nowMs = clock.monotonicMs();

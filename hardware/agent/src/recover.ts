@@ -100,9 +100,9 @@ function cyclePatch(end: Awaited<ReturnType<typeof bringOn>>): MemoryPatch {
     case "on":
       return { seen: "On", attempts: 0 };
     case "exhausted":
-      return { fault: faultText(end.problem) };
+      return { seen: "Off", fault: faultText(end.problem) };
     case "silent":
-      return { owed: "cycle" };
+      return { seen: "Off", owed: "cycle" };
     default:
       return end satisfies never;
   }

@@ -10,6 +10,7 @@ import {
   type AgentDescription,
   type AgentEvent,
   type CommandReport,
+  type DescribedEndpoint,
   type DesiredEndpoint,
   type EndpointAction,
   type Incident,
@@ -32,15 +33,10 @@ export const nodeOf = (slot: number): ReturnType<typeof nodeId> => nodeId(`n${sl
 export const endpointOf = (slot: number): ReturnType<typeof endpointId> =>
   endpointId(`n${slot}`, "power");
 
-export interface Sent {
-  readonly id: string;
-  readonly command: AgentCommand;
-}
-
 /** A real agent process between a real broker and a simulated rack; the test plays the power service and inventory. */
 export class Stage implements AsyncDisposable {
   readonly events: AgentEvent[] = [];
-  agent!: Child;
+  #agent: Child | undefined;
   power!: Session;
   /** Whether events are acknowledged as the power service would. */
   acknowledges = true;
@@ -86,15 +82,34 @@ export class Stage implements AsyncDisposable {
     await this.power.ready(within());
   }
 
+  get agent(): Child {
+    if (!this.#agent) throw new Error("no agent was started");
+    return this.#agent;
+  }
+
+  /** Starts the agent unless it runs. */
+  async ensureAgent(): Promise<void> {
+    if (!this.#agent?.running) await this.startAgent();
+  }
+
   /** The host of the agent boots: takes effect at the agent's next start. */
   boot(): void {
     this.#bootId = mintId();
   }
 
   async startAgent(env: Record<string, string | undefined> = {}): Promise<void> {
+    this.#agent = await this.#start(env);
+  }
+
+  /** Starts the same agent a second time, beside the first. */
+  async startAnother(): Promise<void> {
+    await using _ = await this.#start({});
+  }
+
+  async #start(env: Record<string, string | undefined>): Promise<Child> {
     const bootIdFile = join(this.dir.path, "boot_id");
     await writeFile(bootIdFile, this.#bootId);
-    this.agent = await startNode(new URL("../main.js", import.meta.url), {
+    return startNode(new URL("../main.js", import.meta.url), {
       env: {
         OUTRIDER_AGENT: AGENT,
         OUTRIDER_MQTT_URL: this.broker.url,
@@ -106,23 +121,25 @@ export class Stage implements AsyncDisposable {
     });
   }
 
-  /** Stops whatever runs and starts again; resolves when the agent is in a new session with its endpoints. */
-  async restartAgent(env: Record<string, string | undefined> = {}): Promise<void> {
+  /** Ends the agent and starts it again; resolves when it is in a new session with its endpoints. */
+  async restartAgent(
+    env: Record<string, string | undefined> = {},
+    signal: "SIGTERM" | "SIGKILL" = "SIGKILL",
+  ): Promise<void> {
     const epoch = this.description?.epoch;
-    await this.agent.kill("SIGKILL");
+    await this.agent.kill(signal);
     await this.startAgent(env);
     await eventually("the agent is back", () => this.description?.epoch !== epoch);
     await this.bound();
   }
 
-  /** Gives the agent its configuration and waits until it is applied. */
-  async configure(
-    slots: readonly number[],
-    rest: Partial<DesiredEndpoint> = {},
-    wait = true,
-  ): Promise<void> {
-    const generation = ++this.#generation;
-    const endpoints = slots.map((slot): DesiredEndpoint => ({
+  /** Gives the agent these slots as endpoints and waits until that is applied. */
+  configure(slots: readonly number[], rest: Partial<DesiredEndpoint> = {}): Promise<void> {
+    return this.configureEndpoints(slots.map((slot) => ({ ...this.desired(slot), ...rest })));
+  }
+
+  desired(slot: number): DesiredEndpoint {
+    return {
       endpoint: endpointOf(slot),
       node: nodeOf(slot),
       port: "power",
@@ -132,15 +149,20 @@ export class Stage implements AsyncDisposable {
       dwellMs: 150,
       sampleEveryMs: 200,
       staleAfterMs: 3000,
-      ...rest,
-    }));
+    };
+  }
+
+  async configureEndpoints(endpoints: DesiredEndpoint[]): Promise<void> {
+    const generation = ++this.#generation;
     this.power.retain(agentDesired, { agent: AGENT }, { generation, endpoints });
-    if (wait) {
-      await eventually(
-        "the configuration is applied",
-        () => this.description?.generation === generation,
-      );
-    }
+    await eventually(
+      "the configuration is applied",
+      () => this.description?.generation === generation,
+    );
+  }
+
+  described(slot: number): DescribedEndpoint | undefined {
+    return this.description?.endpoints.find(({ endpoint }) => endpoint === endpointOf(slot));
   }
 
   async bound(): Promise<void> {
@@ -236,7 +258,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.agent?.kill("SIGKILL");
+    await this.#agent?.kill("SIGKILL");
     await this.power.stop();
     await this.broker.kill();
     await this.rack.stop();
