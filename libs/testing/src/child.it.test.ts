@@ -69,14 +69,17 @@ test("a program that is not there, ends too early or is never ready is an error 
   await expect(silent).rejects.toThrow(/not ready within 300 ms:\nhm/);
 });
 
-test("a test that ends without disposing leaves no process behind", async () => {
-  const parent = join(folder.path, "parent.mjs");
+test.each([
+  ["ends", "process.exit(0);"],
+  ["is killed", 'process.kill(process.pid, "SIGKILL");'],
+])("a test that %s without disposing leaves no process behind", async (how, end) => {
+  const parent = join(folder.path, `parent-that-${how.replace(" ", "-")}.mjs`);
   await writeFile(
     parent,
     `import { startNode } from ${JSON.stringify(import.meta.resolve("./child.js"))};
      const child = await startNode(${JSON.stringify(program)});
      console.log(JSON.stringify({ ready: true, pid: child.pid }));
-     process.exit(0);`,
+     ${end}`,
   );
   const child = await startNode(parent);
   await child.exited;

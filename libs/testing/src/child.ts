@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { findProgram } from "./peers.js";
 
 export interface ChildOptions {
   readonly args?: readonly string[];
@@ -66,7 +68,8 @@ export async function startProgram(command: string, options: ChildOptions = {}):
     if (value === undefined) delete env[name];
     else env[name] = value;
   }
-  const process_ = spawn(command, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const [program, words] = endingWithUs(command, args);
+  const process_ = spawn(program, words, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
   living.add(process_);
   const lines: string[] = [];
   let stderr = "";
@@ -106,6 +109,18 @@ export async function startProgram(command: string, options: ChildOptions = {}):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Has the kernel end the child when this process is gone, even by SIGKILL, which runs no handler. The program takes
+ * the place of `setpriv` (util-linux), so that its pid is the child's.
+ */
+function endingWithUs(command: string, args: readonly string[]): [string, readonly string[]] {
+  const setpriv = findProgram("setpriv");
+  const found = command.includes("/") ? command : findProgram(command);
+  // A program that is not there is an error of ours, not of setpriv's.
+  if (setpriv === undefined || found === undefined || !existsSync(found)) return [command, args];
+  return [setpriv, ["--pdeathsig", "KILL", found, ...args]];
 }
 
 function childOf(
