@@ -2,6 +2,7 @@ import { STAMPING_BROKER } from "@outrider/contracts/acl";
 import { once, type EventEmitter } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { seconds, systemClock, type Clock } from "@outrider/contracts/clock";
+import { gatherWrites } from "@outrider/contracts/gather-writes";
 import { Aedes } from "aedes";
 import { hardenBroker } from "./aedes-internals.js";
 import { ConnectionRate } from "./connection-rate.js";
@@ -157,6 +158,7 @@ class Broker implements RunningBroker {
       return;
     }
     this.#sockets.add(socket);
+    gatherWrites(socket);
     // Before Aedes attaches its own listener, so that too much is noticed before it is parsed.
     const limitReading = (): void => {
       if (socket.bytesRead > this.#limits.maxBytesBeforeLogin) socket.destroy();

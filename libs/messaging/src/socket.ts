@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { gatherWrites } from "@outrider/contracts/gather-writes";
 
 /** Where a broker is. */
 export interface BrokerAddress {
@@ -27,11 +28,16 @@ export function brokerAddress(url: string): BrokerAddress {
 
 /**
  * Opens a socket with TCP_NODELAY. mqtt.js does not set it: Nagle's algorithm against delayed acknowledgements
- * then costs 44 ms for each QoS 1 request and answer instead of one.
+ * then costs 44 ms for each QoS 1 request and answer instead of one. Messages of one turn leave together.
  */
 export function openSocket(address: BrokerAddress): Socket {
-  const { host, port } = address;
-  if (!address.tls) return connectTcp({ host, port, noDelay: true });
+  const socket = connect(address);
+  gatherWrites(socket);
+  return socket;
+}
+
+function connect({ host, port, tls }: BrokerAddress): Socket {
+  if (!tls) return connectTcp({ host, port, noDelay: true });
   const socket = connectTls({ host, port, servername: host });
   socket.setNoDelay(true);
   return socket;
