@@ -61,13 +61,63 @@ describe("an outbox", () => {
     sender.connected();
     await sender.append("a");
     await clock.advance(100_000);
-    expect(times).toEqual([0, 2000, 6000, 14_000, 30_000, 60_000, 90_000]);
+    expect(times).toEqual([0, 250, 2250, 6250, 14_250, 30_250, 60_250, 90_250]);
     sender.disconnected();
     await clock.advance(100_000);
-    expect(times).toHaveLength(7);
+    expect(times).toHaveLength(8);
     sender.connected();
-    await clock.advance(3000);
-    expect(times.slice(7)).toEqual([200_000, 202_000]);
+    await clock.advance(2000);
+    expect(times.slice(8)).toEqual([200_000, 200_250]);
+    await sender.stop();
+  });
+
+  test("sends all again in time although new events keep coming", async () => {
+    const clock = new VirtualClock();
+    const sent: number[] = [];
+    const sender = new OutboxSender({
+      outbox: new MemoryOutbox<string>(),
+      clock,
+      send: async ({ seq }) => void sent.push(seq),
+    });
+    sender.start();
+    sender.connected();
+    for (let n = 0; n < 4; n++) {
+      await sender.append("event");
+      await clock.advance(100);
+    }
+    expect(sent).toEqual([1, 2, 3, 1, 2, 3, 4]);
+    await sender.stop();
+  });
+
+  test("does not wait for the broker between events, and trusts no acknowledgement across one that was not sent", async () => {
+    const clock = new VirtualClock();
+    const outbox = new MemoryOutbox<string>();
+    const sent: number[] = [];
+    const answers: (() => void)[] = [];
+    const sender = new OutboxSender({
+      outbox,
+      clock,
+      send: ({ seq }) => {
+        sent.push(seq);
+        return new Promise((resolve, reject) => {
+          answers.push(seq === 2 && sent.length < 4 ? () => reject(lost) : resolve);
+        });
+      },
+    });
+    for (const event of ["a", "b", "c"]) await sender.append(event);
+    sender.start();
+    sender.connected();
+    await clock.advance(0);
+    expect(sent).toEqual([1, 2, 3]);
+    for (const answer of answers.splice(0)) answer();
+    await clock.advance(0);
+    await sender.acknowledged(3);
+    expect(outbox.kept).toEqual([1, 2, 3]);
+    await clock.advance(250);
+    expect(sent).toEqual([1, 2, 3, 1, 2, 3]);
+    await sender.acknowledged(3);
+    expect(outbox.kept).toEqual([]);
+    for (const answer of answers) answer();
     await sender.stop();
   });
 

@@ -20,6 +20,9 @@ export interface Outbox<E> {
   acknowledge(seq: number): Promise<void>;
 }
 
+/** Made once: an abort without a reason makes an error with a stack each time. */
+const WOKEN = new Error("woken");
+
 export interface OutboxSenderOptions<E> {
   readonly outbox: Outbox<E>;
   /** Publishes one event. @throws MessagingError */
@@ -28,6 +31,11 @@ export interface OutboxSenderOptions<E> {
   readonly log?: Log;
   /** How many events may be sent and not yet acknowledged. Default 64. */
   readonly window?: number;
+  /**
+   * As `resendAfterMs`, until the first acknowledgement on a connection: a receiver that came in the middle takes the
+   * repetition to know where the list begins, and acknowledges nothing before. Default 250 ms.
+   */
+  readonly resendFirstAfterMs?: number;
   /** Without progress for this long everything unacknowledged is sent again; doubles up to `resendAtMostMs`. Default 2 s. */
   readonly resendAfterMs?: number;
   /** Default 30 s. */
@@ -58,6 +66,7 @@ export class OutboxSender<E> {
   readonly #options: Required<OutboxSenderOptions<E>>;
   readonly #wake = new Notifier();
   readonly #stopped = new AbortController();
+  readonly #sending = new Set<Promise<void>>();
   #running: Promise<void> | undefined;
   #connected = false;
   /** Counts connections and resends: what was read from the store before is then out of date. */
@@ -73,6 +82,7 @@ export class OutboxSender<E> {
       clock: systemClock,
       log: silentLog,
       window: 64,
+      resendFirstAfterMs: 250,
       resendAfterMs: 2000,
       resendAtMostMs: 30_000,
       ...options,
@@ -88,6 +98,7 @@ export class OutboxSender<E> {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
+    await Promise.all(this.#sending);
   }
 
   /** A connection on which events can be published: everything unacknowledged is sent again. */
@@ -140,26 +151,37 @@ export class OutboxSender<E> {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { resendAfterMs, resendAtMostMs } = this.#options;
-    let patienceMs = resendAfterMs;
+    const { clock, resendFirstAfterMs, resendAfterMs, resendAtMostMs } = this.#options;
+    let patienceMs = resendFirstAfterMs;
     let progress = this.#acknowledged;
     let round = this.#round;
+    let sinceMs: number | undefined;
     while (!signal.aborted) {
       this.#news = false;
       const waiting = this.#connected && (await this.#sendWindow());
-      if (this.#news) continue;
-      if (this.#acknowledged > progress || this.#round !== round) patienceMs = resendAfterMs;
+      if (this.#round !== round) patienceMs = resendFirstAfterMs;
+      else if (this.#acknowledged > progress) patienceMs = resendAfterMs;
+      // New events are no progress: under a steady flow of them the time would never be up.
+      if (!waiting || this.#round !== round || this.#acknowledged > progress) sinceMs = undefined;
       progress = this.#acknowledged;
       round = this.#round;
-      if (await this.#woken(waiting ? patienceMs : undefined, signal)) continue;
-      patienceMs = Math.min(patienceMs * 2, resendAtMostMs);
+      if (this.#news) continue;
+      if (waiting) sinceMs ??= clock.monotonicMs();
+      const leftMs =
+        sinceMs === undefined ? undefined : Math.max(0, sinceMs + patienceMs - clock.monotonicMs());
+      if (await this.#woken(leftMs, signal)) continue;
+      patienceMs = Math.min(Math.max(patienceMs * 2, resendAfterMs), resendAtMostMs);
+      sinceMs = undefined;
       this.#next = 1;
     }
   }
 
-  /** Sends what the window allows. Resolves with whether acknowledgements are now awaited. */
+  /**
+   * Sends what the window allows, without waiting for the broker in between: a round trip for each event would make
+   * fifty reports wait for one another. Resolves with whether acknowledgements are now awaited.
+   */
   async #sendWindow(): Promise<boolean> {
-    const { outbox, send, window, log } = this.#options;
+    const { outbox, window } = this.#options;
     const round = this.#round;
     const batch = await outbox.unacknowledged(this.#acknowledged + 1, window);
     for (const numbered of batch) {
@@ -167,19 +189,28 @@ export class OutboxSender<E> {
       if (this.#round !== round || this.#stopped.signal.aborted) return false;
       this.#next = numbered.seq + 1;
       this.#sent = Math.max(this.#sent, numbered.seq);
-      try {
-        await send(numbered);
-      } catch (error) {
-        if (!(error instanceof MessagingError)) throw error;
-        log.warn(
-          { seq: numbered.seq, code: error.code, problem: error.message },
-          "an event was not sent",
-        );
-        this.#next = numbered.seq;
-        return true;
-      }
+      const sending = this.#send(numbered, round)
+        .catch(crash)
+        .finally(() => this.#sending.delete(sending));
+      this.#sending.add(sending);
     }
     return batch.length > 0;
+  }
+
+  async #send(numbered: Numbered<E>, round: number): Promise<void> {
+    const { send, log } = this.#options;
+    const { seq } = numbered;
+    try {
+      await send(numbered);
+    } catch (error) {
+      if (!(error instanceof MessagingError)) throw error;
+      log.warn({ seq, code: error.code, problem: error.message }, "an event was not sent");
+      if (this.#round !== round) return;
+      // Those behind it may have arrived. An acknowledgement of them would cover this one, so that it counts for
+      // nothing until this one was sent.
+      this.#next = Math.min(this.#next, seq);
+      this.#sent = Math.min(this.#sent, seq - 1);
+    }
   }
 
   /** True when something changed, false when the time was up. */
@@ -192,7 +223,7 @@ export class OutboxSender<E> {
     try {
       return await Promise.race([news, late]);
     } finally {
-      bound.abort();
+      bound.abort(WOKEN);
       await Promise.allSettled([news, late]);
     }
   }
