@@ -1,6 +1,9 @@
 import { PortError } from "./port-error.js";
 import type { Clock, Duration } from "./time.js";
 
+/** Made once: without a reason, each abort makes an error with a stack, which costs more than all else in here. */
+const FINISHED = new Error("finished in time");
+
 /**
  * Runs `work` for at most `limit` and at most until `signal` is aborted. Rejects at once in either case,
  * whether or not `work` heeds the signal that it is handed.
@@ -36,7 +39,7 @@ export async function withDeadline<T>(
     throw within.signal.aborted ? (within.signal.reason as Error) : error;
   } finally {
     signal.removeEventListener("abort", giveUp);
-    finished.abort();
+    finished.abort(FINISHED);
   }
 }
 
