@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+
+/** The machine as far as figures depend on it; nothing that tells whose it is. */
+export function machine(): string {
+  const model = cpus()[0]?.model.replaceAll(/\s+/g, " ").trim() ?? "unknown processor";
+  const memoryGib = Math.round(totalmem() / 2 ** 30);
+  return `${availableParallelism()} cores (${model}), ${memoryGib} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}`;
+}
+
+/** Processes that wanted to run, on average over the last minute. */
+export function load(): string {
+  return (loadavg()[0] ?? 0).toFixed(1);
+}
+
+/** The processor time that a process has used, in milliseconds; ticks of the kernel are 10 ms. */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // After the name, which may hold anything: field 3 comes first, utime is field 14, stime 15.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** What a process has in memory, in KiB. */
+export function residentKib(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+/** CLOCK_MONOTONIC in milliseconds: the same in every process of this host. */
+export function hostMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
