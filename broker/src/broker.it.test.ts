@@ -44,6 +44,34 @@ describe("a broker", () => {
     expect(under.broker.stats().retained).toBe(0);
   });
 
+  it("gives a slow reader all that is retained at its own pace, and never an old message after a newer one", async () => {
+    await using under = await brokerUnderTest({ limits: { cutAboveBytes: 4_000_000 } });
+    const power = await under.connect("service:power");
+    const topics = Array.from(
+      { length: 100 },
+      (_, index) => `outrider/v1/node/n${index}/power/state`,
+    );
+    const publish = async (text: string): Promise<void> => {
+      for (const topic of topics) {
+        await power.mqtt.publishAsync(topic, text, { qos: 1, retain: true });
+      }
+    };
+    await publish(`old ${"x".repeat(200_000)}`);
+    const alice = await under.connect("alice");
+    alice.mqtt.stream.pause();
+    alice.mqtt.subscribe("outrider/v1/#", { qos: 1 });
+    // What the kernel takes is a few megabytes; then the rest of the old ones waits for its turn.
+    await publish("new");
+    alice.mqtt.stream.resume();
+    const last = (): Map<string, string> =>
+      new Map(alice.messages.map(({ topic, text }) => [topic, text]));
+    await eventually("all states", () => last().size === topics.length);
+    await barrier(power, alice, STATUS);
+    const states = topics.map((topic) => last().get(topic));
+    expect(states).toEqual(topics.map(() => "new"));
+    expect(under.broker.stats().cut["too-far-behind"]).toBe(0);
+  });
+
   it("publishes the will of a client that is lost and not of one that leaves", async () => {
     await using under = await brokerUnderTest();
     const will = { topic: STATUS, payload: Buffer.from("lost"), qos: 1, retain: true } as const;

@@ -78,8 +78,10 @@ class Broker implements RunningBroker {
     this.#log = options.log ?? silentLog;
     this.#clock = options.clock ?? systemClock;
     this.#rate = new ConnectionRate(this.#limits.connectionsPerSecond, this.#clock);
-    this.#gatekeeper = new Gatekeeper(options, this.#limits, this.#log, this.#clock);
     this.#persistence = new VolatilePersistence(this.#limits.maxInflight);
+    this.#gatekeeper = new Gatekeeper(options, this.#limits, this.#log, this.#clock, (topic) =>
+      this.#persistence.retained(topic),
+    );
     this.#aedes = new Aedes({
       ...this.#gatekeeper.hooks,
       mq: promptEmitter(),
@@ -188,6 +190,7 @@ class Broker implements RunningBroker {
       this.#persistence.forget(client.id);
       this.#gatekeeper.unregistered(client);
     });
+    aedes.on("subscribe", (_, client) => this.#persistence.subscribing(client.conn));
     aedes.on("clientError", (client, error) => this.#gatekeeper.failed(client, error));
     aedes.on("connectionError", (client, error) => this.#gatekeeper.failed(client, error));
     (aedes as EventEmitter).on("error", (error: Error) => {

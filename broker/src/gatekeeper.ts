@@ -42,11 +42,20 @@ export class Gatekeeper {
   readonly #log: Log;
   readonly #refusals: Refusals;
   readonly #slow: SlowReaders<Peer>;
+  readonly #retained: (topic: string) => AedesPublishPacket | undefined;
   #episodes = 0;
   #cut: Record<CutReason, number> = { "too-far-behind": 0, stalled: 0, memory: 0 };
   #faults = 0;
 
-  constructor(admission: Admission, limits: BrokerLimits, log: Log, clock: Clock) {
+  /** @param retained the last retained message of a topic */
+  constructor(
+    admission: Admission,
+    limits: BrokerLimits,
+    log: Log,
+    clock: Clock,
+    retained: (topic: string) => AedesPublishPacket | undefined,
+  ) {
+    this.#retained = retained;
     this.#admission = admission;
     this.#limits = limits;
     this.#log = log;
@@ -186,7 +195,20 @@ export class Gatekeeper {
   #forward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
     const { peer } = client as PeerClient;
     if (!peer?.access?.mayReceive(packet.topic)) return null;
+    // The retained messages of a new subscription bear no broker.
+    if (!packet.brokerId) return this.#forwardRetained(peer, packet);
     return this.#slow.admits(peer, packet.qos) ? packet : null;
+  }
+
+  /**
+   * One that was replaced while it was under way would come after its successor and be taken for the news, so the
+   * successor goes in its place. It is never shed: it may be all that the client ever hears of the topic.
+   */
+  #forwardRetained(peer: Peer, packet: AedesPublishPacket): AedesPublishPacket | null {
+    const last = this.#retained(packet.topic);
+    if (!last || !this.#slow.admits(peer, packet.qos, true)) return null;
+    if (last.payload === packet.payload) return packet;
+    return { ...packet, payload: last.payload, qos: last.qos, properties: last.properties };
   }
 
   #refuse(peer: Peer, refusal: ConnectRefusal): void {

@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { connect as connectSocket } from "node:net";
+import { generate } from "mqtt-packet";
 import { describe, expect, it } from "vitest";
 import { addCredential, openCredentials, readSecret } from "./credentials.js";
 import { credentialsPath, readCredentials, writeCredentials } from "./credentials-file.js";
@@ -83,6 +86,26 @@ describe("logging in", () => {
     await someone.mqtt.publishAsync("outrider/v1/node/n1/power/set", "On", { qos: 1 });
     const { user } = await power.received("outrider/v1/node/n1/power/set");
     expect(user).toEqual({ "outrider-actor": "person:anonymous" });
+  });
+
+  it("without a name is refused to all but 127.0.0.1 and ::1", async () => {
+    await using under = await brokerUnderTest({ anonymous: "loopback-operator" });
+    for (const localAddress of ["127.0.0.1", "127.0.0.2"]) {
+      const socket = connectSocket({ host: "127.0.0.1", port: under.broker.port, localAddress });
+      socket.write(
+        generate({
+          cmd: "connect",
+          protocolId: "MQTT",
+          protocolVersion: 4,
+          clean: true,
+          clientId: localAddress,
+          keepalive: 0,
+        }),
+      );
+      const [connack] = (await once(socket, "data")) as [Buffer];
+      expect(connack[3]).toBe(localAddress === "127.0.0.1" ? 0 : 4);
+      socket.destroy();
+    }
   });
 
   it("says a refusal once, though it happens often", async () => {

@@ -29,6 +29,12 @@ export class RetainedMessages<M extends object> {
     at.message = message;
   }
 
+  get(topic: string): M | undefined {
+    let at: Level<M> | undefined = this.#root;
+    for (const level of topic.split("/")) at = at?.below.get(level);
+    return at?.message;
+  }
+
   delete(topic: string): void {
     const path: [Level<M>, string][] = [];
     let at = this.#root;

@@ -61,6 +61,7 @@ describe("a reader that is behind", () => {
       false,
     ]);
     expect(slow.shedMessages).toBe(2);
+    expect(slow.admits(reader, 0, true)).toBe(true);
     reader.drain(40);
     slow.sweep([reader]);
     expect(slow.admits(reader, 0)).toBe(true);

@@ -54,8 +54,12 @@ export class SlowReaders<C extends Outgoing> {
     return this.#shedMessages;
   }
 
-  /** Whether a message may be added to what waits for a client. Asked for each delivery, so it is cheap. */
-  admits(client: C, qos: number): boolean {
+  /**
+   * Whether a message may be added to what waits for a client. Asked for each delivery, so it is cheap.
+   * @param qos as published; a subscription with QoS 0 is taken into account here
+   * @param isRetained it is what a new subscription finds, which is not dropped whatever its QoS
+   */
+  admits(client: C, qos: number, isRetained = false): boolean {
     const waiting = client.conn.writableLength;
     if (waiting <= this.#limits.shedAboveBytes) return true;
     // Cut already; Aedes takes a moment to end its subscriptions.
@@ -65,7 +69,7 @@ export class SlowReaders<C extends Outgoing> {
       this.#cut(client, "too-far-behind", episode);
       return false;
     }
-    if (qos > 0 && !client.onlyQos0()) return true;
+    if (isRetained || (qos > 0 && !client.onlyQos0())) return true;
     episode.shed++;
     this.#shedMessages++;
     return false;

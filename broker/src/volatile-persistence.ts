@@ -1,4 +1,5 @@
-import { Readable } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
 import type { AedesPublishPacket, ConnectPacket } from "aedes";
 import { RetainedMessages } from "./retained-messages.js";
 
@@ -9,6 +10,23 @@ interface Numbered {
   readonly messageId?: number | undefined;
 }
 type Will = NonNullable<ConnectPacket["will"]>;
+
+/** Retained messages wait while this many bytes do. Above what a stream buffers, so that a drain is announced. */
+const PACE_ABOVE_BYTES = 256 * 1024;
+
+/** Resolves when everything that waited is out, or the connection is closed; its keep-alive bounds the wait. */
+function drained(conn: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      conn.removeListener("drain", settle);
+      conn.removeListener("close", settle);
+      resolve();
+    };
+    if (conn.destroyed || !conn.writableNeedDrain) return resolve();
+    conn.on("drain", settle);
+    conn.on("close", settle);
+  });
+}
 
 /**
  * What Aedes wants kept, in memory: retained messages and wills, and nothing of a session. Sessions end with their
@@ -23,6 +41,7 @@ export class VolatilePersistence {
   readonly #begun = new Map<string, Set<number>>();
   readonly #maxInflight: number;
   #brokerId = "";
+  #subscriber: Duplex | undefined;
 
   /** @param maxInflight QoS 2 messages that one client may have begun */
   constructor(maxInflight: number) {
@@ -47,12 +66,35 @@ export class VolatilePersistence {
     else this.#retained.set(packet.topic, { ...packet });
   }
 
+  retained(topic: string): AedesPublishPacket | undefined {
+    return this.#retained.get(topic);
+  }
+
+  /** Says for whom Aedes asks for retained messages next, which it does in the same turn. */
+  subscribing(conn: Duplex): void {
+    this.#subscriber = conn;
+  }
+
+  /**
+   * The retained messages of a new subscriber, as fast as it reads them: all at once could be more than may wait for
+   * one client, and a slow one would be cut each time it comes.
+   */
   createRetainedStreamCombi(filters: readonly string[]): Readable {
+    const conn = this.#subscriber;
+    this.#subscriber = undefined;
     const retained = this.#retained;
     return Readable.from(
-      (function* () {
-        for (const filter of filters) yield* retained.matching(filter);
+      (async function* () {
+        for (const filter of filters) {
+          for (const message of retained.matching(filter)) {
+            if (conn && conn.writableLength > PACE_ABOVE_BYTES) await drained(conn);
+            yield message;
+            // Aedes writes it in the next turn; only then is known how much waits.
+            await turn();
+          }
+        }
       })(),
+      { highWaterMark: 1 },
     );
   }
 
