@@ -54,4 +54,49 @@ describe("an agent with a simulated rack", () => {
     });
     expect(stage.description?.drivers.map(({ driver }) => driver)).toContain("simulated");
   });
+
+  it("acts once however often a command comes, and says the same each time", async () => {
+    const command = stage.command(3, "On");
+    await Promise.all(Array.from({ length: 8 }, () => stage.send(command)));
+    await stage.terminal(command.id);
+    await stage.send(command);
+    await eventually("each was answered", () => stage.reports(command.id).length >= 10);
+    expect(await stage.supplyEdges(3)).toEqual(["supply-on"]);
+    await eventually("one outcome", () => stage.outcomes(command.id).length === 1);
+    const statuses = new Set(stage.reports(command.id).map(({ status }) => status));
+    expect(statuses).toEqual(new Set(["Accepted", "Succeeded"]));
+  });
+
+  it("serves endpoints beside each other", async () => {
+    await stage.configure([1, 2, 3, 4], { dwellMs: 700 });
+    const slots = [1, 2, 3, 4];
+    await Promise.all(slots.map((slot) => stage.run(slot, "On")));
+    const outcomes = await Promise.all(slots.map((slot) => stage.run(slot, "PowerCycle")));
+    expect(outcomes.map(({ status }) => status)).toEqual(slots.map(() => "Succeeded"));
+    const edges = (await stage.rack.client.edges()).slice(-8).map(({ edge }) => edge);
+    expect(edges.slice(0, 4)).toEqual(slots.map(() => "supply-off"));
+    expect(edges.slice(4)).toEqual(slots.map(() => "supply-on"));
+  });
+
+  it("finishes a cycle when the broker goes, and tells when there is one again", async () => {
+    const cycle = await stage.send(stage.command(1, "PowerCycle"));
+    await eventually("it runs", () =>
+      stage.reports(cycle.id).some(({ status }) => status === "InProgress"),
+    );
+    const edges = (await stage.supplyEdges(1)).length;
+    await stage.broker.kill();
+    await eventually("it is on", async () => (await stage.supplyEdges(1)).length === edges + 1);
+    await stage.broker.restart();
+    expect(await stage.terminal(cycle.id)).toMatchObject({ status: "Succeeded" });
+    await stage.bound();
+  });
+
+  it("closes its endpoints when its configuration is taken away, and has none at its next start", async () => {
+    await stage.configureEndpoints(undefined);
+    expect(stage.description).toMatchObject({ generation: 0, endpoints: [] });
+    await stage.restartAgent();
+    expect(stage.description).toMatchObject({ generation: 0, endpoints: [] });
+    await stage.configure([1]);
+    expect(await stage.run(1, "On")).toMatchObject({ status: "Succeeded" });
+  });
 });

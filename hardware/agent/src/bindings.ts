@@ -15,6 +15,7 @@ import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
 import type { EndpointMemory } from "./command-record.js";
 import { Endpoint } from "./endpoint.js";
 import { EndpointMonitor, type MonitorOptions } from "./endpoint-monitor.js";
+import type { Guardian } from "./guardian.js";
 import type { Journal } from "./journal.js";
 import type { AgentLog } from "./log.js";
 
@@ -23,6 +24,7 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 
 export interface BindingsOptions extends MonitorOptions {
+  readonly guardian: Guardian;
   readonly clock: Clock;
   readonly log: AgentLog;
   readonly journal: Journal;

@@ -133,13 +133,13 @@ describe("the gate", () => {
         const decision = decide({
           ...good,
           ...rest,
-          supply: rest.supply as GateFacts["supply"],
+          supply: rest.supply,
           command: {
             ...command,
-            action: action as AgentCommand["action"],
-            via: via as AgentCommand["via"],
+            action,
+            via,
             ...(fence === undefined ? {} : { fence }),
-            ...(supply === undefined ? {} : { expect: { supply: supply as "On" | "Off" } }),
+            ...(supply === undefined ? {} : { expect: { supply } }),
           },
           endpoint: {
             ...good.endpoint,

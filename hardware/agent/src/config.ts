@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  EnvironmentError,
   mqttUrl,
   optionalText,
   pattern,
@@ -49,8 +50,18 @@ export function readAgentConfig(
     mqttUrl: values.OUTRIDER_MQTT_URL,
     dataDirectory: join(values.OUTRIDER_DATA, `agent-${id}`),
     bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
-    ...(file === undefined
-      ? {}
-      : { username: `agent:${id}`, password: readFileSync(file, "utf8").trim() }),
+    ...(file === undefined ? {} : { username: `agent:${id}`, password: readSecret(file) }),
   };
+}
+
+function readSecret(file: string): string {
+  try {
+    const secret = readFileSync(file, "utf8").trim();
+    if (secret !== "") return secret;
+  } catch {
+    // Said below, in the same words.
+  }
+  throw new EnvironmentError([
+    `OUTRIDER_AGENT_SECRET_FILE=${JSON.stringify(file)}; expected a readable file that holds the agent's secret`,
+  ]);
 }

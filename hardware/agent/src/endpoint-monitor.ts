@@ -12,8 +12,8 @@ const REPEATS = 3;
 
 export interface MonitorOptions {
   readonly clock: Clock;
-  readonly reporter: Reporter;
-  readonly guardian: Guardian;
+  readonly reporter: Pick<Reporter, "observe">;
+  readonly guardian: Pick<Guardian, "seen">;
   readonly defect: (error: unknown) => void;
 }
 

@@ -14,7 +14,7 @@ import { switchSupply, trySense } from "./supply.js";
 
 export interface GuardianOptions {
   readonly clock: Clock;
-  readonly reporter: Reporter;
+  readonly reporter: Pick<Reporter, "news">;
   /** The present boot of the host. Undefined: not known, and no policy has an occasion. */
   readonly bootId: string | undefined;
   /** Aborted when the agent stops. */

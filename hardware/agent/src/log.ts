@@ -1,5 +1,5 @@
 import type { Log } from "@outrider/messaging/log";
-import { pino, type Logger } from "pino";
+import { destination, pino, stdTimeFunctions, type Logger } from "pino";
 
 /** A log whose lines all bear certain fields. */
 export interface AgentLog extends Log {
@@ -11,8 +11,13 @@ export interface AgentLog extends Log {
 export function createLog(level = process.env["OUTRIDER_LOG_LEVEL"] ?? "info"): AgentLog {
   return wrap(
     pino(
-      { name: "agent", level, base: { pid: process.pid } },
-      pino.destination({ fd: 2, sync: false }),
+      {
+        level,
+        base: { pid: process.pid, program: "agent" },
+        timestamp: stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      destination({ fd: 2, sync: false }),
     ),
   );
 }

@@ -152,9 +152,14 @@ export class Stage implements AsyncDisposable {
     };
   }
 
-  async configureEndpoints(endpoints: DesiredEndpoint[]): Promise<void> {
-    const generation = ++this.#generation;
-    this.power.retain(agentDesired, { agent: AGENT }, { generation, endpoints });
+  /** @param endpoints undefined takes the configuration away */
+  async configureEndpoints(endpoints: DesiredEndpoint[] | undefined): Promise<void> {
+    const generation = endpoints ? ++this.#generation : 0;
+    this.power.retain(
+      agentDesired,
+      { agent: AGENT },
+      endpoints ? { generation, endpoints } : undefined,
+    );
     await eventually(
       "the configuration is applied",
       () => this.description?.generation === generation,

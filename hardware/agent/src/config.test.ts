@@ -1,0 +1,41 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { EnvironmentError } from "@outrider/contracts/environment";
+import { tempDir } from "@outrider/testing/temp-dir";
+import { describe, expect, it } from "vitest";
+import { readAgentConfig } from "./config.js";
+
+describe("the agent's configuration", () => {
+  it("has defaults for all but its id", () => {
+    expect(readAgentConfig({ OUTRIDER_AGENT: "rack-a", OUTRIDER_DATA: "/nowhere" })).toEqual({
+      id: "rack-a",
+      mqttUrl: "mqtt://127.0.0.1:1883",
+      dataDirectory: "/nowhere/agent-rack-a",
+      bootIdFile: "/proc/sys/kernel/random/boot_id",
+    });
+  });
+
+  it.each([
+    [{}, /OUTRIDER_AGENT is not set/],
+    [{ OUTRIDER_AGENT: "Rack A" }, /OUTRIDER_AGENT="Rack A"; expected .*lower-case/],
+    [
+      { OUTRIDER_AGENT: "a", OUTRIDER_AGENT_SECRET_FILE: "/no/such" },
+      /SECRET_FILE="\/no\/such"; expected a readable/,
+    ],
+    [
+      { OUTRIDER_AGENT: "a", OUTRIDER_MQTT_URL: "http://x" },
+      /OUTRIDER_MQTT_URL="http:\/\/x"; expected/,
+    ],
+  ])("says what is wrong with %j", (environment, message) => {
+    expect(() => readAgentConfig(environment)).toThrow(EnvironmentError);
+    expect(() => readAgentConfig(environment)).toThrow(message);
+  });
+
+  it("finds the secret that the broker made on this host", async () => {
+    await using dir = await tempDir();
+    await mkdir(join(dir.path, "secrets"));
+    await writeFile(join(dir.path, "secrets", "agent-a"), "s3cret\n");
+    const config = readAgentConfig({ OUTRIDER_AGENT: "a", OUTRIDER_DATA: dir.path });
+    expect(config).toMatchObject({ username: "agent:a", password: "s3cret" });
+  });
+});

@@ -1,0 +1,58 @@
+import type { DesiredEndpoint } from "@outrider/contracts/agent";
+import { endpointId, nodeId } from "@outrider/contracts/ids";
+import { silentLog } from "@outrider/messaging/log";
+import type { VirtualClock } from "@outrider/testing/virtual-clock";
+import type { EndpointMemory } from "../command-record.js";
+import { Endpoint, type Activity } from "../endpoint.js";
+import type { MemoryPatch, StoredEvent } from "../journal.js";
+import { logWith } from "../log.js";
+import type { ModelDevice } from "./model-device.js";
+
+/** What an endpoint has recorded. */
+export interface Recorded {
+  readonly patches: MemoryPatch[];
+  readonly events: StoredEvent[];
+}
+
+/** An open endpoint over a device in memory. */
+export function modelEndpoint(
+  device: ModelDevice,
+  clock: VirtualClock,
+  memory?: EndpointMemory,
+  desired: Partial<DesiredEndpoint> = {},
+): { endpoint: Endpoint; recorded: Recorded } {
+  const recorded: Recorded = { patches: [], events: [] };
+  const endpoint = new Endpoint(
+    {
+      endpoint: endpointId("n1", "power"),
+      node: nodeId("n1"),
+      port: "power",
+      driver: "model",
+      options: {},
+      restore: "None",
+      dwellMs: 1000,
+      sampleEveryMs: 1000,
+      staleAfterMs: 10_000,
+      ...desired,
+    },
+    memory,
+    clock,
+    logWith(silentLog, {}),
+    {
+      remember: async (_, patch, events = []) => {
+        recorded.patches.push(patch);
+        recorded.events.push(...events);
+      },
+    },
+  );
+  Object.assign(endpoint, {
+    port: device,
+    failure: undefined,
+    actions: ["On", "ForceOff", "PowerCycle"],
+  });
+  return { endpoint, recorded };
+}
+
+export function activityOf(interruptible: boolean): Activity {
+  return { what: "a test", interruptible, controller: new AbortController() };
+}
