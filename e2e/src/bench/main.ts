@@ -1,33 +1,71 @@
-/** Program: measures, prints and writes docs/performance.md. `quick` takes a minute and writes nothing. */
+/**
+ * Program: measures, prints and writes docs/performance.md. `quick` takes a minute and writes nothing; names of
+ * sections measure these alone and write nothing either.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { Deployment } from "../deployment.js";
+import { measureBrokers } from "./brokers.js";
 import { measureCommandPath } from "./command-path.js";
+import { measureFrozenReader } from "./frozen-reader.js";
 import { load, machine } from "./machine.js";
 import { replaceResults } from "./markdown.js";
+import { measureParts } from "./parts.js";
 import { FULL, QUICK, type Plan } from "./plan.js";
 
 const DOCUMENT = new URL("../../../docs/performance.md", import.meta.url);
 
-async function measure(plan: Plan): Promise<string> {
-  const loadBefore = load();
-  const sections: string[] = [];
-  {
-    const ids = Array.from({ length: 50 }, (_, index) => index + 1);
-    await using lab = await Deployment.start({
-      rack: ids.map(() => "normal"),
-      nodes: Object.fromEntries(ids.map((slot) => [`n${slot}`, { rack: slot, sampling: "5s" }])),
-    });
-    // A listener that nobody needs here would be served with everything.
-    await lab.bus[Symbol.asyncDispose]();
-    sections.push(`## A power command\n\n${await measureCommandPath(lab, plan.commandPath)}`);
-  }
-  const about = `Measured on ${machine()}. Load before and after: ${loadBefore}, ${load()}.`;
-  return [about, ...sections].join("\n\n");
+interface Section {
+  readonly title: string;
+  readonly measure: (plan: Plan) => Promise<string>;
 }
 
-const quick = process.argv.includes("quick");
+const SECTIONS: Readonly<Record<string, Section>> = {
+  command: {
+    title: "A power command",
+    measure: (plan) => inLab(50, (lab) => measureCommandPath(lab, plan.commandPath)),
+  },
+  brokers: { title: "The broker", measure: (plan) => measureBrokers(plan.brokers) },
+  frozen: {
+    title: "A reader that is frozen",
+    measure: (plan) => inLab(1, (lab) => measureFrozenReader(lab, plan.frozenReader)),
+  },
+  parts: { title: "Checks and commits", measure: (plan) => measureParts(plan.parts) },
+};
+
+/** Measures in a deployment of real processes, with simulated machines that take no time. */
+async function inLab(
+  nodes: number,
+  measure: (lab: Deployment) => Promise<string>,
+): Promise<string> {
+  const slots = Array.from({ length: nodes }, (_, index) => index + 1);
+  await using lab = await Deployment.start({
+    rack: slots.map(() => "normal"),
+    nodes: Object.fromEntries(slots.map((slot) => [`n${slot}`, { rack: slot, sampling: "5s" }])),
+  });
+  // A listener that nobody needs here would be served with everything.
+  await lab.bus[Symbol.asyncDispose]();
+  try {
+    return await measure(lab);
+  } catch (error) {
+    process.stderr.write(`${lab.lastWords()}\n`);
+    throw error;
+  }
+}
+
+const asked = process.argv.slice(2);
+const quick = asked.includes("quick");
+const names = asked.filter((name) => name in SECTIONS);
 const startMs = performance.now();
-const results = await measure(quick ? QUICK : FULL);
+const loadBefore = load();
+const parts: string[] = [];
+for (const [name, { title, measure }] of Object.entries(SECTIONS)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  parts.push(`## ${title}\n\n${await measure(quick ? QUICK : FULL)}`);
+}
 const tookS = Math.round((performance.now() - startMs) / 1000);
-process.stdout.write(`${results}\n\n${tookS} s\n`);
-if (!quick) await writeFile(DOCUMENT, replaceResults(await readFile(DOCUMENT, "utf8"), results));
+const about = `Measured on ${machine()}; load before ${loadBefore}, after ${load()}; ${tookS} s.`;
+const results = [about, ...parts].join("\n\n");
+process.stdout.write(`${results}\n`);
+if (!quick && names.length === 0) {
+  await writeFile(DOCUMENT, replaceResults(await readFile(DOCUMENT, "utf8"), results));
+}
