@@ -4,7 +4,7 @@ import type { PortError } from "@outrider/ports/port-error";
 import type { Supply } from "@outrider/contracts/power";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { clearsFault } from "./attempts.js";
-import { acceptedReport, type CommandRecord } from "./command-record.js";
+import { acceptedReport, type CommandRecord, type EndpointMemory } from "./command-record.js";
 import type { Activity, Endpoint } from "./endpoint.js";
 import { execute, type Outcome } from "./execution.js";
 import { crashPoint } from "./failpoints.js";
@@ -76,7 +76,7 @@ export class CommandRuns {
           said(progress);
           reporter.tell(progress);
         })
-      : tooLate(formerly.commanded);
+      : tooLate(formerly);
     said(await this.end({ ...command, acceptedAt }, endpoint, activity, outcome));
     return true;
   }
@@ -92,7 +92,7 @@ export class CommandRuns {
     outcome: Outcome,
   ): Promise<CommandReport> {
     const { clock, reporter, ended } = this.options;
-    const { patch } = outcome;
+    const patch = settled(command, outcome.patch);
     const report = terminalReport({ ...command, endpoint: endpoint.id }, outcome, clock);
     const incidents =
       patch.fault === undefined ? [] : [incident(clock, endpoint.id, "fault-latched", patch.fault)];
@@ -162,8 +162,8 @@ export class CommandRuns {
   /** What accepting a command makes the agent remember. */
   #patchOf(command: AgentCommand, { memory }: Endpoint): MemoryPatch {
     const { bootId } = this.options;
-    // Whoever commands the supply decides about it: nothing is owed any more, and no policy steps in.
-    const decided = { owed: undefined, ...(bootId === undefined ? {} : { bootId }) };
+    // Whoever commands the supply decides about it: no policy steps in.
+    const decided = bootId === undefined ? {} : { bootId };
     switch (command.action) {
       case "On":
         return {
@@ -174,7 +174,7 @@ export class CommandRuns {
             : { attempts: memory.attempts + 1 }),
         };
       case "ForceOff":
-        return { ...decided, commanded: "Off" };
+        return { ...decided, commanded: "Off", owed: undefined };
       case "PowerCycle":
         return { ...decided, commanded: "On", attempts: 0 };
       case "ForceRestart":
@@ -185,6 +185,16 @@ export class CommandRuns {
         return command.action satisfies never;
     }
   }
+}
+
+/**
+ * An On that is owed stays so until the supply is on, or cannot be brought on: a command that wanted the same and did
+ * not reach the device has not paid it. A ForceOff wants the contrary, and has settled it when it was accepted.
+ */
+function settled({ action }: Pick<CommandRecord, "action">, patch: MemoryPatch): MemoryPatch {
+  const wantedOn = action === "On" || action === "PowerCycle";
+  const paid = patch.seen === "On" || patch.fault !== undefined;
+  return wantedOn && paid ? { ...patch, owed: undefined } : patch;
 }
 
 /** The last word about a command. */
@@ -208,12 +218,12 @@ export function terminalReport(
   };
 }
 
-function tooLate(commanded: MemoryPatch["commanded"]): Outcome {
+function tooLate({ commanded, owed }: EndpointMemory): Outcome {
   return {
     status: "Rejected",
     reasonCode: "expired",
     detail:
       "its time to start, or the session that it was meant for, was over before it was recorded; nothing was done",
-    patch: { commanded },
+    patch: { commanded, owed },
   };
 }

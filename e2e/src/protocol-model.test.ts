@@ -1,0 +1,46 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { broken } from "./model/invariants.js";
+import { everyRule, RULES, without, type Holds, type Rule } from "./model/rules.js";
+import { script, type Script } from "./model/script.js";
+import { World } from "./model/world.js";
+
+const RUNS = Number(process.env["OUTRIDER_MODEL_RUNS"] ?? 4_000);
+/** Within so many runs a rule that is taken away has to be missed. */
+const MISSED_WITHIN = 20_000;
+
+/** The promises that are broken when a script is played, and how it came to that. */
+function play(
+  one: Script,
+  holds: Holds,
+): { readonly problems: string[]; readonly trace: string[] } {
+  const world = new World(one, holds);
+  const cameToItsEnd = world.play();
+  return { problems: broken(world, cameToItsEnd), trace: world.scheduler.trace };
+}
+
+function holdsUnder(holds: Holds): fc.IProperty<[Script]> {
+  return fc.property(script, (one) => {
+    const { problems, trace } = play(one, holds);
+    if (problems.length > 0) throw new Error([...problems, ...trace].join("\n"));
+  });
+}
+
+describe("the command protocol", () => {
+  test(`keeps its promises in ${RUNS} scripts of troubles`, { timeout: 120_000 }, () => {
+    fc.assert(holdsUnder(everyRule), { numRuns: RUNS });
+  });
+
+  describe("needs each of its rules:", () => {
+    test.for(Object.entries(RULES))("%s (%s)", { timeout: 120_000 }, ([rule]) => {
+      const { failed, errorInstance } = fc.check(holdsUnder(without(rule as Rule)), {
+        numRuns: MISSED_WITHIN,
+        seed: 1,
+        endOnFailure: true,
+      });
+      expect(failed, "a promise is broken without it").toBe(true);
+      // A model that fell over would prove nothing.
+      expect(String(errorInstance)).toMatch(/^Error: (P\d|order):/);
+    });
+  });
+});
