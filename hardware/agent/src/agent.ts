@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -26,12 +25,14 @@ import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instan
 import { isStorageError } from "@outrider/storage/storage-error";
 import { Answers } from "./answers.js";
 import { Bindings } from "./bindings.js";
+import { readBootId } from "./boot-id.js";
 import { driverCatalogue } from "./catalogue.js";
 import { describeAgent } from "./description.js";
 import { acceptedReport } from "./command-record.js";
 import { CommandRuns } from "./command-runs.js";
 import { Commands } from "./commands.js";
 import type { AgentConfig } from "./config.js";
+import type { Endpoint } from "./endpoint.js";
 import { Guardian } from "./guardian.js";
 import { Journal } from "./journal.js";
 import { logWith, type AgentLog } from "./log.js";
@@ -106,6 +107,7 @@ class Agent implements RunningAgent {
   #commands!: Commands;
   #guardian!: Guardian;
   #recovering: Promise<unknown> = Promise.resolve();
+  #journalFailed = false;
 
   constructor(
     private readonly config: AgentConfig,
@@ -176,11 +178,12 @@ class Agent implements RunningAgent {
       journal,
       reporter: this.#reporter,
       bootId,
-      ended: (endpoint) => {
-        this.#guardian.attend(endpoint);
-        describe();
-      },
     });
+    // What was interrupted for a command goes on, if that left something to be done.
+    const released = (endpoint: Endpoint): void => {
+      this.#guardian.attend(endpoint);
+      describe();
+    };
     this.#commands = new Commands({
       clock,
       log,
@@ -194,10 +197,11 @@ class Agent implements RunningAgent {
       endpoint: (id) => this.#bindings.get(id),
       stopped,
       fenced: describe,
+      released,
     });
     const desired = await journal.desired();
     if (desired) await this.#bindings.apply(desired);
-    await this.#recover(runs, bootId);
+    await this.#recover(runs, bootId, released);
     this.#bindings.attend();
     this.#serve();
   }
@@ -239,18 +243,23 @@ class Agent implements RunningAgent {
   }
 
   /** Every endpoint with an open command is taken before this resolves; most commands have ended by then. */
-  async #recover(runs: CommandRuns, bootId: string | undefined): Promise<void> {
+  async #recover(
+    runs: CommandRuns,
+    bootId: string | undefined,
+    released: (endpoint: Endpoint) => void,
+  ): Promise<void> {
     const { journal, clock, defect } = this;
     const { signal: stopped } = this.#stopped;
     const said = (report: Parameters<Answers["set"]>[0]): void =>
       this.#answers.set(report, LONGEST_TTL_MS);
+    const options = { clock, journal, runs, bootId, stopped, said, released };
     const open = await journal.open();
     this.#recovering = Promise.all(
       open.map(async (record) => {
         said(acceptedReport(record));
         const endpoint = this.#bindings.get(record.endpoint);
         try {
-          await recoverCommand(record, endpoint, { clock, journal, runs, bootId, stopped, said });
+          await recoverCommand(record, endpoint, options);
         } catch (error) {
           if (!stopped.aborted) defect(error);
         }
@@ -263,7 +272,7 @@ class Agent implements RunningAgent {
   }
 
   #serve(): void {
-    const { clock, defect, journal, log } = this;
+    const { clock } = this;
     const agent = this.config.id;
     const session = this.#session;
     session.subscribe(
@@ -273,7 +282,7 @@ class Agent implements RunningAgent {
       { retained: "drop" },
     );
     session.subscribe(agentCommand, { agent }, (message) => {
-      this.#commands.receive(message).catch(defect);
+      this.#commands.receive(message).catch(this.defect);
     });
     session.subscribe(
       agentAck,
@@ -289,10 +298,7 @@ class Agent implements RunningAgent {
     this.#timers.push(
       clock.every(HOUSEKEEPING, () => {
         this.#answers.sweep();
-        journal.prune().catch((error: unknown) => {
-          if (!isStorageError(error)) defect(error);
-          else log.error({ err: error }, "the journal could not be pruned");
-        });
+        this.#prune().catch(this.defect);
       }),
     );
     session.start();
@@ -310,6 +316,20 @@ class Agent implements RunningAgent {
     }
   }
 
+  /** @throws StorageError when the journal has failed twice in a row: better to start anew than to go on without one */
+  async #prune(): Promise<void> {
+    try {
+      await this.journal.prune();
+      this.#journalFailed = false;
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      this.log.error({ err: error }, "the journal could not be tidied");
+      if (!isStorageError(error, "io", "corrupt")) return;
+      if (this.#journalFailed) throw error;
+      this.#journalFailed = true;
+    }
+  }
+
   /** Keeps the configuration for a start without the broker, then applies it, while the next message is read already. */
   async #configure(desired: AgentDesired | undefined): Promise<void> {
     try {
@@ -322,17 +342,5 @@ class Agent implements RunningAgent {
       );
     }
     this.#bindings.apply(desired ?? { generation: 0, endpoints: [] }).catch(this.defect);
-  }
-}
-
-function readBootId(file: string, log: AgentLog): string | undefined {
-  try {
-    return readFileSync(file, "utf8").trim() || undefined;
-  } catch (error) {
-    log.warn(
-      { err: error, file },
-      "the boot of this host is not known; restore policies wait for a loss",
-    );
-    return undefined;
   }
 }

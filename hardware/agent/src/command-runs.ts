@@ -2,7 +2,7 @@ import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { PortError } from "@outrider/ports/port-error";
 import type { Supply } from "@outrider/contracts/power";
-import { isStorageError } from "@outrider/storage/storage-error";
+import { isStorageError, type StorageError } from "@outrider/storage/storage-error";
 import { clearsFault } from "./attempts.js";
 import { acceptedReport, type CommandRecord, type EndpointMemory } from "./command-record.js";
 import type { Activity, Endpoint } from "./endpoint.js";
@@ -13,14 +13,15 @@ import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
 import type { Reporter } from "./reporter.js";
 import { trySense } from "./supply.js";
 
+/** How often an outcome is tried to be written to a failing disk, once a second. */
+const IO_TRIES = 10;
+
 export interface CommandRunsOptions {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly reporter: Reporter;
   /** The present boot of the host. */
   readonly bootId: string | undefined;
-  /** Is told when a command has given its endpoint back. */
-  readonly ended: (endpoint: Endpoint) => void;
 }
 
 export interface Start {
@@ -33,17 +34,23 @@ export interface Start {
   readonly said: (report: CommandReport) => void;
 }
 
+export type RunEnd =
+  /** Its outcome is in the journal and on its way. */
+  | { readonly kind: "ended" }
+  /** The journal has its id from before: nothing was done. */
+  | { readonly kind: "known" }
+  /** It could not be recorded, so nothing was done. */
+  | { readonly kind: "not-recorded"; readonly error: StorageError };
+
 /** Commands from their acceptance to their outcome: journal, then act, then journal, then report. */
 export class CommandRuns {
   constructor(private readonly options: CommandRunsOptions) {}
 
   /**
    * Accepts and does a command on an endpoint that it has taken.
-   * @returns false when the journal knew its id: nothing was done
-   * @throws StorageError when it could not be recorded: nothing was done. The reason of the activity's signal when the
-   * agent stopped in the middle: the journal has it open
+   * @throws the reason of the activity's signal when the agent stopped in the middle: the journal has it open
    */
-  async run({ command, endpoint, activity, mayStart, said }: Start): Promise<boolean> {
+  async run({ command, endpoint, activity, mayStart, said }: Start): Promise<RunEnd> {
     const { journal, clock, reporter } = this.options;
     const { signal } = activity.controller;
     const acceptedAt = timestamp(clock);
@@ -57,7 +64,12 @@ export class CommandRuns {
     // Looking changes nothing, so it need not wait for the disk.
     const looking = trySense(endpoint, signal);
     looking.catch(() => undefined);
-    if (!(await journal.accept({ command, acceptedAt, patch, events }))) return false;
+    try {
+      if (!(await journal.accept({ command, acceptedAt, patch, events }))) return { kind: "known" };
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      return { kind: "not-recorded", error };
+    }
     endpoint.hold(patch);
     crashPoint("agent.accepted");
     const { id, action, actor, via } = command;
@@ -78,7 +90,7 @@ export class CommandRuns {
         })
       : tooLate(formerly);
     said(await this.end({ ...command, acceptedAt }, endpoint, activity, outcome));
-    return true;
+    return { kind: "ended" };
   }
 
   /**
@@ -91,7 +103,7 @@ export class CommandRuns {
     activity: Activity,
     outcome: Outcome,
   ): Promise<CommandReport> {
-    const { clock, reporter, ended } = this.options;
+    const { clock, reporter } = this.options;
     const patch = settled(command, outcome.patch);
     const report = terminalReport({ ...command, endpoint: endpoint.id }, outcome, clock);
     const incidents =
@@ -105,7 +117,6 @@ export class CommandRuns {
     const { id, action, status, reasonCode, detail } = report;
     endpoint.log.info({ commandId: id, action, status, reasonCode, detail }, "command ended");
     if (patch.fault !== undefined) endpoint.poke();
-    ended(endpoint);
     return report;
   }
 
@@ -145,11 +156,13 @@ export class CommandRuns {
     activity: Activity,
   ): Promise<void> {
     const { journal, clock } = this.options;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         return await journal.end(report, patch, incidents);
       } catch (error) {
-        if (!isStorageError(error, "full", "io", "busy")) throw error;
+        // A disk that is full can be emptied; one that fails for long is better met by a new start and its recovery.
+        const mayPass = isStorageError(error, "full", "busy");
+        if (!mayPass && !(isStorageError(error, "io") && tries < IO_TRIES)) throw error;
         endpoint.log.error(
           { err: error, commandId: report.id },
           "an outcome could not be recorded; trying again",

@@ -34,6 +34,8 @@ export interface CommandsOptions {
   readonly stopped: AbortSignal;
   /** Is told when the highest fence has risen. */
   readonly fenced: () => void;
+  /** Is told when an endpoint was given back, whatever came of the command. */
+  readonly released: (endpoint: Endpoint) => void;
 }
 
 /** Takes commands off the bus, decides, and either runs them or says why not. */
@@ -103,9 +105,8 @@ export class Commands {
           this.#reject(command, decision.reasonCode, decision.detail);
           return;
         case "accept":
-          if (endpoint && (await this.#accept(command, endpoint, decision.startWithinMs))) return;
-          // Its id is in the journal after all.
-          return this.#repeatRecorded(command);
+          if (endpoint) await this.#accept(command, endpoint, decision.startWithinMs);
+          return;
         default:
           decision satisfies never;
       }
@@ -142,11 +143,7 @@ export class Commands {
   }
 
   /** From here to the journal nothing waits: two commands cannot both take the endpoint. */
-  async #accept(
-    command: AgentCommand,
-    endpoint: Endpoint,
-    startWithinMs: number,
-  ): Promise<boolean> {
+  async #accept(command: AgentCommand, endpoint: Endpoint, startWithinMs: number): Promise<void> {
     const { answers, clock, session, fences, runs, fenced } = this.options;
     const startByMs = clock.monotonicMs() + startWithinMs;
     const activity: Activity = {
@@ -167,22 +164,24 @@ export class Commands {
     const stop = (): void => activity.controller.abort(stopped.reason);
     stopped.addEventListener("abort", stop, { once: true });
     try {
-      return await runs.run({ command, endpoint, activity, mayStart, said });
-    } catch (error) {
-      if (!isStorageError(error) || endpoint.activity !== activity) throw error;
-      endpoint.log.error(
-        { err: error, commandId: command.id },
-        "a command could not be recorded, so nothing was done",
-      );
-      this.#reject(
-        command,
-        "storage-failed",
-        `the journal of the agent could not be written (${error.code}); free disk space on its host`,
-      );
-      return true;
+      const end = await runs.run({ command, endpoint, activity, mayStart, said });
+      if (end.kind === "known") await this.#repeatRecorded(command);
+      if (end.kind === "not-recorded") {
+        const { error } = end;
+        endpoint.log.error(
+          { err: error, commandId: command.id },
+          "a command could not be recorded, so nothing was done",
+        );
+        this.#reject(
+          command,
+          "storage-failed",
+          `the journal of the agent could not be written (${error.code}); free disk space on its host`,
+        );
+      }
     } finally {
       stopped.removeEventListener("abort", stop);
       endpoint.end(activity);
+      this.options.released(endpoint);
     }
   }
 

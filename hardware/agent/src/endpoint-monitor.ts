@@ -9,6 +9,8 @@ import type { Reporter } from "./reporter.js";
 
 /** Unchanged values are repeated this often within the span in which they go stale. */
 const REPEATS = 3;
+/** Made once: an abort without a reason makes an error with a stack each time. */
+const RESTED = new Error("rested");
 
 export interface MonitorOptions {
   readonly clock: Clock;
@@ -82,7 +84,7 @@ export class EndpointMonitor implements AsyncDisposable {
     try {
       await Promise.race([slept, woken]);
     } finally {
-      over.abort();
+      over.abort(RESTED);
       await Promise.allSettled([slept, woken]);
     }
   }

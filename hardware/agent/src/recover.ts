@@ -21,6 +21,8 @@ export interface RecoverOptions {
   readonly runs: CommandRuns;
   readonly bootId: string | undefined;
   readonly stopped: AbortSignal;
+  /** Is told when the endpoint was given back. */
+  readonly released: (endpoint: Endpoint) => void;
   /** Is told what is now to be said about the command. */
   readonly said: (report: CommandReport) => void;
 }
@@ -61,6 +63,7 @@ export async function recoverCommand(
   } finally {
     stopped.removeEventListener("abort", stop);
     endpoint.end(activity);
+    options.released(endpoint);
   }
 }
 

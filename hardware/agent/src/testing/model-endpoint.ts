@@ -1,10 +1,10 @@
 import type { DesiredEndpoint } from "@outrider/contracts/agent";
+import type { Clock } from "@outrider/contracts/clock";
 import { endpointId, nodeId } from "@outrider/contracts/ids";
 import { silentLog } from "@outrider/messaging/log";
-import type { VirtualClock } from "@outrider/testing/virtual-clock";
 import type { EndpointMemory } from "../command-record.js";
 import { Endpoint, type Activity } from "../endpoint.js";
-import type { MemoryPatch, StoredEvent } from "../journal.js";
+import type { Journal, MemoryPatch, StoredEvent } from "../journal.js";
 import { logWith } from "../log.js";
 import type { ModelDevice } from "./model-device.js";
 
@@ -14,14 +14,31 @@ export interface Recorded {
   readonly events: StoredEvent[];
 }
 
-/** An open endpoint over a device in memory. */
+/** An open endpoint over a device in memory that records in memory, too. */
 export function modelEndpoint(
   device: ModelDevice,
-  clock: VirtualClock,
+  clock: Clock,
   memory?: EndpointMemory,
   desired: Partial<DesiredEndpoint> = {},
 ): { endpoint: Endpoint; recorded: Recorded } {
   const recorded: Recorded = { patches: [], events: [] };
+  const journal: Pick<Journal, "remember"> = {
+    remember: async (_, patch, events) => {
+      recorded.patches.push(patch);
+      recorded.events.push(...(events ?? []));
+    },
+  };
+  return { endpoint: openEndpoint(device, clock, journal, desired, memory), recorded };
+}
+
+/** An open endpoint over a device in memory. */
+export function openEndpoint(
+  device: ModelDevice,
+  clock: Clock,
+  journal: Pick<Journal, "remember">,
+  desired: Partial<DesiredEndpoint> = {},
+  memory?: EndpointMemory,
+): Endpoint {
   const endpoint = new Endpoint(
     {
       endpoint: endpointId("n1", "power"),
@@ -38,19 +55,14 @@ export function modelEndpoint(
     memory,
     clock,
     logWith(silentLog, {}),
-    {
-      remember: async (_, patch, events = []) => {
-        recorded.patches.push(patch);
-        recorded.events.push(...events);
-      },
-    },
+    journal,
   );
   Object.assign(endpoint, {
     port: device,
     failure: undefined,
     actions: ["On", "ForceOff", "PowerCycle"],
   });
-  return { endpoint, recorded };
+  return endpoint;
 }
 
 export function activityOf(interruptible: boolean): Activity {
