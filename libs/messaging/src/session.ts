@@ -157,6 +157,22 @@ export class Session {
   }
 
   /**
+   * Removes what somebody has had stored on a topic that is never retained. Only a foreign broker stores there.
+   * @throws MessagingError when there is no connection; what is stored comes again on the next one
+   * @throws TypeError when the contract is retained: its document is somebody's
+   */
+  async unstore<T extends string, P extends object>(
+    contract: Contract<T, P>,
+    parameters: NoInfer<Parameters<T>>,
+  ): Promise<void> {
+    if (contract.retain) throw new TypeError(`${contract.template} is a retained topic`);
+    const topic = topicOf(contract, parameters);
+    const { live } = this.#loop;
+    if (!live) throw new MessagingError("disconnected", "there is no connection to the broker");
+    await live.connection.publish({ topic, payload: "", qos: contract.qos, retain: true });
+  }
+
+  /**
    * Declares that this client alone writes these topics: documents on them that it has not set are cleared, on this
    * connection and all later ones, but none before {@link settleOwned}.
    */

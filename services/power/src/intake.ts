@@ -3,7 +3,7 @@ import { isNodeId } from "@outrider/contracts/ids";
 import { powerSet, type PowerSet, type Via } from "@outrider/contracts/power";
 import { mintCommandId } from "@outrider/messaging/mint-id";
 import type { Refusal } from "@outrider/contracts/codec";
-import type { Received, Refused } from "@outrider/messaging/session";
+import { Session, type Received, type Refused } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
@@ -15,17 +15,15 @@ const UNATTRIBUTED = "mqtt:unattributed";
 @Injectable()
 export class Intake {
   constructor(
+    @Inject(Session) private readonly session: Session,
     @Inject(Runs) private readonly runs: Runs,
     @Inject(Results) private readonly results: Results,
   ) {}
 
   @OnMessage(powerSet, { refused: "refused" })
-  set({
-    payload,
-    parameters: { node },
-    actor,
-    wasRetained,
-  }: Received<PowerSet, { readonly node: string }>): void {
+  set(message: Received<PowerSet, { readonly node: string }>): void | Promise<void> {
+    const { payload, parameters, actor, retain, wasRetained } = message;
+    const { node } = parameters;
     if (!isNodeId(node)) return;
     this.runs.ask({
       node,
@@ -34,15 +32,17 @@ export class Intake {
       via: viaOf(actor),
       wasRetained,
     });
+    if (retain) return this.session.unstore(powerSet, { node });
   }
 
   async refused(
     refusal: Refusal,
-    { parameters: { node }, actor, bytes }: Refused<{ readonly node: string }>,
+    { parameters: { node }, actor, retain, bytes }: Refused<{ readonly node: string }>,
   ): Promise<void> {
     // An empty payload clears a retained topic, and white space around a word counts for nothing: nobody asked for
     // anything.
     if (!isNodeId(node) || Buffer.from(bytes).toString().trim() === "") return;
+    if (retain) await this.session.unstore(powerSet, { node });
     await this.results.answer({
       node,
       id: mintCommandId(),
