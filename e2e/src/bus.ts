@@ -22,11 +22,11 @@ export class Bus implements AsyncDisposable {
 
   private constructor(
     private readonly port: number,
-    private readonly secret: Secret,
+    private readonly secret: Partial<Secret>,
     private readonly subscriber: Subscriber,
   ) {}
 
-  static async open(port: number, secret: Secret): Promise<Bus> {
+  static async open(port: number, secret: Partial<Secret>): Promise<Bus> {
     const subscriber = await mosquittoSub([`${TOPIC_ROOT}#`], { port, ...secret });
     return new Bus(port, secret, subscriber);
   }

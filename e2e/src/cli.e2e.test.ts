@@ -16,7 +16,7 @@ interface Said {
 async function outrider(words: string, who?: Readonly<Record<string, string>>): Promise<Said> {
   const env = who ?? {
     OUTRIDER_USER: "operator",
-    OUTRIDER_SECRET_FILE: lab.secretFile("person", "operator"),
+    OUTRIDER_SECRET_FILE: lab.identities.secretFile("person", "operator"),
   };
   const child = await startNode(import.meta.resolve("@outrider/cli/main"), {
     args: words.split(" "),

@@ -1,25 +1,22 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { agentStatus } from "@outrider/contracts/agent";
-import type { Role } from "@outrider/contracts/acl";
 import { nodeId } from "@outrider/contracts/ids";
 import { nodeDescription } from "@outrider/contracts/node";
 import { serviceStatus } from "@outrider/contracts/service";
-import type { ChassisFlavour } from "@outrider/simulators/chassis-spec";
-import type { SimulatedFlavour } from "@outrider/simulators/simulated-slot";
-import { startChassis, startRack, type Simulator } from "@outrider/simulators/spawn";
-import { startNode } from "@outrider/testing/child";
+import type { Simulator } from "@outrider/simulators/spawn";
+import { startTestBroker } from "@outrider/testing/broker";
 import { startCuttingProxy, type CuttingProxy } from "@outrider/testing/cutting-proxy";
-import type { Secret } from "@outrider/testing/outrider-broker";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { Bus } from "./bus.js";
+import { Identities } from "./identities.js";
+import { startMachines, type Machines, type MachinesOptions } from "./machines.js";
 import { NodeUnderTest } from "./node-under-test.js";
 import { Part } from "./part.js";
-import { isWired, siteText, type Machines, type NodeSpec } from "./site.js";
+import { isWired, siteText, type NodeSpec } from "./site.js";
 
 const PROGRAMS = {
   broker: import.meta.resolve("@outrider/broker/main"),
-  credentials: import.meta.resolve("@outrider/broker/credentials-main"),
   inventory: import.meta.resolve("@outrider/inventory-service/main"),
   power: import.meta.resolve("@outrider/power-service/main"),
   agent: import.meta.resolve("@outrider/agent/main"),
@@ -28,15 +25,11 @@ const PROGRAMS = {
 /** Parts that can be put behind a proxy which cuts their connection to the broker. */
 export type Cuttable = "power" | "inventory" | "agent";
 
-export interface DeploymentOptions {
+export interface DeploymentOptions extends MachinesOptions {
   /** By id. */
   readonly nodes: Readonly<Record<string, NodeSpec>>;
-  /** Slots of the simulated rack, the first is slot 1. No rack when left out. */
-  readonly rack?: readonly SimulatedFlavour[];
-  /** Times of simulated machines, in milliseconds. */
-  readonly rackTimes?: { bootMs?: number; shutdownMs?: number; haltAfterMs?: number };
-  /** Slots of the chassis of virtual machines, the first is slot 1. No chassis when left out. */
-  readonly chassis?: readonly ChassisFlavour[];
+  /** `mosquitto`: Debian's, where everybody may do everything. Default: ours. */
+  readonly broker?: "outrider" | "mosquitto";
   /** Ids of agents, each a process; default `lab` alone. */
   readonly agents?: readonly string[];
   /** Parts that reach the broker through a proxy. `agent` is the first one. */
@@ -151,24 +144,9 @@ export class Deployment implements AsyncDisposable {
     for (const node of this.nodes) await node.mark();
   }
 
-  /** The user name and secret of an identity, which is made when there is none. */
-  async identity(kind: "person" | "service" | "agent", name: string, role?: Role): Promise<Secret> {
-    const args = ["add", kind, name, ...(role ? [role] : [])];
-    const env = { OUTRIDER_DATA: this.data };
-    const adding = await startNode(PROGRAMS.credentials, { args, env, ready: "none" });
-    const { code } = await adding.exited;
-    if (code !== 0) throw new Error(`${kind}:${name} was not added: ${adding.stderr()}`);
-    return this.secret(kind, name);
-  }
-
-  /** The user name and secret of an identity that is there. */
-  async secret(kind: "person" | "service" | "agent", name: string): Promise<Secret> {
-    const password = await readFile(this.secretFile(kind, name), "utf8");
-    return { username: kind === "person" ? name : `${kind}:${name}`, password: password.trim() };
-  }
-
-  secretFile(kind: "person" | "service" | "agent", name: string): string {
-    return join(this.data, "secrets", `${kind}-${name}`);
+  /** Who may come in. None on a foreign broker. */
+  get identities(): Identities {
+    return new Identities(this.data);
   }
 
   /**
@@ -245,11 +223,18 @@ export class Deployment implements AsyncDisposable {
     this.#folder = folder.path;
     await mkdir(this.data);
     const { agents, nodes } = this.#site;
-    const [machines] = await Promise.all([this.#startMachines(), this.#startBroker()]);
+    const [machines] = await Promise.all([
+      startMachines(this.options, this.#folder, this.#stack),
+      this.#startBroker(),
+    ]);
     this.#machines = machines;
-    for (const agent of agents) await this.identity("agent", agent);
+    const isOurs = this.options.broker !== "mosquitto";
+    if (isOurs) for (const agent of agents) await this.identities.add("agent", agent);
     await writeFile(this.siteFile, siteText(agents, nodes, machines));
-    const bus = await Bus.open(this.#port, await this.secret("person", "operator"));
+    const bus = await Bus.open(
+      this.#port,
+      isOurs ? await this.identities.secret("person", "operator") : {},
+    );
     this.#bus = this.#stack.use(bus);
     for (const [id, spec] of Object.entries(nodes)) {
       if (!isWired(spec)) continue;
@@ -277,27 +262,12 @@ export class Deployment implements AsyncDisposable {
     await this.mark();
   }
 
-  async #startMachines(): Promise<Machines> {
-    const { rack, rackTimes, chassis } = this.options;
-    const flavours = Object.fromEntries((rack ?? []).map((flavour, index) => [index + 1, flavour]));
-    const [simulated, virtual] = await Promise.all([
-      rack &&
-        startRack({
-          dir: join(this.#folder, "rack"),
-          slots: rack.length,
-          flavours,
-          ...rackTimes,
-        }).then((it) => this.#stack.use(it)),
-      chassis &&
-        startChassis({
-          dir: this.chassisDirectory,
-          slots: chassis.map((flavour) => ({ flavour })),
-        }).then((it) => this.#stack.use(it)),
-    ]);
-    return { rack: simulated, chassis: virtual };
-  }
-
   async #startBroker(): Promise<void> {
+    if (this.options.broker === "mosquitto") {
+      const foreign = this.#stack.use(await startTestBroker({ kind: "mosquitto" }));
+      this.#port = foreign.port;
+      return;
+    }
     const broker = this.#add("broker", "broker", { OUTRIDER_BIND: "127.0.0.1" });
     // A port of the kernel's choice the first time, so that nobody can take it in between; then always that one.
     await broker.start({ OUTRIDER_MQTT_PORT: "0" });

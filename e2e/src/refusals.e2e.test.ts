@@ -60,7 +60,7 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
     expect(await node.outcome("kept")).toMatchObject({ ...REJECTED, reasonCode: "retained" });
     const topic = topicOf(powerSet, { node: node.id });
     const { port } = lab;
-    const who = await lab.secret("person", "operator");
+    const who = await lab.identities.secret("person", "operator");
     await using late = await mosquittoSub([topic, topicOf(powerResult, { node: node.id })], {
       port,
       ...who,
@@ -129,7 +129,7 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
 
   test("who may only look, and who is nobody", async () => {
     const node = lab.node("n1");
-    const viewer = await lab.identity("person", "watcher", "viewer");
+    const viewer = await lab.identities.add("person", "watcher", "viewer");
     await node.set("ForceOff", viewer).catch(() => undefined);
     await node.set("ForceOff", { ...viewer, version: "mqttv311" }).catch(() => undefined);
     const nobody = { username: undefined, password: undefined } as never;
@@ -137,7 +137,7 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
     await expect(node.set("ForceOff", { password: "wrong" })).rejects.toThrow(
       "mosquitto_pub ended",
     );
-    const agent = await lab.secret("agent", "lab");
+    const agent = await lab.identities.secret("agent", "lab");
     await node.set("ForceOff", agent).catch(() => undefined);
     const { port } = lab;
     await using eyes = await mosquittoSub(["outrider/v1/node/+/power/state"], { port, ...viewer });
@@ -156,7 +156,9 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
         withinMs: 60_000,
       });
       lab.agent().signal("SIGCONT");
-      expect(await node.outcome(late)).toMatchObject({ status: "Failed", terminal: true });
+      const { status, reasonCode } = await node.outcome(late);
+      // Whoever is held up for longer than the broker waits comes back in another session.
+      expect(["Failed/expired", "Failed/stale-epoch"]).toContain(`${status}/${reasonCode}`);
     } finally {
       lab.agent().signal("SIGCONT");
     }

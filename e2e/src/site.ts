@@ -1,4 +1,4 @@
-import type { Simulator } from "@outrider/simulators/spawn";
+import type { Machines } from "./machines.js";
 
 /** A node of the deployment: the slot it is in, and what its site file says. */
 export interface NodeSpec {
@@ -14,11 +14,6 @@ export interface NodeSpec {
   readonly dwell?: string;
   readonly sampling?: string;
   readonly gracefulLimit?: string;
-}
-
-export interface Machines {
-  readonly rack?: Simulator | undefined;
-  readonly chassis?: Simulator | undefined;
 }
 
 /** The site file of a deployment. JSON is YAML. */

@@ -36,8 +36,8 @@ export async function measureCommandPath(lab: Deployment, plan: CommandPathPlan)
   await using commands = await PowerCommands.start(lab);
   await using trips = await RoundTrips.start(
     lab.port,
-    await lab.identity("service", "telemetry"),
-    await lab.identity("service", "boot"),
+    await lab.identities.add("service", "telemetry"),
+    await lab.identities.add("service", "boot"),
   );
   const rows: string[][] = [];
   const counted: string[] = [];

@@ -33,7 +33,7 @@ export async function measureFrozenReader(
   await using commands = await PowerCommands.start(lab);
   const publishers = await connectPublishers(lab, plan.publishers);
   const pump = startPump(publishers);
-  const reader = await lab.identity("service", "gateway");
+  const reader = await lab.identities.add("service", "gateway");
   const rows: string[][] = [];
   try {
     for (const frozen of [false, true]) {
@@ -72,7 +72,7 @@ async function connectPublishers(lab: Deployment, count: number): Promise<Wire[]
   for (let number = 0; number < count; number++) {
     const name = `load-${number}`;
     await addCredential(lab.data, { kind: "agent", name });
-    const secret = await lab.secret("agent", name);
+    const secret = await lab.identities.secret("agent", name);
     const wire = await Wire.open(lab.port, name, secret);
     wire.prepare(topicOf(agentEvent, { agent: name }), bytes, 0);
     wires.push(wire);

@@ -27,7 +27,7 @@ export class PowerCommands implements AsyncDisposable {
   static async start(lab: Deployment): Promise<PowerCommands> {
     const peer = await MqttPeer.open(
       lab.port,
-      await lab.secret("person", "operator"),
+      await lab.identities.secret("person", "operator"),
       "bench-operator",
     );
     const commands = new PowerCommands(lab, peer);
