@@ -75,6 +75,8 @@ export class OutboxSender<E> {
   /** Highest number sent on this connection; nobody can have stored more than that. */
   #sent = 0;
   #acknowledged = 0;
+  /** Numbers that were sent and are not acknowledged, ascending. */
+  #flight: number[] = [];
   #news = false;
 
   constructor(options: OutboxSenderOptions<E>) {
@@ -139,13 +141,14 @@ export class OutboxSender<E> {
     if (seq <= this.#acknowledged) return;
     await this.#options.outbox.acknowledge(seq);
     this.#acknowledged = Math.max(this.#acknowledged, seq);
+    this.#flight = this.#flight.filter((one) => one > seq);
     this.#news = true;
     this.#wake.tell();
   }
 
   #restart(): void {
     this.#round++;
-    this.#next = 1;
+    this.#rewind(1);
     this.#news = true;
     this.#wake.tell();
   }
@@ -172,7 +175,7 @@ export class OutboxSender<E> {
       if (await this.#woken(leftMs, signal)) continue;
       patienceMs = Math.min(Math.max(patienceMs * 2, resendAfterMs), resendAtMostMs);
       sinceMs = undefined;
-      this.#next = 1;
+      this.#rewind(1);
     }
   }
 
@@ -183,18 +186,28 @@ export class OutboxSender<E> {
   async #sendWindow(): Promise<boolean> {
     const { outbox, window } = this.#options;
     const round = this.#round;
-    const batch = await outbox.unacknowledged(this.#acknowledged + 1, window);
+    const room = window - this.#flight.length;
+    // What was sent already is not read again.
+    const from = Math.max(this.#acknowledged + 1, this.#next);
+    const batch = room > 0 ? await outbox.unacknowledged(from, room) : [];
     for (const numbered of batch) {
-      if (numbered.seq < this.#next) continue;
+      if (numbered.seq < this.#next || numbered.seq <= this.#acknowledged) continue;
       if (this.#round !== round || this.#stopped.signal.aborted) return false;
       this.#next = numbered.seq + 1;
       this.#sent = Math.max(this.#sent, numbered.seq);
+      this.#flight.push(numbered.seq);
       const sending = this.#send(numbered, round)
         .catch(crash)
         .finally(() => this.#sending.delete(sending));
       this.#sending.add(sending);
     }
-    return batch.length > 0;
+    return this.#flight.length > 0;
+  }
+
+  /** The events from this number on count as not sent. */
+  #rewind(seq: number): void {
+    this.#next = Math.min(this.#next, seq);
+    this.#flight = this.#flight.filter((one) => one < seq);
   }
 
   async #send(numbered: Numbered<E>, round: number): Promise<void> {
@@ -208,7 +221,7 @@ export class OutboxSender<E> {
       if (this.#round !== round) return;
       // Those behind it may have arrived. An acknowledgement of them would cover this one, so that it counts for
       // nothing until this one was sent.
-      this.#next = Math.min(this.#next, seq);
+      this.#rewind(seq);
       this.#sent = Math.min(this.#sent, seq - 1);
     }
   }
