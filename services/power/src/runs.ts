@@ -31,6 +31,9 @@ export const POWER_FAILPOINTS = [
 /** Ids are remembered for seven days, in milliseconds. */
 const REMEMBER_MS = 7 * 86_400_000;
 
+/** Made once: an abort without a reason makes an error with a stack each time. */
+const PHASE_OVER = new Error("the phase is over");
+
 export interface Asking {
   readonly node: NodeId;
   readonly set: PowerSet;
@@ -254,7 +257,7 @@ export class Runs {
     await this.#saved(next);
     failpoint("power.saved");
     // Not those of `active`: the phase may have been armed afresh while it was being recorded.
-    this.#active.get(run.node)?.timers.abort();
+    this.#active.get(run.node)?.timers.abort(PHASE_OVER);
     if (next.phase.kind === "done") {
       this.#active.delete(run.node);
       this.#last.set(run.node, next);
