@@ -2,6 +2,7 @@ import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { PortError } from "@outrider/ports/port-error";
 import type { Supply } from "@outrider/contracts/power";
+import type { Numbered } from "@outrider/messaging/outbox";
 import { isStorageError, type StorageError } from "@outrider/storage/storage-error";
 import { clearsFault } from "./attempts.js";
 import { acceptedReport, type CommandRecord, type EndpointMemory } from "./command-record.js";
@@ -109,11 +110,11 @@ export class CommandRuns {
     const incidents =
       patch.fault === undefined ? [] : [incident(clock, endpoint.id, "fault-latched", patch.fault)];
     crashPoint("agent.verified");
-    await this.#recorded(report, patch, incidents, endpoint, activity);
+    const event = await this.#recorded(report, patch, incidents, endpoint, activity);
     endpoint.hold(patch);
     endpoint.end(activity);
     crashPoint("agent.committed");
-    reporter.news();
+    reporter.news(event);
     const { id, action, status, reasonCode, detail } = report;
     endpoint.log.info({ commandId: id, action, status, reasonCode, detail }, "command ended");
     if (patch.fault !== undefined) endpoint.poke();
@@ -154,7 +155,7 @@ export class CommandRuns {
     incidents: readonly StoredEvent[],
     endpoint: Endpoint,
     activity: Activity,
-  ): Promise<void> {
+  ): Promise<Numbered<StoredEvent>> {
     const { journal, clock } = this.options;
     for (let tries = 1; ; tries++) {
       try {

@@ -47,12 +47,7 @@ export class Journal {
   /** Events until they are acknowledged. */
   readonly outbox: Outbox<StoredEvent> = {
     append: async (event) => {
-      const [inserted] = await this.#storage.write([
-        {
-          sql: "INSERT INTO agent_event (event) VALUES (?) RETURNING seq",
-          params: [toJson(event)],
-        },
-      ]);
+      const [inserted] = await this.#storage.write([insertEvent(event)]);
       return Number(inserted?.rows[0]?.["seq"]);
     },
     unacknowledged: async (from, limit) => {
@@ -122,13 +117,17 @@ export class Journal {
     ]);
   }
 
-  /** Records the outcome of a command, with the event that reports it and others that belong to it. */
+  /**
+   * Records the outcome of a command, with the event that reports it and others that belong to it.
+   * @returns the event that reports it
+   */
   async end(
     outcome: CommandReport & { readonly endedAt: string },
     patch: MemoryPatch,
     incidents: readonly StoredEvent[],
-  ): Promise<void> {
-    await this.#storage.write([
+  ): Promise<Numbered<StoredEvent>> {
+    const event = { at: outcome.endedAt, command: outcome };
+    const results = await this.#storage.write([
       {
         sql: `UPDATE agent_command SET step = 'ended', status = ?, outcome = ?, ended_at = ?
               WHERE id = ? AND ended_at IS NULL`,
@@ -137,8 +136,9 @@ export class Journal {
       },
       ...remember(outcome.endpoint, patch),
       ...incidents.map(insertEvent),
-      insertEvent({ at: outcome.endedAt, command: outcome }),
+      insertEvent(event),
     ]);
+    return { seq: Number(results.at(-1)?.rows[0]?.["seq"]), event };
   }
 
   /** Records what is known of an endpoint, with the events that go with it. */
@@ -295,5 +295,8 @@ function remember(endpoint: EndpointId, patch: MemoryPatch): Statement[] {
 }
 
 function insertEvent(event: StoredEvent): Statement {
-  return { sql: "INSERT INTO agent_event (event) VALUES (?)", params: [toJson(event)] };
+  return {
+    sql: "INSERT INTO agent_event (event) VALUES (?) RETURNING seq",
+    params: [toJson(event)],
+  };
 }

@@ -45,9 +45,9 @@ export class Reporter {
     return this.#sender.stop();
   }
 
-  /** Events were added to the journal. */
-  news(): void {
-    this.#sender.notify();
+  /** Events were added to the journal. @param newest the last of them, if it is at hand */
+  news(newest?: Numbered<StoredEvent>): void {
+    this.#sender.notify(newest);
   }
 
   /** The power service has stored all events up to a number. Acknowledgements of former sessions are ignored. */

@@ -121,6 +121,38 @@ describe("an outbox", () => {
     await sender.stop();
   });
 
+  test("sends what it is handed without reading it, but only in its turn", async () => {
+    const clock = new VirtualClock();
+    const outbox = new MemoryOutbox<string>();
+    const sent: number[] = [];
+    const sender = new OutboxSender({
+      outbox,
+      clock,
+      window: 3,
+      send: async ({ seq }) => void sent.push(seq),
+    });
+    const store = async (): Promise<Numbered<string>> => ({
+      seq: await outbox.append("event"),
+      event: "event",
+    });
+    sender.start();
+    sender.notify(await store());
+    sender.connected();
+    await clock.advance(0);
+    expect(sent).toEqual([1]);
+    const [second, third] = [await store(), await store()];
+    sender.notify(third);
+    expect(sent).toEqual([1]);
+    sender.notify(second);
+    expect(sent).toEqual([1, 2]);
+    await clock.advance(0);
+    expect(sent).toEqual([1, 2, 3]);
+    sender.notify(await store());
+    expect(sent).toEqual([1, 2, 3]);
+    sender.disconnected();
+    await sender.stop();
+  });
+
   test("has no more on its way than the window", async () => {
     const clock = new VirtualClock();
     const sent: number[] = [];

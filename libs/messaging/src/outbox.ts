@@ -122,8 +122,13 @@ export class OutboxSender<E> {
     return seq;
   }
 
-  /** Something was appended to the store by somebody else, such as a transaction of its owner. */
-  notify(): void {
+  /**
+   * Something was appended to the store by somebody else, such as a transaction of its owner.
+   * @param newest the last of it; sent without being read again where it is the next one
+   */
+  notify(newest?: Numbered<E>): void {
+    const mayFollow = this.#connected && this.#flight.length < this.#options.window;
+    if (newest && mayFollow && newest.seq === this.#next) this.#dispatch(newest);
     this.#news = true;
     this.#wake.tell();
   }
@@ -193,15 +198,20 @@ export class OutboxSender<E> {
     for (const numbered of batch) {
       if (numbered.seq < this.#next || numbered.seq <= this.#acknowledged) continue;
       if (this.#round !== round || this.#stopped.signal.aborted) return false;
-      this.#next = numbered.seq + 1;
-      this.#sent = Math.max(this.#sent, numbered.seq);
-      this.#flight.push(numbered.seq);
-      const sending = this.#send(numbered, round)
-        .catch(crash)
-        .finally(() => this.#sending.delete(sending));
-      this.#sending.add(sending);
+      this.#dispatch(numbered);
     }
     return this.#flight.length > 0;
+  }
+
+  #dispatch(numbered: Numbered<E>): void {
+    const { seq } = numbered;
+    this.#next = seq + 1;
+    this.#sent = Math.max(this.#sent, seq);
+    this.#flight.push(seq);
+    const sending = this.#send(numbered, this.#round)
+      .catch(crash)
+      .finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
   }
 
   /** The events from this number on count as not sent. */
