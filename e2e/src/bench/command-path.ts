@@ -15,19 +15,23 @@ export interface CommandPathPlan {
 }
 
 /** Accepted by the service, accepted by the agent, outcome at the agent, outcome at the service. */
-const COMMITS_NEEDED = 4;
+const COMMITS = 4;
 const ROUND_TRIPS = 2;
+/** The machine is told and read back. */
+const DEVICE_TRIPS = 2;
 /** Between bursts, so that what a command leaves to be done does not count for the next one. */
 const PAUSE_MS = 60;
+/** Before anything counts, so that what is measured is a service that has run for a while. */
+const WARM_UP = { bursts: 10, atOnce: 50 };
 
-/** What was measured of one kind at one number at once; rounds of samples in milliseconds. */
-type Rounds = number[][];
+const KINDS = ["roundTrip", "commit", "device", "edge", "result"] as const;
+/** What was measured at one number at once: rounds of samples in milliseconds. */
+type Measured = Readonly<Record<(typeof KINDS)[number], number[][]>>;
 
-interface Measured {
-  readonly roundTrip: Rounds;
-  readonly commit: Rounds;
-  readonly edge: Rounds;
-  readonly result: Rounds;
+interface Parts {
+  readonly commits: Commits;
+  readonly commands: PowerCommands;
+  readonly trips: RoundTrips;
 }
 
 /** From `power/set` to the machine and back to the terminal result, against what that must cost. */
@@ -39,101 +43,97 @@ export async function measureCommandPath(lab: Deployment, plan: CommandPathPlan)
     await lab.identities.add("service", "telemetry"),
     await lab.identities.add("service", "boot"),
   );
+  const parts = { commits, commands, trips };
+  await round(parts, WARM_UP.atOnce, WARM_UP.bursts);
   const rows: string[][] = [];
-  const counted: string[] = [];
   for (const [key, bursts] of Object.entries(plan.burstsAtOnce)) {
-    const atOnce = Number(key);
-    const measured = await measure({ commits, commands, trips }, atOnce, bursts, plan.rounds);
-    rows.push(...rowsOf(atOnce, measured));
-    counted.push(await countCommits(lab, commands, atOnce));
+    const measured: Measured = { roundTrip: [], commit: [], device: [], edge: [], result: [] };
+    for (let number = 0; number < plan.rounds; number++) {
+      const samples = await round(parts, Number(key), bursts);
+      for (const kind of KINDS) measured[kind].push(samples[kind]);
+    }
+    rows.push(...rowsOf(Number(key), measured));
   }
-  const head = ["at once", "what", "p50 ms", "p99 ms", "p50 / what it must cost"];
-  return `${table([head[1] ?? "", head[0] ?? "", ...head.slice(2)], rows)}\n\n${counted.join("\n")}`;
+  const head = ["what", "at once", "p50 ms", "p99 ms", "ratio to A", "ratio to B"];
+  return `${table(head, rows)}\n\n${await countCommits(lab, commands)}`;
 }
 
-async function measure(
-  parts: { commits: Commits; commands: PowerCommands; trips: RoundTrips },
+/** Some bursts of each kind in turn, so that what disturbs the machine disturbs all of them. */
+async function round(
+  { commits, commands, trips }: Parts,
   atOnce: number,
   bursts: number,
-  rounds: number,
-): Promise<Measured> {
-  const { commits, commands, trips } = parts;
-  const measured: Measured = { roundTrip: [], commit: [], edge: [], result: [] };
-  // The first round warms up compilers and caches and does not count.
-  for (let round = 0; round <= rounds; round++) {
-    const samples = { roundTrip: [], commit: [], edge: [], result: [] } as Record<
-      keyof Measured,
-      number[]
-    >;
-    for (let burst = 0; burst < bursts; burst++) {
-      samples.roundTrip.push(...(await trips.burst(atOnce)));
-      await delay(PAUSE_MS);
-      samples.commit.push(...(await commits.burst(atOnce)));
-      await delay(PAUSE_MS);
-      for (const { edgeMs, resultMs } of await commands.burst(atOnce)) {
-        samples.edge.push(edgeMs);
-        samples.result.push(resultMs);
-      }
-      await delay(PAUSE_MS);
+): Promise<Record<(typeof KINDS)[number], number[]>> {
+  const samples = { roundTrip: [], commit: [], device: [], edge: [], result: [] } as Record<
+    (typeof KINDS)[number],
+    number[]
+  >;
+  for (let burst = 0; burst < bursts; burst++) {
+    samples.roundTrip.push(...(await trips.burst(atOnce)));
+    await delay(PAUSE_MS);
+    samples.commit.push(...(await commits.burst(atOnce)));
+    await delay(PAUSE_MS);
+    samples.device.push(...(await commands.askMachines(atOnce)));
+    await delay(PAUSE_MS);
+    for (const { edgeMs, resultMs } of await commands.burst(atOnce)) {
+      samples.edge.push(edgeMs);
+      samples.result.push(resultMs);
     }
-    if (round === 0) continue;
-    for (const kind of ["roundTrip", "commit", "edge", "result"] as const) {
-      measured[kind].push(samples[kind]);
-    }
+    await delay(PAUSE_MS);
   }
-  return measured;
+  return samples;
 }
 
-function rowsOf(atOnce: number, { roundTrip, commit, edge, result }: Measured): string[][] {
-  const p50 = (rounds: Rounds, round: number): number => median(rounds[round] ?? []);
-  const must = roundTrip.map(
-    (_, round) => ROUND_TRIPS * p50(roundTrip, round) + COMMITS_NEEDED * p50(commit, round),
-  );
-  // Until the edge: half the way, and what must be on disk before anybody acts.
-  const mustEdge = must.map((ms) => ms / 2);
-  const ratio = (rounds: Rounds, costs: readonly number[]): string =>
-    median(rounds.map((_, round) => p50(rounds, round) / (costs[round] ?? Number.NaN))).toFixed(2);
-  const row = (what: string, rounds: Rounds, last: string): string[] => {
-    const { p99 } = spread(rounds.flat());
-    const middle = median(rounds.map((_, round) => p50(rounds, round)));
-    return [what, String(atOnce), figure(middle), figure(p99), last];
+function rowsOf(atOnce: number, measured: Measured): string[][] {
+  const p50s = (kind: (typeof KINDS)[number]): number[] => measured[kind].map(median);
+  const sum = (trips: number, commits: number, devices: number): number[] =>
+    p50s("roundTrip").map(
+      (ms, index) =>
+        trips * ms +
+        commits * (p50s("commit")[index] ?? Number.NaN) +
+        devices * (p50s("device")[index] ?? Number.NaN),
+    );
+  const a = sum(ROUND_TRIPS, COMMITS, 0);
+  const b = sum(ROUND_TRIPS, COMMITS, DEVICE_TRIPS);
+  const ratio = (values: readonly number[], costs: readonly number[]): string =>
+    median(values.map((ms, index) => ms / (costs[index] ?? Number.NaN))).toFixed(2);
+  const row = (what: string, kind: (typeof KINDS)[number], ...ratios: string[]): string[] => {
+    const { p99 } = spread(measured[kind].flat());
+    return [what, String(atOnce), figure(median(p50s(kind))), figure(p99), ...ratios];
   };
+  const needed = (what: string, costs: readonly number[]): string[] => {
+    return [what, String(atOnce), figure(median(costs)), "", "", ""];
+  };
+  // Until the edge: half of the way, and what must be on disk before anybody acts.
+  const edge = p50s("edge");
+  const result = p50s("result");
+  const edgeA = ratio(edge, sum(ROUND_TRIPS / 2, COMMITS / 2, 0));
+  const edgeB = ratio(edge, sum(ROUND_TRIPS / 2, COMMITS / 2, DEVICE_TRIPS / 2));
   return [
-    row("bare MQTT round trip", roundTrip, ""),
-    row("one commit", commit, ""),
-    [
-      `${ROUND_TRIPS} round trips + ${COMMITS_NEEDED} commits`,
-      String(atOnce),
-      figure(median(must)),
-      "",
-      "1",
-    ],
-    row("command → edge", edge, `${ratio(edge, mustEdge)} of half of it`),
-    row("command → verified result", result, `**${ratio(result, must)}**`),
+    row("bare MQTT round trip", "roundTrip", "", ""),
+    row("one commit", "commit", "", ""),
+    row("one HTTP round trip to the machine", "device", "", ""),
+    needed(`A: ${ROUND_TRIPS} round trips + ${COMMITS} commits`, a),
+    needed(`B: A + ${DEVICE_TRIPS} trips to the machine`, b),
+    row("command → edge", "edge", `${edgeA} of half`, `${edgeB} of half`),
+    row("command → verified result", "result", `**${ratio(result, a)}**`, ratio(result, b)),
   ];
 }
 
 /** Flushes per command as the files of service and agent show them; those after the result are in it. */
-async function countCommits(
-  lab: Deployment,
-  commands: PowerCommands,
-  atOnce: number,
-): Promise<string> {
+async function countCommits(lab: Deployment, commands: PowerCommands): Promise<string> {
   const files = [join(lab.data, "power.sqlite"), join(lab.data, "agent-lab", "journal.sqlite")];
-  const bursts = atOnce === 1 ? 10 : 2;
-  for (let attempt = 1; attempt <= 5; attempt++) {
+  const perCommand: number[][] = [];
+  for (let command = 0; command < 20; command++) {
     const before = files.map(commitsInLog);
-    for (let burst = 0; burst < bursts; burst++) {
-      await commands.burst(atOnce);
-      await delay(2 * PAUSE_MS);
-    }
+    await commands.burst(1);
+    await delay(4 * PAUSE_MS);
     const after = files.map(commitsInLog);
     // A log that was begun anew in between says nothing.
     if (after.some(({ salt }, index) => salt !== before[index]?.salt)) continue;
-    const [service = 0, agent = 0] = after.map(
-      (log, index) => (log.commits - (before[index]?.commits ?? 0)) / (bursts * atOnce),
-    );
-    return `- Flushes per command with ${atOnce} at once, counted in the logs of the databases: ${figure(service)} in the service, ${figure(agent)} in the agent.`;
+    perCommand.push(after.map((log, index) => log.commits - (before[index]?.commits ?? 0)));
   }
-  return `- Flushes with ${atOnce} at once could not be counted.`;
+  const mean = (index: number): string =>
+    figure(perCommand.reduce((sum, one) => sum + (one[index] ?? 0), 0) / perCommand.length);
+  return `Flushes for one command, counted in the logs of the databases (${perCommand.length} commands): ${mean(0)} in the service, ${mean(1)} in the agent. Those that come after the result was told are in it: that it was told, and that the agent's report was acknowledged.`;
 }

@@ -59,6 +59,18 @@ export class PowerCommands implements AsyncDisposable {
     });
   }
 
+  /** Asks the machines themselves how they are, as many at once. Resolves with how long each took, in milliseconds. */
+  askMachines(atOnce: number): Promise<number[]> {
+    const { rack, nodes } = this.lab;
+    return Promise.all(
+      nodes.slice(0, atOnce).map(async ({ slot }) => {
+        const startMs = hostMs();
+        await rack.client.get(slot);
+        return hostMs() - startMs;
+      }),
+    );
+  }
+
   async #ask(
     node: NodeId,
     slot: number,
