@@ -131,16 +131,14 @@ export class Agents {
 
   async #reported({ command }: AgentEvent, receivedMs: number): Promise<void> {
     if (!command) return;
-    const node = this.nodes.nodeOf(command.endpoint);
     if (command.observation) this.nodes.see(command.observation, receivedMs);
-    if (node === undefined) {
-      this.log.warn(
-        { endpoint: command.endpoint, commandId: command.id },
-        "a report of an endpoint that no node has",
-      );
-      return;
-    }
-    await this.runs.report(node, command);
+    // By the command, not by the endpoint: after a restart the report may come before inventory's word whose it is.
+    const node = this.runs.asking(command.id);
+    if (node !== undefined) return this.runs.report(node, command);
+    this.log.debug(
+      { endpoint: command.endpoint, commandId: command.id },
+      "nobody waits for this report",
+    );
   }
 
   #tell(incident: Incident, at: string): void {

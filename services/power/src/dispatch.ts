@@ -25,8 +25,8 @@ const PROBE_EVERY = seconds(5);
 const AGENT_GRACE = seconds(30);
 /** What is owed to a host that was shut down is kept for this long while its agent is away. */
 const OWED_GRACE = minutes(10);
-/** Beyond its start, no single rung takes longer than this. */
-const ACTING_LIMIT = seconds(180);
+/** An agent that is there answers whenever it is asked again. One that says nothing for this long is lost. */
+const SILENCE_LIMIT = seconds(60);
 
 /** Makes and sends the commands of rungs, and keeps the time limits of phases. */
 export class Dispatch {
@@ -66,14 +66,19 @@ export class Dispatch {
 
   /**
    * Does what the present phase asks for: sends its command, or waits for its limit.
-   * @param enteredMs when the phase began, or was taken up after a restart. A wait then begins afresh: nobody is
-   * forced early because a clock was set.
+   * @param since when the phase began, or was taken up after a restart (a wait then begins afresh: nobody is forced
+   * early because a clock was set), and when the agent last said something about it
    * @param signal ends all of it
    */
-  arm(run: Run, enteredMs: number, signal: AbortSignal, feed: (event: RunEvent) => void): void {
+  arm(
+    run: Run,
+    since: { readonly enteredMs: number; readonly heardMs: () => number },
+    signal: AbortSignal,
+    feed: (event: RunEvent) => void,
+  ): void {
     const { phase } = run;
     const limit = (spanMs: number): void => {
-      const leftMs = Math.max(0, enteredMs + spanMs - this.parts.clock.monotonicMs());
+      const leftMs = Math.max(0, since.enteredMs + spanMs - this.parts.clock.monotonicMs());
       this.#after(milliseconds(leftMs), signal, () => feed({ kind: "limit-reached" }));
     };
     switch (phase.kind) {
@@ -83,7 +88,7 @@ export class Dispatch {
           this.#after(graceOf(phase.step), signal, lost);
         } else {
           void this.#send(phase.agent, phase.command, signal);
-          this.#after(milliseconds(run.ttlMs + ACTING_LIMIT), signal, lost);
+          this.#watch(run.ttlMs + SILENCE_LIMIT, since.heardMs, signal, lost);
         }
         return;
       }
@@ -108,6 +113,14 @@ export class Dispatch {
     const binding = nodes.binding(run.node, step.interface);
     const epoch = binding && nodes.epoch(binding.agent);
     return binding && epoch !== undefined ? { binding, epoch } : undefined;
+  }
+
+  /** Calls `silent` when nothing has been heard for a span. */
+  #watch(spanMs: number, heardMs: () => number, signal: AbortSignal, silent: () => void): void {
+    const leftMs = heardMs() + spanMs - this.parts.clock.monotonicMs();
+    if (leftMs <= 0) silent();
+    else
+      this.#after(milliseconds(leftMs), signal, () => this.#watch(spanMs, heardMs, signal, silent));
   }
 
   #after(span: Duration, signal: AbortSignal, run: () => void): void {

@@ -1,6 +1,6 @@
 import type { CommandReport, Observation } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
-import { commandId, type AgentId, type NodeId } from "@outrider/contracts/ids";
+import { commandId, type AgentId, type CommandId, type NodeId } from "@outrider/contracts/ids";
 import { TTL_MS, type PowerSet, type Via } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
@@ -47,6 +47,8 @@ interface Active {
   readonly acceptedMs: number;
   /** When the present phase was entered, or taken up by this process, by our monotonic clock. */
   readonly enteredMs: number;
+  /** When an agent last said something about the present phase; when it was entered, before that. */
+  readonly heardMs: number;
   /** Ends the timers of the present phase. */
   readonly timers: AbortController;
 }
@@ -98,6 +100,14 @@ export class Runs {
   /** Somebody asks for an action. Every request is answered on the bus. */
   ask(asking: Asking): void {
     this.#lanes.enqueue(asking.node, () => this.#ask(asking));
+  }
+
+  /** The node whose present rung is this command of an agent. */
+  asking(command: CommandId): NodeId | undefined {
+    for (const [node, { run }] of this.#active) {
+      if (run.phase.kind === "acting" && run.phase.command.id === command) return node;
+    }
+    return undefined;
   }
 
   /** An agent reports on a command. Resolves when what follows from it is recorded. */
@@ -223,15 +233,16 @@ export class Runs {
     const active = this.#adopt({ ...run, seq: 1 }, clock.monotonicMs());
     if (active) this.#arm(active);
     failpoint("power.told-accepted");
-    this.parts.changed(node);
     await told;
+    // Last, because nobody waits for it.
+    this.parts.changed(node);
   }
 
   async #progress(active: Active, report: CommandReport): Promise<void> {
     const { run } = active;
     if (run.phase.kind !== "acting" || run.phase.command.id !== report.id) return;
-    const next = { ...run, seq: run.seq + 1 };
-    this.#replace(active, next);
+    const heardMs = this.parts.clock.monotonicMs();
+    this.#replace({ ...active, heardMs }, { ...run, seq: run.seq + 1 });
     await this.parts.results.tell(
       run,
       "InProgress",
@@ -344,14 +355,21 @@ export class Runs {
   #adopt(run: Run, acceptedMs: number): Active | undefined {
     if (run.phase.kind === "done") return undefined;
     const enteredMs = this.parts.clock.monotonicMs();
-    const active: Active = { run, acceptedMs, enteredMs, timers: new AbortController() };
+    const active: Active = {
+      run,
+      acceptedMs,
+      enteredMs,
+      heardMs: enteredMs,
+      timers: new AbortController(),
+    };
     this.#active.set(run.node, active);
     this.#last.set(run.node, run);
     return active;
   }
 
   #arm({ run, enteredMs, timers: { signal } }: Active): void {
-    this.#dispatch.arm(run, enteredMs, signal, (event) => {
+    const heardMs = (): number => this.#active.get(run.node)?.heardMs ?? enteredMs;
+    this.#dispatch.arm(run, { enteredMs, heardMs }, signal, (event) => {
       this.#lanes.enqueue(run.node, async () => {
         const active = this.#active.get(run.node);
         // A timer of a phase that has ended since means nothing.
@@ -370,7 +388,8 @@ export class Runs {
     const active = this.#active.get(node);
     if (!active) return;
     active.timers.abort();
-    const again = { ...active, timers: new AbortController() };
+    const heardMs = this.parts.clock.monotonicMs();
+    const again = { ...active, heardMs, timers: new AbortController() };
     this.#active.set(node, again);
     this.#arm(again);
   }
