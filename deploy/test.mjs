@@ -44,6 +44,7 @@ if (parts.includes("static")) {
     { env },
   );
   must(node, ["deploy/check-declared.mjs"], { env });
+  must(node, ["deploy/check-promises.mjs"], { env });
   must(node, ["deploy/write-architecture.mjs", "--check"], { env });
 }
 const projects = parts.filter((one) => one !== "static").flatMap((one) => ["--project", one]);

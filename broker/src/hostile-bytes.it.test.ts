@@ -136,7 +136,7 @@ async function serves(under: BrokerUnderTest): Promise<void> {
   }
 }
 
-describe("hostile bytes", () => {
+describe("hostile bytes (P19)", () => {
   it(`never end the process (${MUTATIONS} mutations, seed ${SEED})`, async () => {
     await using under = await brokerUnderTest();
     const { port } = under.broker;

@@ -155,7 +155,7 @@ describe("logging in", () => {
 
 const CREDENTIALS_MAIN = new URL("./credentials-main.js", import.meta.url).pathname;
 
-describe("a service or an agent", () => {
+describe("a service or an agent (P7)", () => {
   it.each(["service:power", "agent:rack-a"])(
     "%s is here once: its client id takes over, others are told who holds it",
     async (who) => {

@@ -55,7 +55,7 @@ describe("what is published", () => {
   );
 
   it.skipIf(noMosquitto).each(["311", "mqttv5"] as const)(
-    "loses a retain flag where only asking is possible, is marked and is not kept (mosquitto_pub -V %s)",
+    "loses a retain flag where only asking is possible, is marked and is not kept (P2; mosquitto_pub -V %s)",
     async (version) => {
       await using under = await brokerUnderTest();
       const power = await under.connect("service:power");

@@ -52,7 +52,7 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
     });
   });
 
-  test("a retained command: nothing is done, nothing is stored", async () => {
+  test("a retained command: nothing is done, nothing is stored (P2)", async () => {
     const node = lab.node("n1");
     await node.set("ForceOff", { retain: true });
     expect(await ending(node)).toMatchObject({ ...REJECTED, reasonCode: "retained" });
@@ -104,7 +104,7 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
     await node.settles("On", "Running");
   });
 
-  test("the same id again repeats the outcome and does not act; also after every part was killed", async () => {
+  test("the same id again repeats the outcome and does not act; also after every part was killed (P1)", async () => {
     const node = lab.node("n1");
     const first = await node.command("PowerCycle", { id: "once" });
     expect(first).toMatchObject({ status: "Succeeded" });
@@ -147,7 +147,7 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
     expect(await node.edgeNames()).toEqual([]);
   });
 
-  test("a command that came too late to be started; what was seen long ago is not shown as fresh", async () => {
+  test("a command that came too late to be started (P3); what was seen long ago is not shown as fresh (P9)", async () => {
     const node = lab.node("n1");
     lab.agent().signal("SIGSTOP");
     try {

@@ -43,7 +43,7 @@ const cells: readonly Cell[] = [
 ];
 
 /** P1, P3, P4, P5 of the design: the rack's edge log is the judge. */
-describe("an agent that is killed in the middle of a command", () => {
+describe("an agent that is killed in the middle of a command (P1, P4)", () => {
   let stage: Stage;
 
   beforeAll(async () => {

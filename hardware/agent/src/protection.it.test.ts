@@ -91,7 +91,7 @@ describe("an agent left alone", () => {
     expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "supply-off"]);
   });
 
-  it("starts without the broker from what it last knew, and restores; the word of it is kept", async () => {
+  it("starts without the broker from what it last knew, and restores; the word of it is kept (P8)", async () => {
     await watched("AlwaysOn");
     await stage.broker.stop();
     await stage.agent.kill();
@@ -105,7 +105,7 @@ describe("an agent left alone", () => {
     expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "brown-out", "supply-on"]);
   });
 
-  it("tries three times, latches a fault that outlives it, and a person's On clears that", async () => {
+  it("tries three times, latches a fault that outlives it, and a person's On clears that (P11)", async () => {
     await watched("AlwaysOn");
     await stage.rack.client.faults(slot, { refuseOn: true });
     await stage.rack.client.brownOut(slot);
@@ -129,14 +129,14 @@ describe("an agent left alone", () => {
     expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "brown-out", "supply-on"]);
   });
 
-  it("does not leave off what it cycled, when the device refuses twice", async () => {
+  it("does not leave off what it cycled, when the device refuses twice (P4)", async () => {
     await watched("None");
     await stage.rack.client.faults(slot, { refuseOn: 2 });
     expect(await stage.run(slot, "PowerCycle")).toMatchObject({ status: "Succeeded" });
     expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "supply-off", "supply-on"]);
   });
 
-  it("gives a cycle up with a latched fault when the device refuses for good", async () => {
+  it("gives a cycle up with a latched fault when the device refuses for good (P4)", async () => {
     await watched("None");
     await stage.rack.client.faults(slot, { refuseOn: true });
     expect(await stage.run(slot, "PowerCycle")).toMatchObject({

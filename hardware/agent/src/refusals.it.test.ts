@@ -21,7 +21,7 @@ describe("what an agent refuses", () => {
 
   afterAll(() => stage[Symbol.asyncDispose]());
 
-  it("a session that is over, and repeats that", async () => {
+  it("a session that is over, and repeats that (P3)", async () => {
     const command = stage.command(1, "ForceOff", { epoch: "yesterday" });
     await stage.send(command);
     expect(await stage.terminal(command.id)).toMatchObject({
@@ -33,7 +33,7 @@ describe("what an agent refuses", () => {
     expect(stage.reports(command.id)[1]).toEqual(stage.reports(command.id)[0]);
   });
 
-  it("a deadline that has passed", async () => {
+  it("a deadline that has passed (P3)", async () => {
     const reading = stage.command(1, "ForceOff").clock;
     expect(
       await stage.run(1, "ForceOff", { clock: { ...reading, ms: reading.ms - 500 }, ttlMs: 400 }),
@@ -48,7 +48,7 @@ describe("what an agent refuses", () => {
     });
   });
 
-  it("a lower fence than it has seen, also after a restart", async () => {
+  it("a lower fence than it has seen, also after a restart (P6)", async () => {
     expect(await stage.run(2, "ForceOff", { fence: 7 })).toMatchObject({ status: "Succeeded" });
     expect(await stage.run(2, "On", { fence: 6 })).toMatchObject({ reasonCode: "fenced" });
     await eventually("the fence is described", () => stage.description?.fences["n2"] === 7);

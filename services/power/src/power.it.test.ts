@@ -288,7 +288,7 @@ describe("the power service", () => {
     expect((await stage.command(2)).action).toBe("ForceOff");
   });
 
-  it("takes a command up again after kill -9 with the very same envelope", async () => {
+  it("takes a command up again after kill -9 with the very same envelope (P5)", async () => {
     await stage.ask("PowerCycle", "c1");
     const first = await stage.command(0);
     await stage.service.kill("SIGKILL");

@@ -139,7 +139,7 @@ describe("a run of one rung", () => {
     },
   );
 
-  it("is unknown, said as unknown, when the agent stays away", () => {
+  it("is unknown, said as unknown, when the agent stays away (P5)", () => {
     const at = world();
     expect(outcome(advance(begin("PowerCycle", at), { kind: "agent-lost-for-good" }, at))).toEqual([
       "Unknown",
