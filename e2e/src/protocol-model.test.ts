@@ -26,7 +26,7 @@ function holdsUnder(holds: Holds): fc.IProperty<[Script]> {
   });
 }
 
-describe("the command protocol", () => {
+describe("the command protocol (P1, P2, P3, P4, P5)", () => {
   test(`keeps its promises in ${RUNS} scripts of troubles`, { timeout: 120_000 }, () => {
     fc.assert(holdsUnder(everyRule), { numRuns: RUNS });
   });
