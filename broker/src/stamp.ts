@@ -11,10 +11,28 @@ interface Stampable {
  * is replaced: subscribers never learn otherwise who published (MQTT has no such field).
  */
 export function stamp(packet: Stampable, identity: Identity, wasRetained: boolean): void {
+  if (!packet.properties && !wasRetained) {
+    packet.properties = plainStamp(identity);
+    return;
+  }
   const userProperties = withoutStamps(packet.properties?.userProperties);
   userProperties[ACTOR_PROPERTY] = actorOf(identity);
   if (wasRetained) userProperties[RETAINED_PROPERTY] = "true";
   packet.properties = { ...packet.properties, userProperties };
+}
+
+const plainStamps = new WeakMap<Identity, NonNullable<Stampable["properties"]>>();
+
+/** What a message without properties of its own gets: the same for all of an identity, and not to be written to. */
+function plainStamp(identity: Identity): NonNullable<Stampable["properties"]> {
+  let made = plainStamps.get(identity);
+  if (!made) {
+    made = Object.freeze({
+      userProperties: Object.freeze({ [ACTOR_PROPERTY]: actorOf(identity) }),
+    });
+    plainStamps.set(identity, made);
+  }
+  return made;
 }
 
 /** Takes forged stamps off a message that gets none. */

@@ -5,8 +5,8 @@ export interface Corkable {
   uncork(): void;
 }
 
-/** With more than this gathered, it leaves at once: nobody's memory or patience is meant to be used up by it. */
-const GATHER_BYTES = 65_536;
+/** With more than this gathered, it leaves at once: the receiver can begin, and nobody's memory is used up. */
+const GATHER_BYTES = 16_384;
 
 /**
  * Makes packets that are written to a socket within one turn of the event loop leave in one system call. An MQTT packet
