@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Deployment } from "../deployment.js";
 import { Commits } from "./commits.js";
+import { cpuMs } from "./machine.js";
 import { figure, table } from "./markdown.js";
 import { PowerCommands } from "./power-commands.js";
 import { RoundTrips } from "./round-trips.js";
@@ -55,7 +57,29 @@ export async function measureCommandPath(lab: Deployment, plan: CommandPathPlan)
     rows.push(...rowsOf(Number(key), measured));
   }
   const head = ["what", "at once", "p50 ms", "p99 ms", "ratio to A", "ratio to B"];
-  return `${table(head, rows)}\n\n${await countCommits(lab, commands)}`;
+  return [
+    table(head, rows),
+    await countCommits(lab, commands),
+    await processorTime(lab, commands),
+  ].join("\n\n");
+}
+
+/** What a command keeps each process busy with, which is what bounds many at once. */
+async function processorTime(lab: Deployment, commands: PowerCommands): Promise<string> {
+  const { atOnce, bursts } = WARM_UP;
+  const pids = { broker: lab.broker, service: lab.power, agent: lab.agent(), machines: lab.rack };
+  const before = Object.values(pids).map(({ pid }) => cpuMs(pid));
+  for (let burst = 0; burst < bursts; burst++) {
+    await commands.burst(atOnce);
+    await delay(PAUSE_MS);
+  }
+  const each = Object.values(pids).map(
+    ({ pid }, index) => (cpuMs(pid) - (before[index] ?? 0)) / (bursts * atOnce),
+  );
+  const whole = each.reduce((sum, one) => sum + one, 0);
+  const shares = Object.keys(pids).map((name, index) => `${name} ${figure(each[index] ?? 0)} ms`);
+  const leastMs = (whole * atOnce) / availableParallelism();
+  return `Processor time for one command of ${atOnce} at once: ${shares.join(", ")}; ${figure(whole)} ms together, so that ${atOnce} keep ${availableParallelism()} cores busy for ${figure(leastMs)} ms.`;
 }
 
 /** Some bursts of each kind in turn, so that what disturbs the machine disturbs all of them. */
