@@ -252,7 +252,8 @@ class Agent implements RunningAgent {
     const { signal: stopped } = this.#stopped;
     const said = (report: Parameters<Answers["set"]>[0]): void =>
       this.#answers.set(report, LONGEST_TTL_MS);
-    const options = { clock, journal, runs, bootId, stopped, said, released };
+    const remembered = this.#bindings.hold.bind(this.#bindings);
+    const options = { clock, journal, runs, bootId, stopped, said, remembered, released };
     const open = await journal.open();
     this.#recovering = Promise.all(
       open.map(async (record) => {

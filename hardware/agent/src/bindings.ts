@@ -12,11 +12,11 @@ import { withDeadline } from "@outrider/ports/deadline";
 import { isPortKind, openDriver, PORT_KINDS } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
-import type { EndpointMemory } from "./command-record.js";
+import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
 import { Endpoint } from "./endpoint.js";
 import { EndpointMonitor, type MonitorOptions } from "./endpoint-monitor.js";
 import type { Guardian } from "./guardian.js";
-import type { Journal } from "./journal.js";
+import type { Journal, MemoryPatch } from "./journal.js";
 import type { AgentLog } from "./log.js";
 
 const OPEN_WITHIN = seconds(10);
@@ -81,6 +81,20 @@ export class Bindings {
     const applied = this.#applying.then(() => this.#apply(generation, endpoints));
     this.#applying = applied.catch(() => undefined);
     return applied;
+  }
+
+  /**
+   * Holds a change that is in the journal and that nobody made by way of an endpoint, because there was none. What it
+   * leaves owed is done as soon as the endpoint is there.
+   */
+  hold(id: EndpointId, patch: MemoryPatch): void {
+    const binding = this.#bindings.get(id);
+    if (!binding) {
+      this.#memories.set(id, { ...NO_MEMORY, ...this.#memories.get(id), ...patch });
+      return;
+    }
+    binding.endpoint.hold(patch);
+    if (binding.monitor) this.options.guardian.attend(binding.endpoint);
   }
 
   /** From now on open endpoints are sampled and cared for. Until then they are only there for recovery. */

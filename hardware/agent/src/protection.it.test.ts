@@ -187,6 +187,26 @@ describe("an agent left alone", () => {
     expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "supply-off", "supply-on"]);
   });
 
+  it("finishes a cycle of an endpoint that was not configured when it recovered, once it is again (P4)", async () => {
+    await stage.configure([slot, other], { dwellMs: 60_000 });
+    await stage.run(slot, "On");
+    const cycle = await stage.send(stage.command(slot, "PowerCycle"));
+    await eventually("it dwells", () =>
+      stage.reports(cycle.id).some(({ status }) => status === "InProgress"),
+    );
+    const without = stage.configure([other]);
+    await eventually("it is to be taken away", () => stage.described(slot)?.state === "failed");
+    await stage.agent.kill("SIGKILL");
+    await stage.startAgent();
+    await without;
+    expect(await stage.terminal(cycle.id)).toMatchObject({ status: "Unknown" });
+    expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "supply-off"]);
+    await stage.configure([slot, other]);
+    await eventually("it is finished", () => stage.incidents(slot).length > 0);
+    expect(stage.incidents(slot)).toEqual(["cycle-finished"]);
+    expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "supply-off", "supply-on"]);
+  });
+
   it("opens what it can of a configuration and says what is wrong with the rest", async () => {
     await stage.configure([slot, other]);
     expect(stage.described(slot)).toMatchObject({ state: "bound" });

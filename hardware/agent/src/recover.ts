@@ -1,5 +1,6 @@
 import type { CommandReport } from "@outrider/contracts/agent";
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
+import type { EndpointId } from "@outrider/contracts/ids";
 import { PortError } from "@outrider/ports/port-error";
 import type { Supply } from "@outrider/contracts/power";
 import { isStorageError } from "@outrider/storage/storage-error";
@@ -23,6 +24,8 @@ export interface RecoverOptions {
   readonly stopped: AbortSignal;
   /** Is told when the endpoint was given back. */
   readonly released: (endpoint: Endpoint) => void;
+  /** Is told what the journal now remembers of an endpoint that was not there. */
+  readonly remembered: (endpoint: EndpointId, patch: MemoryPatch) => void;
   /** Is told what is now to be said about the command. */
   readonly said: (report: CommandReport) => void;
 }
@@ -37,11 +40,12 @@ export async function recoverCommand(
   endpoint: Endpoint | undefined,
   options: RecoverOptions,
 ): Promise<void> {
-  const { runs, stopped, said, journal, clock } = options;
+  const { runs, stopped, said, remembered, journal, clock } = options;
   if (!endpoint) {
     const outcome = outcomeWithout(record);
     const report = terminalReport(record, outcome, clock);
     await journal.end(report, outcome.patch, []);
+    remembered(record.endpoint, outcome.patch);
     said(report);
     return;
   }
