@@ -217,8 +217,9 @@ export class Gatekeeper {
   }
 
   #note(kind: "publish" | "subscribe", refusal: Refusal, peer: Peer, topic: string): void {
-    const shown = topic.slice(0, this.#limits.maxTopicLength);
-    this.#refusals.note(kind, refusal.reason, peer, { topic: shown, problem: refusal.message });
+    const shown = printable(topic.slice(0, this.#limits.maxTopicLength));
+    const problem = printable(refusal.message);
+    this.#refusals.note(kind, refusal.reason, peer, { topic: shown, problem });
   }
 
   #fault(peer: Peer, error: unknown): void {
@@ -240,4 +241,11 @@ function peerOf(client: Client): Peer {
 
 function who(peer: Peer): { name: string; clientId: string; address: string } {
   return { name: peer.name, clientId: peer.clientId, address: peer.address };
+}
+
+/** What a client has chosen reaches a log in ASCII only: other characters can turn, hide or forge what a person reads. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
 }
