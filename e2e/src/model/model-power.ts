@@ -187,8 +187,14 @@ export class ModelPower {
       if (found) return yield* this.#repeat(found.run);
     }
     const seen = this.#fresh();
+    const request = {
+      ...asked,
+      wasRetained: asked.wasRetained && world.holds("retained-set-is-refused"),
+      ageMs: 0,
+      ttlMs: set.ttlMs ?? 10_000,
+    };
     const admission = admit(
-      { ...asked, wasRetained: asked.wasRetained && world.holds("retained-set-is-refused") },
+      request,
       {
         capabilities: ALL,
         supply: seen?.supply ?? "Unknown",

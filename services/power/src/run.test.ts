@@ -9,6 +9,7 @@ import {
   advance,
   isPreemptible,
   OWED_ATTEMPTS,
+  OWED_UNHEARD,
   type Run,
   type RunEvent,
   type World,
@@ -243,13 +244,34 @@ describe("GracefulRestart", () => {
     const at = world();
     let run = haltedRun(at);
     for (let attempt = 1; attempt < OWED_ATTEMPTS; attempt++) {
-      run = advance(run, report(run, "Rejected", "stale-epoch"), at);
+      run = advance(run, report(run, "Failed", "not-verified"), at);
       expect(run.phase).toMatchObject({ kind: "pausing", pauseMs: 1000 * 4 ** (attempt - 1) });
       run = advance(run, { kind: "limit-reached" }, at);
     }
     expect(outcome(advance(run, report(run, "Failed", "refused"), at))).toEqual([
       "Failed",
       "refused",
+    ]);
+  });
+
+  it("counts no attempt while the device is not reached, for ten minutes", () => {
+    const at = world();
+    let run = haltedRun(at);
+    let waitedMs = 0;
+    for (let time = 0; time < OWED_UNHEARD; time++) {
+      run = advance(run, report(run, "Failed", "unreachable"), at);
+      expect(run).toMatchObject({ attempt: 1, phase: { kind: "pausing" } });
+      waitedMs += run.phase.kind === "pausing" ? run.phase.pauseMs : 0;
+      run = advance(run, { kind: "limit-reached" }, at);
+    }
+    expect(waitedMs).toBeGreaterThan(540_000);
+    for (let attempt = 1; attempt < OWED_ATTEMPTS; attempt++) {
+      run = advance(run, report(run, "Failed", "unreachable"), at);
+      run = advance(run, { kind: "limit-reached" }, at);
+    }
+    expect(outcome(advance(run, report(run, "Failed", "unreachable"), at))).toEqual([
+      "Failed",
+      "unreachable",
     ]);
   });
 

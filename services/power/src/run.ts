@@ -29,6 +29,8 @@ export interface Run {
   readonly escalated: boolean;
   /** How often the present rung has been tried. */
   readonly attempt: number;
+  /** How often it did not get as far as the device, which counts as no attempt. Default 0. */
+  readonly unheard?: number | undefined;
   readonly phase: Phase;
   /** Number of the next result; of the terminal one once the run is done. */
   readonly seq: number;
@@ -86,6 +88,8 @@ export interface World {
 
 /** Owed rungs are tried this often, with pauses of one second, then four, before the run fails. */
 export const OWED_ATTEMPTS = 3;
+/** Owed rungs that do not reach the device are repeated this often, ten seconds apart in the end: for ten minutes. */
+export const OWED_UNHEARD = 60;
 
 /** What a run becomes by an event. The same run: the event does not concern it. */
 export function advance(run: Run, event: RunEvent, world: World): Run {
@@ -146,7 +150,7 @@ export function isPreemptible(run: Run): boolean {
 
 function enter(run: Run, index: number, world: World): Run {
   const step = run.steps[index];
-  const at = { ...run, index, attempt: 1 };
+  const at = { ...run, index, attempt: 1, unheard: 0 };
   if (!step) return done(at, world, "Succeeded", undefined, escalationNote(run));
   switch (step.kind) {
     case "act":
@@ -185,14 +189,21 @@ function settled(run: Run, step: ActStep, report: CommandReport, world: World): 
     return { ...next, phase: { kind: "done", outcome: { ...next.phase.outcome, detail } } };
   }
   const { reasonCode, detail } = report;
+  const pausing = (pauseMs: number): Phase => ({
+    kind: "pausing",
+    step,
+    since: world.now,
+    pauseMs,
+  });
+  const unheard = run.unheard ?? 0;
+  // Of anything but an On, a second one where the first may have been done is another one.
+  const isSafe = report.status !== "Unknown" || step.action === "On";
+  if (step.owed && isSafe && isUnheard(reasonCode) && unheard < OWED_UNHEARD) {
+    const pauseMs = Math.min(10_000, 1000 * 2 ** unheard);
+    return { ...run, unheard: unheard + 1, phase: pausing(pauseMs) };
+  }
   if (step.owed && run.attempt < OWED_ATTEMPTS) {
-    const phase = {
-      kind: "pausing",
-      step,
-      since: world.now,
-      pauseMs: 1000 * 4 ** (run.attempt - 1),
-    } as const;
-    return { ...run, attempt: run.attempt + 1, phase };
+    return { ...run, attempt: run.attempt + 1, phase: pausing(1000 * 4 ** (run.attempt - 1)) };
   }
   if (report.status === "Unknown") return unknown(run, world, reasonCode, detail);
   // The service had accepted: what the agent refused has failed, and its code says that nothing was done.
@@ -200,6 +211,21 @@ function settled(run: Run, step: ActStep, report: CommandReport, world: World): 
     report.status === "Rejected" || report.status === "Canceled" ? "Failed" : report.status;
   if (status === "Accepted" || status === "InProgress") return run;
   return disobeyed(run, world, status, reasonCode, detail);
+}
+
+/** Whether a rung did not get as far as the device, or the device was silent: it has not refused. */
+function isUnheard(reasonCode: ReasonCode | undefined): boolean {
+  switch (reasonCode) {
+    case "unreachable":
+    case "timed-out":
+    case "stale-epoch":
+    case "expired":
+    case "clock-unknown":
+    case "busy":
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** A press may have happened: the host is waited for all the same, since what it halts may be owed a revival. */
@@ -242,4 +268,22 @@ function done(
 
 function escalationNote(run: Run): string | undefined {
   return run.escalated ? "the host did not obey, so force was used as asked" : undefined;
+}
+
+/** What a run does now, for a person. */
+export function describePhase({ phase, gracefulLimitMs, escalated }: Run): string {
+  switch (phase.kind) {
+    case "acting":
+      return `${escalated ? "the host did not obey; " : ""}agent ${phase.agent} is asked for ${phase.command.action}`;
+    case "awaiting-halt":
+      return `waiting up to ${gracefulLimitMs / 1000} s for the host to shut down`;
+    case "pausing":
+      return `${phase.step.action} did not succeed; it is tried again`;
+    case "waiting-for-agent":
+      return `waiting for the agent to come back, to do ${phase.step.action}`;
+    case "done":
+      return phase.outcome.status;
+    default:
+      return phase satisfies never;
+  }
 }
