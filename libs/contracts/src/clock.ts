@@ -5,6 +5,7 @@ export type Duration = number & { readonly [duration]: true };
 export const milliseconds = (n: number): Duration => n as Duration;
 export const seconds = (n: number): Duration => (n * 1000) as Duration;
 export const minutes = (n: number): Duration => (n * 60_000) as Duration;
+export const hours = (n: number): Duration => (n * 3_600_000) as Duration;
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,

@@ -12,7 +12,7 @@ const node: KnownNode = {
 const ada = "person:ada";
 
 function ask(set: PowerSet, actor = ada, wasRetained = false) {
-  return { set, actor, wasRetained };
+  return { set, actor, wasRetained, ageMs: 0, ttlMs: 10_000 };
 }
 
 function recent(
@@ -56,6 +56,12 @@ describe("a request for an action", () => {
   it("is refused with the agent's trouble", () => {
     const trouble = { reasonCode: "agent-away", detail: "agent a1 is not connected" } as const;
     expect(admit(ask({ action: "On" }), { ...node, trouble }, [])).toMatchObject(trouble);
+  });
+
+  it("that waited for longer than it may is refused; a known one is repeated all the same (P3)", () => {
+    const late = { ...ask({ action: "On", id: commandId("first") }), ageMs: 10_001 };
+    expect(admit(late, node, [])).toMatchObject({ reasonCode: "expired" });
+    expect(admit(late, node, [recent("On", "done")])).toMatchObject({ kind: "repeat" });
   });
 
   it("is accepted with the rungs of its ladder", () => {

@@ -14,6 +14,10 @@ export interface Asked {
   readonly set: PowerSet;
   readonly actor: string;
   readonly wasRetained: boolean;
+  /** How long ago the request may have arrived, in milliseconds. */
+  readonly ageMs: number;
+  /** Within which it must be begun, in milliseconds. */
+  readonly ttlMs: number;
 }
 
 /** What is known of the node that is asked for. */
@@ -71,6 +75,10 @@ export function admit(
     ({ run }) => set.id !== undefined && run.id === set.id && run.actor === actor,
   );
   if (repeated) return { kind: "repeat", run: repeated.run };
+  if (asked.ageMs > asked.ttlMs) {
+    const late = `the command waited ${Math.round(asked.ageMs)} ms and had to start within ${asked.ttlMs} ms; nothing was done`;
+    return reject("expired", late);
+  }
   const active = recent.find(({ run }) => run.phase.kind !== "done")?.run;
   const joined = set.id === undefined ? joinable(asked, recent) : undefined;
   if (joined) return { kind: "repeat", run: joined };
@@ -105,6 +113,15 @@ export function admit(
     default:
       return ladder satisfies never;
   }
+}
+
+/** The answer to an id that comes again for something else: a mistake that must not be taken for done. */
+export function misused(
+  action: Action | undefined,
+  startedAt: string,
+): { readonly reasonCode: ReasonCode; readonly detail: string } {
+  const detail = `id was used for ${action ?? "something else"} at ${startedAt}; use a new one`;
+  return { reasonCode: "invalid", detail };
 }
 
 function joinable({ set, actor }: Asked, recent: readonly Recent[]): Run | undefined {

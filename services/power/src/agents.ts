@@ -38,12 +38,17 @@ const SEVERITY: Readonly<Record<Incident["kind"], NodeEvent["severity"]>> = {
   "fault-cleared": "notice",
 };
 
+/** By then after a connect, inventory has said what there is. */
+const SETTLE_MS = 30_000;
+
 /** Hears what inventory declares and agents say, and acknowledges what has been recorded. */
 @Injectable()
 export class Agents {
   /** When everything that an agent said until now is recorded: a number acknowledges all before it. */
   readonly #recorded = new Map<AgentId, Promise<void>>();
   readonly #numbers = new Map<AgentId, EventNumbers>();
+  /** When everybody has had the time to say what there is, by our monotonic clock. */
+  #settledMs = Number.POSITIVE_INFINITY;
 
   constructor(
     @Inject(Session) private readonly session: Session,
@@ -54,7 +59,11 @@ export class Agents {
     @Inject(Nodes) private readonly nodes: Nodes,
     @Inject(Runs) private readonly runs: Runs,
     @Inject(States) private readonly states: States,
-  ) {}
+  ) {
+    session.onConnect(() => {
+      this.#settledMs = this.clock.monotonicMs() + SETTLE_MS;
+    });
+  }
 
   @OnMessage(nodeDescription, { cleared: "gone" })
   described({
@@ -111,6 +120,7 @@ export class Agents {
       this.runs.seen(node, observation);
       this.states.publish(node);
     }
+    if (payload.incident && this.#comesTooEarly(payload.incident)) return;
     const { handle, acknowledge } = this.#judge(agent, payload);
     if (handle && payload.incident) this.#tell(payload.incident, payload.at);
     const recorded = handle ? this.#reported(payload, receivedMs) : undefined;
@@ -119,6 +129,17 @@ export class Agents {
     );
     this.#recorded.set(agent, all);
     void all;
+  }
+
+  /**
+   * Whether inventory has not said yet whose endpoint this is. Left unacknowledged, the incident comes again; but not
+   * for ever, because an endpoint may have left the site.
+   */
+  #comesTooEarly({ endpoint, kind }: Incident): boolean {
+    if (this.nodes.nodeOf(endpoint) !== undefined) return false;
+    if (this.clock.monotonicMs() < this.#settledMs) return true;
+    this.log.warn({ endpoint, kind }, "an incident of an endpoint that no node has");
+    return false;
   }
 
   /** Whether an event is to be handled, and what may be acknowledged once it is recorded. */

@@ -42,11 +42,18 @@ export class Dispatch {
   ) {}
 
   /** The envelope of a rung for the agent's present session. Undefined while the agent is away. */
-  envelope(step: ActStep, run: Run): { agent: string; command: AgentCommand } | undefined {
+  envelope(
+    step: ActStep,
+    run: Run,
+    issuedMs?: number,
+  ): { agent: string; command: AgentCommand } | undefined {
     const { beacon, clock } = this.parts;
     const reached = this.#reachable(step, run);
     if (!reached) return undefined;
     const { binding, epoch } = reached;
+    const reading = beacon.reading();
+    // The time that a request has waited for us counts, too.
+    const waitedMs = issuedMs === undefined ? 0 : Math.max(0, clock.monotonicMs() - issuedMs);
     const command: AgentCommand = {
       v: AGENT_PROTOCOL,
       id: mintCommandId(),
@@ -57,7 +64,7 @@ export class Dispatch {
       via: run.via,
       ...(run.reason === undefined ? {} : { reason: run.reason }),
       issuedAt: timestamp(clock),
-      clock: beacon.reading(),
+      clock: { id: reading.id, ms: Math.max(0, reading.ms - waitedMs) },
       ttlMs: run.ttlMs,
       epoch,
     };
@@ -97,7 +104,8 @@ export class Dispatch {
       case "waiting-for-agent":
         // It may have come while this phase was being recorded, and will not say so again.
         if (this.#reachable(phase.step, run)) feed({ kind: "agent-ready" });
-        return limit(graceOf(phase.step));
+        // A rung that is not owed is a start, and no start is late.
+        return limit(phase.step.owed ? OWED_GRACE : Math.min(AGENT_GRACE, run.ttlMs));
       case "pausing":
         return limit(phase.pauseMs);
       case "done":

@@ -7,6 +7,7 @@ import { Session, type Received, type Refused } from "@outrider/messaging/sessio
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
+import { Stalls } from "./stalls.js";
 
 /** Who published where no broker of ours says so (a foreign broker). */
 const UNATTRIBUTED = "mqtt:unattributed";
@@ -18,11 +19,12 @@ export class Intake {
     @Inject(Session) private readonly session: Session,
     @Inject(Runs) private readonly runs: Runs,
     @Inject(Results) private readonly results: Results,
+    @Inject(Stalls) private readonly stalls: Stalls,
   ) {}
 
   @OnMessage(powerSet, { refused: "refused" })
   set(message: Received<PowerSet, { readonly node: string }>): void | Promise<void> {
-    const { payload, parameters, actor, retain, wasRetained } = message;
+    const { payload, parameters, actor, retain, wasRetained, receivedMs } = message;
     const { node } = parameters;
     if (!isNodeId(node)) return;
     this.runs.ask({
@@ -31,6 +33,7 @@ export class Intake {
       actor: actor ?? UNATTRIBUTED,
       via: viaOf(actor),
       wasRetained,
+      arrivedMs: this.stalls.arrivedMs(receivedMs),
     });
     if (retain) return this.session.unstore(powerSet, { node });
   }
@@ -43,8 +46,7 @@ export class Intake {
     // anything.
     if (!isNodeId(node) || Buffer.from(bytes).toString().trim() === "") return;
     if (retain) await this.session.unstore(powerSet, { node });
-    await this.results.answer({
-      node,
+    const answer = this.results.answerTo({
       id: mintCommandId(),
       actor: actor ?? UNATTRIBUTED,
       via: viaOf(actor),
@@ -52,6 +54,7 @@ export class Intake {
       reasonCode: "invalid",
       detail: refusal.field === "" ? refusal.message : `${refusal.field} ${refusal.message}`,
     });
+    await this.results.tellAnswer(node, answer);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
+import type { PowerResult } from "@outrider/contracts/power";
 import type { Storage } from "@outrider/storage/storage";
 import type { Migration } from "@outrider/storage/storage";
 import type { Run } from "./run.js";
@@ -9,7 +10,8 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "runs",
     sql: `
       CREATE TABLE power_run (
-        key        TEXT PRIMARY KEY,
+        number     INTEGER PRIMARY KEY AUTOINCREMENT,
+        key        TEXT NOT NULL UNIQUE,
         node       TEXT NOT NULL,
         id         TEXT NOT NULL,
         actor      TEXT NOT NULL,
@@ -21,9 +23,19 @@ export const MIGRATIONS: readonly Migration[] = [
         document   TEXT NOT NULL
       );
       CREATE UNIQUE INDEX power_run_once ON power_run (node, actor, id);
+      CREATE INDEX power_run_node ON power_run (node, number);
       CREATE INDEX power_run_open ON power_run (open) WHERE open = 1;
       CREATE INDEX power_run_unannounced ON power_run (announced) WHERE announced = 0;
       CREATE INDEX power_run_started ON power_run (started_at);
+      CREATE TABLE power_answer (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        node        TEXT NOT NULL,
+        id          TEXT NOT NULL,
+        actor       TEXT NOT NULL,
+        answered_at TEXT NOT NULL,
+        document    TEXT NOT NULL
+      );
+      CREATE UNIQUE INDEX power_answer_once ON power_answer (node, actor, id);
     `,
   },
 ];
@@ -32,32 +44,57 @@ interface Row {
   readonly document: string;
 }
 
+/** What stands under an id: a command that was accepted, or the answer to one that was not. */
+export type Recorded = { readonly run: Run } | { readonly answer: PowerResult };
+
+/** Whatever the clock says, so many of the newest are never forgotten. */
+const ALWAYS_KEPT = 10_000;
+
 /** The record of every accepted command and of each rung before it is climbed. */
 export class Journal {
   constructor(private readonly storage: Storage) {}
 
   /**
    * Records a run that is new. Durable when resolved.
-   * @returns the run that already bears this id for this actor and node, if there is one; then nothing was written
+   * @returns what already stands under this id for this actor and node, if anything; then nothing was written
    */
-  async begin(run: Run): Promise<Run | undefined> {
+  async begin(run: Run): Promise<Recorded | undefined> {
+    const { key, node, id, actor, action, startedAt } = run;
+    const open = run.phase.kind === "done" ? 0 : 1;
     const [inserted] = await this.storage.write([
       {
         sql: `INSERT INTO power_run (key, node, id, actor, action, open, started_at, document)
-              VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, actor, id) DO NOTHING`,
+              SELECT ?, ?, ?, ?, ?, ?, ?, ?
+              WHERE NOT EXISTS (SELECT 1 FROM power_answer WHERE node = ? AND actor = ? AND id = ?)
+              ON CONFLICT (node, actor, id) DO NOTHING`,
         params: [
-          run.key,
-          run.node,
-          run.id,
-          run.actor,
-          run.action,
-          run.phase.kind === "done" ? 0 : 1,
-          run.startedAt,
+          key,
+          node,
+          id,
+          actor,
+          action,
+          open,
+          startedAt,
           JSON.stringify(run),
+          node,
+          actor,
+          id,
         ],
       },
     ]);
-    return inserted?.changes === 1 ? undefined : this.find(run.node, run.actor, run.id);
+    return inserted?.changes === 1 ? undefined : this.find(node, actor, id);
+  }
+
+  /** Records the answer to a request that was not accepted, so that its repetition is answered alike. */
+  async answered(node: NodeId, answer: PowerResult): Promise<void> {
+    const { id, actor, startedAt } = answer;
+    await this.storage.write([
+      {
+        sql: `INSERT INTO power_answer (node, id, actor, answered_at, document) VALUES (?, ?, ?, ?, ?)
+              ON CONFLICT (node, actor, id) DO NOTHING`,
+        params: [node, id, actor, startedAt, JSON.stringify(answer)],
+      },
+    ]);
   }
 
   /** Records what a run has become. Durable when resolved. */
@@ -84,25 +121,30 @@ export class Journal {
     ]);
   }
 
-  async find(node: NodeId, actor: string, id: CommandId): Promise<Run | undefined> {
-    const row = await this.storage.get<Row>(
-      "SELECT document FROM power_run WHERE node = ? AND actor = ? AND id = ?",
-      [node, actor, id],
+  async find(node: NodeId, actor: string, id: CommandId): Promise<Recorded | undefined> {
+    const row = await this.storage.get<Row & { readonly accepted: number }>(
+      `SELECT document, 1 AS accepted FROM power_run WHERE node = ? AND actor = ? AND id = ?
+       UNION ALL
+       SELECT document, 0 AS accepted FROM power_answer WHERE node = ? AND actor = ? AND id = ?`,
+      [node, actor, id, node, actor, id],
     );
-    return row && readRun(row);
+    if (!row) return undefined;
+    return row.accepted === 1
+      ? { run: readRun(row) }
+      : { answer: JSON.parse(row.document) as PowerResult };
   }
 
   /** Runs that have not ended, oldest first. */
   async open(): Promise<Run[]> {
     return (
-      await this.storage.all<Row>("SELECT document FROM power_run WHERE open = 1 ORDER BY key")
+      await this.storage.all<Row>("SELECT document FROM power_run WHERE open = 1 ORDER BY number")
     ).map(readRun);
   }
 
   /** Runs that ended and whose result may not have been seen, oldest first. */
   async unannounced(): Promise<Run[]> {
     const rows = await this.storage.all<Row>(
-      "SELECT document FROM power_run WHERE announced = 0 AND open = 0 ORDER BY key",
+      "SELECT document FROM power_run WHERE announced = 0 AND open = 0 ORDER BY number",
     );
     return rows.map(readRun);
   }
@@ -110,17 +152,31 @@ export class Journal {
   /** The newest run of each node. */
   async last(): Promise<Run[]> {
     const rows = await this.storage.all<Row>(
-      "SELECT document FROM power_run WHERE key IN (SELECT max(key) FROM power_run GROUP BY node)",
+      "SELECT document FROM power_run WHERE number IN (SELECT max(number) FROM power_run GROUP BY node)",
     );
     return rows.map(readRun);
   }
 
-  /** Forgets ended runs that started before `before` (RFC 3339). */
-  async prune(before: string): Promise<void> {
+  /**
+   * Forgets what ended more than `spanMs` ago. Counted from the newest record or now, whichever is earlier: a clock
+   * that was wrong when they were made, or is wrong now, makes nothing old.
+   */
+  async prune(now: Date, spanMs: number): Promise<void> {
+    const newest = await this.storage.get<{ at: string | null }>(
+      "SELECT max(started_at) AS at FROM power_run",
+    );
+    const fromMs = Math.min(now.getTime(), newest?.at ? Date.parse(newest.at) : now.getTime());
+    const before = new Date(fromMs - spanMs).toISOString();
     await this.storage.write([
       {
-        sql: "DELETE FROM power_run WHERE open = 0 AND announced = 1 AND started_at < ?",
-        params: [before],
+        sql: `DELETE FROM power_run WHERE open = 0 AND announced = 1 AND started_at < ?
+              AND number <= (SELECT max(number) FROM power_run) - ?`,
+        params: [before, ALWAYS_KEPT],
+      },
+      {
+        sql: `DELETE FROM power_answer WHERE answered_at < ?
+              AND number <= (SELECT max(number) FROM power_answer) - ?`,
+        params: [before, ALWAYS_KEPT],
       },
     ]);
   }

@@ -301,6 +301,72 @@ describe("the power service", () => {
     expect(stage.commands).toHaveLength(1);
   });
 
+  it("repeats a refusal under the same id, though it would be possible by then (P1)", async () => {
+    await stage.see({ supply: "On", host: "Halted" });
+    await eventually("the host is seen halted", async () => {
+      await stage.ask("GracefulShutdown", `probe-${stage.results.length}`);
+      return stage.results.some(({ detail }) => detail?.includes("already halted"));
+    });
+    await stage.ask("GracefulShutdown", "c1");
+    const first = await stage.terminal("c1");
+    expect(first).toMatchObject({ status: "Succeeded" });
+    await stage.service.kill("SIGKILL");
+    await stage.startService();
+    await stage.settled();
+    const before = stage.results.length;
+    await eventually("it is answered again", async () => {
+      await stage.ask("GracefulShutdown", "c1");
+      return stage.results.slice(before).find(({ id }) => id === "c1");
+    });
+    expect(
+      new Set(stage.results.filter(({ id }) => id === "c1").map((one) => JSON.stringify(one))).size,
+    ).toBe(1);
+    expect(stage.commands).toHaveLength(0);
+
+    await stage.ask("PowerCycle", "c1");
+    const misused = await eventually("the misuse is refused", () =>
+      stage.results.find(({ id, action }) => id === "c1" && action === "PowerCycle"),
+    );
+    expect(misused).toMatchObject({ status: "Rejected", reasonCode: "invalid" });
+    expect(stage.commands).toHaveLength(0);
+  });
+
+  it("does not begin what waited too long because the service stood still (P3)", async () => {
+    await stage.service.kill("SIGSTOP");
+    await stage.person.publish(
+      powerSet,
+      { node },
+      { action: "On", id: commandId("c1"), ttlMs: 1000 },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await stage.service.kill("SIGCONT");
+    expect(await stage.terminal("c1")).toMatchObject({ status: "Rejected", reasonCode: "expired" });
+    expect(stage.commands).toHaveLength(0);
+  });
+
+  it("tells repeated progress once, and its numbers only rise, over a restart too (P5)", async () => {
+    await stage.ask("PowerCycle", "c1");
+    const command = await stage.command(0);
+    const progress = {
+      status: "InProgress",
+      terminal: false,
+      detail: "the supply is off",
+    } as const;
+    for (let i = 0; i < 5; i++) await stage.report(command, progress);
+    await eventually("progress is told", () =>
+      stage.results.some(({ detail }) => detail === progress.detail),
+    );
+    await stage.service.kill("SIGKILL");
+    await stage.startService();
+    await eventually("it is sent again", () => stage.deliveries[1]);
+    await stage.report(command, {});
+    await stage.terminal("c1");
+    const told = stage.results.filter(({ id }) => id === "c1");
+    expect(told.filter(({ detail }) => detail === progress.detail)).toHaveLength(1);
+    const numbers = told.map(({ seq }) => seq);
+    expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+  });
+
   it("does not let a second instance start", async () => {
     const second = startNode(import.meta.resolve("./main.js"), {
       env: { OUTRIDER_MQTT_URL: stage.broker.url, OUTRIDER_DATA: stage.data.path },

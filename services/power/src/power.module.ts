@@ -18,6 +18,7 @@ import { Journal } from "./journal.js";
 import { Nodes } from "./nodes.js";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
+import { Stalls } from "./stalls.js";
 import { States } from "./states.js";
 
 /** By then inventory's descriptions have arrived, and states of nodes that it does not name are leftovers. */
@@ -33,6 +34,7 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     private readonly nodes: Nodes,
     private readonly runs: Runs,
     private readonly states: States,
+    private readonly stalls: Stalls,
     private readonly storage: Storage,
   ) {}
 
@@ -56,6 +58,7 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     this.stopped.abort();
+    this.stalls.stop();
     this.states.stop();
     await this.runs.stop();
     await this.storage.close();
@@ -73,6 +76,7 @@ export class PowerModule {
         Intake,
         Agents,
         States,
+        { provide: Stalls, inject: [CLOCK], useFactory: (clock: Clock) => new Stalls(clock) },
         { provide: Journal, useValue: new Journal(storage) },
         {
           provide: Results,
@@ -107,9 +111,15 @@ export class PowerModule {
         },
         {
           provide: Lifecycle,
-          inject: [Session, CLOCK, Nodes, Runs, States],
-          useFactory: (session: Session, clock: Clock, nodes: Nodes, runs: Runs, states: States) =>
-            new Lifecycle(session, clock, nodes, runs, states, storage),
+          inject: [Session, CLOCK, Nodes, Runs, States, Stalls],
+          useFactory: (
+            session: Session,
+            clock: Clock,
+            nodes: Nodes,
+            runs: Runs,
+            states: States,
+            stalls: Stalls,
+          ) => new Lifecycle(session, clock, nodes, runs, states, stalls, storage),
         },
       ],
     };

@@ -15,7 +15,6 @@ import type { Run } from "./run.js";
 
 /** What a refusal says of a command that was never accepted. */
 export interface Refused {
-  readonly node: NodeId;
   readonly id: CommandId;
   readonly action?: Action | undefined;
   readonly actor: string;
@@ -60,22 +59,24 @@ export class Results {
     });
   }
 
-  /** Answers a command that was never accepted, or needed nothing to be done. */
-  async answer(refused: Refused): Promise<void> {
-    const { node, action, reasonCode, ...rest } = refused;
+  /** The answer to a command that was never accepted, or needed nothing to be done. */
+  answerTo({ action, reasonCode, ...rest }: Refused): PowerResult {
     const at = timestamp(this.clock);
-    this.log.info(
-      { node, action, actor: refused.actor, commandId: refused.id, reasonCode },
-      "command answered at once",
-    );
-    await this.#publish(node, {
+    return {
       ...rest,
       ...optional({ action, reasonCode }),
       seq: 0,
       terminal: true,
       startedAt: at,
       endedAt: at,
-    });
+    };
+  }
+
+  /** Tells an answer, now or again. */
+  async tellAnswer(node: NodeId, answer: PowerResult): Promise<void> {
+    const { action, actor, id, reasonCode } = answer;
+    this.log.info({ node, action, actor, commandId: id, reasonCode }, "command answered at once");
+    await this.#publish(node, answer);
   }
 
   async #publish(node: NodeId, result: PowerResult): Promise<boolean> {

@@ -1,21 +1,21 @@
 import type { CommandReport, Observation } from "@outrider/contracts/agent";
-import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import { hours, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import { commandId, type AgentId, type CommandId, type NodeId } from "@outrider/contracts/ids";
-import { TTL_MS, type PowerSet, type Via } from "@outrider/contracts/power";
-import type { ReasonCode } from "@outrider/contracts/reasons";
+import { TTL_MS } from "@outrider/contracts/power";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
-import { mintCommandId, mintId } from "@outrider/messaging/mint-id";
+import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import { failpoint } from "@outrider/storage/failpoint";
 import { StorageError } from "@outrider/storage/storage-error";
 import { admit, JOIN_WINDOW_MS, type Admission, type Recent } from "./admission.js";
+import { Answers, type Asking } from "./answers.js";
 import { Dispatch } from "./dispatch.js";
 import type { Journal } from "./journal.js";
 import { Lanes } from "./lanes.js";
 import type { Nodes } from "./nodes.js";
 import type { Results } from "./results.js";
-import { advance, type Run, type RunEvent, type World } from "./run.js";
+import { advance, describePhase, type Run, type RunEvent, type World } from "./run.js";
 
 /** Crash points for fault tests, in the order of a command's life. */
 export const POWER_FAILPOINTS = [
@@ -30,17 +30,12 @@ export const POWER_FAILPOINTS = [
 
 /** Ids are remembered for seven days, in milliseconds. */
 const REMEMBER_MS = 7 * 86_400_000;
+const PRUNE_EVERY = hours(1);
+/** Results told between two records are not counted by the journal: after a restart numbers leave a gap. */
+const SEQ_GAP = 1000;
 
 /** Made once: an abort without a reason makes an error with a stack each time. */
 const PHASE_OVER = new Error("the phase is over");
-
-export interface Asking {
-  readonly node: NodeId;
-  readonly set: PowerSet;
-  readonly actor: string;
-  readonly via: Via;
-  readonly wasRetained: boolean;
-}
 
 interface Active {
   readonly run: Run;
@@ -49,6 +44,8 @@ interface Active {
   readonly enteredMs: number;
   /** When an agent last said something about the present phase; when it was entered, before that. */
   readonly heardMs: number;
+  /** The progress that was told last. */
+  readonly said?: string | undefined;
   /** Ends the timers of the present phase. */
   readonly timers: AbortController;
 }
@@ -60,7 +57,9 @@ export class Runs {
   readonly #last = new Map<NodeId, Run>();
   readonly #lanes: Lanes<NodeId>;
   readonly #dispatch: Dispatch;
+  readonly #answers: Answers;
   readonly #stopped = new AbortController();
+  #stopPruning: (() => void) | undefined;
 
   constructor(
     private readonly parts: {
@@ -79,16 +78,24 @@ export class Runs {
   ) {
     this.#lanes = new Lanes(parts.log, parts.defect);
     this.#dispatch = new Dispatch(parts);
+    this.#answers = new Answers(parts);
   }
 
   /** Takes up what a former process left. Before the first message. */
   async load(): Promise<void> {
-    const { journal, clock } = this.parts;
-    await journal.prune(new Date(clock.now().getTime() - REMEMBER_MS).toISOString());
+    const { journal, clock, log } = this.parts;
+    await journal.prune(clock.now(), REMEMBER_MS);
+    this.#stopPruning = clock.every(PRUNE_EVERY, () => {
+      journal.prune(clock.now(), REMEMBER_MS).catch((error: unknown) => {
+        log.warn(
+          { err: error },
+          "old commands could not be forgotten; it is tried again in an hour",
+        );
+      });
+    });
     for (const run of await journal.last()) this.#last.set(run.node, run);
     for (const run of await journal.open()) {
-      // How many results were told of the present phase is not recorded: numbers only have to rise.
-      this.#adopt({ ...run, seq: run.seq + 2 }, clock.monotonicMs());
+      this.#adopt({ ...run, seq: run.seq + SEQ_GAP }, clock.monotonicMs());
     }
   }
 
@@ -155,6 +162,7 @@ export class Runs {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#stopPruning?.();
     for (const { timers } of this.#active.values()) timers.abort();
     await this.#lanes.idle();
   }
@@ -163,23 +171,25 @@ export class Runs {
     const { node, set, actor } = asking;
     const { clock, nodes, journal } = this.parts;
     const nowMs = clock.monotonicMs();
+    const ageMs = nowMs - asking.arrivedMs;
+    const ttlMs = set.ttlMs ?? TTL_MS.default;
     const recent = this.#recentOf(node, nowMs);
-    const admission = admit(asking, nodes.known(node, nowMs), recent);
+    const admission = admit({ ...asking, ageMs, ttlMs }, nodes.known(node, nowMs), recent);
     // What was done under the id long ago is repeated and not denied. Where nothing would be given up for a new
     // command, recording it finds that out by itself, and the usual command is spared the question.
     const isCertain =
       admission.kind === "repeat" || (admission.kind === "accept" && !admission.supersedes);
     if (set.id !== undefined && !isCertain) {
       const recorded = await journal.find(node, actor, set.id);
-      if (recorded) return this.#repeat(recorded);
+      if (recorded) return this.#answers.repeat(asking, recorded);
     }
     switch (admission.kind) {
       case "reject":
-        return this.#answer(asking, "Rejected", admission);
+        return this.#answers.answer(asking, "Rejected", admission);
       case "unchanged":
-        return this.#answer(asking, "Succeeded", admission);
+        return this.#answers.answer(asking, "Succeeded", admission);
       case "repeat":
-        return this.#repeat(admission.run);
+        return this.#answers.repeat(asking, admission);
       case "accept":
         return this.#accept(asking, admission);
       default:
@@ -214,15 +224,15 @@ export class Runs {
       phase: { kind: "awaiting-halt", since: timestamp(clock) },
       seq: 0,
     };
-    const run = advance(fresh, { kind: "begin" }, this.#world(node));
+    const run = advance(fresh, { kind: "begin" }, this.#world(node, asking.arrivedMs));
     failpoint("power.before-accept");
     try {
       const recorded = await journal.begin({ ...run, seq: 1 });
-      if (recorded) return await this.#repeat(recorded);
+      if (recorded) return await this.#answers.repeat(asking, recorded);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       log.error({ node, err: error }, "a command could not be recorded, so nothing was done");
-      return this.#answer(asking, "Rejected", {
+      return this.#answers.answer(asking, "Rejected", {
         reasonCode: "storage-failed",
         detail: `the journal of the power service could not be written (${error.code}); free disk space on its host`,
       });
@@ -242,12 +252,11 @@ export class Runs {
     const { run } = active;
     if (run.phase.kind !== "acting" || run.phase.command.id !== report.id) return;
     const heardMs = this.parts.clock.monotonicMs();
-    this.#replace({ ...active, heardMs }, { ...run, seq: run.seq + 1 });
-    await this.parts.results.tell(
-      run,
-      "InProgress",
-      report.detail ?? `agent ${run.phase.agent} does ${run.phase.command.action}`,
-    );
+    const said = report.detail ?? `agent ${run.phase.agent} does ${run.phase.command.action}`;
+    // An agent that is asked again says the same again; that is no news.
+    if (said === active.said) return this.#replace({ ...active, heardMs }, run);
+    this.#replace({ ...active, heardMs, said }, { ...run, seq: run.seq + 1 });
+    await this.parts.results.tell(run, "InProgress", said);
   }
 
   #feed(node: NodeId, event: RunEvent): void {
@@ -318,28 +327,6 @@ export class Runs {
     });
   }
 
-  async #repeat(run: Run): Promise<void> {
-    if (run.phase.kind === "done") {
-      await this.parts.results.tellOutcome(run);
-    } else {
-      await this.parts.results.tell(
-        { ...run, seq: Math.max(0, run.seq - 1) },
-        "InProgress",
-        describePhase(run),
-      );
-    }
-  }
-
-  async #answer(
-    { node, set, actor, via }: Asking,
-    status: "Rejected" | "Succeeded",
-    { reasonCode, detail }: { readonly reasonCode?: ReasonCode; readonly detail: string },
-  ): Promise<void> {
-    const id = set.id ?? mintCommandId();
-    const { action } = set;
-    await this.parts.results.answer({ node, id, action, actor, via, status, reasonCode, detail });
-  }
-
   #recentOf(node: NodeId, nowMs: number): Recent[] {
     const list: Recent[] = [];
     const active = this.#active.get(node);
@@ -394,31 +381,15 @@ export class Runs {
     this.#arm(again);
   }
 
-  #world(node: NodeId): World {
+  /** @param issuedMs when what is made now was asked for; now, unless it is a request that has just been taken */
+  #world(node: NodeId, issuedMs?: number): World {
     const { nodes, clock } = this.parts;
     const seen = nodes.fresh(node, clock.monotonicMs());
     return {
       capabilities: nodes.capabilities(node),
       supply: seen?.supply ?? "Unknown",
       now: timestamp(clock),
-      envelope: (step, run) => this.#dispatch.envelope(step, run),
+      envelope: (step, run) => this.#dispatch.envelope(step, run, issuedMs),
     };
-  }
-}
-
-function describePhase({ phase, gracefulLimitMs, escalated }: Run): string {
-  switch (phase.kind) {
-    case "acting":
-      return `${escalated ? "the host did not obey; " : ""}agent ${phase.agent} is asked for ${phase.command.action}`;
-    case "awaiting-halt":
-      return `waiting up to ${gracefulLimitMs / 1000} s for the host to shut down`;
-    case "pausing":
-      return `${phase.step.action} did not succeed; it is tried again`;
-    case "waiting-for-agent":
-      return `waiting for the agent to come back, to do ${phase.step.action}`;
-    case "done":
-      return phase.outcome.status;
-    default:
-      return phase satisfies never;
   }
 }

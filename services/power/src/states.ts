@@ -37,6 +37,8 @@ interface Published {
 @Injectable()
 export class States {
   readonly #published = new Map<NodeId, Published>();
+  /** Since when nothing is known of a node. */
+  readonly #unknownSince = new Map<NodeId, string>();
   #lastOf: (node: NodeId) => Run | undefined = () => undefined;
   #stopSweep: (() => void) | undefined;
 
@@ -67,7 +69,7 @@ export class States {
     const unknown = {
       value: "Unknown",
       evidence: "Assumed",
-      since: now,
+      since: this.#sinceUnknown(node, seen !== undefined, now),
       observedAt: now,
       staleAfterMs,
     } as const;
@@ -118,6 +120,7 @@ export class States {
 
   clear(node: NodeId): void {
     this.#published.delete(node);
+    this.#unknownSince.delete(node);
     this.session.retain(powerState, { node }, undefined);
     this.session.retain(nodeStatus, { node }, undefined);
   }
@@ -129,6 +132,12 @@ export class States {
       const repeatEarly = stale ? (UNSEEN_STALE_MS * 2) / 3 : 0;
       if (nowMs > freshUntilMs - repeatEarly) this.publish(node);
     }
+  }
+
+  #sinceUnknown(node: NodeId, known: boolean, now: string): string {
+    if (known) this.#unknownSince.delete(node);
+    else if (!this.#unknownSince.has(node)) this.#unknownSince.set(node, now);
+    return this.#unknownSince.get(node) ?? now;
   }
 
   #commandOf(node: NodeId): Pick<PowerState, "target" | "lastCommand"> {

@@ -1,0 +1,84 @@
+import type { NodeId } from "@outrider/contracts/ids";
+import type { PowerResult, PowerSet, Via } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
+import type { Log } from "@outrider/messaging/log";
+import { mintCommandId } from "@outrider/messaging/mint-id";
+import { StorageError } from "@outrider/storage/storage-error";
+import { misused } from "./admission.js";
+import type { Journal, Recorded } from "./journal.js";
+import type { Results } from "./results.js";
+import { describePhase } from "./run.js";
+
+/** A request for an action on a node. */
+export interface Asking {
+  readonly node: NodeId;
+  readonly set: PowerSet;
+  readonly actor: string;
+  readonly via: Via;
+  readonly wasRetained: boolean;
+  /** When the request may have arrived at the earliest, by our monotonic clock. */
+  readonly arrivedMs: number;
+}
+
+interface Answer {
+  readonly reasonCode?: ReasonCode | undefined;
+  readonly detail: string;
+}
+
+/** Answers requests that start nothing: those that are not accepted, and those that were made before. */
+export class Answers {
+  constructor(
+    private readonly parts: {
+      readonly journal: Journal;
+      readonly results: Results;
+      readonly log: Log;
+    },
+  ) {}
+
+  /** Tells again what is recorded under an id; a request for something else under it is refused. */
+  async repeat(asking: Asking, recorded: Recorded): Promise<void> {
+    const { results } = this.parts;
+    const { action, startedAt } = "answer" in recorded ? recorded.answer : recorded.run;
+    if (action !== asking.set.action) {
+      const misuse = misused(action, startedAt);
+      return void (await this.#tell(asking, "Rejected", misuse));
+    }
+    if ("answer" in recorded) return results.tellAnswer(asking.node, recorded.answer);
+    const { run } = recorded;
+    if (run.phase.kind === "done") await results.tellOutcome(run);
+    else {
+      await results.tell(
+        { ...run, seq: Math.max(0, run.seq - 1) },
+        "InProgress",
+        describePhase(run),
+      );
+    }
+  }
+
+  /** Answers a request that is not accepted; under an id of the client's it is remembered. */
+  async answer(asking: Asking, status: "Rejected" | "Succeeded", answer: Answer): Promise<void> {
+    const { journal, log } = this.parts;
+    const { node, set } = asking;
+    const told = this.#tell(asking, status, answer);
+    if (set.id === undefined || answer.reasonCode === "unknown-node") return void (await told);
+    try {
+      await journal.answered(node, await told);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      log.warn({ node, commandId: set.id, err: error }, "an answer could not be recorded");
+    }
+  }
+
+  async #tell(
+    { node, set, actor, via }: Asking,
+    status: "Rejected" | "Succeeded",
+    { reasonCode, detail }: Answer,
+  ): Promise<PowerResult> {
+    const id = set.id ?? mintCommandId();
+    const { action } = set;
+    const { results } = this.parts;
+    const answer = results.answerTo({ id, action, actor, via, status, reasonCode, detail });
+    await results.tellAnswer(node, answer);
+    return answer;
+  }
+}
