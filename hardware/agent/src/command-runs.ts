@@ -55,22 +55,19 @@ export class CommandRuns {
     const { journal, clock, reporter } = this.options;
     const { signal } = activity.controller;
     const acceptedAt = timestamp(clock);
-    const formerly = endpoint.memory;
     const patch = this.#patchOf(command, endpoint);
-    const events: StoredEvent[] =
-      clearsFault(command) && formerly.fault !== undefined
-        ? [incident(clock, endpoint.id, "fault-cleared", `${command.actor} commanded On`)]
-        : [];
     crashPoint("agent.before-accept");
     // Looking changes nothing, so it need not wait for the disk.
     const looking = trySense(endpoint, signal);
     looking.catch(() => undefined);
     try {
-      if (!(await journal.accept({ command, acceptedAt, patch, events }))) return { kind: "known" };
+      if (!(await journal.accept({ command, acceptedAt, patch }))) return { kind: "known" };
     } catch (error) {
       if (!isStorageError(error)) throw error;
       return { kind: "not-recorded", error };
     }
+    // Only now: what the guardian was writing when the command took its place is held by now.
+    const formerly = endpoint.memory;
     endpoint.hold(patch);
     crashPoint("agent.accepted");
     const { id, action, actor, via } = command;
@@ -78,10 +75,6 @@ export class CommandRuns {
     const running = acceptedReport({ ...command, acceptedAt });
     said(running);
     reporter.tell(running);
-    if (events.length > 0) {
-      reporter.news();
-      endpoint.poke();
-    }
     const before = await looking;
     const outcome = mayStart()
       ? await this.#execute(command, endpoint, activity, before, (detail) => {
@@ -89,8 +82,14 @@ export class CommandRuns {
           said(progress);
           reporter.tell(progress);
         })
-      : tooLate(formerly);
-    said(await this.end({ ...command, acceptedAt }, endpoint, activity, outcome));
+      : TOO_LATE;
+    const undo = undoOf(command, outcome, patch, formerly);
+    said(
+      await this.end({ ...command, acceptedAt }, endpoint, activity, {
+        ...outcome,
+        patch: { ...undo, ...outcome.patch },
+      }),
+    );
     return { kind: "ended" };
   }
 
@@ -99,16 +98,26 @@ export class CommandRuns {
    * disk is full: this goes on until it is recorded.
    */
   async end(
-    command: Pick<CommandRecord, "id" | "action" | "acceptedAt">,
+    command: Pick<CommandRecord, "id" | "action" | "acceptedAt" | "via" | "actor">,
     endpoint: Endpoint,
     activity: Activity,
     outcome: Outcome,
   ): Promise<CommandReport> {
     const { clock, reporter } = this.options;
-    const patch = settled(command, outcome.patch);
-    const report = terminalReport({ ...command, endpoint: endpoint.id }, outcome, clock);
-    const incidents =
-      patch.fault === undefined ? [] : [incident(clock, endpoint.id, "fault-latched", patch.fault)];
+    const { id: on, memory } = endpoint;
+    const cleared =
+      memory.fault !== undefined && clearsFault(command) && outcome.nothingDone === undefined;
+    const patch = {
+      ...settled(command, outcome.patch),
+      ...(cleared ? { fault: undefined } : {}),
+    };
+    const report = terminalReport({ ...command, endpoint: on }, outcome, clock);
+    const incidents: StoredEvent[] = [];
+    if (cleared) {
+      incidents.push(incident(clock, on, "fault-cleared", `${command.actor} commanded On`));
+    } else if (patch.fault !== undefined) {
+      incidents.push(incident(clock, on, "fault-latched", patch.fault));
+    }
     crashPoint("agent.verified");
     const event = await this.#recorded(report, patch, incidents, endpoint, activity);
     endpoint.hold(patch);
@@ -117,7 +126,7 @@ export class CommandRuns {
     reporter.news(event);
     const { id, action, status, reasonCode, detail } = report;
     endpoint.log.info({ commandId: id, action, status, reasonCode, detail }, "command ended");
-    if (patch.fault !== undefined) endpoint.poke();
+    if (incidents.length > 0) endpoint.poke();
     return report;
   }
 
@@ -173,7 +182,7 @@ export class CommandRuns {
     }
   }
 
-  /** What accepting a command makes the agent remember. */
+  /** What accepting a command makes the agent remember. {@link undoOf} takes it back. */
   #patchOf(command: AgentCommand, { memory }: Endpoint): MemoryPatch {
     const { bootId } = this.options;
     // Whoever commands the supply decides about it: no policy steps in.
@@ -183,9 +192,8 @@ export class CommandRuns {
         return {
           ...decided,
           commanded: "On",
-          ...(clearsFault(command)
-            ? { attempts: 0, fault: undefined }
-            : { attempts: memory.attempts + 1 }),
+          // A latched fault stays until the device was asked.
+          attempts: clearsFault(command) ? 0 : memory.attempts + 1,
         };
       case "ForceOff":
         return { ...decided, commanded: "Off", owed: undefined };
@@ -232,12 +240,29 @@ export function terminalReport(
   };
 }
 
-function tooLate({ commanded, owed }: EndpointMemory): Outcome {
-  return {
-    status: "Rejected",
-    reasonCode: "expired",
-    detail:
-      "its time to start, or the session that it was meant for, was over before it was recorded; nothing was done",
-    patch: { commanded, owed },
-  };
+/**
+ * Takes back what the acceptance of a command that did nothing has made the agent remember: what was commanded before
+ * it still holds, and so does what is owed. A policy's `On` that the device refused was an attempt and stays counted.
+ */
+function undoOf(
+  { action, via }: Pick<CommandRecord, "action" | "via">,
+  { nothingDone }: Outcome,
+  patch: MemoryPatch,
+  formerly: EndpointMemory,
+): MemoryPatch {
+  if (nothingDone === undefined) return {};
+  const former = Object.fromEntries(
+    Object.keys(patch).map((key) => [key, formerly[key as keyof EndpointMemory]]),
+  ) as MemoryPatch;
+  const isAttempt = nothingDone === "refused" && action === "On" && via === "policy";
+  return isAttempt ? { ...former, attempts: patch.attempts ?? formerly.attempts } : former;
 }
+
+const TOO_LATE: Outcome = {
+  status: "Rejected",
+  reasonCode: "expired",
+  detail:
+    "its time to start, or the session that it was meant for, was over before it was recorded; nothing was done",
+  nothingDone: "not-asked",
+  patch: {},
+};

@@ -10,6 +10,7 @@ import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Answers } from "./answers.js";
 import { CommandRuns } from "./command-runs.js";
+import type { EndpointMemory } from "./command-record.js";
 import { Commands } from "./commands.js";
 import type { Endpoint } from "./endpoint.js";
 import { Journal } from "./journal.js";
@@ -191,6 +192,81 @@ describe("commands, when the journal has its say", () => {
       reasonCode: "expired",
     });
     expect((await journal.memories()).get(endpoint.id)?.commanded).toBe("Off");
+  });
+
+  /** What a node's restore policy and the guardian go by; none of it as a command would make it. */
+  const remembered: EndpointMemory = {
+    commanded: "On",
+    seen: "Off",
+    bootId: "former boot",
+    attempts: 2,
+    fault: undefined,
+    owed: "restore",
+  };
+  const latched = { ...remembered, attempts: 3, fault: "worn out", owed: undefined };
+
+  it.each([
+    ["ForceOff", remembered, "mqtt"],
+    ["PowerCycle", { ...remembered, commanded: "Off" }, "mqtt"],
+    ["On", { ...latched, commanded: "Off" }, "mqtt"],
+    ["On", { ...remembered, commanded: "Off" }, "policy"],
+  ] as const)(
+    "goes by what was commanded before when %s did nothing, whyever",
+    async (action, memory, via) => {
+      await endpoint.remember(memory);
+      device.on = action !== "On";
+      const unchangedBy = async (id: string): Promise<void> => {
+        expect(endpoint.memory).toEqual(memory);
+        expect((await journal.memories()).get(endpoint.id)).toEqual(memory);
+        expect(device.edges).toEqual([]);
+        const { outcome } = (await journal.find(commandId(id))) ?? {};
+        expect(outcome?.status).toMatch(/Failed|Rejected/);
+      };
+      device.silent = true;
+      await receive(command("c1", { action, via }));
+      await unchangedBy("c1");
+      device.silent = false;
+
+      const accept = journal.accept.bind(journal);
+      journal.accept = async (acceptance) => {
+        const accepted = await accept(acceptance);
+        epoch = "e2";
+        return accepted;
+      };
+      await receive(command("c2", { action, via }));
+      await unchangedBy("c2");
+      journal.accept = accept;
+      epoch = "e1";
+      if (via === "policy") return;
+
+      device.refuses = 1;
+      await receive(command("c3", { action, via }));
+      await unchangedBy("c3");
+      expect(device.asked).toBe(1);
+      const events = await journal.outbox.unacknowledged(1, 100);
+      expect(events.filter(({ event }) => event.incident)).toEqual([]);
+    },
+  );
+
+  it("counts a policy's On that the device refuses, and forgets the rest of it", async () => {
+    const memory = { ...remembered, commanded: "Off" as const };
+    await endpoint.remember(memory);
+    device.refuses = 1;
+    await receive(command("c1", { via: "policy" }));
+    expect(device.asked).toBe(1);
+    expect(endpoint.memory).toMatchObject({ commanded: "Off", attempts: 3, owed: undefined });
+    expect(endpoint.memory.fault).toContain("refuses");
+  });
+
+  it("clears a fault when a person's On has reached the device, and says so once", async () => {
+    await endpoint.remember(latched);
+    device.refuses = 1;
+    await receive(command("c1"));
+    await receive(command("c2"));
+    expect(endpoint.memory).toMatchObject({ attempts: 0, fault: undefined, commanded: "On" });
+    expect((await journal.memories()).get(endpoint.id)?.fault).toBeUndefined();
+    const events = await journal.outbox.unacknowledged(1, 100);
+    expect(events.flatMap(({ event }) => event.incident?.kind ?? [])).toEqual(["fault-cleared"]);
   });
 
   it("drops what is retained, before anything else", async () => {

@@ -21,6 +21,8 @@ export interface Outcome {
   readonly reasonCode?: ReasonCode | undefined;
   readonly detail?: string | undefined;
   readonly changed?: boolean | undefined;
+  /** Set when it is certain that nothing was done: the device was not asked, or it said no. */
+  readonly nothingDone?: "not-asked" | "refused" | undefined;
   readonly patch: MemoryPatch;
 }
 
@@ -44,7 +46,8 @@ export interface Execution {
 export async function execute(execution: Execution): Promise<Outcome> {
   const { command, before } = execution;
   if (before instanceof PortError) {
-    return failed(
+    return nothingDone(
+      "not-asked",
       before.code,
       `the device could not be read, so nothing was done: ${before.message}`,
     );
@@ -154,13 +157,16 @@ async function actNatively(
   { endpoint, activity }: Execution,
 ): Promise<Outcome> {
   const native = endpoint.port?.native[action];
-  if (!native) return failed("unsupported", `the device of ${endpoint.id} cannot ${action}`);
+  if (!native) {
+    const problem = `the device of ${endpoint.id} cannot ${action}`;
+    return nothingDone("not-asked", "unsupported", problem);
+  }
   crashPoint("agent.acting");
   try {
     await act(endpoint, activity.controller.signal, native);
   } catch (error) {
     if (!(error instanceof PortError)) throw error;
-    if (isRefusal(error.code)) return failed(error.code, error.message);
+    if (isRefusal(error.code)) return nothingDone("refused", error.code, error.message);
     return {
       status: "Unknown",
       reasonCode: reasonOf(error.code),
@@ -177,7 +183,7 @@ function outcomeOf(result: SwitchResult, patch: MemoryPatch): Outcome {
     case "verified":
       return { status: "Succeeded", changed: true, patch };
     case "refused":
-      return { ...failed(result.code, result.problem), patch };
+      return { ...nothingDone("refused", result.code, result.problem), patch };
     case "not-verified":
       return { status: "Failed", reasonCode: "not-verified", detail: result.problem, patch };
     case "unknown":
@@ -192,8 +198,12 @@ function outcomeOf(result: SwitchResult, patch: MemoryPatch): Outcome {
   }
 }
 
-function failed(code: PortErrorCode, detail: string): Outcome {
-  return { status: "Failed", reasonCode: reasonOf(code), detail, patch: {} };
+function nothingDone(
+  why: NonNullable<Outcome["nothingDone"]>,
+  code: PortErrorCode,
+  detail: string,
+): Outcome {
+  return { status: "Failed", reasonCode: reasonOf(code), detail, nothingDone: why, patch: {} };
 }
 
 /** What is kept and shown while power-on attempts are exhausted. */

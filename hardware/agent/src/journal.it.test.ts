@@ -51,7 +51,7 @@ describe("the journal", () => {
     journal = await Journal.open(join(dir.path, "journal.sqlite"));
   };
   const accept = (one: AgentCommand, acceptedAt = at, patch = {}): Promise<boolean> =>
-    journal.accept({ command: one, acceptedAt, patch, events: [] });
+    journal.accept({ command: one, acceptedAt, patch });
 
   it("takes an id once, for ever, and writes nothing of the second time", async () => {
     expect(await accept(command("c1"), at, { commanded: "On" })).toBe(true);

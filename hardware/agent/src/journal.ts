@@ -23,7 +23,6 @@ export interface Acceptance {
   readonly command: AgentCommand;
   readonly acceptedAt: string;
   readonly patch: MemoryPatch;
-  readonly events: readonly StoredEvent[];
 }
 
 const KEEP_MS = 7 * 24 * 3_600_000;
@@ -66,7 +65,7 @@ export class Journal {
    * Records that a command is accepted and about to be done.
    * @returns false when its id is in the journal already; nothing was written then
    */
-  async accept({ command, acceptedAt, patch, events }: Acceptance): Promise<boolean> {
+  async accept({ command, acceptedAt, patch }: Acceptance): Promise<boolean> {
     const { id, node, endpoint, action, actor, via, reason, epoch, fence } = command;
     const statements: Statement[] = [
       {
@@ -87,7 +86,6 @@ export class Journal {
         ],
       },
       ...remember(endpoint, patch),
-      ...events.map(insertEvent),
     ];
     if (fence !== undefined) {
       statements.push({

@@ -156,6 +156,20 @@ describe("an agent left alone", () => {
     expect(await stage.supplyEdges(slot)).toEqual(["supply-on"]);
   });
 
+  it("brings back what was lost after a ForceOff that was refused", async () => {
+    await watched("AlwaysOn");
+    await stage.rack.client.faults(slot, { refuseOff: true });
+    expect(await stage.run(slot, "ForceOff")).toMatchObject({
+      status: "Failed",
+      reasonCode: "refused",
+    });
+    await stage.rack.client.faults(slot, {});
+    await stage.rack.client.brownOut(slot);
+    await eventually("it is restored", () => stage.incidents(slot).includes("restored"));
+    expect(stage.incidents(slot)).toEqual(["supply-lost", "restored"]);
+    expect(await stage.supplyEdges(slot)).toEqual(["supply-on", "brown-out", "supply-on"]);
+  });
+
   it("says that a device is silent, does nothing to it, and is not held up by it", async () => {
     await stage.configure([slot, other], { sampleEveryMs: 100 });
     await stage.run(slot, "On");
