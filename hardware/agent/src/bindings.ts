@@ -8,7 +8,6 @@ import type {
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
 import type { EndpointId } from "@outrider/contracts/ids";
 import { loadDriver } from "@outrider/drivers/registry";
-import { withDeadline } from "@outrider/ports/deadline";
 import { isPortKind, openDriver, PORT_KINDS } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
@@ -18,6 +17,7 @@ import { EndpointMonitor, type MonitorOptions } from "./endpoint-monitor.js";
 import type { Guardian } from "./guardian.js";
 import type { Journal, MemoryPatch } from "./journal.js";
 import type { AgentLog } from "./log.js";
+import { openInTime } from "./open-in-time.js";
 
 const OPEN_WITHIN = seconds(10);
 const FIRST_RETRY_MS = 1000;
@@ -231,13 +231,14 @@ async function openPort(
     );
   }
   const driver = await loadDriver(kind, desired.driver);
-  const port = await withDeadline(
+  const port = await openInTime({
     clock,
-    OPEN_WITHIN,
+    limit: OPEN_WITHIN,
     signal,
-    `The driver of ${desired.endpoint}`,
-    (within) => openDriver(driver, desired.options, { clock, log, signal: within }),
-  );
+    what: `The driver of ${desired.endpoint}`,
+    open: (within) => openDriver(driver, desired.options, { clock, log, signal: within }),
+    stuck: (error) => log.error({ err: error }, "what was opened too late could not be closed"),
+  });
   return { port, actions: driver.actions.filter((action) => isDoable(action, port)) };
 }
 
