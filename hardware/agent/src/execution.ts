@@ -208,7 +208,10 @@ function nothingDone(
 
 /** What is kept and shown while power-on attempts are exhausted. */
 export function faultText(problem: string): string {
-  return `The supply did not come on in ${ATTEMPTS} attempts: ${problem}`.slice(0, 500);
+  return `The supply did not come on and stay on in ${ATTEMPTS} automatic power-ons: ${problem}`.slice(
+    0,
+    500,
+  );
 }
 
 function reasonOf(code: PortErrorCode): ReasonCode {

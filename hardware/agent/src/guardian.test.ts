@@ -62,9 +62,23 @@ describe("the guardian", () => {
       await clock.advance(minutes(1));
     }
     expect(device.on).toBe(false);
-    expect(endpoint.memory.fault).toBeDefined();
     expect(kinds(recorded).slice(-3)).toEqual(["supply-lost", "restore-failed", "fault-latched"]);
+    // It came on each time: the fault must not send anybody to look for a supply that cannot be switched.
+    expect(endpoint.memory.fault).toBe(
+      "The supply did not come on and stay on in 3 automatic power-ons: no automatic power-on is left, and it reads Off",
+    );
     expect(defects).toEqual([]);
+  });
+
+  it("says in the fault why the last power-on failed, when it was tried just now", async () => {
+    device.on = true;
+    device.refuses = 3;
+    const { endpoint } = watched({ attempts: 0, seen: "On" });
+    device.lose();
+    await clock.advance(minutes(1));
+    expect(endpoint.memory.fault).toBe(
+      "The supply did not come on and stay on in 3 automatic power-ons: the model refuses",
+    );
   });
 
   it("leaves a supply alone that a command owns, and one that was commanded off", async () => {

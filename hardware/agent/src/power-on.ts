@@ -30,7 +30,7 @@ export async function bringOn(
   const mayBeInterrupted = activity.interruptible;
   let silentSinceMs: number | undefined;
   let lookPauseMs = FIRST_LOOK_PAUSE_MS;
-  let problem = "it was tried before";
+  let problem: string | undefined;
   for (let rested = false; ;) {
     signal.throwIfAborted();
     const supply = await trySense(endpoint, signal);
@@ -50,7 +50,11 @@ export async function bringOn(
     silentSinceMs = undefined;
     lookPauseMs = FIRST_LOOK_PAUSE_MS;
     const next = nextAttempt(endpoint.memory.attempts);
-    if (next.kind === "exhausted") return { kind: "exhausted", problem };
+    if (next.kind === "exhausted") {
+      // Those made before may well have brought it on, only not for long.
+      problem ??= `no automatic power-on is left, and it reads ${supply}`;
+      return { kind: "exhausted", problem };
+    }
     if (next.pause > 0 && !rested) {
       await clock.sleep(next.pause, signal);
       rested = true;
