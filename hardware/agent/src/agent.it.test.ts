@@ -1,5 +1,10 @@
+import { readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { silentLog } from "@outrider/messaging/log";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startAgent } from "./agent.js";
+import { readAgentConfig } from "./config.js";
 import { endpointOf, Stage } from "./testing/stage.js";
 
 describe("an agent with a simulated rack", () => {
@@ -89,6 +94,26 @@ describe("an agent with a simulated rack", () => {
     await stage.broker.restart();
     expect(await stage.terminal(cycle.id)).toMatchObject({ status: "Succeeded" });
     await stage.bound();
+  });
+
+  it("makes directories that are nobody else's to read", async () => {
+    const data = join(stage.dir.path, "made", "data");
+    const config = readAgentConfig({
+      OUTRIDER_AGENT: "a2",
+      OUTRIDER_MQTT_URL: stage.broker.url,
+      OUTRIDER_DATA: data,
+    });
+    const defects: unknown[] = [];
+    const agent = await startAgent(config, {
+      log: silentLog,
+      defect: (error) => void defects.push(error),
+    });
+    await agent.stop();
+    expect(defects).toEqual([]);
+    for (const directory of [dirname(data), data, config.dataDirectory]) {
+      expect((await stat(directory)).mode & 0o777).toBe(0o700);
+    }
+    expect(await readdir(config.dataDirectory)).toContain("journal.sqlite");
   });
 
   it("closes its endpoints when its configuration is taken away, and has none at its next start", async () => {

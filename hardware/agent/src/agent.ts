@@ -72,7 +72,8 @@ export async function startAgent(
   config: AgentConfig,
   { log, clock = systemClock, defect }: AgentDependencies,
 ): Promise<RunningAgent> {
-  await mkdir(config.dataDirectory, { recursive: true });
+  // The journal tells who did what to which machine.
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const lock = await acquireInstanceLock(
     config.dataDirectory,
     "agent",
