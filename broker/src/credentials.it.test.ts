@@ -1,4 +1,4 @@
-import { chmod, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { milliseconds } from "@outrider/contracts/clock";
 import { describe, expect, it } from "vitest";
@@ -48,6 +48,19 @@ describe("the hash of a secret", () => {
 });
 
 describe("credentials", () => {
+  it("that were just added are known also to somebody who comes while they are being read", async () => {
+    await using folder = await temporaryFolder();
+    const store = await openCredentials(folder.path);
+    await addCredential(folder.path, AGENT);
+    const secret = bytes(await readSecret(folder.path, AGENT));
+    const reading = store.refresh();
+    // Let it learn that there is a new version, and begin to read it.
+    await stat(credentialsPath(folder.path));
+    await stat(credentialsPath(folder.path));
+    expect(await store.verify(AGENT, secret)).toEqual(AGENT);
+    await reading;
+  });
+
   it("are made once, are left as they are, and are known when they are added", async () => {
     await using folder = await temporaryFolder();
     const store = await openCredentials(folder.path);

@@ -139,6 +139,9 @@ class FileCredentials implements CredentialStore {
   readonly #nobody = new Map<Claim["kind"], string>();
   #entries: ReadonlyMap<string, Entry> = new Map();
   #version = "";
+  /** Counts readings of the file; the one whose result counts. */
+  #begun = 0;
+  #taken = 0;
 
   constructor(path: string, site: string, log: Log) {
     this.#path = path;
@@ -147,9 +150,19 @@ class FileCredentials implements CredentialStore {
   }
 
   async load(): Promise<void> {
-    this.#version = await this.#fileVersion();
-    const credentials = await readCredentials(this.#path);
-    if (!credentials) throw new CredentialsError(`${this.#path}: is gone; restore it`);
+    const turn = ++this.#begun;
+    const version = await this.#fileVersion();
+    const credentials = await readCredentials(this.#path).catch((error: unknown) => {
+      this.#version = version;
+      throw error;
+    });
+    if (!credentials) {
+      this.#version = version;
+      throw new CredentialsError(`${this.#path}: is gone; restore it`);
+    }
+    // Somebody who began later has read what is at least as new.
+    if (turn < this.#taken) return;
+    this.#taken = turn;
     const entries = new Map<string, Entry>();
     for (const credential of credentials) {
       if (credential.site !== this.#site) continue;
@@ -162,6 +175,8 @@ class FileCredentials implements CredentialStore {
       );
     }
     this.#entries = entries;
+    // Not before: who finds this version known relies on its entries.
+    this.#version = version;
   }
 
   async verify(claim: Claim, secret: Uint8Array): Promise<Identity | undefined> {
