@@ -68,10 +68,10 @@ async function connectPublishers(lab: Deployment, count: number): Promise<Wire[]
     filler: "x".repeat(PAYLOAD_BYTES),
   };
   const bytes = Buffer.from(JSON.stringify(payload));
+  const names = Array.from({ length: count }, (_, number) => `load-${number}`);
+  for (const name of names) await addCredential(lab.data, { kind: "agent", name });
   const wires: Wire[] = [];
-  for (let number = 0; number < count; number++) {
-    const name = `load-${number}`;
-    await addCredential(lab.data, { kind: "agent", name });
+  for (const name of names) {
     const secret = await lab.identities.secret("agent", name);
     const wire = await Wire.open(lab.port, name, secret);
     wire.prepare(topicOf(agentEvent, { agent: name }), bytes, 0);

@@ -12,9 +12,9 @@ export interface Plan {
 }
 
 export const FULL: Plan = {
-  commandPath: { rounds: 5, burstsAtOnce: { 1: 30, 50: 8 } },
-  brokers: { rounds: 5, messages: 20_000, idleClients: 5000 },
-  frozenReader: { publishers: 150, spanMs: 15_000 },
+  commandPath: { rounds: 4, burstsAtOnce: { 1: 30, 50: 8 } },
+  brokers: { rounds: 4, messages: 20_000, idleClients: 5000 },
+  frozenReader: { publishers: 150, spanMs: 12_000 },
   parts: { rounds: 9 },
 };
 
