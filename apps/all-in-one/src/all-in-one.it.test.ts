@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isRunning, SlotClient } from "@outrider/simulators/spawn";
 import { startNode, type Child } from "@outrider/testing/child";
-import { eventually } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -178,14 +177,21 @@ describe("a part that fails", () => {
     expect(isRunning(await rackPid(folder.path))).toBe(false);
   });
 
-  it("later is named, and the others end with it", async () => {
-    await using site = await start(SPLIT, folder.path);
-    const parts = site.ready["parts"] as Record<string, number>;
-    expect(Object.keys(parts).toSorted()).toEqual(["agent-demo", "broker", "inventory", "power"]);
-    process.kill(parts["power"] ?? 0, "SIGKILL");
-    expect((await site.exited).code).toBe(1);
-    expect(site.stderr()).toContain(`power (process ${parts["power"]}) ended with SIGKILL`);
-    for (const pid of Object.values(parts)) expect(isRunning(pid)).toBe(false);
-    await eventually("the machines end too", async () => !isRunning(await rackPid(folder.path)));
+  it("to start as a process ends the others with its exit code", async () => {
+    await using taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(SPLIT)], {
+      env: {
+        ...process.env,
+        OUTRIDER_DATA: folder.path,
+        OUTRIDER_MQTT_PORT: String(port),
+        OUTRIDER_DEMO_VM: "no",
+      },
+      encoding: "utf8",
+    });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/broker \(process \d+\) ended with code 2; the other parts are stopped/);
+    expect(isRunning(await rackPid(folder.path))).toBe(false);
   });
 });

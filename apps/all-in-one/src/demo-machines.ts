@@ -43,7 +43,7 @@ export async function openDemoMachines(
   directory: string,
   options: { readonly keep: boolean; readonly virtualMachine: boolean },
 ): Promise<DemoMachines> {
-  await mkdir(directory, { recursive: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   const fits = Buffer.byteLength(directory) <= LONGEST_DIRECTORY;
   const rack = await open(join(directory, "rack.json"), options.keep, () =>
     startRack({

@@ -38,7 +38,10 @@ export interface Parts {
 export async function startParts(context: PartsContext): Promise<Parts> {
   const { config, world, logOf, defect } = context;
   const started: { stop(): Promise<void> }[] = [];
+  const agents: { stop(): Promise<void> }[] = [];
   const stop = async (): Promise<void> => {
+    // At once, because each may wait for what it is doing.
+    await Promise.all(agents.splice(0).map((agent) => agent.stop()));
     for (const part of started.splice(0).toReversed()) await part.stop();
   };
   try {
@@ -55,7 +58,7 @@ export async function startParts(context: PartsContext): Promise<Parts> {
     );
     for (const agent of world.agents) {
       const own = readAgentConfig({ ...environment, OUTRIDER_AGENT: agent });
-      started.push(await startAgent(own, { log: logOf(`agent-${agent}`), defect }));
+      agents.push(await startAgent(own, { log: logOf(`agent-${agent}`), defect }));
     }
     return { port: broker?.port ?? 0, newAgents, inventory, stop };
   } catch (error) {

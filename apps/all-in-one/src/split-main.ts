@@ -4,6 +4,7 @@ import { banner } from "./banner.js";
 import { readConfig } from "./config.js";
 import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
+import { AGENT_STOP_WITHIN, STOP_WITHIN } from "./part.js";
 import { addAgents, partEnvironment } from "./parts.js";
 import { stopSignal } from "./stop-signal.js";
 import { failureReport } from "./report.js";
@@ -11,8 +12,8 @@ import { Supervisor } from "./supervisor.js";
 import { nodesDrivenHere, openWorld } from "./world.js";
 
 /**
- * The parts of the all-in-one as processes of their own, under one supervisor: when one of them ends, it says which,
- * ends the others and itself. Restarting is the business of whatever supervises the supervisor.
+ * The parts of the all-in-one as processes of their own, under one supervisor: when one of them ends, it says which and
+ * starts it again, while the others go on. Restarting the supervisor is the business of whatever started it.
  */
 
 const VERSION = "0.1.0";
@@ -32,29 +33,45 @@ async function run(): Promise<number> {
     let port = 0;
     let newAgents: Awaited<ReturnType<typeof addAgents>> = [];
     if (config.externalBroker === undefined) {
-      const ready = await supervisor.start("broker", import.meta.resolve("@outrider/broker/main"), {
-        OUTRIDER_BIND: config.bind,
-        OUTRIDER_MQTT_PORT: String(config.mqttPort),
-        OUTRIDER_DATA: config.dataDirectory,
-        OUTRIDER_MQTT_PLAINTEXT: process.env["OUTRIDER_MQTT_PLAINTEXT"],
-        // Set, nobody gets in without credentials; the demonstration's file is no site of one's own.
-        OUTRIDER_SITE: config.siteFile,
+      let brokerPort = config.mqttPort;
+      const ready = await supervisor.start({
+        name: "broker",
+        program: import.meta.resolve("@outrider/broker/main"),
+        environment: () => ({
+          OUTRIDER_BIND: config.bind,
+          OUTRIDER_MQTT_PORT: String(brokerPort),
+          OUTRIDER_DATA: config.dataDirectory,
+          OUTRIDER_MQTT_PLAINTEXT: process.env["OUTRIDER_MQTT_PLAINTEXT"],
+          // Set, nobody gets in without credentials; the demonstration's file is no site of one's own.
+          OUTRIDER_SITE: config.siteFile,
+        }),
+        stopWithin: STOP_WITHIN,
       });
       port = Number(ready["port"]);
+      // Started again, it must be where the others look for it, even where the port was left to the system.
+      brokerPort = port;
       newAgents = await addAgents(config, world);
     }
     const environment = partEnvironment(config, world, port);
     await Promise.all([
-      supervisor.start(
-        "inventory",
-        import.meta.resolve("@outrider/inventory-service/main"),
-        environment,
-      ),
-      supervisor.start("power", import.meta.resolve("@outrider/power-service/main"), environment),
+      supervisor.start({
+        name: "inventory",
+        program: import.meta.resolve("@outrider/inventory-service/main"),
+        environment: () => environment,
+        stopWithin: STOP_WITHIN,
+      }),
+      supervisor.start({
+        name: "power",
+        program: import.meta.resolve("@outrider/power-service/main"),
+        environment: () => environment,
+        stopWithin: STOP_WITHIN,
+      }),
       ...world.agents.map((agent) =>
-        supervisor.start(`agent-${agent}`, import.meta.resolve("@outrider/agent/main"), {
-          ...environment,
-          OUTRIDER_AGENT: agent,
+        supervisor.start({
+          name: `agent-${agent}`,
+          program: import.meta.resolve("@outrider/agent/main"),
+          environment: () => ({ ...environment, OUTRIDER_AGENT: agent }),
+          stopWithin: AGENT_STOP_WITHIN,
         }),
       ),
     ]);
@@ -80,6 +97,10 @@ async function run(): Promise<number> {
       process.stdout.write(`${JSON.stringify({ ...ready, parts: supervisor.pids() })}\n`);
     }
     return await supervisor.ended();
+  } catch (error) {
+    // The end of a part, or a signal, has cut the start short; what there is to say has been said.
+    if (supervisor.over.aborted) return await supervisor.ended();
+    throw error;
   } finally {
     await supervisor.stop();
     await world.demo?.close();

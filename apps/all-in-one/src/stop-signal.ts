@@ -1,6 +1,10 @@
 /** One Ctrl-C may come several times: from the terminal, from npm and from the launcher. */
 const SAME_PRESS_MS = 1000;
-const STOP_WITHIN_MS = 30_000;
+/**
+ * Above what all parts together may take, one after the other: 20 s for the agents, which finish what they are doing,
+ * and 10 s for each of the others.
+ */
+const STOP_WITHIN_MS = 60_000;
 
 /**
  * Aborted by the first SIGINT or SIGTERM. A second one, some time later, ends the process at once, and so does a part
