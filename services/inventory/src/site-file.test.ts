@@ -134,12 +134,13 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
     [
       "an unknown word",
       file(...HEAD, "  n1: { wake: magic }"),
-      "site.yaml:4: nodes.n1.wake: unknown value 'magic'; expected one of button, wol, supply-cycle",
+      "site.yaml:4: nodes.n1.wake: unknown value 'magic'; expected one of button, supply-cycle",
     ],
     [
       "durations that are none, or out of bounds",
       file(...HEAD, "  n1:", "    dwell: 2 s", "  n2:", "    dwell: 20h"),
       "site.yaml:5: nodes.n1.dwell: '2 s' does not fit; expected a duration such as 500ms, 2s, 1.5m or 1h",
+      "site.yaml:7: nodes.n2.dwell: '20h' is out of bounds; expected 100ms to 10m",
     ],
     [
       "a duration out of bounds",
@@ -163,6 +164,52 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       ),
       "site.yaml:7: nodes.n2.power: the same agent, driver and options as nodes.n1.power in line 5; " +
         "expected a line or port of its own",
+    ],
+    [
+      "two nodes on one wire, however its path and address are written",
+      file(
+        ...HEAD,
+        "  n1: { power: { agent: rack-a, driver: qemu, options: { directory: /tmp/../c/, slot: 1 } } }",
+        "  n2: { power: { agent: rack-a, driver: qemu, options: { directory: //c, slot: 1 } } }",
+        "  n3: { power: { agent: rack-a, driver: simulated, options: { url: 'http://Rack:80/', slot: 1 } } }",
+        "  n4: { power: { agent: rack-a, driver: simulated, options: { url: 'HTTP://rack', slot: 1 } } }",
+        "  n5: { power: { agent: rack-a, driver: simulated, options: { url: 'http://rack', slot: 2 } } }",
+      ),
+      "site.yaml:5: nodes.n2.power: the same agent, driver and options as nodes.n1.power in line 4; " +
+        "expected a line or port of its own",
+      "site.yaml:7: nodes.n4.power: the same agent, driver and options as nodes.n3.power in line 6; " +
+        "expected a line or port of its own",
+    ],
+    [
+      "of every kind in one go, in the order of the lines",
+      file(
+        "site: Lab",
+        "agents: { rack-a: { nmae: x } }",
+        "nodes:",
+        "  n1: { power: { agent: rack-b, driver: qemu, nedes: x } }",
+        "  n2: { serial: x, power: { agent: rack-c, options: [] }, restore: AlwaysOn }",
+        "  n3: { serial: X, pwer: {}, dwell: 20h }",
+        "  n4: { power: { agent: rack-a, driver: qemu, options: { directory: /c, slot: 1 } } }",
+        "  n5: { name: 5, power: { agent: rack-a, driver: qemu, options: { directory: /c, slot: 1 } } }",
+        "  n6: { macs: [x, d8:3a:dd:00:00:01, D8:3A:DD:00:00:01], wake: button }",
+      ),
+      "site.yaml:1: site: 'Lab' does not fit; expected an id of lower-case letters, digits and inner hyphens, at most 63",
+      "site.yaml:2: agents.rack-a.nmae: unknown key 'nmae'; expected one of name",
+      "site.yaml:4: nodes.n1.power.nedes: unknown key 'nedes'; expected one of agent, driver, options",
+      "site.yaml:4: nodes.n1.power.agent: agent 'rack-b' is not declared; expected one of rack-a",
+      "site.yaml:5: nodes.n2.power: driver is missing",
+      "site.yaml:5: nodes.n2.power.options: '[]' is not a map",
+      "site.yaml:5: nodes.n2.power.agent: agent 'rack-c' is not declared; expected one of rack-a",
+      "site.yaml:6: nodes.n3.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
+        "restore, gracefulLimit, dwell, sampling, power, reset, button",
+      "site.yaml:6: nodes.n3.dwell: '20h' is out of bounds; expected 100ms to 10m",
+      "site.yaml:6: nodes.n3.serial: serial number 'X' belongs to node n2 already",
+      "site.yaml:8: nodes.n5.name: '5' is not text; put it in quotes",
+      "site.yaml:8: nodes.n5.power: the same agent, driver and options as nodes.n4.power in line 7; " +
+        "expected a line or port of its own",
+      "site.yaml:9: nodes.n6.macs[0]: 'x' does not fit; expected an Ethernet address such as d8:3a:dd:00:00:01",
+      "site.yaml:9: nodes.n6.wake: nothing can press the button; declare a button or power interface that can",
+      "site.yaml:9: nodes.n6.macs[2]: address 'D8:3A:DD:00:00:01' belongs to node n6 already",
     ],
     [
       "policies that nothing can carry out",

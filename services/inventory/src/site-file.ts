@@ -6,7 +6,7 @@ import {
   type Duration,
 } from "@outrider/contracts/clock";
 import { endpointId, nodeId, type AgentId } from "@outrider/contracts/ids";
-import { SITE_INTERFACES, type SiteFile, type SiteNode } from "@outrider/contracts/site-file";
+import { SITE_INTERFACES, type SiteNode } from "@outrider/contracts/site-file";
 import {
   pathText,
   quoted,
@@ -15,7 +15,7 @@ import {
   type SiteProblem,
 } from "./site-problem.js";
 import { ruleProblems } from "./site-rules.js";
-import { shapeProblems } from "./site-shape.js";
+import { shapeOf } from "./site-shape.js";
 import { parseSiteYaml } from "./site-yaml.js";
 import type { DeclaredEndpoint, DeclaredNode, Site } from "./site.js";
 
@@ -56,10 +56,10 @@ const DURATIONS = {
 export function readSite(text: string, file: string): Site {
   const yaml = parseSiteYaml(text);
   if (Array.isArray(yaml)) throw new SiteFileError(file, yaml);
-  const shape = shapeProblems(yaml);
-  if (shape.length > 0) throw new SiteFileError(file, inOrder(shape));
-  const declared = yaml.value as SiteFile;
-  const problems: SiteProblem[] = [];
+  const shape = shapeOf(yaml);
+  const problems: SiteProblem[] = [...shape.problems];
+  const declared = shape.right;
+  if (!declared) throw new SiteFileError(file, inOrder(problems));
   const report = (path: SitePath, message: string): void => {
     problems.push({ line: yaml.lineOf(path), path: pathText(path), message });
   };
@@ -71,7 +71,7 @@ export function readSite(text: string, file: string): Site {
     nodes,
     lineOf: yaml.lineOf,
   };
-  ruleProblems(site, declared, report);
+  ruleProblems(site, yaml.value, report);
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
 }

@@ -1,7 +1,8 @@
-import type { SiteFile } from "@outrider/contracts/site-file";
-import { canonical } from "./canonical.js";
+import { isAgentId } from "@outrider/contracts/ids";
+import { SITE_INTERFACES } from "@outrider/contracts/site-file";
 import { pathText, quoted, type SitePath } from "./site-problem.js";
 import { endpointsOf, type Site } from "./site.js";
+import { wireOf } from "./wire.js";
 
 type Report = (path: SitePath, message: string) => void;
 
@@ -13,27 +14,51 @@ const MAXIMUM_DEPTH = 8;
 /** Names that a reader of JSON must refuse. */
 const FORBIDDEN = ["__proto__", "constructor", "prototype"];
 
-/** What must fit together in a site file of the right shape. */
-export function ruleProblems(site: Site, declared: SiteFile, report: Report): void {
-  agentsAreDeclared(site, report);
+/**
+ * What must fit together in a site file.
+ * @param site what of the file has the right shape
+ * @param given the file as it stands, of whatever shape: what is there and wrong is not missing too
+ */
+export function ruleProblems(site: Site, given: unknown, report: Report): void {
+  agentsAreDeclared(given, report);
   agentsAreNotOverloaded(site, report);
   wiresAreNotShared(site, report);
-  policiesCanBeDone(site, report);
-  identitiesAreUnique(declared, report);
+  policiesCanBeDone(site, given, report);
+  identitiesAreUnique(given, report);
   for (const { endpoints } of site.nodes) {
     for (const { options, path } of endpoints)
       optionsArePortable(options, [...path, "options"], report);
   }
 }
 
-function agentsAreDeclared(site: Site, report: Report): void {
-  for (const { agent, path } of site.nodes.flatMap((node) => node.endpoints)) {
-    if (site.agents.includes(agent)) continue;
-    const known =
-      site.agents.length > 0
-        ? `one of ${site.agents.join(", ")}`
-        : "an agent that stands under agents";
-    report([...path, "agent"], `agent ${quoted(agent)} is not declared; expected ${known}`);
+/** The entry of a map; undefined when there is none, or no map. */
+function entryOf(map: unknown, key: string): unknown {
+  return isMap(map) && Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nodesOf(given: unknown): [id: string, node: unknown][] {
+  const nodes = entryOf(given, "nodes");
+  return isMap(nodes) ? Object.entries(nodes) : [];
+}
+
+function agentsAreDeclared(given: unknown, report: Report): void {
+  const agents = entryOf(given, "agents");
+  // Otherwise that is what is wrong, and said already.
+  if (!isMap(agents)) return;
+  const declared = Object.keys(agents).filter((id) => isAgentId(id));
+  const known =
+    declared.length > 0 ? `one of ${declared.join(", ")}` : "an agent that stands under agents";
+  for (const [id, node] of nodesOf(given)) {
+    for (const kind of SITE_INTERFACES) {
+      const agent = entryOf(entryOf(node, kind), "agent");
+      if (typeof agent !== "string" || !isAgentId(agent) || declared.includes(agent)) continue;
+      const path = ["nodes", id, kind, "agent"];
+      report(path, `agent ${quoted(agent)} is not declared; expected ${known}`);
+    }
   }
 }
 
@@ -61,7 +86,7 @@ function wiresAreNotShared(site: Site, report: Report): void {
   const taken = new Map<string, { node: string; path: SitePath }>();
   for (const node of site.nodes) {
     for (const { agent, driver, options, path } of node.endpoints) {
-      const wire = canonical([agent, driver, options]);
+      const wire = wireOf(agent, driver, options);
       const first = taken.get(wire);
       if (first && first.node !== node.id) {
         report(
@@ -75,9 +100,11 @@ function wiresAreNotShared(site: Site, report: Report): void {
   }
 }
 
-function policiesCanBeDone(site: Site, report: Report): void {
-  for (const { id, wake, restore, endpoints } of site.nodes) {
-    const kinds = endpoints.map(({ kind }) => kind);
+function policiesCanBeDone(site: Site, given: unknown, report: Report): void {
+  const nodes = entryOf(given, "nodes");
+  for (const { id, wake, restore } of site.nodes) {
+    const node = entryOf(nodes, id);
+    const kinds = SITE_INTERFACES.filter((kind) => isMap(node) && Object.hasOwn(node, kind));
     const hasPower = kinds.includes("power");
     if (wake === "wol") {
       report(
@@ -106,7 +133,7 @@ function policiesCanBeDone(site: Site, report: Report): void {
   }
 }
 
-function identitiesAreUnique(declared: SiteFile, report: Report): void {
+function identitiesAreUnique(given: unknown, report: Report): void {
   const macs = new Map<string, string>();
   const serials = new Map<string, string>();
   const unique = (
@@ -121,10 +148,14 @@ function identitiesAreUnique(declared: SiteFile, report: Report): void {
       report(path, `${what} ${quoted(value)} belongs to node ${first} already`);
     seen.set(value.toLowerCase(), first ?? node);
   };
-  for (const [id, { serial, macs: own = [] }] of Object.entries(declared.nodes)) {
-    if (serial !== undefined) unique(serials, serial, ["nodes", id, "serial"], id, "serial number");
-    for (const [index, mac] of own.entries())
-      unique(macs, mac, ["nodes", id, "macs", index], id, "address");
+  for (const [id, node] of nodesOf(given)) {
+    const serial = entryOf(node, "serial");
+    if (typeof serial === "string")
+      unique(serials, serial, ["nodes", id, "serial"], id, "serial number");
+    const own = entryOf(node, "macs");
+    for (const [index, mac] of (Array.isArray(own) ? own : []).entries()) {
+      if (typeof mac === "string") unique(macs, mac, ["nodes", id, "macs", index], id, "address");
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { DURATION_PATTERN } from "@outrider/contracts/clock";
 import { ID_PATTERN } from "@outrider/contracts/ids";
-import { LABEL_PATTERN } from "@outrider/contracts/node";
+import { LABEL_PATTERN, type Wake } from "@outrider/contracts/node";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
 import { MAC_PATTERN, SERIAL_PATTERN, SiteFile } from "@outrider/contracts/site-file";
+import { rightShape } from "./right-shape.js";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
 import type { SiteYaml } from "./site-yaml.js";
 
@@ -40,15 +41,27 @@ const ajv = new Ajv({
 });
 const validate = ajv.compile(jsonSchemaOf(SiteFile));
 
+/** Values of the design that nothing would act on; no message offers them. */
+export const LATER_VALUES: readonly unknown[] = ["wol" satisfies Wake];
+
+interface Shape {
+  readonly problems: readonly SiteProblem[];
+  /** What has the right shape, so that it can be judged further. Undefined when nothing of the file has. */
+  readonly right: SiteFile | undefined;
+}
+
 /** Checks keys, types and forms. All problems at once. */
-export function shapeProblems({ value, lineOf }: SiteYaml): SiteProblem[] {
+export function shapeOf({ value, lineOf }: SiteYaml): Shape {
   if (value === null || value === undefined) {
-    return [
-      { line: 1, path: "", message: "the file is empty; expected the keys site, agents and nodes" },
-    ];
+    const message = "the file is empty; expected the keys site, agents and nodes";
+    return { problems: [{ line: 1, path: "", message }], right: undefined };
   }
-  if (validate(value)) return [];
-  return schemaProblems(validate.errors ?? [], [], lineOf);
+  if (validate(value)) return { problems: [], right: value as SiteFile };
+  const problems = schemaProblems(validate.errors ?? [], [], lineOf);
+  const isMap = typeof value === "object" && !Array.isArray(value);
+  const standIns = { site: "unnamed", agents: {}, nodes: {} };
+  const right = isMap ? rightShape(value, validate, standIns) : undefined;
+  return { problems, right: right as SiteFile | undefined };
 }
 
 /** What a JSON Schema says about a part of the file, in words. */
@@ -109,7 +122,7 @@ function messageOf({
     case "required":
       return `${String(missingProperty)} is missing`;
     case "enum":
-      return `unknown value ${quoted(data)}; expected one of ${(allowedValues as unknown[]).join(", ")}`;
+      return `unknown value ${quoted(data)}; expected one of ${(allowedValues as unknown[]).filter((one) => !LATER_VALUES.includes(one)).join(", ")}`;
     case "pattern":
       return `${quoted(data)} does not fit; expected ${wordsOf(String(pattern))}`;
     case "type":
