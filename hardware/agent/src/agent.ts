@@ -34,9 +34,9 @@ import { Commands } from "./commands.js";
 import type { AgentConfig } from "./config.js";
 import type { Endpoint } from "./endpoint.js";
 import { Guardian } from "./guardian.js";
+import { recoverCommand } from "./interrupted-commands.js";
 import { Journal } from "./journal.js";
 import { logWith, type AgentLog } from "./log.js";
-import { recoverCommand } from "./recover.js";
 import { Reporter } from "./reporter.js";
 
 export const VERSION = "0.1.0";

@@ -144,9 +144,9 @@ export class CommandRuns {
       activity,
       before,
       progress,
-      advance: async (step) => {
+      recordStep: async (step) => {
         try {
-          await journal.advance(command.id, step);
+          await journal.recordStep(command.id, step);
         } catch (error) {
           if (!isStorageError(error)) throw error;
           endpoint.log.error(

@@ -143,7 +143,7 @@ describe("commands, when the journal has its say", () => {
 
   it("finishes a cycle whose steps cannot be recorded", async () => {
     await receive(command("c1"));
-    journal.advance = full;
+    journal.recordStep = full;
     await receive(command("c2", { action: "PowerCycle" }));
     expect(device.edges).toEqual(["on", "off", "on"]);
     expect((await journal.find(commandId("c2")))?.outcome).toMatchObject({ status: "Succeeded" });

@@ -34,7 +34,7 @@ export interface Execution {
   /** The supply just before, or why it could not be read. */
   readonly before: Supply | PortError;
   /** Records the next step; never fails, since a half-done cycle must be finished even when the disk is full. */
-  readonly advance: (step: CommandStep) => Promise<void>;
+  readonly recordStep: (step: CommandStep) => Promise<void>;
   /** Tells whoever asked how far it has come. */
   readonly progress: (detail: string) => void;
 }
@@ -85,7 +85,7 @@ async function switchTo(
 
 /** Off → verified → dwell → on → verified, each recorded before it is done. */
 async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
-  const { endpoint, activity, advance, progress } = execution;
+  const { endpoint, activity, recordStep, progress } = execution;
   const { signal } = activity.controller;
   if (endpoint.port?.native.PowerCycle) return cycleNatively(execution);
   if (before !== "Off") {
@@ -94,12 +94,12 @@ async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
     if (off.kind !== "verified") return withdraw(off, execution);
   }
   crashPoint("agent.off-verified");
-  await advance("dwelling");
+  await recordStep("dwelling");
   crashPoint("agent.dwelling");
   const { dwellMs } = endpoint.desired;
   progress(`the supply is off and stays so for ${dwellMs} ms`);
   await endpoint.clock.sleep(milliseconds(dwellMs), signal);
-  await advance("on");
+  await recordStep("on");
   return finishCycle(execution, { status: "Succeeded", changed: true });
 }
 

@@ -65,7 +65,7 @@ describe("the journal", () => {
   it("has open commands with their step, and outcomes for whoever asks again", async () => {
     await accept(command("c1", { reason: "why" }));
     await accept(command("c2"));
-    await journal.advance(commandId("c1"), "dwelling");
+    await journal.recordStep(commandId("c1"), "dwelling");
     await journal.end(outcome("c2"), {}, []);
     await reopen();
     const open = await journal.open();

@@ -105,7 +105,7 @@ export class Journal {
   }
 
   /** Records what a command is about to do next. */
-  async advance(id: CommandId, step: CommandStep): Promise<void> {
+  async recordStep(id: CommandId, step: CommandStep): Promise<void> {
     await this.#storage.write([
       {
         sql: "UPDATE agent_command SET step = ? WHERE id = ? AND ended_at IS NULL",

@@ -97,7 +97,7 @@ async function outcomeOf(
     };
   }
   if (recovery.dwell) await clock.sleep(milliseconds(endpoint.desired.dwellMs), signal);
-  if (step === "dwelling") await advance(record, endpoint, journal);
+  if (step === "dwelling") await recordOn(record, endpoint, journal);
   const end = await bringOn(endpoint, activity, { silence: CYCLE_SILENCE });
   return { ...cycleOutcome(step, end), patch: { ...decided, ...cyclePatch(end) } };
 }
@@ -115,9 +115,13 @@ function cyclePatch(end: Awaited<ReturnType<typeof bringOn>>): MemoryPatch {
   }
 }
 
-async function advance(record: CommandRecord, endpoint: Endpoint, journal: Journal): Promise<void> {
+async function recordOn(
+  record: CommandRecord,
+  endpoint: Endpoint,
+  journal: Journal,
+): Promise<void> {
   try {
-    await journal.advance(record.id, "on");
+    await journal.recordStep(record.id, "on");
   } catch (error) {
     if (!isStorageError(error)) throw error;
     endpoint.log.error(
