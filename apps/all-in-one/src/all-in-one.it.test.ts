@@ -93,7 +93,7 @@ describe.each([
 
   it("says that there is no such node", () => {
     const { status, stdout } = outrider(site, ["power", "cycle", "n9"]);
-    expect(status).toBe(1);
+    expect(status).toBe(5);
     expect(stdout).toContain("n9: PowerCycle Rejected/unknown-node");
   });
 

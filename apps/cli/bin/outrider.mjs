@@ -4,14 +4,14 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const main = new URL("../dist/main.js", import.meta.url);
-if (Number(process.versions.node.split(".")[0]) < 24) {
-  console.error(
-    `outrider: this is Node ${process.versions.node}; Node 24 is needed. \`npx outrider\` in the workspace uses the one that npm brought.`,
-  );
-  process.exit(1);
-}
 if (!existsSync(fileURLToPath(main))) {
   console.error("outrider: not built yet; run `npm run build` (or `npm start`) first");
   process.exit(1);
 }
-await import(main.href);
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  // The workspace knows the Node that npm brought, and says what to do where it brought none.
+  const { continueIn, node24 } = await import("../../../deploy/prepare.mjs");
+  continueIn(node24(), [fileURLToPath(main), ...process.argv.slice(2)]);
+} else {
+  await import(main.href);
+}

@@ -10,7 +10,7 @@ describe("the exit code of a result", () => {
     ["Rejected", "locked", 5],
     ["Rejected", "busy", 5],
     ["Rejected", "supply-off", 5],
-    ["Rejected", "unknown-node", 1],
+    ["Rejected", "unknown-node", 5],
     ["Rejected", "invalid", 2],
     ["Rejected", "agent-away", 7],
     ["Failed", "unreachable", 7],

@@ -11,7 +11,7 @@ export const EXIT = {
   /** Some nodes did, some did not. */
   partial: 3,
   notAllowed: 4,
-  /** The node is locked, busy, or not in a state in which this can be done. */
+  /** There is no such node, or it is locked, busy, or not in a state in which this can be done. */
   precondition: 5,
   /** It is not known what became of it, or it did not happen in time. */
   timedOut: 6,
@@ -24,7 +24,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const REASON_EXIT: Readonly<Record<ReasonCode, ExitCode>> = {
   invalid: EXIT.usage,
-  "unknown-node": EXIT.error,
+  "unknown-node": EXIT.precondition,
   "unsupported-action": EXIT.error,
   retained: EXIT.error,
   "not-allowed": EXIT.notAllowed,
