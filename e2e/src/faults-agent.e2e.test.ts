@@ -14,7 +14,7 @@ import {
   prepare,
   type MatrixAction,
 } from "./faults/judge.js";
-import { StopPoint } from "./faults/stopping.js";
+import { StopPoint, stopsAt } from "./faults/stopping.js";
 import type { NodeUnderTest } from "./node-under-test.js";
 import { watched } from "./watched.js";
 
@@ -85,7 +85,7 @@ describe.skipIf(!hasMosquittoClients())("at every step of an agent", () => {
     const stops = await Promise.all(
       passedBy(point).map(async (action) => {
         const stop = new StopPoint(point, lab.data);
-        const node = await armed(action, stop.environment);
+        const node = await armed(action, stopsAt([stop]));
         const id = await node.ask(action);
         const agent = lab.agent(node.id);
         await stop.reached(agent);

@@ -15,8 +15,8 @@ export class StopPoint {
     this.#file = join(folder, `stopped-${name}-${passage}-${process.hrtime.bigint()}`);
   }
 
-  get environment(): Record<string, string> {
-    return { OUTRIDER_FAILPOINT: `${this.name}#${this.passage}:stop:${this.#file}` };
+  get setting(): string {
+    return `${this.name}#${this.passage}:stop:${this.#file}`;
   }
 
   /** Resolves when the process stands still. */
@@ -31,4 +31,9 @@ export class StopPoint {
       { withinMs: 60_000 },
     );
   }
+}
+
+/** The environment of a process that is to stop at each of these. */
+export function stopsAt(points: readonly StopPoint[]): { OUTRIDER_FAILPOINT: string } {
+  return { OUTRIDER_FAILPOINT: points.map(({ setting }) => setting).join(",") };
 }
