@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -56,21 +57,25 @@ async function start(program: URL, dwell: string): Promise<void> {
 
 const data = (): string => join(folder.path, "data");
 
-function outrider(...args: string[]): number | null {
-  return spawnSync(process.execPath, [CLI, ...args], {
+/** The command line's exit code. It is waited for without blocking, so that the connection to the rack stays alive. */
+async function outrider(...args: string[]): Promise<number> {
+  const child = spawn(process.execPath, [CLI, ...args], {
     env: {
       ...process.env,
       OUTRIDER_MQTT_URL: String(site.ready["url"]),
       OUTRIDER_USER: "operator",
       OUTRIDER_SECRET_FILE: join(data(), "secrets", "person-operator"),
     },
-  }).status;
+    stdio: "ignore",
+  });
+  const [code] = (await once(child, "exit")) as [number];
+  return code;
 }
 
 /** Asks for a cycle, whatever is heard of it, and resolves when the supply is off. */
 async function cycleUntilOff(): Promise<number> {
   // Its result is waited for only so long; the cycle goes on.
-  outrider("power", "cycle", "n1", "--timeout", "1s");
+  await outrider("power", "cycle", "n1", "--timeout", "1s");
   const { seq } = await rack.client.waitForEdge(({ edge }) => edge === "supply-off", within());
   return seq;
 }
@@ -105,7 +110,10 @@ describe("a part that is killed", () => {
     const off = await cycleUntilOff();
     await killPart("power");
     await rack.client.waitForEdge(({ edge }) => edge === "supply-on", within(), off);
-    await eventually("a command is carried out", () => outrider("power", "off", "n1") === 0);
+    await eventually(
+      "a command is carried out",
+      async () => (await outrider("power", "off", "n1")) === 0,
+    );
     expect(await suppliesSince(off)).toEqual(["supply-off", "supply-on", "supply-off"]);
   });
 
@@ -114,7 +122,10 @@ describe("a part that is killed", () => {
     const off = await cycleUntilOff();
     await killPart("broker");
     await rack.client.waitForEdge(({ edge }) => edge === "supply-on", within(), off);
-    await eventually("a command is carried out", () => outrider("power", "off", "n1") === 0);
+    await eventually(
+      "a command is carried out",
+      async () => (await outrider("power", "off", "n1")) === 0,
+    );
     expect(await suppliesSince(off)).toEqual(["supply-off", "supply-on", "supply-off"]);
   });
 });
