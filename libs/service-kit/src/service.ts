@@ -50,7 +50,7 @@ class ServiceModule {}
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const { name, log, clock = systemClock } = options;
-  await mkdir(options.dataDirectory, { recursive: true });
+  await mkdir(options.dataDirectory, { recursive: true, mode: 0o700 });
   const lock = await acquireInstanceLock(
     options.dataDirectory,
     name,
