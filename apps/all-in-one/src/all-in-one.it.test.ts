@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -89,6 +89,12 @@ describe.each([
     expect(outrider(site, ["power", "on", "n2"]).status).toBe(0);
     expect(outrider(site, ["power", "off", "n2"]).status).toBe(0);
     expect(await edges(folder.path, 2)).toEqual(["supply-on", "supply-off"]);
+  });
+
+  it("keeps its data to itself", async () => {
+    for (const directory of ["demo", "secrets"]) {
+      expect((await stat(join(folder.path, directory))).mode & 0o777).toBe(0o700);
+    }
   });
 
   it("says that there is no such node", () => {
