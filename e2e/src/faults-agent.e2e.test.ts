@@ -25,7 +25,7 @@ function passedBy(point: string): readonly MatrixAction[] {
   return OF_CYCLES.includes(point) ? ["PowerCycle"] : MATRIX_ACTIONS;
 }
 
-describe.skipIf(!hasMosquittoClients())("at every step of an agent", () => {
+describe.skipIf(!hasMosquittoClients())("at every step of an agent (P1, P4, P5, P8)", () => {
   let lab: Deployment;
   const matrix = new Matrix("at a step of the agent");
   beforeAll(async () => {

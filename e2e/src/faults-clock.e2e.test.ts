@@ -33,7 +33,7 @@ class Calendar {
   }
 }
 
-describe.skipIf(!isRunnable)("a calendar that is set by ten minutes", () => {
+describe.skipIf(!isRunnable)("a calendar that is set by ten minutes (P3)", () => {
   let lab: Deployment;
   let calendars: Record<"agent" | "power", Calendar>;
   let folder: Awaited<ReturnType<typeof tempDir>>;

@@ -14,7 +14,7 @@ const ACCEPTING: readonly string[] = [
   "power.told-accepted",
 ];
 
-describe.skipIf(!hasMosquittoClients())("at every step of the power service", () => {
+describe.skipIf(!hasMosquittoClients())("at every step of the power service (P1, P5, P8)", () => {
   let lab: Deployment;
   const matrix = new Matrix("at a step of the power service");
   beforeAll(async () => {

@@ -91,7 +91,7 @@ describe.skipIf(!isRunnable)("commands on the agent plane that come as they shou
     await node.mark();
   }
 
-  test("each one four times, without a flag that says so", async () => {
+  test("each one four times, without a flag that says so (P1)", async () => {
     await isOn();
     copies = 3;
     for (const [action, edges] of [
@@ -122,7 +122,7 @@ describe.skipIf(!isRunnable)("commands on the agent plane that come as they shou
     expect(await node.edgeNames()).toEqual([]);
   });
 
-  test("a retained one never acts, neither now nor for whoever subscribes later", async () => {
+  test("a retained one never acts, neither now nor for whoever subscribes later (P2)", async () => {
     await isOn();
     await send(forged({ action: "ForceOff" }));
     await node.edge("supply-off");
@@ -140,7 +140,7 @@ describe.skipIf(!isRunnable)("commands on the agent plane that come as they shou
     await client.publishAsync(topic(), "", { qos: 1, retain: true });
   });
 
-  test("yesterday's, after the agent was started anew, whatever is changed about them", async () => {
+  test("yesterday's, after the agent was started anew, whatever is changed about them (P1, P3)", async () => {
     await isOn();
     const yesterday = captured.map(({ command }) => command);
     await lab.restartAgent();

@@ -23,9 +23,11 @@ process.on("unhandledRejection", defect);
 try {
   const config = readAgentConfig(process.env);
   const agent = await startAgent(config, { log, defect });
+  let stopping: Promise<void> | undefined;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      agent.stop().then(() => process.exit(0), defect);
+    // On, not once: an impatient second signal must not end a cycle in the middle.
+    process.on(signal, () => {
+      stopping ??= agent.stop().then(() => process.exit(0), defect);
     });
   }
   process.stdout.write(

@@ -58,7 +58,7 @@ export async function acquireInstanceLock(
   const holderFile = join(dir, `${name}.holder.json`);
   let db: DatabaseSync | undefined;
   try {
-    mkdirSync(dir, { recursive: true });
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     db = new DatabaseSync(lockFile, { timeout: 0 });
     db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     writeHolder(holderFile, { pid: process.pid, since: timestamp(systemClock), holder });

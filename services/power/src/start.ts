@@ -22,7 +22,7 @@ export async function startPowerService(
   config: PowerConfig,
   dependencies: PowerDependencies,
 ): Promise<RunningService> {
-  await mkdir(config.dataDirectory, { recursive: true });
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const storage = await openStorage({
     file: join(config.dataDirectory, "power.sqlite"),
     migrations: { namespace: "power", steps: MIGRATIONS },

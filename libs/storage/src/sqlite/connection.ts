@@ -119,7 +119,7 @@ function unbindRows(rows: Record<string, SqlOutput>[]): Row[] {
 
 /** SQLite flushes the entry of a new file in its directory; that of a new directory in its parent is ours to flush. */
 function makeDirectory(path: string): void {
-  const first = mkdirSync(path, { recursive: true });
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) {
     const parent = openSync(dirname(made), "r");
