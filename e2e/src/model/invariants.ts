@@ -162,9 +162,7 @@ function outcomes(world: World, cameToItsEnd: boolean): string[] {
   for (const [key, { id, action }] of promised) {
     const terminals = new Map<string, PowerResult>();
     for (const one of heard) {
-      // Number 0 is the answer to a request that was never accepted.
-      if (one.id === id && one.terminal && one.seq > 0)
-        terminals.set(`${one.seq} ${one.status}`, one);
+      if (one.id === id && one.terminal) terminals.set(`${one.seq} ${one.status}`, one);
     }
     const results = [...terminals.values()];
     if (results.length !== 1) {

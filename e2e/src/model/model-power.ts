@@ -30,6 +30,8 @@ const ALL = { power: ["On", "ForceOff", "PowerCycle", "PushPowerButton"] } as co
 
 /** The power service's journal. */
 export class PowerDisk {
+  /** What was answered at once, by actor and id. */
+  readonly answers = new Map<string, PowerResult>();
   readonly runs = new Map<string, { run: Run; announced: boolean }>();
 }
 
@@ -172,6 +174,8 @@ export class ModelPower {
   *#ask(asked: AskedSet): Steps {
     const { world, disk } = this;
     const { set, actor } = asked;
+    const answered = set.id !== undefined && disk.answers.get(`${actor} ${set.id}`);
+    if (answered) return this.#publish(answered, () => {});
     const once = world.holds("public-ids-once");
     const recent = once
       ? this.#recents()
@@ -417,19 +421,20 @@ export class ModelPower {
   #answer({ set, actor }: AskedSet, outcome: Pick<PowerResult, "status" | "reasonCode">): void {
     const at = this.world.timestamp("power");
     const id = set.id ?? commandId(this.world.mintId("answer"));
-    this.#publish(
-      {
-        id,
-        seq: 0,
-        action: set.action,
-        actor,
-        via: "mqtt",
-        startedAt: at,
-        terminal: true,
-        ...outcome,
-      },
-      () => {},
-    );
+    const answer: PowerResult = {
+      id,
+      seq: 0,
+      action: set.action,
+      actor,
+      via: "mqtt",
+      startedAt: at,
+      terminal: true,
+      ...outcome,
+    };
+    if (set.id !== undefined && this.world.holds("answers-are-remembered")) {
+      this.disk.answers.set(`${actor} ${set.id}`, answer);
+    }
+    this.#publish(answer, () => {});
   }
 
   #result({

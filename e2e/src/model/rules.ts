@@ -27,6 +27,8 @@ export const RULES = {
   "same-command-again":
     "while nothing is heard, the very same command is sent again, not a new one",
   "public-ids-once": "a request whose id is known repeats its outcome",
+  "answers-are-remembered":
+    "a request that was answered at once is answered alike when it comes again",
   "owed-revival": "a host that was shut down to be restarted is revived, whatever comes in between",
   "outcome-until-taken": "a terminal result is told until the broker has taken it",
   "outcome-keeps-its-number": "a terminal result that is told again is the same result",

@@ -60,6 +60,11 @@ export function admit(
   recent: readonly Recent[],
 ): Admission {
   const { set, actor } = asked;
+  // Before all else, retained or not: an id has one answer.
+  const repeated = recent.find(
+    ({ run }) => set.id !== undefined && run.id === set.id && run.actor === actor,
+  );
+  if (repeated) return { kind: "repeat", run: repeated.run };
   if (asked.wasRetained) {
     return reject(
       "retained",
@@ -71,10 +76,6 @@ export function admit(
       "unknown-node",
       "the site has no node of this id; `outrider get nodes` lists them",
     );
-  const repeated = recent.find(
-    ({ run }) => set.id !== undefined && run.id === set.id && run.actor === actor,
-  );
-  if (repeated) return { kind: "repeat", run: repeated.run };
   if (asked.ageMs > asked.ttlMs) {
     const late = `the command waited ${Math.round(asked.ageMs)} ms and had to start within ${asked.ttlMs} ms; nothing was done`;
     return reject("expired", late);

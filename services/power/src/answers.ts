@@ -40,8 +40,8 @@ export class Answers {
     const { results } = this.parts;
     const { action, startedAt } = "answer" in recorded ? recorded.answer : recorded.run;
     if (action !== asking.set.action) {
-      const misuse = misused(action, startedAt);
-      return void (await this.#tell(asking, "Rejected", misuse));
+      const misuse = this.#made(asking, "Rejected", misused(action, startedAt));
+      return results.tellAnswer(asking.node, misuse);
     }
     if ("answer" in recorded) return results.tellAnswer(asking.node, recorded.answer);
     const { run } = recorded;
@@ -55,30 +55,29 @@ export class Answers {
     }
   }
 
-  /** Answers a request that is not accepted; under an id of the client's it is remembered. */
+  /** Answers a request that is not accepted; under an id of the client's it is remembered, and then told. */
   async answer(asking: Asking, status: "Rejected" | "Succeeded", answer: Answer): Promise<void> {
-    const { journal, log } = this.parts;
+    const { journal, results, log } = this.parts;
     const { node, set } = asking;
-    const told = this.#tell(asking, status, answer);
-    if (set.id === undefined || answer.reasonCode === "unknown-node") return void (await told);
-    try {
-      await journal.answered(node, await told);
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      log.warn({ node, commandId: set.id, err: error }, "an answer could not be recorded");
+    const answered = this.#made(asking, status, answer);
+    if (set.id !== undefined && answer.reasonCode !== "unknown-node") {
+      try {
+        await journal.answered(node, answered);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        log.warn({ node, commandId: set.id, err: error }, "an answer could not be recorded");
+      }
     }
+    await results.tellAnswer(node, answered);
   }
 
-  async #tell(
-    { node, set, actor, via }: Asking,
+  #made(
+    { set, actor, via }: Asking,
     status: "Rejected" | "Succeeded",
     { reasonCode, detail }: Answer,
-  ): Promise<PowerResult> {
+  ): PowerResult {
     const id = set.id ?? mintCommandId();
     const { action } = set;
-    const { results } = this.parts;
-    const answer = results.answerTo({ id, action, actor, via, status, reasonCode, detail });
-    await results.tellAnswer(node, answer);
-    return answer;
+    return this.parts.results.answerTo({ id, action, actor, via, status, reasonCode, detail });
   }
 }
