@@ -43,6 +43,7 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     this.states.start((node) => this.runs.last(node));
     this.session.own(powerState);
     this.session.own(nodeStatus);
+    this.session.onConnect(() => this.stalls.connected());
     this.session.onBorn(async () => {
       await this.runs.connected();
       void this.clock.sleep(SETTLE_AFTER, this.stopped.signal).then(

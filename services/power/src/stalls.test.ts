@@ -47,4 +47,13 @@ describe("a process that stood still (P3)", () => {
     clock.run(2000);
     expect(watch.arrivedMs(clock.nowMs)).toBe(clock.nowMs);
   });
+
+  it("believes what comes on a connection that was made since", () => {
+    const { clock, watch } = stalls();
+    clock.run(1000);
+    clock.nowMs += 12_000;
+    clock.run(100);
+    watch.connected();
+    expect(watch.arrivedMs(clock.nowMs + 20)).toBe(clock.nowMs + 20);
+  });
 });

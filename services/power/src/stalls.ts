@@ -28,6 +28,12 @@ export class Stalls {
     return receivedMs < this.#suspectUntilMs ? this.#stalledFromMs : receivedMs;
   }
 
+  /** A connection was made: what comes on it was sent since. */
+  connected(): void {
+    this.#lastTickMs = this.clock.monotonicMs();
+    this.#suspectUntilMs = 0;
+  }
+
   #tick(): void {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#lastTickMs > STALL_MS) {
