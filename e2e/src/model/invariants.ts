@@ -129,12 +129,14 @@ function leftOff(world: World): string[] {
   }
   const row = run === undefined ? undefined : world.powerDisk.runs.get(run);
   if (last.kind !== "host-off" || row?.run.action !== "GracefulRestart") return [];
-  const { phase, attempt, escalated, startedAt } = row.run;
+  const { phase, attempt, escalated, startedAt, steps, index } = row.run;
   const isLast = [...world.powerDisk.runs.values()].every(
     (one) => one.run.key === run || one.run.startedAt < startedAt || one.run.action === "On",
   );
+  // What ended while it still waited for the host never saw it stop.
   const wasSeen =
     phase.kind === "done" &&
+    steps[index]?.kind !== "await-halt" &&
     phase.outcome.status !== "TimedOut" &&
     phase.outcome.status !== "Canceled";
   const foreign = world.records.accepted.some(

@@ -174,6 +174,14 @@ describe("GracefulShutdown", () => {
     expect(at.made).toHaveLength(1);
   });
 
+  it("does not say that a host did not obey which nobody could see", () => {
+    const at = world();
+    const pressed = begin("GracefulShutdown", at);
+    const waiting = advance(pressed, report(pressed, "Succeeded"), at);
+    const unseen = advance(waiting, { kind: "limit-reached" }, { ...at, supply: "Unknown" });
+    expect(outcome(unseen)).toEqual(["Unknown", "agent-lost"]);
+  });
+
   it("uses force only when asked, and once", () => {
     const at = world();
     const pressed = begin("GracefulShutdown", at, { escalate: true });

@@ -118,13 +118,7 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
       }
       if (phase.kind === "pausing") return act(run, phase.step, world);
       if (phase.kind !== "awaiting-halt") return run;
-      return disobeyed(
-        run,
-        world,
-        "TimedOut",
-        "not-obeyed",
-        `the host did not shut down within ${run.gracefulLimitMs / 1000} s; nothing was forced`,
-      );
+      return waitedInVain(run, world);
     case "agent-ready":
       return phase.kind === "waiting-for-agent" ? actIfPossible(run, phase.step, world) : run;
     case "agent-lost-for-good":
@@ -172,6 +166,17 @@ function act(run: Run, step: ActStep, world: World): Run {
   const made = world.envelope(step, run);
   if (!made) return { ...run, phase: { kind: "waiting-for-agent", step, since: world.now } };
   return { ...run, phase: { kind: "acting", step, ...made } };
+}
+
+/** The wait for a host is over. Whether it obeyed is known only where somebody can still see it. */
+function waitedInVain(run: Run, world: World): Run {
+  const within = `within ${run.gracefulLimitMs / 1000} s`;
+  if (world.supply === "Unknown") {
+    const unseen = `the node could not be seen when the wait ended, so whether the host shut down ${within} is not known`;
+    return disobeyed(run, world, "Unknown", "agent-lost", unseen);
+  }
+  const stayed = `the host did not shut down ${within}; nothing was forced`;
+  return disobeyed(run, world, "TimedOut", "not-obeyed", stayed);
 }
 
 /** The same run while the agent still cannot take the rung: its wait goes on. */
