@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   "libs/messaging": ["libs/contracts"],
   "libs/storage": ["libs/contracts"],
   "libs/service-kit": ["libs/contracts", "libs/messaging", "libs/storage"],
-  "libs/testing": ["libs/contracts", "libs/messaging", "broker"],
+  "libs/testing": ["libs/contracts"],
   broker: ["libs/contracts"],
   "services/inventory": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
   "services/power": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
