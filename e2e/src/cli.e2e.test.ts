@@ -76,7 +76,7 @@ describe.skipIf(!hasMosquittoClients())("the command line, against everything", 
     expect(codes).toEqual({
       "power on n1": 0,
       "power explode n1": 2,
-      "power on nobody": 1,
+      "power on nobody": 5,
       "power on n1 nobody": 3,
       "power shutdown n3": 6,
     });
