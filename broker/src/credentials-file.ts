@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ROLES, type Role } from "@outrider/contracts/acl";
+import { ROLES, type Role } from "@outrider/contracts/identity";
 import { ID_PATTERN } from "@outrider/contracts/ids";
 import { isName, KINDS, NAME_FORMS, type Claim } from "./identity.js";
 import { isHash } from "./secret-hash.js";

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { resolve } from "node:path";
-import { ROLES } from "@outrider/contracts/acl";
+import { ROLES } from "@outrider/contracts/identity";
 import { addCredential, secretPath } from "./credentials.js";
 import { CredentialsError } from "./credentials-file.js";
 import { KINDS } from "./identity.js";

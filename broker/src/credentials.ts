@@ -1,7 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Identity, Role } from "@outrider/contracts/acl";
+import type { Identity } from "@outrider/contracts/acl";
+import type { Role } from "@outrider/contracts/identity";
 import type { ServiceName } from "@outrider/contracts/ids";
 import {
   CredentialsError,

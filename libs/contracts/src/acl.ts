@@ -1,6 +1,7 @@
 import { CATALOG } from "./catalog.js";
 import type { AnyContract, Writer } from "./contract.js";
 import type { ServiceName } from "./ids.js";
+import type { Role } from "./identity.js";
 import { TopicIndex } from "./topic-index.js";
 
 const INDEX = new TopicIndex(CATALOG);
@@ -14,10 +15,6 @@ export const ACTOR_PROPERTY = "outrider-actor";
 export const STAMPING_BROKER = "outrider-broker/1";
 /** MQTT 5 user property, `true`: the publisher had set the retain flag on a topic that is never retained. */
 export const RETAINED_PROPERTY = "outrider-retained";
-
-/** What a person may do: a viewer reads the public topics and asks for nothing. */
-export const ROLES = ["operator", "viewer"] as const;
-export type Role = (typeof ROLES)[number];
 
 /** Who stands behind a connection. A person without a role is an operator. */
 export type Identity =

@@ -6,6 +6,7 @@ import {
   CommandIdText,
   EndpointIdText,
   ExactlyOne,
+  Finite,
   Id,
   Integer,
   MapOf,
@@ -118,12 +119,31 @@ export class DesiredEndpoint {
   @Integer(100, 600_000) sampleEveryMs!: number;
   /** Age at which a report of the endpoint is stale; unchanged values are repeated three times in this span. */
   @Integer(1000, 3_600_000) staleAfterMs!: number;
+  /** The power domain that the node's supply belongs to, one of {@link AgentDesired.domains}. */
+  @Optional() @Id() domain?: string;
+  /** Declared draw of the node, in watts; what was measured counts where it is more. */
+  @Optional() @Finite(0, 100_000) runningWatts?: number;
+  @Optional() @Finite(0, 100_000) startingWatts?: number;
+}
+
+/** A power domain as far as this agent drives it: no start of it, whoever asked for it, breaks these limits. */
+export class DesiredDomain {
+  @Id() domain!: string;
+  /** Least time between two starts, in milliseconds. */
+  @Integer(0, 3_600_000) startSpacingMs!: number;
+  /** How many may start at the same time. */
+  @Optional() @Integer(1, 100_000) concurrentStarts?: number;
+  /** How long a start goes on after the supply is on, in milliseconds. */
+  @Integer(0, 3_600_000) startDurationMs!: number;
+  /** What the agent's nodes of the domain may draw together, in watts. */
+  @Optional() @Finite(0, 10_000_000) wattBudget?: number;
 }
 
 /** Everything an agent shall be. Configuration and policy, never an action. */
 export class AgentDesired {
   @Integer(1) generation!: number;
   @NestedList(() => DesiredEndpoint, 1000) endpoints!: DesiredEndpoint[];
+  @Optional() @NestedList(() => DesiredDomain, 1000) domains?: DesiredDomain[];
 }
 
 /** What the commander believes; the agent refuses when it is otherwise. */
@@ -166,6 +186,8 @@ export class Observation {
   @Timestamp() hostSince!: string;
   @Timestamp() observedAt!: string;
   @Integer(1, 86_400_000) staleAfterMs!: number;
+  /** What the node draws, in watts, where the device measures it. */
+  @Optional() @Finite(0, 100_000) drawWatts?: number;
   /** Why supply or host is `Unknown`, where the device said so. */
   @Optional() @Text(500) problem?: string;
   /** Set while power-on attempts are exhausted. */

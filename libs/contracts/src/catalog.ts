@@ -1,7 +1,10 @@
 import * as agent from "./agent.js";
 import type { AnyContract } from "./contract.js";
+import * as fleet from "./fleet.js";
+import * as lock from "./lock.js";
 import * as node from "./node.js";
 import * as power from "./power.js";
+import * as servicePlane from "./service-plane.js";
 import * as service from "./service.js";
 
 function contractsOf(module: object): AnyContract[] {
@@ -15,6 +18,14 @@ function contractsOf(module: object): AnyContract[] {
  * Every contract there is, by template. The ACL, the topic reference and the schemas are made from this list.
  * Sorted, as the order of a module's exports is the loader's business.
  */
-export const CATALOG: readonly AnyContract[] = [service, node, power, agent]
+export const CATALOG: readonly AnyContract[] = [
+  service,
+  servicePlane,
+  node,
+  fleet,
+  lock,
+  power,
+  agent,
+]
   .flatMap(contractsOf)
   .toSorted((one, other) => (one.template < other.template ? -1 : 1));

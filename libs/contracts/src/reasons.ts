@@ -13,6 +13,13 @@ export const REASONS = {
   locked: "The node is locked by somebody else. Ask the holder, or break the lock.",
   "agent-away": "The agent that is wired to the node is not connected. Check its host and network.",
   "endpoint-failed": "The agent could not open the endpoint. Its description says why.",
+  "no-start-slot":
+    "The power domain had no room for a start in time: its spacing, its concurrent starts or its watts are used up. The sentence says which. Send again with a longer ttl, or as a transition.",
+  interlocked:
+    "An interlock of the node’s role forbids this now, as on the last running node of the role. Bring another one up first, or override with a reason.",
+  "drain-failed":
+    "The drain hook of the node’s role failed or was late, so the node was left up. Its output is in the sentence.",
+  aborted: "The transition was aborted before this had begun; nothing was done.",
   expired: "The command came too late to be started. Send it again.",
   "stale-epoch": "The agent started a new session in between, so nothing was done. Send it again.",
   "clock-unknown": "The agent has not heard the issuer’s clock. Send again in a few seconds.",

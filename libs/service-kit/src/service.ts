@@ -9,12 +9,16 @@ import {
 import { DiscoveryModule, DiscoveryService, NestFactory } from "@nestjs/core";
 import { systemClock, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { ServiceName } from "@outrider/contracts/ids";
+import { serviceDescription } from "@outrider/contracts/service-plane";
 import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
 import { startClockBeacon, type ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
 import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instance-lock";
+import { startListener, type HttpHandler, type Listener } from "./listener.js";
 import { messageHandlersOf } from "./on-message.js";
+import { requestHandlersOf } from "./on-request.js";
+import { RequestServer } from "./request-server.js";
 import { BEACON, CLOCK, LOG, SERVICE } from "./tokens.js";
 
 export interface ServiceOptions {
@@ -31,6 +35,10 @@ export interface ServiceOptions {
   readonly dataDirectory: string;
   readonly log: Log;
   readonly clock?: Clock;
+  /** What the service's own listener answers, for what is too large for a message. Default: it does not listen. */
+  readonly http?: (context: INestApplicationContext) => HttpHandler;
+  /** Told of a defect in answering a request. Default: thrown, which ends the process. */
+  readonly defect?: (error: unknown) => void;
 }
 
 export interface RunningService {
@@ -70,9 +78,23 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       { logger: false, abortOnError: false },
     );
     connectHandlers(context, session);
+    const server = serveRequests(context, session, options, clock);
+    const listener = options.http && (await startListener(options.http(context)));
+    session.retain(
+      serviceDescription,
+      { service: name },
+      {
+        operations: server.operations,
+        ...(listener ? { listener: listener.address } : {}),
+      },
+    );
     session.start();
     log.info({ service: name, url: redacted(options.mqtt.url) }, "service started");
-    return { session, context, stop: () => stop(context, session, beacon, lock, log, name) };
+    return {
+      session,
+      context,
+      stop: () => stop({ context, session, beacon, lock, log, name, listener }),
+    };
   } catch (error) {
     lock.release();
     throw error;
@@ -136,15 +158,53 @@ function connectHandlers(context: INestApplicationContext, session: Session): vo
   }
 }
 
-async function stop(
+function serveRequests(
   context: INestApplicationContext,
   session: Session,
-  beacon: ClockBeacon,
-  lock: InstanceLock,
-  log: Log,
-  name: string,
-): Promise<void> {
+  { name, log, defect }: ServiceOptions,
+  clock: Clock,
+): RequestServer {
+  const server = new RequestServer({
+    service: name,
+    session,
+    clock,
+    log,
+    defect:
+      defect ??
+      ((error) => {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }),
+  });
+  for (const { instance } of context.get(DiscoveryService).getProviders()) {
+    if (typeof instance !== "object" || instance === null) continue;
+    const provider = instance as Record<string | symbol, (asked: unknown) => Promise<object>>;
+    for (const { operation, method } of requestHandlersOf(instance as object)) {
+      server.serve(operation, async (asked) => {
+        const answer = await provider[method]?.(asked);
+        return answer ?? {};
+      });
+    }
+  }
+  server.start();
+  return server;
+}
+
+interface Stopping {
+  readonly context: INestApplicationContext;
+  readonly session: Session;
+  readonly beacon: ClockBeacon;
+  readonly lock: InstanceLock;
+  readonly log: Log;
+  readonly name: string;
+  readonly listener: Listener | undefined;
+}
+
+async function stop(parts: Stopping): Promise<void> {
+  const { context, session, beacon, lock, log, name, listener } = parts;
   beacon.stop();
+  await listener?.close();
   await session.stop();
   await context.close();
   lock.release();
