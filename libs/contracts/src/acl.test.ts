@@ -38,6 +38,9 @@ function topicWith(contract: AnyContract, parameters: Readonly<Record<string, st
     agent: "rack-a",
     endpoint: "n1.power",
     service: "power",
+    operation: "get-transition",
+    client: "gateway-0a",
+    id: "1",
     ...parameters,
   });
 }
@@ -65,7 +68,15 @@ function writersOf(
 const topics = fc
   .tuple(fc.constantFrom(...CATALOG), names, names, fc.constantFrom(...SERVICES, "ada"))
   .map(([contract, node, agent, service]) => {
-    const fill: Readonly<Record<string, string>> = { node, agent, service, endpoint: "n1.power" };
+    const fill: Readonly<Record<string, string>> = {
+      node,
+      agent,
+      service,
+      endpoint: "n1.power",
+      operation: "get-transition",
+      client: "gateway-0a",
+      id: "1",
+    };
     return (
       TOPIC_ROOT + contract.template.replace(/\{(\w+)\}/g, (_, name: string) => fill[name] ?? "")
     );

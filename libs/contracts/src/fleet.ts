@@ -1,7 +1,7 @@
 import { IsBoolean } from "class-validator";
 import { contract } from "./contract.js";
 import { Finite, Id, Integer, ListOf, MapOf, Nested, OneOf, Optional, Text } from "./decorators.js";
-import { ID_PATTERN } from "./ids.js";
+import { ID_PATTERN, type NodeId } from "./ids.js";
 
 /** What the site declares for many nodes together: written by inventory, obeyed by power. */
 
@@ -11,8 +11,7 @@ export type Interlock = (typeof INTERLOCKS)[number];
 
 /** Nodes on one supply. */
 export class PowerDomain {
-  /** Node ids in folded form. */
-  @Text(500_000) nodes!: string;
+  @ListOf(ID_PATTERN, 100_000) nodes!: NodeId[];
   /** Least time between two starts, in milliseconds. */
   @Integer(0, 3_600_000) startSpacingMs!: number;
   /** How many may start at the same time. */

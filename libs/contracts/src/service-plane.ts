@@ -64,8 +64,10 @@ export class ServiceRequest {
 
 /** The one reply to a request. */
 export class ServiceReply {
+  /** That of the request. */
+  @CommandIdText() @ExactlyOne("body", "problem") id!: CommandId;
   /** As the operation's reply class says. */
-  @Optional() @AnyObject() @ExactlyOne("body", "problem") body?: Record<string, unknown>;
+  @Optional() @AnyObject() body?: Record<string, unknown>;
   @Optional() @Nested(() => Problem) problem?: Problem;
 }
 

@@ -17,6 +17,9 @@ import type { Asked } from "./on-request.js";
 /** Larger ones cannot be sent. */
 const MAX_REPLY_BYTES = 65_000;
 
+/** A reply but for the id of its request. */
+type Answered = Omit<ServiceReply, "id">;
+
 export type Answer = (asked: Asked<object>) => Promise<object> | object;
 
 interface Served {
@@ -75,14 +78,14 @@ export class RequestServer {
         waitedMs > payload.ttlMs
           ? problem(new RequestError("timed-out", "the request was too old to be begun"))
           : await this.#reply(parameters.operation, payload);
-      await session.publish(serviceReply, { service, client, id }, reply);
+      await session.publish(serviceReply, { service, client, id }, { id, ...reply });
     } catch (error) {
       if (!(error instanceof MessagingError)) return defect(error);
       log.debug({ operation: parameters.operation, code: error.code }, "a reply was not sent");
     }
   }
 
-  async #reply(name: string, { body, actor, via }: ServiceRequest): Promise<ServiceReply> {
+  async #reply(name: string, { body, actor, via }: ServiceRequest): Promise<Answered> {
     const served = this.#served.get(name);
     const { service, log } = this.parts;
     if (!served) {
@@ -120,6 +123,6 @@ export class RequestServer {
   }
 }
 
-function problem(error: RequestError): ServiceReply {
+function problem(error: RequestError): Answered {
   return { problem: error.problem };
 }
