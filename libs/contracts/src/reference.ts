@@ -5,6 +5,7 @@ import { REASONS } from "./reasons.js";
 import { actionTable } from "./reference-actions.js";
 import { topicReference } from "./reference-topics.js";
 import { jsonSchemaOf } from "./schema.js";
+import { SiteFile } from "./site-file.js";
 
 /** The command that writes these files anew. */
 export const REFERENCE_COMMAND = "npm run reference";
@@ -28,6 +29,8 @@ export function referenceFiles(
       `${JSON.stringify(jsonSchemaOf(payload), undefined, 2)}\n`,
     );
   }
+  // For editors; the file is no message.
+  files.set("site-file.schema.json", `${JSON.stringify(jsonSchemaOf(SiteFile), undefined, 2)}\n`);
   return files;
 }
 

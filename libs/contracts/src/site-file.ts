@@ -1,7 +1,20 @@
 import { Matches } from "class-validator";
 import { RESTORE_POLICIES, type RestorePolicy } from "./agent.js";
 import { DURATION_PATTERN } from "./clock.js";
-import { AnyObject, Id, ListOf, MapOf, Nested, OneOf, Optional, Text } from "./decorators.js";
+import {
+  AnyObject,
+  ExactlyOne,
+  Finite,
+  Id,
+  Integer,
+  ListOf,
+  MapOf,
+  Nested,
+  OneOf,
+  Optional,
+  Text,
+} from "./decorators.js";
+import { INTERLOCKS, type Interlock } from "./fleet.js";
 import { ID_PATTERN, type AgentId, type InterfaceKind } from "./ids.js";
 import { LABEL_PATTERN, WAKES, type Wake } from "./node.js";
 
@@ -20,6 +33,13 @@ export type SiteInterfaceKind = (typeof SITE_INTERFACES)[number];
 /** `500ms`, `2s`, `1.5m`, `1h`. */
 const DurationText = (): PropertyDecorator => Matches(DURATION_PATTERN);
 
+/** `500GB`, `1TB`, `1.5TiB`. */
+export const SIZE_PATTERN = /^(\d{1,6}(?:\.\d{1,3})?)(B|kB|MB|GB|TB|PB|KiB|MiB|GiB|TiB|PiB)$/;
+/** What a program can be given as an argument. */
+export const ARGUMENT_PATTERN = /^[^\u0000]{1,4096}$/;
+/** Only these can be asked with POST. */
+export const WEBHOOK_PATTERN = /^https?:\/\/[!-~]{1,1900}$/;
+
 /** A host that is wired to nodes. What it can drive comes from its own description. */
 export class SiteAgent {
   /** What people call it. */
@@ -32,6 +52,13 @@ export class SiteInterface {
   @Id() driver!: string;
   /** As the driver's JSON Schema in the agent's description says. Secrets are references, never values. */
   @Optional() @AnyObject() options?: Record<string, unknown>;
+}
+
+/** What a node draws, in watts. */
+export class SiteDraw {
+  @Finite(0, 100_000) running!: number;
+  /** While it starts; at least as much as running, which it is when left out. */
+  @Optional() @Finite(0, 100_000) starting?: number;
 }
 
 /** A machine under management. */
@@ -53,9 +80,66 @@ export class SiteNode {
   @Optional() @DurationText() dwell?: string;
   /** How often the interfaces are read, 100 ms to 10 m. Default 2 s. */
   @Optional() @DurationText() sampling?: string;
+  /** What it draws; counted against the watts of its power domain. What is measured counts where it is more. */
+  @Optional() @Nested(() => SiteDraw) draw?: SiteDraw;
   @Optional() @Nested(() => SiteInterface) power?: SiteInterface;
   @Optional() @Nested(() => SiteInterface) reset?: SiteInterface;
   @Optional() @Nested(() => SiteInterface) button?: SiteInterface;
+}
+
+/** Nodes on one supply. No start in it breaks these limits, whoever asks for it. */
+export class SitePowerDomain {
+  /** Node set: `n[1-8],@storage`. */
+  @Text(32_000) nodes!: string;
+  /** How many may start at the same time. Default: no limit. */
+  @Optional() @Integer(1, 100_000) concurrentStarts?: number;
+  /** Least time between two starts, 0s to 1h. Default 0s. */
+  @Optional() @DurationText() startSpacing?: string;
+  /** How long a start goes on after the supply is on, 0s to 1h. Default 10s. */
+  @Optional() @DurationText() startDuration?: string;
+  /** Draw of all its nodes together that no start exceeds, in watts. Default: no limit. */
+  @Optional() @Finite(0, 10_000_000) wattBudget?: number;
+}
+
+/** Disks that a node of a role must have. */
+export class SiteDisks {
+  @Integer(1, 1000) count!: number;
+  /** Smaller ones do not count. */
+  @Optional() @Matches(SIZE_PATTERN) minimumBytes?: string;
+}
+
+export class SiteRoleBoot {
+  /** Boot profile of the role's nodes. */
+  @Id() profile!: string;
+}
+
+/** What is done about a node's work before it goes down, or after it came back. */
+export class SiteHook {
+  /** Program and arguments, run without a shell. */
+  @Optional() @ListOf(ARGUMENT_PATTERN, 64) command?: string[];
+  /** Asked with POST. */
+  @Optional() @Matches(WEBHOOK_PATTERN) webhook?: string;
+  /** How long it may take, 1s to 24h. */
+  @DurationText() @ExactlyOne("command", "webhook") deadline!: string;
+  /** What a failure or a missed deadline means: the node stays up (`stop`, the default), or goes down all the same. */
+  @Optional() @OneOf(["stop", "continue"]) onFailure?: "stop" | "continue";
+}
+
+export class SiteRolePower {
+  /** `last-in-role`: the last running nodes of the role are not taken down. */
+  @Optional() @OneOf(INTERLOCKS) interlock?: Interlock;
+  /** With the interlock: how many must stay up. Default 1. */
+  @Optional() @Integer(1, 10_000) keepRunning?: number;
+  @Optional() @Nested(() => SiteHook) drain?: SiteHook;
+  @Optional() @Nested(() => SiteHook) undrain?: SiteHook;
+}
+
+/** What is the same for all nodes of a role. */
+export class SiteRole {
+  /** By what they are for. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SiteDisks }, 64) disks?: Record<string, SiteDisks>;
+  @Optional() @Nested(() => SiteRoleBoot) boot?: SiteRoleBoot;
+  @Optional() @Nested(() => SiteRolePower) power?: SiteRolePower;
 }
 
 /** One file declares one site. */
@@ -63,4 +147,9 @@ export class SiteFile {
   @Id() site!: string;
   @MapOf(ID_PATTERN, { nested: () => SiteAgent }, 1000) agents!: Record<string, SiteAgent>;
   @MapOf(ID_PATTERN, { nested: () => SiteNode }) nodes!: Record<string, SiteNode>;
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SitePowerDomain }, 1000) powerDomains?: Record<
+    string,
+    SitePowerDomain
+  >;
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SiteRole }, 1000) roles?: Record<string, SiteRole>;
 }

@@ -1,4 +1,4 @@
-import type { DescribedDriver, DesiredEndpoint } from "@outrider/contracts/agent";
+import type { DescribedDriver, DesiredDomain, DesiredEndpoint } from "@outrider/contracts/agent";
 import type { AgentId } from "@outrider/contracts/ids";
 import type { MigrationSet, Storage } from "@outrider/storage/storage";
 import type { Published } from "./desired.js";
@@ -20,12 +20,18 @@ export const MIGRATIONS: MigrationSet = {
               drivers TEXT NOT NULL
             );`,
     },
+    {
+      id: 2,
+      name: "domains of agents",
+      sql: "ALTER TABLE inventory_desired ADD COLUMN domains TEXT NOT NULL DEFAULT '[]'",
+    },
   ],
 };
 
 /** What was published last for an agent. */
 export interface DesiredRecord extends Published {
   readonly endpoints: readonly DesiredEndpoint[];
+  readonly domains: readonly DesiredDomain[];
 }
 
 /** What is remembered of agents: what they were last told to have, and the drivers that they last described. */
@@ -33,21 +39,36 @@ export class AgentRecords {
   constructor(private readonly storage: Storage) {}
 
   async desired(agent: AgentId): Promise<DesiredRecord | undefined> {
-    const row = await this.storage.get<{ generation: number; hash: string; endpoints: string }>(
-      "SELECT generation, hash, endpoints FROM inventory_desired WHERE agent = ?",
-      [agent],
+    const row = await this.storage.get<{
+      generation: number;
+      hash: string;
+      endpoints: string;
+      domains: string;
+    }>("SELECT generation, hash, endpoints, domains FROM inventory_desired WHERE agent = ?", [
+      agent,
+    ]);
+    return (
+      row && {
+        ...row,
+        endpoints: JSON.parse(row.endpoints) as DesiredEndpoint[],
+        domains: JSON.parse(row.domains) as DesiredDomain[],
+      }
     );
-    return row && { ...row, endpoints: JSON.parse(row.endpoints) as DesiredEndpoint[] };
   }
 
   /** Durable before the generation is published, so that no two contents ever have the same one. */
-  async setDesired(agent: AgentId, { generation, hash, endpoints }: DesiredRecord): Promise<void> {
+  async setDesired(
+    agent: AgentId,
+    { generation, hash, endpoints, domains }: DesiredRecord,
+  ): Promise<void> {
     await this.storage.write([
       {
-        sql: `INSERT INTO inventory_desired (agent, generation, hash, endpoints) VALUES (?, ?, ?, ?)
+        sql: `INSERT INTO inventory_desired (agent, generation, hash, endpoints, domains)
+              VALUES (?, ?, ?, ?, ?)
               ON CONFLICT (agent) DO UPDATE
-              SET generation = excluded.generation, hash = excluded.hash, endpoints = excluded.endpoints`,
-        params: [agent, generation, hash, JSON.stringify(endpoints)],
+              SET generation = excluded.generation, hash = excluded.hash, endpoints = excluded.endpoints,
+                  domains = excluded.domains`,
+        params: [agent, generation, hash, JSON.stringify(endpoints), JSON.stringify(domains)],
       },
     ]);
   }

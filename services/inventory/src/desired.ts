@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { DesiredEndpoint } from "@outrider/contracts/agent";
+import type { DesiredDomain, DesiredEndpoint } from "@outrider/contracts/agent";
 import type { AgentId } from "@outrider/contracts/ids";
 import { canonical } from "./canonical.js";
-import { endpointsOf, type Site } from "./site.js";
+import { domainOf, endpointsOf, type DeclaredNode, type Site } from "./site.js";
 
 /** Least age at which a report is stale, so that a slow bus does not make everything stale. */
 const STALE_AFTER_MS = 10_000;
@@ -19,7 +19,29 @@ export function desiredEndpoints(site: Site, agent: AgentId): DesiredEndpoint[] 
     dwellMs: node.dwell,
     sampleEveryMs: node.sampling,
     staleAfterMs: staleAfterMs(node.sampling),
+    ...(declared.kind === "power" ? supplyOf(site, node) : {}),
   }));
+}
+
+/** What counts for starts of a node's supply. */
+function supplyOf(
+  site: Site,
+  { id, draw }: DeclaredNode,
+): Pick<DesiredEndpoint, "domain" | "runningWatts" | "startingWatts"> {
+  const domain = domainOf(site, id);
+  return { ...(domain === undefined ? {} : { domain }), ...draw };
+}
+
+/** The power domains that an agent drives supplies of, with the limits that it keeps by itself. */
+export function desiredDomains(site: Site, agent: AgentId): DesiredDomain[] {
+  const own = new Set(
+    endpointsOf(site, agent).flatMap(({ node, declared }) =>
+      declared.kind === "power" ? (domainOf(site, node.id) ?? []) : [],
+    ),
+  );
+  return [...site.powerDomains]
+    .filter(([id]) => own.has(id))
+    .map(([id, { nodes: _nodes, oneAgent: _oneAgent, ...limits }]) => ({ domain: id, ...limits }));
 }
 
 /** An unchanged value is repeated three times in this span, and sampled oftener than it is repeated. */
@@ -28,9 +50,14 @@ export function staleAfterMs(sampleEveryMs: number): number {
 }
 
 /** Equal for equal content, whatever the order of keys or of nodes in the file. */
-export function contentHash(endpoints: readonly DesiredEndpoint[]): string {
+export function contentHash(
+  endpoints: readonly DesiredEndpoint[],
+  domains: readonly DesiredDomain[] = [],
+): string {
   const sorted = endpoints.toSorted((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
-  return createHash("sha256").update(canonical(sorted)).digest("hex");
+  const limits = domains.toSorted((a, b) => (a.domain < b.domain ? -1 : 1));
+  const content = limits.length === 0 ? sorted : [sorted, limits];
+  return createHash("sha256").update(canonical(content)).digest("hex");
 }
 
 /** The generation that was published last, and of what. */

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   Inject,
   Injectable,
@@ -15,9 +14,8 @@ import { site as siteContract } from "@outrider/contracts/service";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
 import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
-import { openStorage } from "@outrider/storage/open-storage";
 import type { Storage } from "@outrider/storage/storage";
-import { AgentRecords, MIGRATIONS } from "./agent-records.js";
+import { AgentRecords } from "./agent-records.js";
 import { Intake } from "./intake.js";
 import { Inventory } from "./inventory.js";
 import type { Site } from "./site.js";
@@ -58,7 +56,7 @@ class InventoryModule {}
  * The providers of the service.
  * @param first the site that is put into force at start
  */
-export function inventoryModule(dataDirectory: string, first: Site): DynamicModule {
+export function inventoryModule(storage: Storage, first: Site): DynamicModule {
   return {
     module: InventoryModule,
     providers: [
@@ -67,8 +65,7 @@ export function inventoryModule(dataDirectory: string, first: Site): DynamicModu
       { provide: SITE, useValue: first },
       {
         provide: STORAGE,
-        useFactory: () =>
-          openStorage({ file: join(dataDirectory, "inventory.sqlite"), migrations: MIGRATIONS }),
+        useValue: storage,
       },
       {
         provide: Inventory,

@@ -3,20 +3,23 @@ import {
   agentDesired,
   type AgentDescription,
   type DescribedDriver,
+  type DescribedEndpoint,
 } from "@outrider/contracts/agent";
-import type { AgentId, NodeId } from "@outrider/contracts/ids";
+import { sitePolicy } from "@outrider/contracts/fleet";
+import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import { nodeDescription, nodeEvent } from "@outrider/contracts/node";
 import { site as siteContract } from "@outrider/contracts/service";
 import type { Log } from "@outrider/messaging/log";
 import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import type { AgentRecords, DesiredRecord } from "./agent-records.js";
-import { contentHash, desiredEndpoints, generationOf } from "./desired.js";
+import { contentHash, desiredDomains, desiredEndpoints, generationOf } from "./desired.js";
 import { driverProblems } from "./driver-options.js";
 import { describeNode } from "./node-description.js";
 import { siteDocument } from "./site-document.js";
+import { policyOf } from "./site-policy.js";
 import { problemText, SiteFileError, type SiteProblem } from "./site-problem.js";
-import { endpointsOf, type Site } from "./site.js";
+import { endpointsOf, type DeclaredNode, type Site } from "./site.js";
 
 /**
  * - `verified`: its drivers accept its part of the file, which has been published
@@ -24,6 +27,11 @@ import { endpointsOf, type Site } from "./site.js";
  * - `refused`: its drivers do not accept its part of the file; it keeps what it was told before, if anything
  */
 export type AgentVerdict = "verified" | "unverified" | "refused";
+
+/** What an agent said of itself, its endpoints by their id. */
+type KnownAgent = Omit<AgentDescription, "endpoints"> & {
+  readonly endpoints: ReadonlyMap<EndpointId, DescribedEndpoint>;
+};
 
 /** Stands in the place of the hash of what an agent had that is not declared any more. */
 const DISMISSED = "dismissed";
@@ -40,7 +48,7 @@ export interface InventoryOptions {
 export class Inventory {
   readonly #options: InventoryOptions;
   /** What agents said of themselves since this process started. */
-  readonly #described = new Map<AgentId, AgentDescription>();
+  readonly #described = new Map<AgentId, KnownAgent>();
   readonly #verdicts = new Map<AgentId, AgentVerdict>();
   /** What was said about an agent's part of the file last, so that it is said once. */
   readonly #said = new Map<AgentId, string>();
@@ -78,7 +86,10 @@ export class Inventory {
   describe(agent: AgentId, description: AgentDescription): Promise<void> {
     return this.#inTurn(async () => {
       const { records } = this.#options;
-      this.#described.set(agent, description);
+      this.#described.set(agent, {
+        ...description,
+        endpoints: new Map(description.endpoints.map((one) => [one.endpoint, one])),
+      });
       const remembered = await records.drivers(agent);
       if (JSON.stringify(remembered) !== JSON.stringify(description.drivers)) {
         await records.setDrivers(agent, description.drivers);
@@ -88,7 +99,8 @@ export class Inventory {
         return this.#describeUndeclared(agent, description);
       }
       await this.#settle(this.#site, agent);
-      this.#publishNodes(this.#site);
+      // Those of other agents are as they were.
+      this.#publishSome(new Set(endpointsOf(this.#site, agent).map(({ node }) => node)));
     });
   }
 
@@ -116,11 +128,13 @@ export class Inventory {
     this.#site = next;
     this.#said.clear();
     session.retain(siteContract, {}, siteDocument(next.name, version));
+    session.retain(sitePolicy, {}, policyOf(next));
     for (const agent of next.agents) await this.#settle(next, agent);
     for (const agent of await records.agents()) {
       if (!next.agents.includes(agent)) await this.#dismiss(agent);
     }
     this.#publishNodes(next);
+    for (const warning of next.warnings) log.warn({}, problemText(next.file, warning));
     log.info(
       { file: next.file, nodes: next.nodes.length, agents: Object.fromEntries(this.#verdicts) },
       "the site file is in force",
@@ -159,10 +173,11 @@ export class Inventory {
   async #accept(site: Site, agent: AgentId): Promise<void> {
     const { records, log } = this.#options;
     const endpoints = desiredEndpoints(site, agent);
-    const hash = contentHash(endpoints);
+    const domains = desiredDomains(site, agent);
+    const hash = contentHash(endpoints, domains);
     const before = await records.desired(agent);
     const generation = generationOf(hash, before, this.#described.get(agent)?.generation ?? 0);
-    const desired: DesiredRecord = { generation, hash, endpoints };
+    const desired: DesiredRecord = { generation, hash, endpoints, domains };
     if (generation !== before?.generation) {
       await records.setDesired(agent, desired);
       log.info(
@@ -184,7 +199,12 @@ export class Inventory {
     this.#verdicts.delete(agent);
     if (before.hash === DISMISSED) return this.#publishDesired(agent, before);
     if (before.endpoints.length === 0) return this.#forget(agent);
-    const dismissal = { generation: before.generation + 1, hash: DISMISSED, endpoints: [] };
+    const dismissal = {
+      generation: before.generation + 1,
+      hash: DISMISSED,
+      endpoints: [],
+      domains: [],
+    };
     await records.setDesired(agent, dismissal);
     this.#publishDesired(agent, dismissal);
     log.info(
@@ -212,31 +232,40 @@ export class Inventory {
     if (before?.hash === DISMISSED && generation >= before.generation) await this.#forget(agent);
   }
 
-  #publishDesired(agent: AgentId, { generation, endpoints }: DesiredRecord): void {
+  #publishDesired(agent: AgentId, { generation, endpoints, domains }: DesiredRecord): void {
     if (this.#desired.get(agent) === generation) return;
     this.#desired.set(agent, generation);
     this.#options.session.retain(
       agentDesired,
       { agent },
-      { generation, endpoints: [...endpoints] },
+      {
+        generation,
+        endpoints: [...endpoints],
+        ...(domains.length > 0 ? { domains: [...domains] } : {}),
+      },
     );
   }
 
+  /** Publishes what has changed of all nodes, and clears those that are gone. */
   #publishNodes(site: Site): void {
-    const { session } = this.#options;
+    const declared = new Set(site.nodes.map(({ id }) => id));
     for (const node of this.#nodes.keys()) {
-      if (site.nodes.some(({ id }) => id === node)) continue;
+      if (declared.has(node)) continue;
       this.#nodes.delete(node);
-      session.retain(nodeDescription, { node }, undefined);
+      this.#options.session.retain(nodeDescription, { node }, undefined);
     }
-    for (const node of site.nodes) {
+    this.#publishSome(site.nodes);
+  }
+
+  #publishSome(nodes: Iterable<DeclaredNode>): void {
+    for (const node of nodes) {
       const description = describeNode(node, (agent, endpoint) =>
-        this.#described.get(agent)?.endpoints.find((one) => one.endpoint === endpoint),
+        this.#described.get(agent)?.endpoints.get(endpoint),
       );
       const text = JSON.stringify(description);
       if (this.#nodes.get(node.id) === text) continue;
       this.#nodes.set(node.id, text);
-      session.retain(nodeDescription, { node: node.id }, description);
+      this.#options.session.retain(nodeDescription, { node: node.id }, description);
     }
   }
 

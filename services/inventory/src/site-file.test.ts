@@ -66,6 +66,9 @@ describe("a right site file", () => {
       name: "n2",
       roles: [],
       labels: {},
+      serial: undefined,
+      macs: [],
+      draw: undefined,
       wake: undefined,
       restore: "None",
       gracefulLimit: 120_000,
@@ -105,7 +108,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "an unknown key",
       file(...HEAD, "  n1:", "    pwer: {}"),
       "site.yaml:5: nodes.n1.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
-        "restore, gracefulLimit, dwell, sampling, power, reset, button",
+        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button",
     ],
     [
       "a wrong node id",
@@ -119,10 +122,9 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
     ],
     [
       "what this version does not act on",
-      file(...HEAD, "  n1:", "    console: {}", "powerDomains: {}", "roles: {}"),
+      file(...HEAD, "  n1:", "    console: {}", "    sensor: {}"),
       "site.yaml:5: nodes.n1.console: is not supported by this version yet, so nothing would act on it; remove it",
-      "site.yaml:6: powerDomains: is not supported by this version yet, so nothing would act on it; remove it",
-      "site.yaml:7: roles: is not supported by this version yet, so nothing would act on it; remove it",
+      "site.yaml:6: nodes.n1.sensor: is not supported by this version yet, so nothing would act on it; remove it",
     ],
     [
       "values of another type",
@@ -201,7 +203,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "site.yaml:5: nodes.n2.power.options: '[]' is not a map",
       "site.yaml:5: nodes.n2.power.agent: agent 'rack-c' is not declared; expected one of rack-a",
       "site.yaml:6: nodes.n3.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
-        "restore, gracefulLimit, dwell, sampling, power, reset, button",
+        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button",
       "site.yaml:6: nodes.n3.dwell: '20h' is out of bounds; expected 100ms to 10m",
       "site.yaml:6: nodes.n3.serial: serial number 'X' belongs to node n2 already",
       "site.yaml:8: nodes.n5.name: '5' is not text; put it in quotes",

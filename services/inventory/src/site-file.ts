@@ -1,52 +1,14 @@
-import {
-  milliseconds,
-  minutes,
-  parseDuration,
-  seconds,
-  type Duration,
-} from "@outrider/contracts/clock";
+import type { Duration } from "@outrider/contracts/clock";
 import { endpointId, nodeId, type AgentId } from "@outrider/contracts/ids";
 import { SITE_INTERFACES, type SiteNode } from "@outrider/contracts/site-file";
-import {
-  pathText,
-  quoted,
-  SiteFileError,
-  type SitePath,
-  type SiteProblem,
-} from "./site-problem.js";
+import { pathText, SiteFileError, type Report, type SiteProblem } from "./site-problem.js";
+import { fleetProblems } from "./fleet-rules.js";
+import { readDuration } from "./site-durations.js";
+import { readDomains, readDraw, readRoles } from "./site-fleet.js";
 import { ruleProblems } from "./site-rules.js";
 import { shapeOf } from "./site-shape.js";
-import { parseSiteYaml } from "./site-yaml.js";
+import { parseSiteYaml, type SiteYaml } from "./site-yaml.js";
 import type { DeclaredEndpoint, DeclaredNode, Site } from "./site.js";
-
-interface DurationRule {
-  readonly fallback: Duration;
-  readonly least: Duration;
-  readonly most: Duration;
-  readonly words: string;
-}
-
-/** The bounds are those of the contracts that carry the values. */
-const DURATIONS = {
-  gracefulLimit: {
-    fallback: seconds(120),
-    least: seconds(1),
-    most: minutes(60),
-    words: "1s to 1h",
-  },
-  dwell: {
-    fallback: seconds(5),
-    least: milliseconds(100),
-    most: minutes(10),
-    words: "100ms to 10m",
-  },
-  sampling: {
-    fallback: seconds(2),
-    least: milliseconds(100),
-    most: minutes(10),
-    words: "100ms to 10m",
-  },
-} as const satisfies Record<string, DurationRule>;
 
 /**
  * Reads a site file. Pure.
@@ -60,41 +22,55 @@ export function readSite(text: string, file: string): Site {
   const problems: SiteProblem[] = [...shape.problems];
   const declared = shape.right;
   if (!declared) throw new SiteFileError(file, inOrder(problems));
-  const report = (path: SitePath, message: string): void => {
-    problems.push({ line: yaml.lineOf(path), path: pathText(path), message });
-  };
+  const into =
+    (list: SiteProblem[]): Report =>
+    (path, message) =>
+      void list.push({ line: yaml.lineOf(path), path: pathText(path), message });
+  const report = into(problems);
+  const warnings: SiteProblem[] = [];
   const nodes = Object.entries(declared.nodes).map(([id, node]) => readNode(id, node, report));
   const site: Site = {
     file,
     name: declared.site,
     agents: Object.keys(declared.agents) as AgentId[],
     nodes,
-    lineOf: yaml.lineOf,
+    powerDomains: readDomains(declared.powerDomains, nodes, report),
+    roles: readRoles(declared.roles, report),
+    warnings,
+    lineOf: linesOf(text),
   };
-  ruleProblems(site, yaml.value, report);
+  ruleProblems(site, yaml, report);
+  fleetProblems(site, report, into(warnings));
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
 }
 
-function readNode(
-  id: string,
-  node: SiteNode,
-  report: (path: SitePath, message: string) => void,
-): DeclaredNode {
-  const duration = (key: keyof typeof DURATIONS): Duration => {
-    const rule: DurationRule = DURATIONS[key];
-    const text = node[key];
-    const span = text === undefined ? rule.fallback : parseDuration(text);
-    if (span !== undefined && Number.isInteger(span) && span >= rule.least && span <= rule.most)
-      return span;
-    report(["nodes", id, key], `${quoted(text)} is out of bounds; expected ${rule.words}`);
-    return rule.fallback;
+/** Lines of a text that was read before. Its parse is many times its size, so it is made again when it is asked for. */
+function linesOf(text: string): Site["lineOf"] {
+  let parsed: WeakRef<SiteYaml> | undefined;
+  return (path) => {
+    let yaml = parsed?.deref();
+    if (!yaml) {
+      const again = parseSiteYaml(text);
+      if (Array.isArray(again)) return 1;
+      yaml = again;
+      parsed = new WeakRef(again);
+    }
+    return yaml.lineOf(path);
   };
+}
+
+function readNode(id: string, node: SiteNode, report: Report): DeclaredNode {
+  const duration = (key: "gracefulLimit" | "dwell" | "sampling"): Duration =>
+    readDuration(key, node[key], ["nodes", id], report);
   return {
     id: nodeId(id),
     name: node.name ?? id,
     roles: node.roles ?? [],
     labels: node.labels ?? {},
+    serial: node.serial,
+    macs: (node.macs ?? []).map((mac) => mac.toLowerCase()),
+    draw: readDraw(id, node.draw, report),
     wake: node.wake,
     restore: node.restore ?? "None",
     gracefulLimit: duration("gracefulLimit"),

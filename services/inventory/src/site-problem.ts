@@ -11,6 +11,9 @@ export interface SiteProblem {
 /** Steps from the root of the file: keys, and indices of lists. */
 export type SitePath = readonly (string | number)[];
 
+/** Takes note of something wrong at a path. */
+export type Report = (path: SitePath, message: string) => void;
+
 /** `site.yaml:12: nodes.n1.power.driver: unknown driver …` */
 export function problemText(file: string, { line, path, message }: SiteProblem): string {
   return `${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`;

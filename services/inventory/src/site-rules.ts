@@ -1,10 +1,9 @@
 import { isAgentId } from "@outrider/contracts/ids";
 import { SITE_INTERFACES } from "@outrider/contracts/site-file";
-import { pathText, quoted, type SitePath } from "./site-problem.js";
+import { pathText, quoted, type Report, type SitePath } from "./site-problem.js";
 import { endpointsOf, type Site } from "./site.js";
+import type { SiteYaml } from "./site-yaml.js";
 import { wireOf } from "./wire.js";
-
-type Report = (path: SitePath, message: string) => void;
 
 /** An agent takes no more endpoints, nor a longer list of them. */
 const MAXIMUM_ENDPOINTS = 1000;
@@ -19,10 +18,10 @@ const FORBIDDEN = ["__proto__", "constructor", "prototype"];
  * @param site what of the file has the right shape
  * @param given the file as it stands, of whatever shape: what is there and wrong is not missing too
  */
-export function ruleProblems(site: Site, given: unknown, report: Report): void {
+export function ruleProblems(site: Site, { value: given, lineOf }: SiteYaml, report: Report): void {
   agentsAreDeclared(given, report);
   agentsAreNotOverloaded(site, report);
-  wiresAreNotShared(site, report);
+  wiresAreNotShared(site, lineOf, report);
   policiesCanBeDone(site, given, report);
   identitiesAreUnique(given, report);
   for (const { endpoints } of site.nodes) {
@@ -82,7 +81,7 @@ function agentsAreNotOverloaded(site: Site, report: Report): void {
 }
 
 /** Two nodes whose wires are told apart by nothing are on one wire: an action on one would hit the other. */
-function wiresAreNotShared(site: Site, report: Report): void {
+function wiresAreNotShared(site: Site, lineOf: SiteYaml["lineOf"], report: Report): void {
   const taken = new Map<string, { node: string; path: SitePath }>();
   for (const node of site.nodes) {
     for (const { agent, driver, options, path } of node.endpoints) {
@@ -91,7 +90,7 @@ function wiresAreNotShared(site: Site, report: Report): void {
       if (first && first.node !== node.id) {
         report(
           path,
-          `the same agent, driver and options as ${pathText(first.path)} in line ${site.lineOf(first.path)}; ` +
+          `the same agent, driver and options as ${pathText(first.path)} in line ${lineOf(first.path)}; ` +
             "expected a line or port of its own",
         );
       }

@@ -3,7 +3,14 @@ import { DURATION_PATTERN } from "@outrider/contracts/clock";
 import { ID_PATTERN } from "@outrider/contracts/ids";
 import { LABEL_PATTERN, type Wake } from "@outrider/contracts/node";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
-import { MAC_PATTERN, SERIAL_PATTERN, SiteFile } from "@outrider/contracts/site-file";
+import {
+  ARGUMENT_PATTERN,
+  MAC_PATTERN,
+  SERIAL_PATTERN,
+  SIZE_PATTERN,
+  SiteFile,
+  WEBHOOK_PATTERN,
+} from "@outrider/contracts/site-file";
 import { rightShape } from "./right-shape.js";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
 import type { SiteYaml } from "./site-yaml.js";
@@ -14,6 +21,9 @@ const ID_WORDS = "an id of lower-case letters, digits and inner hyphens, at most
 const WORDS = new Map([
   [ID_PATTERN.source, ID_WORDS],
   [DURATION_PATTERN.source, "a duration such as 500ms, 2s, 1.5m or 1h"],
+  [SIZE_PATTERN.source, "a size such as 500GB, 1TB or 1.5TiB"],
+  [WEBHOOK_PATTERN.source, "a URL that begins with http:// or https://"],
+  [ARGUMENT_PATTERN.source, "text of 1 to 4096 characters"],
   [MAC_PATTERN.source, "an Ethernet address such as d8:3a:dd:00:00:01"],
   [
     SERIAL_PATTERN.source,
@@ -27,7 +37,6 @@ const WORDS = new Map([
 
 /** Keys of the design that nothing would act on. They are refused, so that nobody relies on them. */
 const LATER = [
-  /^(powerDomains|roles)$/,
   /^nodes\.[^.]+\.(console|boot|sensor|heartbeat|identify)$/,
   /^nodes\.[^.]+\.(power|reset|button)\.needs$/,
 ];

@@ -1,9 +1,10 @@
 import type { RestorePolicy } from "@outrider/contracts/agent";
 import type { Duration } from "@outrider/contracts/clock";
+import type { PowerDomain, RolePolicy } from "@outrider/contracts/fleet";
 import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import type { Wake } from "@outrider/contracts/node";
 import type { SiteInterfaceKind } from "@outrider/contracts/site-file";
-import type { SitePath } from "./site-problem.js";
+import type { SitePath, SiteProblem } from "./site-problem.js";
 
 /** What a site file declares, with every default filled in. Its shape has been checked, its options have not. */
 export interface Site {
@@ -12,6 +13,10 @@ export interface Site {
   readonly name: string;
   readonly agents: readonly AgentId[];
   readonly nodes: readonly DeclaredNode[];
+  readonly powerDomains: ReadonlyMap<string, DeclaredDomain>;
+  readonly roles: ReadonlyMap<string, DeclaredRole>;
+  /** What is no error and yet probably not meant. */
+  readonly warnings: readonly SiteProblem[];
   lineOf(path: SitePath): number;
 }
 
@@ -20,12 +25,37 @@ export interface DeclaredNode {
   readonly name: string;
   readonly roles: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly serial: string | undefined;
+  /** In lower case. */
+  readonly macs: readonly string[];
+  readonly draw: DeclaredDraw | undefined;
   readonly wake: Wake | undefined;
   readonly restore: RestorePolicy;
   readonly gracefulLimit: Duration;
   readonly dwell: Duration;
   readonly sampling: Duration;
   readonly endpoints: readonly DeclaredEndpoint[];
+}
+
+/** What a node draws, in watts. */
+export interface DeclaredDraw {
+  readonly runningWatts: number;
+  readonly startingWatts: number;
+}
+
+/** A power domain with its nodes resolved, in their natural order. */
+export type DeclaredDomain = Readonly<PowerDomain>;
+
+/** Disks that a node must have. */
+export interface DeclaredDisks {
+  readonly count: number;
+  readonly minimumBytes: number;
+}
+
+export interface DeclaredRole {
+  readonly disks: ReadonlyMap<string, DeclaredDisks>;
+  readonly bootProfile: string | undefined;
+  readonly policy: Readonly<RolePolicy>;
 }
 
 export interface DeclaredEndpoint {
@@ -38,12 +68,37 @@ export interface DeclaredEndpoint {
   readonly path: SitePath;
 }
 
+export interface PlacedEndpoint {
+  readonly node: DeclaredNode;
+  readonly declared: DeclaredEndpoint;
+}
+
+const byAgent = new WeakMap<readonly DeclaredNode[], ReadonlyMap<AgentId, PlacedEndpoint[]>>();
+
 /** The nodes and endpoints that an agent shall have, in the order of the file. */
-export function endpointsOf(
-  site: Site,
-  agent: AgentId,
-): { node: DeclaredNode; declared: DeclaredEndpoint }[] {
-  return site.nodes.flatMap((node) =>
-    node.endpoints.filter((one) => one.agent === agent).map((declared) => ({ node, declared })),
-  );
+export function endpointsOf({ nodes }: Pick<Site, "nodes">, agent: AgentId): PlacedEndpoint[] {
+  let placed = byAgent.get(nodes);
+  if (!placed) {
+    const all = nodes.flatMap((node) => node.endpoints.map((declared) => ({ node, declared })));
+    placed = Map.groupBy(all, ({ declared }) => declared.agent);
+    byAgent.set(nodes, placed);
+  }
+  return placed.get(agent) ?? [];
+}
+
+const domains = new WeakMap<Site["powerDomains"], ReadonlyMap<NodeId, string>>();
+
+/** The power domain of a node, if it is in one. */
+export function domainOf(
+  { powerDomains }: Pick<Site, "powerDomains">,
+  node: NodeId,
+): string | undefined {
+  let known = domains.get(powerDomains);
+  if (!known) {
+    known = new Map(
+      [...powerDomains].flatMap(([id, domain]) => domain.nodes.map((one) => [one, id] as const)),
+    );
+    domains.set(powerDomains, known);
+  }
+  return known.get(node);
 }

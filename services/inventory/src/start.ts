@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
+import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
+import { MIGRATIONS } from "./agent-records.js";
 import type { InventoryConfig } from "./config.js";
 import { Inventory } from "./inventory.js";
 import { inventoryModule } from "./inventory.module.js";
@@ -52,9 +54,13 @@ export async function startInventory(
   const service = await startService({
     name: "inventory",
     version: VERSION,
-    module: inventoryModule(config.dataDirectory, first),
+    module: {
+      build: async (instance) => inventoryModule(await instance.storage(MIGRATIONS), first),
+    },
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
     dataDirectory: config.dataDirectory,
+    databaseUrl: config.databaseUrl,
+    standingBy: config.standby ? announceStandby("inventory") : undefined,
     log,
     ...(clock ? { clock } : {}),
   });
