@@ -83,6 +83,20 @@ export const mqttUrl = (fallback?: string): Variable<string> =>
     fallback,
   );
 
+/** PostgreSQL, which may be left out. */
+export const databaseUrl = (): Variable<string | undefined> => ({
+  expected: "a URL like postgresql://outrider@127.0.0.1:5432/outrider",
+  read: (value) => (/^postgres(ql)?:\/\/\S+$/.test(value) ? value : undefined),
+  fallback: { value: undefined },
+});
+
+export const yesOrNo = (fallback?: boolean): Variable<boolean> =>
+  variable(
+    "yes or no",
+    (value) => (value === "yes" ? true : value === "no" ? false : undefined),
+    fallback,
+  );
+
 function whole(value: string, min: number, max: number): number | undefined {
   const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
   return number >= min && number <= max ? number : undefined;

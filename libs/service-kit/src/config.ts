@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  databaseUrl,
   EnvironmentError,
   mqttUrl,
   optionalText,
   readEnvironment,
   text,
+  yesOrNo,
   type Variable,
 } from "@outrider/contracts/environment";
 import type { ServiceName } from "@outrider/contracts/ids";
@@ -16,6 +18,10 @@ export interface ServiceConfig {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly dataDirectory: string;
+  /** PostgreSQL for all tables; without it each owner of tables has a SQLite file in the data directory. */
+  readonly databaseUrl?: string | undefined;
+  /** Whether to wait while another instance is active, and to take over from it. */
+  readonly standby?: boolean | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -47,6 +53,8 @@ export function readServiceConfig<const V extends Record<string, Variable<unknow
       {
         OUTRIDER_MQTT_URL: mqttUrl("mqtt://127.0.0.1:1883"),
         OUTRIDER_DATA: text("./data"),
+        OUTRIDER_DATABASE_URL: databaseUrl(),
+        OUTRIDER_STANDBY: yesOrNo(false),
         [secretVariable]: optionalText(),
       },
       environment,
@@ -60,6 +68,8 @@ export function readServiceConfig<const V extends Record<string, Variable<unknow
   return {
     mqttUrl: common.OUTRIDER_MQTT_URL,
     dataDirectory,
+    databaseUrl: common.OUTRIDER_DATABASE_URL,
+    standby: common.OUTRIDER_STANDBY,
     own: more,
     ...(file === undefined
       ? {}

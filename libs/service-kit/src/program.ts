@@ -40,3 +40,9 @@ export async function runProgram(
     process.exit(1);
   }
 }
+
+/** Says on standard output that this process waits for another one to end, as supervisors and tests read it. */
+export function announceStandby(name: string): (who: string) => void {
+  return (who) =>
+    process.stdout.write(`${JSON.stringify({ standby: true, name, pid: process.pid, who })}\n`);
+}

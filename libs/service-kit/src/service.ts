@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
 import {
   Module,
   type DynamicModule,
@@ -14,7 +15,9 @@ import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
 import { startClockBeacon, type ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
-import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instance-lock";
+import { becomeActive, type ActiveInstance } from "@outrider/storage/active-instance";
+import { storageFor } from "@outrider/storage/storage-for";
+import type { MigrationSet, Storage } from "@outrider/storage/storage";
 import { startListener, type HttpHandler, type Listener } from "./listener.js";
 import { messageHandlersOf } from "./on-message.js";
 import { requestHandlersOf } from "./on-request.js";
@@ -24,21 +27,39 @@ import { BEACON, CLOCK, LOG, SERVICE } from "./tokens.js";
 export interface ServiceOptions {
   readonly name: ServiceName;
   readonly version: string;
-  /** The service's own module. Its providers may inject {@link Session} and the tokens of `tokens.ts`. */
-  readonly module: Type | DynamicModule;
+  /**
+   * The service's own module. Its providers may inject {@link Session} and the tokens of `tokens.ts`. What needs storage
+   * is built once this is the active instance.
+   */
+  readonly module: Type | DynamicModule | ModuleFactory;
   readonly mqtt: {
     readonly url: string;
     readonly username?: string | undefined;
     readonly password?: string | undefined;
   };
-  /** Folder of this deployment; the instance lock lies there. */
+  /** Folder of this deployment; the instance lock and the SQLite files lie there. */
   readonly dataDirectory: string;
+  /** The deployment's PostgreSQL, which then has tables and instance lock. */
+  readonly databaseUrl?: string | undefined;
+  /** Told who is active when another instance is, which is then waited for. Without it the start fails. */
+  readonly standingBy?: ((who: string) => void) | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   /** What the service's own listener answers, for what is too large for a message. Default: it does not listen. */
   readonly http?: (context: INestApplicationContext) => HttpHandler;
   /** Told of a defect in answering a request. Default: thrown, which ends the process. */
   readonly defect?: (error: unknown) => void;
+}
+
+/** Builds a service's module once its process is the active instance: nobody else uses the storage then. */
+export interface ModuleFactory {
+  build(instance: Instance): Promise<Type | DynamicModule>;
+}
+
+/** What a service has for being its one active instance. */
+export interface Instance {
+  /** Opens tables where this deployment keeps them, see `storageFor`. Closed when the service stops, if not before. */
+  storage(migrations: MigrationSet | readonly [MigrationSet, ...MigrationSet[]]): Promise<Storage>;
 }
 
 export interface RunningService {
@@ -51,54 +72,88 @@ export interface RunningService {
 @Module({})
 class ServiceModule {}
 
+/** What has been started so far, each as soon as it is there. */
+interface Parts {
+  readonly name: ServiceName;
+  readonly log: Log;
+  readonly active: ActiveInstance;
+  readonly storages: Storage[];
+  session?: Session;
+  beacon?: ClockBeacon;
+  context?: INestApplicationContext;
+  listener?: Listener;
+}
+
 /**
- * Starts one service: takes its instance lock, builds its providers, connects its handlers and its presence.
- * Resolves once providers are initialised; the broker may still be away, and is waited for without end.
- * @throws StorageError `held` when another instance of the service is active
+ * Starts one service: becomes its active instance, opens its storage, builds its providers, connects its handlers and
+ * its presence. Resolves once providers are initialised; the broker may still be away, and is waited for without end.
+ * @throws StorageError `held` when another instance of the service is active and this one shall not stand by
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const { name, log, clock = systemClock } = options;
   await mkdir(options.dataDirectory, { recursive: true, mode: 0o700 });
-  const lock = await acquireInstanceLock(
-    options.dataDirectory,
-    name,
-    `${name} service, process ${process.pid}`,
-  );
+  const active = await becomeActive(options, name, {
+    holder: `${name} service, process ${process.pid} on ${hostname()}`,
+    standingBy: options.standingBy,
+    clock,
+  });
+  const parts: Parts = { name, log, active, storages: [] };
   try {
-    const session = createSession(options, clock);
-    const beacon = startClockBeacon(session, name, clock);
-    const context = await NestFactory.createApplicationContext(
-      rootModule(options.module, [
-        { provide: Session, useValue: session },
-        { provide: BEACON, useValue: beacon },
-        { provide: CLOCK, useValue: clock },
-        { provide: LOG, useValue: log },
-        { provide: SERVICE, useValue: { name, version: options.version } },
-      ]),
-      { logger: false, abortOnError: false },
-    );
-    connectHandlers(context, session);
-    const server = serveRequests(context, session, options, clock);
-    const listener = options.http && (await startListener(options.http(context)));
-    session.retain(
-      serviceDescription,
-      { service: name },
-      {
-        operations: server.operations,
-        ...(listener ? { listener: listener.address } : {}),
-      },
-    );
-    session.start();
-    log.info({ service: name, url: redacted(options.mqtt.url) }, "service started");
-    return {
-      session,
-      context,
-      stop: () => stop({ context, session, beacon, lock, log, name, listener }),
-    };
+    return await startParts(parts, options, clock);
   } catch (error) {
-    lock.release();
+    await stopParts(parts);
     throw error;
   }
+}
+
+async function startParts(
+  parts: Parts,
+  options: ServiceOptions,
+  clock: Clock,
+): Promise<RunningService> {
+  const { name, log } = options;
+  const session = (parts.session = createSession(options, clock));
+  const beacon = (parts.beacon = startClockBeacon(session, name, clock));
+  const module = await moduleOf(parts, options);
+  const context = (parts.context = await NestFactory.createApplicationContext(
+    rootModule(module, [
+      { provide: Session, useValue: session },
+      { provide: BEACON, useValue: beacon },
+      { provide: CLOCK, useValue: clock },
+      { provide: LOG, useValue: log },
+      { provide: SERVICE, useValue: { name, version: options.version } },
+    ]),
+    { logger: false, abortOnError: false },
+  ));
+  connectHandlers(context, session);
+  const server = serveRequests(context, session, options, clock);
+  if (options.http) parts.listener = await startListener(options.http(context));
+  session.retain(
+    serviceDescription,
+    { service: name },
+    {
+      operations: server.operations,
+      ...(parts.listener ? { listener: parts.listener.address } : {}),
+    },
+  );
+  session.start();
+  log.info({ service: name, url: redacted(options.mqtt.url) }, "service started");
+  return { session, context, stop: () => stopParts(parts) };
+}
+
+/** The service's module, with its storage opened. */
+async function moduleOf(
+  { storages }: Parts,
+  { module, dataDirectory, databaseUrl }: ServiceOptions,
+): Promise<Type | DynamicModule> {
+  if (!("build" in module)) return module;
+  return module.build({
+    storage: async (migrations) => {
+      const storage = await storageFor({ dataDirectory, databaseUrl }, migrations);
+      storages.push(storage);
+      return storage;
+    },
+  });
 }
 
 function createSession({ name, version, mqtt, log }: ServiceOptions, clock: Clock): Session {
@@ -191,23 +246,15 @@ function serveRequests(
   return server;
 }
 
-interface Stopping {
-  readonly context: INestApplicationContext;
-  readonly session: Session;
-  readonly beacon: ClockBeacon;
-  readonly lock: InstanceLock;
-  readonly log: Log;
-  readonly name: string;
-  readonly listener: Listener | undefined;
-}
-
-async function stop(parts: Stopping): Promise<void> {
-  const { context, session, beacon, lock, log, name, listener } = parts;
-  beacon.stop();
+/** Stops what there is, the last first. The next instance may start when it resolves. */
+async function stopParts(parts: Parts): Promise<void> {
+  const { context, session, beacon, active, storages, log, name, listener } = parts;
+  beacon?.stop();
   await listener?.close();
-  await session.stop();
-  await context.close();
-  lock.release();
+  await session?.stop();
+  await context?.close();
+  await Promise.all(storages.map((storage) => storage.close()));
+  await active.release();
   log.info({ service: name }, "service stopped");
 }
 

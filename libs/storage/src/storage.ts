@@ -59,6 +59,22 @@ export interface Storage extends AsyncDisposable {
   /** Refuses new calls, finishes those under way, closes the file. The same promise on every call. */
   close(): Promise<void>;
   stats(): StorageStats;
+  /**
+   * Whether this store was put back from a backup and the owner of `namespace` (default: of the first migration set)
+   * has not yet settled what that means: what happened since the backup is forgotten here, but not in the world.
+   */
+  restored(namespace?: string): Promise<Restored | undefined>;
+}
+
+/** A restore from a backup that an owner of tables has yet to settle. */
+export interface Restored {
+  readonly id: string;
+  /** When the backup was put back, RFC 3339 UTC. */
+  readonly restoredAt: string;
+  /** When the backup was made: what was written after it is lost. */
+  readonly backupAt: string;
+  /** Part of the transaction with which the owner settles it; {@link Storage.restored} tells no more of it then. */
+  readonly settled: Statement;
 }
 
 /** One step of a schema. Once released, neither changed nor removed: add another. */
@@ -77,14 +93,25 @@ export interface MigrationSet {
   readonly steps: readonly Migration[];
 }
 
-export interface StorageOptions {
+interface CommonOptions {
+  /** Those of one owner, or of several whose rows are written in one transaction. */
+  readonly migrations: MigrationSet | readonly MigrationSet[];
+  /** Only `all` and `get`; the store must be there with all migrations applied. */
+  readonly readonly?: boolean | undefined;
+  /** How long a transaction waits for another process's, or for a server that is away. Default: 5 s, 10 s for a server. */
+  readonly busyTimeoutMs?: number | undefined;
+}
+
+export interface SqliteOptions extends CommonOptions {
   /** Path of the SQLite file. Its directory is made when it is not there. */
   readonly file: string;
-  readonly migrations: MigrationSet;
-  /** Only `all` and `get`; the file must be there with all migrations applied. */
-  readonly readonly?: boolean | undefined;
-  /** How long a transaction waits for another process's. 5 s by default. */
-  readonly busyTimeoutMs?: number | undefined;
   /** The file may not grow beyond this (`full`). Unbounded by default. */
   readonly maximumBytes?: number | undefined;
+}
+
+export type StorageOptions = SqliteOptions;
+
+/** The migration sets of a storage, as a list. */
+export function migrationSets({ migrations }: CommonOptions): readonly MigrationSet[] {
+  return "namespace" in migrations ? [migrations] : migrations;
 }

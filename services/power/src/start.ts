@@ -1,9 +1,7 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
+import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
-import { openStorage } from "@outrider/storage/open-storage";
 import type { PowerConfig } from "./config.js";
 import { MIGRATIONS } from "./journal.js";
 import { PowerModule } from "./power.module.js";
@@ -22,23 +20,20 @@ export async function startPowerService(
   config: PowerConfig,
   dependencies: PowerDependencies,
 ): Promise<RunningService> {
-  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
-  const storage = await openStorage({
-    file: join(config.dataDirectory, "power.sqlite"),
-    migrations: { namespace: "power", steps: MIGRATIONS },
+  return startService({
+    name: "power",
+    version: VERSION,
+    module: {
+      build: async (instance) => {
+        const storage = await instance.storage({ namespace: "power", steps: MIGRATIONS });
+        return PowerModule.with(storage, dependencies.defect);
+      },
+    },
+    mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
+    dataDirectory: config.dataDirectory,
+    databaseUrl: config.databaseUrl,
+    standingBy: config.standby ? announceStandby("power") : undefined,
+    log: dependencies.log,
+    ...(dependencies.clock ? { clock: dependencies.clock } : {}),
   });
-  try {
-    return await startService({
-      name: "power",
-      version: VERSION,
-      module: PowerModule.with(storage, dependencies.defect),
-      mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
-      dataDirectory: config.dataDirectory,
-      log: dependencies.log,
-      ...(dependencies.clock ? { clock: dependencies.clock } : {}),
-    });
-  } catch (error) {
-    await storage.close();
-    throw error;
-  }
 }

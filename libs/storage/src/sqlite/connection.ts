@@ -4,7 +4,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StorageError } from "../storage-error.js";
 import { unbindValue, type Row, type SqlOutput } from "../values.js";
 import { checkMigrated, migrate } from "./migrate.js";
-import type { BoundStatement, ConnectionOptions } from "./protocol.js";
+import type { BoundStatement } from "../transaction.js";
+import type { ConnectionOptions } from "./protocol.js";
 import { layOutReserve } from "./reserve.js";
 
 const CACHE_LIMIT = 200;

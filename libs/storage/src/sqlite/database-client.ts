@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { StorageError } from "../storage-error.js";
-import type { ConnectionOptions, Failure, Reply, ReplyOf, Request } from "./protocol.js";
+import { errorOf } from "../write-queue.js";
+import type { ConnectionOptions, Reply, ReplyOf, Request } from "./protocol.js";
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -82,12 +83,4 @@ export class DatabaseClient {
     );
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death);
   }
-}
-
-/** A failure told by the thread, as an error of this side. */
-export function errorOf(failure: Failure): StorageError {
-  return new StorageError(failure.code, failure.message, {
-    statement: failure.statement,
-    cause: failure.cause,
-  });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Connection } from "./connection.js";
 import { GroupCommit } from "./group-commit.js";
-import type { BoundTransaction, GroupResult } from "./protocol.js";
+import type { BoundTransaction, GroupResult } from "../transaction.js";
 
 describe("a group of transactions", () => {
   let dir: string;
@@ -22,7 +22,7 @@ describe("a group of transactions", () => {
       readonly: false,
       busyTimeoutMs: 0,
       maximumBytes: undefined,
-      migrations: { namespace: "g", steps: [{ id: 1, name: "tables", sql }] },
+      migrations: [{ namespace: "g", steps: [{ id: 1, name: "tables", sql }] }],
     });
     groups = new GroupCommit(connection, file);
   });

@@ -2,7 +2,7 @@ import type { StatementSync } from "node:sqlite";
 import { StorageError } from "../storage-error.js";
 import type { StatementResult } from "../storage.js";
 import type { Connection } from "./connection.js";
-import type { BoundTransaction, GroupResult, Outcome } from "./protocol.js";
+import type { BoundTransaction, GroupResult, Outcome } from "../transaction.js";
 import { failureOf } from "./sqlite-failure.js";
 
 /** Runs groups of transactions, each group under one COMMIT and so one fsync. */

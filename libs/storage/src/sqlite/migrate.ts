@@ -1,37 +1,32 @@
-import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { systemClock, timestamp } from "@outrider/contracts/clock";
+import {
+  checkSets,
+  hashOf,
+  OWN_TABLES,
+  pendingSteps,
+  refuseMissing,
+  title,
+  type Applied,
+} from "../migration-steps.js";
 import { StorageError } from "../storage-error.js";
 import type { Migration, MigrationSet } from "../storage.js";
-
-const TABLE = `CREATE TABLE IF NOT EXISTS outrider_migration (
-  namespace TEXT NOT NULL,
-  id INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  hash TEXT NOT NULL,
-  applied_at TEXT NOT NULL,
-  PRIMARY KEY (namespace, id)
-)`;
-
-interface Applied {
-  readonly id: number;
-  readonly name: string;
-  readonly hash: string;
-}
 
 /**
  * Applies what is missing, all of it in one transaction.
  * @throws StorageError `migration` when code and database do not belong together, or a step fails; nothing is applied then.
  */
-export function migrate(db: DatabaseSync, set: MigrationSet): void {
-  checkSet(set);
+export function migrate(db: DatabaseSync, sets: readonly MigrationSet[]): void {
+  checkSets(sets);
   // Rebuilding a table that others refer to needs the rules off; they are checked as a whole before the commit.
   db.exec("PRAGMA foreign_keys = OFF");
   db.exec("BEGIN IMMEDIATE");
   try {
-    db.exec(TABLE);
-    for (const step of pendingSteps(set, appliedSteps(db, set.namespace)))
-      apply(db, set.namespace, step);
+    db.exec(OWN_TABLES);
+    for (const set of sets) {
+      for (const step of pendingSteps(set, appliedSteps(db, set.namespace)))
+        apply(db, set.namespace, step);
+    }
     db.exec("COMMIT");
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");
@@ -42,44 +37,11 @@ export function migrate(db: DatabaseSync, set: MigrationSet): void {
 }
 
 /** @throws StorageError `migration` when not all steps are applied: a read-only storage applies none. */
-export function checkMigrated(db: DatabaseSync, set: MigrationSet): void {
-  checkSet(set);
+export function checkMigrated(db: DatabaseSync, sets: readonly MigrationSet[]): void {
+  checkSets(sets);
   const known =
     db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'outrider_migration'").get() !== undefined;
-  const missing = pendingSteps(set, known ? appliedSteps(db, set.namespace) : []);
-  if (missing.length > 0) {
-    throw refused(
-      set,
-      `${title(missing[0])} is not applied yet; start its service once, a read-only storage applies nothing`,
-    );
-  }
-}
-
-/** What of `set` is still to be applied. Pure. @throws StorageError `migration` when `applied` is no beginning of it. */
-export function pendingSteps(set: MigrationSet, applied: readonly Applied[]): readonly Migration[] {
-  for (const [index, done] of applied.entries()) {
-    const step = set.steps[index];
-    const last = set.steps.at(-1);
-    if (step?.id === done.id) {
-      if (hashOf(step) !== done.hash) {
-        throw refused(
-          set,
-          `${title(step)} was changed after it had been applied; restore its text and add a new migration`,
-        );
-      }
-    } else if (last === undefined || done.id > last.id) {
-      throw refused(
-        set,
-        `the database is newer than this program (it has ${title(done)}); run the newer release or restore a backup`,
-      );
-    } else {
-      throw refused(
-        set,
-        `${title(done)} is applied but this program has ${title(step)} in its place; run the release it came from`,
-      );
-    }
-  }
-  return set.steps.slice(applied.length);
+  for (const set of sets) refuseMissing(set, known ? appliedSteps(db, set.namespace) : []);
 }
 
 function appliedSteps(db: DatabaseSync, namespace: string): Applied[] {
@@ -120,35 +82,4 @@ function sqlitePrimary(error: unknown): number | undefined {
   return error instanceof Error && "errcode" in error && typeof error.errcode === "number"
     ? error.errcode & 0xff
     : undefined;
-}
-
-function checkSet(set: MigrationSet): void {
-  if (!/^[a-z][a-z0-9_]{0,31}$/.test(set.namespace)) {
-    throw new StorageError(
-      "programming",
-      "a migration namespace is lower-case letters, digits and _, at most 32",
-    );
-  }
-  let before = 0;
-  for (const step of set.steps) {
-    if (!Number.isSafeInteger(step.id) || step.id <= before) {
-      throw new StorageError(
-        "programming",
-        `migration ids of ${set.namespace} must rise, and ${step.id} follows ${before}`,
-      );
-    }
-    before = step.id;
-  }
-}
-
-function hashOf(step: Migration): string {
-  return createHash("sha256").update(step.sql).digest("hex");
-}
-
-function title(step: { readonly id: number; readonly name: string } | undefined): string {
-  return step === undefined ? "none" : `${step.id} (${step.name})`;
-}
-
-function refused(set: MigrationSet, why: string): StorageError {
-  return new StorageError("migration", `migrations of ${set.namespace}: ${why}`);
 }

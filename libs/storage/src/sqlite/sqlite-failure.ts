@@ -1,5 +1,5 @@
 import { StorageError, type StorageErrorCode } from "../storage-error.js";
-import type { Failure } from "./protocol.js";
+import type { Failure } from "../transaction.js";
 
 /** Primary result codes, https://www.sqlite.org/rescode.html. What is missing here is `programming`. */
 const CODES: Readonly<Record<number, StorageErrorCode>> = {

@@ -1,90 +1,60 @@
-import { StorageError } from "../storage-error.js";
+import { readRestored } from "../restored.js";
 import { readStatement } from "../statement-text.js";
-import type {
-  Statement,
-  StatementResult,
-  Storage,
-  StorageOptions,
-  StorageStats,
+import { StorageError } from "../storage-error.js";
+import {
+  migrationSets,
+  type Restored,
+  type SqliteOptions,
+  type Statement,
+  type StatementResult,
+  type Storage,
+  type StorageStats,
 } from "../storage.js";
-import { bindValue, type Row, type SqlInput } from "../values.js";
-import { DatabaseClient, errorOf } from "./database-client.js";
-import type {
-  BoundStatement,
-  BoundTransaction,
-  ConnectionOptions,
-  GroupResult,
-} from "./protocol.js";
+import { bind } from "../transaction.js";
+import type { Row, SqlInput } from "../values.js";
+import { WriteQueue } from "../write-queue.js";
+import { DatabaseClient } from "./database-client.js";
+import type { ConnectionOptions } from "./protocol.js";
 
 const BUSY_TIMEOUT_MS = 5_000;
-/** Beyond this a longer group saves next to nothing and everybody in it waits for the last. */
-const GROUP_LIMIT = 256;
-
-interface PendingWrite {
-  readonly transaction: BoundTransaction;
-  resolve(results: StatementResult[]): void;
-  reject(error: unknown): void;
-  /** Stops listening to the caller's signal. */
-  detach(): void;
-}
 
 /**
- * Storage in a SQLite file. Writes go through one thread, one group at a time: what is called while a group is under
- * way waits here and makes the next one. Reads have a thread of their own, so that none holds up a commit.
+ * Storage in a SQLite file. Writes go through one thread, one group at a time. Reads have a thread of their own, so
+ * that none holds up a commit.
  */
 export class SqliteStorage implements Storage {
   readonly #options: ConnectionOptions;
-  readonly #writer: DatabaseClient | undefined;
+  readonly #writer: { readonly client: DatabaseClient; readonly queue: WriteQueue } | undefined;
   #reader: Promise<DatabaseClient> | undefined;
-  readonly #queue: PendingWrite[] = [];
-  #underWay = 0;
-  #flushPlanned = false;
   #closing: Promise<void> | undefined;
-  #idle: (() => void) | undefined;
-  readonly #counts = { commits: 0, transactions: 0, failed: 0, largestGroup: 0 };
 
   private constructor(options: ConnectionOptions, first: DatabaseClient) {
     this.#options = options;
-    if (options.readonly) this.#reader = Promise.resolve(first);
-    else this.#writer = first;
+    if (options.readonly) {
+      this.#reader = Promise.resolve(first);
+    } else {
+      const queue = new WriteQueue((group) => first.request({ kind: "write", group }));
+      this.#writer = { client: first, queue };
+    }
   }
 
-  static async open(options: StorageOptions): Promise<SqliteStorage> {
+  static async open(options: SqliteOptions): Promise<SqliteStorage> {
     const connection: ConnectionOptions = {
       file: options.file,
       readonly: options.readonly ?? false,
       busyTimeoutMs: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS,
       maximumBytes: options.maximumBytes,
-      migrations: options.migrations,
+      migrations: migrationSets(options),
     };
     return new SqliteStorage(connection, await DatabaseClient.open(connection));
   }
 
-  write(statements: readonly Statement[], signal?: AbortSignal): Promise<StatementResult[]> {
-    return new Promise((resolve, reject) => {
-      this.#refuseWhenClosed();
-      if (!this.#writer)
-        throw new StorageError("programming", `${this.#options.file} was opened read-only`);
-      const transaction = statements.map(bind);
-      signal?.throwIfAborted();
-      if (transaction.length === 0) return resolve([]);
-      const pending: PendingWrite = {
-        transaction,
-        resolve,
-        reject,
-        detach: () => signal?.removeEventListener("abort", abort),
-      };
-      const abort = (): void => {
-        const place = this.#queue.indexOf(pending);
-        if (place < 0) return;
-        this.#queue.splice(place, 1);
-        reject(signal?.reason);
-        this.#settleIdle();
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#queue.push(pending);
-      this.#planFlush();
-    });
+  // oxlint-disable-next-line require-await -- what is thrown here is a rejection to the caller
+  async write(statements: readonly Statement[], signal?: AbortSignal): Promise<StatementResult[]> {
+    this.#refuseWhenClosed();
+    if (!this.#writer)
+      throw new StorageError("programming", `${this.#options.file} was opened read-only`);
+    return this.#writer.queue.write(statements.map(bind), signal);
   }
 
   async all<T extends object = Row>(sql: string, params: readonly SqlInput[] = []): Promise<T[]> {
@@ -98,6 +68,10 @@ export class SqliteStorage implements Storage {
     return (await this.#read(sql, params, true))[0] as unknown as T | undefined;
   }
 
+  restored(namespace = this.#options.migrations?.[0]?.namespace): Promise<Restored | undefined> {
+    return readRestored(this, namespace);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -108,7 +82,7 @@ export class SqliteStorage implements Storage {
   }
 
   stats(): StorageStats {
-    return { ...this.#counts, pending: this.#queue.length + this.#underWay };
+    return this.#writer?.queue.stats() ?? NOTHING_WRITTEN;
   }
 
   async #read(sql: string, params: readonly SqlInput[], first: boolean): Promise<Row[]> {
@@ -135,72 +109,12 @@ export class SqliteStorage implements Storage {
     }
   }
 
-  /** Everything called in the same turn of the event loop goes into one group; microtasks cost no time. */
-  #planFlush(): void {
-    if (this.#flushPlanned || this.#underWay > 0) return;
-    this.#flushPlanned = true;
-    queueMicrotask(() => {
-      this.#flushPlanned = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    if (this.#queue.length === 0 || !this.#writer) return;
-    const group = this.#queue.splice(0, GROUP_LIMIT);
-    this.#underWay = group.length;
-    for (const pending of group) pending.detach();
-    void this.#commit(this.#writer, group);
-  }
-
-  async #commit(writer: DatabaseClient, group: readonly PendingWrite[]): Promise<void> {
-    const transactions = group.map((pending) => pending.transaction);
-    const result = await writer
-      .request({ kind: "write", group: transactions })
-      .catch((error: unknown) => ({ error }));
-    // The next group starts before anybody is told of this one: the disk should not wait for the callers.
-    this.#underWay = 0;
-    this.#flush();
-    if ("error" in result) {
-      this.#counts.failed += group.length;
-      for (const pending of group) pending.reject(result.error);
-    } else {
-      this.#settle(group, result);
-    }
-    this.#settleIdle();
-  }
-
-  #settle(group: readonly PendingWrite[], result: GroupResult): void {
-    let applied = 0;
-    for (const [index, pending] of group.entries()) {
-      const outcome = result.outcomes[index];
-      if (outcome === undefined) {
-        pending.reject(new StorageError("programming", "the database thread lost an outcome"));
-      } else if ("failure" in outcome) {
-        this.#counts.failed += 1;
-        pending.reject(errorOf(outcome.failure));
-      } else {
-        applied += 1;
-        pending.resolve(outcome.results);
-      }
-    }
-    this.#counts.commits += result.commits;
-    this.#counts.transactions += applied;
-    if (result.commits === 1)
-      this.#counts.largestGroup = Math.max(this.#counts.largestGroup, applied);
-  }
-
-  #settleIdle(): void {
-    if (this.#underWay === 0 && this.#queue.length === 0) this.#idle?.();
-  }
-
   async #close(): Promise<void> {
-    if (this.#underWay > 0 || this.#queue.length > 0)
-      await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#writer?.queue.idle();
     const reader = await this.#reader?.catch(() => undefined);
     await reader?.close();
     // Last, so that SQLite moves the log into the file and removes it.
-    await this.#writer?.close();
+    await this.#writer?.client.close();
   }
 
   #refuseWhenClosed(): void {
@@ -208,14 +122,10 @@ export class SqliteStorage implements Storage {
   }
 }
 
-function bind(statement: Statement): BoundStatement {
-  const { sql, params = [], expectChanges } = statement;
-  const { placeholders } = readStatement(sql);
-  if (params.length !== placeholders) {
-    throw new StorageError(
-      "programming",
-      `${placeholders} placeholders but ${params.length} parameters, in: ${sql.slice(0, 200)}`,
-    );
-  }
-  return { sql, params: params.map(bindValue), expectChanges };
-}
+const NOTHING_WRITTEN: StorageStats = {
+  commits: 0,
+  transactions: 0,
+  failed: 0,
+  largestGroup: 0,
+  pending: 0,
+};
