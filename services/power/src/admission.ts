@@ -50,6 +50,19 @@ export type Admission =
       readonly supersedes?: Run | undefined;
     };
 
+/** What may forbid an action besides the node itself. Each is asked only when it matters. */
+export interface Bars {
+  readonly lock: () => Bar | undefined;
+  readonly interlock: () => Bar | undefined;
+  /** Whether the node's power domain could ever have room for the action's start. */
+  readonly room: (steps: readonly Step[]) => Bar | undefined;
+}
+
+export interface Bar {
+  readonly reasonCode: ReasonCode;
+  readonly detail: string;
+}
+
 /**
  * What becomes of a request for an action. Pure.
  * @param recent runs of the node that have not ended, and those accepted within {@link JOIN_WINDOW_MS}
@@ -58,6 +71,7 @@ export function admit(
   asked: Asked,
   node: KnownNode | undefined,
   recent: readonly Recent[],
+  bars?: Bars,
 ): Admission {
   const { set, actor } = asked;
   // Before all else, retained or not: an id has one answer.
@@ -83,6 +97,8 @@ export function admit(
   const active = recent.find(({ run }) => run.phase.kind !== "done")?.run;
   const joined = set.id === undefined ? joinable(asked, recent) : undefined;
   if (joined) return { kind: "repeat", run: joined };
+  const locked = bars?.lock();
+  if (locked) return reject(locked.reasonCode, locked.detail);
   const preempts = active !== undefined && set.action === "ForceOff" && isPreemptible(active);
   if (active && !preempts) {
     return reject(
@@ -104,13 +120,16 @@ export function admit(
       return reject(ladder.reasonCode, ladder.detail);
     case "unchanged":
       return { kind: "unchanged", detail: ladder.detail };
-    case "steps":
+    case "steps": {
+      const bar = bars?.interlock() ?? bars?.room(ladder.steps);
+      if (bar) return reject(bar.reasonCode, bar.detail);
       return {
         kind: "accept",
         steps: ladder.steps,
         escalation: ladder.escalation,
         supersedes: active,
       };
+    }
     default:
       return ladder satisfies never;
   }

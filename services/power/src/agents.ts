@@ -103,7 +103,7 @@ export class Agents {
   }: Received<AgentDescription, { readonly agent: string }>): void {
     if (!isAgentId(agent)) return;
     this.nodes.agentDescription(agent, payload);
-    this.runs.agentDescribed();
+    this.runs.agentDescribed(agent);
     this.states.publishAll(agent);
   }
 

@@ -1,4 +1,4 @@
-import type { NodeId } from "@outrider/contracts/ids";
+import type { CommandId, NodeId } from "@outrider/contracts/ids";
 import type { PowerResult, PowerSet, Via } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { Log } from "@outrider/messaging/log";
@@ -6,8 +6,8 @@ import { mintCommandId } from "@outrider/messaging/mint-id";
 import { StorageError } from "@outrider/storage/storage-error";
 import { misused } from "./admission.js";
 import type { Journal, Recorded } from "./journal.js";
-import type { Results } from "./results.js";
-import { describePhase } from "./run.js";
+import { resultOf, type Results } from "./results.js";
+import { describePhase, type Patience } from "./run.js";
 
 /** A request for an action on a node. */
 export interface Asking {
@@ -18,6 +18,19 @@ export interface Asking {
   readonly wasRetained: boolean;
   /** When the request may have arrived at the earliest, by our monotonic clock. */
   readonly arrivedMs: number;
+  /** The lock that must stand on the node. */
+  readonly lock?: CommandId | undefined;
+  /** Act although an interlock says no; whether the actor may, has been checked. Needs a reason. */
+  readonly override?: boolean | undefined;
+  /** How long a start may wait for a slot of its power domain. Default `ttl`. */
+  readonly patience?: Patience | undefined;
+  /** The transition that it is a task of. */
+  readonly transition?: string | undefined;
+  /**
+   * Called once with the first thing that is said: `Accepted`, a terminal answer, or the recorded state of what was
+   * asked before. What is accepted is in the journal by then.
+   */
+  readonly answered?: ((first: PowerResult) => void) | undefined;
 }
 
 interface Answer {
@@ -41,10 +54,11 @@ export class Answers {
     const { action, startedAt } = "answer" in recorded ? recorded.answer : recorded.run;
     if (action !== asking.set.action) {
       const misuse = this.#made(asking, "Rejected", misused(action, startedAt));
-      return results.tellAnswer(asking.node, misuse);
+      return this.#tell(asking, misuse);
     }
-    if ("answer" in recorded) return results.tellAnswer(asking.node, recorded.answer);
+    if ("answer" in recorded) return this.#tell(asking, recorded.answer);
     const { run } = recorded;
+    asking.answered?.(resultOf(run));
     if (run.phase.kind === "done") await results.tellOutcome(run);
     else {
       await results.tell(
@@ -57,7 +71,7 @@ export class Answers {
 
   /** Answers a request that is not accepted; under an id of the client's it is remembered, and then told. */
   async answer(asking: Asking, status: "Rejected" | "Succeeded", answer: Answer): Promise<void> {
-    const { journal, results, log } = this.parts;
+    const { journal, log } = this.parts;
     const { node, set } = asking;
     const answered = this.#made(asking, status, answer);
     if (set.id !== undefined && answer.reasonCode !== "unknown-node") {
@@ -68,7 +82,12 @@ export class Answers {
         log.warn({ node, commandId: set.id, err: error }, "an answer could not be recorded");
       }
     }
-    await results.tellAnswer(node, answered);
+    await this.#tell(asking, answered);
+  }
+
+  async #tell({ node, answered }: Asking, answer: PowerResult): Promise<void> {
+    answered?.(answer);
+    await this.parts.results.tellAnswer(node, answer);
   }
 
   #made(

@@ -41,10 +41,14 @@ export class Dispatch {
     },
   ) {}
 
-  /** The envelope of a rung for the agent's present session. Undefined while the agent is away. */
+  /**
+   * The envelope of a rung for the agent's present session. Undefined while the agent is away.
+   * @param fence the present one of the node
+   */
   envelope(
     step: ActStep,
     run: Run,
+    fence: number,
     issuedMs?: number,
   ): { agent: string; command: AgentCommand } | undefined {
     const { beacon, clock } = this.parts;
@@ -54,6 +58,8 @@ export class Dispatch {
     const reading = beacon.reading();
     // The time that a request has waited for us counts, too.
     const waitedMs = issuedMs === undefined ? 0 : Math.max(0, clock.monotonicMs() - issuedMs);
+    // What was begun is finished, whoever holds the node by now.
+    const stamped = step.owed ? Math.max(fence, run.fence ?? 0) : (run.fence ?? 0);
     const command: AgentCommand = {
       v: AGENT_PROTOCOL,
       id: mintCommandId(),
@@ -67,6 +73,7 @@ export class Dispatch {
       clock: { id: reading.id, ms: Math.max(0, reading.ms - waitedMs) },
       ttlMs: run.ttlMs,
       epoch,
+      ...(stamped === 0 ? {} : { fence: stamped }),
     };
     return { agent: binding.agent, command };
   }
@@ -74,12 +81,16 @@ export class Dispatch {
   /**
    * Does what the present phase asks for: sends its command, or waits for its limit.
    * @param since when the phase began, or was taken up after a restart (a wait then begins afresh: nobody is forced
-   * early because a clock was set), and when the agent last said something about it
+   * early because a clock was set), when what it does was asked for, and when the agent last said something about it
    * @param signal ends all of it
    */
   arm(
     run: Run,
-    since: { readonly enteredMs: number; readonly heardMs: () => number },
+    since: {
+      readonly enteredMs: number;
+      readonly issuedMs: number;
+      readonly heardMs: () => number;
+    },
     signal: AbortSignal,
     feed: (event: RunEvent) => void,
   ): void {
@@ -101,6 +112,9 @@ export class Dispatch {
       }
       case "awaiting-halt":
         return limit(run.gracefulLimitMs);
+      case "waiting-for-slot":
+        if (phase.step.owed || run.patience === "unlimited") return;
+        return limit(run.ttlMs - (since.enteredMs - since.issuedMs));
       case "waiting-for-agent":
         // It may have come while this phase was being recorded, and will not say so again.
         if (this.#reachable(phase.step, run)) feed({ kind: "agent-ready" });

@@ -5,12 +5,10 @@ import { mintCommandId } from "@outrider/messaging/mint-id";
 import type { Refusal } from "@outrider/contracts/codec";
 import { Session, type Received, type Refused } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
+import { UNATTRIBUTED } from "./locks.js";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
 import { Stalls } from "./stalls.js";
-
-/** Who published where no broker of ours says so (a foreign broker). */
-const UNATTRIBUTED = "mqtt:unattributed";
 
 /** Takes what people ask of nodes. Everything that was asked is answered. */
 @Injectable()

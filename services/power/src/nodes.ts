@@ -18,7 +18,8 @@ export interface Seen {
 
 interface Agent {
   readonly status?: AgentStatus;
-  readonly description?: AgentDescription;
+  /** What it described, by endpoint. */
+  readonly endpoints?: ReadonlyMap<EndpointId, DescribedEndpoint>;
 }
 
 /** What this service knows of nodes and agents, all of it heard on the bus. */
@@ -27,16 +28,28 @@ export class Nodes {
   readonly #agents = new Map<AgentId, Agent>();
   readonly #seen = new Map<EndpointId, Seen>();
   readonly #nodeOf = new Map<EndpointId, NodeId>();
+  readonly #ofRole = new Map<string, Set<NodeId>>();
+  readonly #ofAgent = new Map<AgentId, Set<NodeId>>();
 
   describe(node: NodeId, description: NodeDescription | undefined): void {
-    for (const [endpoint, owner] of this.#nodeOf) if (owner === node) this.#nodeOf.delete(endpoint);
-    if (!description) {
-      this.#descriptions.delete(node);
-      return;
-    }
+    this.#forget(node);
+    if (!description) return;
     this.#descriptions.set(node, description);
-    for (const bindings of Object.values(description.interfaces)) {
-      for (const { endpoint } of bindings ?? []) this.#nodeOf.set(endpoint, node);
+    for (const role of description.roles) gather(this.#ofRole, role, node);
+    for (const { endpoint, agent } of bindingsOf(description)) {
+      this.#nodeOf.set(endpoint, node);
+      gather(this.#ofAgent, agent, node);
+    }
+  }
+
+  #forget(node: NodeId): void {
+    const before = this.#descriptions.get(node);
+    if (!before) return;
+    this.#descriptions.delete(node);
+    for (const role of before.roles) this.#ofRole.get(role)?.delete(node);
+    for (const { endpoint, agent } of bindingsOf(before)) {
+      if (this.#nodeOf.get(endpoint) === node) this.#nodeOf.delete(endpoint);
+      this.#ofAgent.get(agent)?.delete(node);
     }
   }
 
@@ -45,13 +58,14 @@ export class Nodes {
   }
 
   agentDescription(agent: AgentId, description: AgentDescription): void {
-    this.#agents.set(agent, { ...this.#agents.get(agent), description });
+    const endpoints = new Map(description.endpoints.map((one) => [one.endpoint, one]));
+    this.#agents.set(agent, { ...this.#agents.get(agent), endpoints });
   }
 
   /** Nothing heard before counts any more: the broker went away. */
   forgetSessions(): void {
-    for (const [agent, { description }] of this.#agents)
-      this.#agents.set(agent, description ? { description } : {});
+    for (const [agent, { endpoints }] of this.#agents)
+      this.#agents.set(agent, endpoints ? { endpoints } : {});
   }
 
   see(observation: Observation, receivedMs: number): void {
@@ -60,6 +74,21 @@ export class Nodes {
 
   nodes(): NodeId[] {
     return [...this.#descriptions.keys()];
+  }
+
+  /** What node sets are resolved against. */
+  universe(): { readonly nodes: Iterable<Pick<NodeDescription, "id" | "roles" | "labels">> } {
+    return { nodes: this.#descriptions.values() };
+  }
+
+  /** Nodes that have a role. */
+  ofRole(role: string): Iterable<NodeId> {
+    return this.#ofRole.get(role) ?? [];
+  }
+
+  /** Nodes that have an interface on an agent. */
+  ofAgent(agent: AgentId): Iterable<NodeId> {
+    return this.#ofAgent.get(agent) ?? [];
   }
 
   description(node: NodeId): NodeDescription | undefined {
@@ -137,6 +166,16 @@ export class Nodes {
   }
 
   #described({ agent, endpoint }: InterfaceBinding): DescribedEndpoint | undefined {
-    return this.#agents.get(agent)?.description?.endpoints.find((one) => one.endpoint === endpoint);
+    return this.#agents.get(agent)?.endpoints?.get(endpoint);
   }
+}
+
+function bindingsOf({ interfaces }: NodeDescription): InterfaceBinding[] {
+  return Object.values(interfaces).flatMap((bindings) => bindings ?? []);
+}
+
+function gather<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set) set.add(value);
+  else sets.set(key, new Set([value]));
 }

@@ -14,8 +14,11 @@ import { nodeStatus } from "@outrider/contracts/node";
 import type { Storage } from "@outrider/storage/storage";
 import { Agents } from "./agents.js";
 import { Intake } from "./intake.js";
+import { Interlocks } from "./interlocks.js";
 import { Journal } from "./journal.js";
+import { Locks } from "./locks.js";
 import { Nodes } from "./nodes.js";
+import { Policies } from "./policies.js";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
 import { Stalls } from "./stalls.js";
@@ -74,6 +77,8 @@ export class PowerModule {
       module: PowerModule,
       providers: [
         Nodes,
+        Policies,
+        Locks,
         Intake,
         Agents,
         States,
@@ -87,7 +92,7 @@ export class PowerModule {
         },
         {
           provide: Runs,
-          inject: [Session, BEACON, CLOCK, LOG, Journal, Nodes, Results, States],
+          inject: [Session, BEACON, CLOCK, LOG, Journal, Nodes, Results, States, Policies, Locks],
           useFactory: (
             session: Session,
             beacon: ClockBeacon,
@@ -97,8 +102,16 @@ export class PowerModule {
             nodes: Nodes,
             results: Results,
             states: States,
-          ) =>
-            new Runs({
+            policies: Policies,
+            locks: Locks,
+          ) => {
+            const interlocks: Interlocks = new Interlocks({
+              nodes,
+              policies,
+              nowMs: () => clock.monotonicMs(),
+              goesDown: (node) => runs.goesDown(node),
+            });
+            const runs: Runs = new Runs({
               session,
               beacon,
               clock,
@@ -106,10 +119,22 @@ export class PowerModule {
               journal,
               nodes,
               results,
+              locks,
+              interlocks,
+              starts: {
+                request: () => undefined,
+                hold: () => {},
+                ended: () => {},
+                withdraw: () => {},
+                refusal: () => undefined,
+              },
               defect,
               changed: (node) => states.publish(node),
-            }),
+            });
+            return runs;
+          },
         },
+        { provide: Interlocks, inject: [Runs], useFactory: (runs: Runs) => runs.interlocks },
         {
           provide: Lifecycle,
           inject: [Session, CLOCK, Nodes, Runs, States, Stalls],

@@ -11,7 +11,7 @@ import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { Log } from "@outrider/messaging/log";
 import type { Session } from "@outrider/messaging/session";
 import { MessagingError } from "@outrider/messaging/errors";
-import type { Run } from "./run.js";
+import { describePhase, type Run } from "./run.js";
 
 /** What a refusal says of a command that was never accepted. */
 export interface Refused {
@@ -49,14 +49,7 @@ export class Results {
   /** Tells the one terminal result of a run that is done. @returns whether the broker has taken it */
   async tellOutcome(run: Run): Promise<boolean> {
     if (run.phase.kind !== "done") return false;
-    const { status, reasonCode, detail, endedAt } = run.phase.outcome;
-    return this.#publish(run.node, {
-      ...common(run),
-      status,
-      terminal: true,
-      ...optional({ reasonCode, detail: detail?.slice(0, 1000) }),
-      endedAt,
-    });
+    return this.#publish(run.node, resultOf(run));
   }
 
   /** The answer to a command that was never accepted, or needed nothing to be done. */
@@ -92,6 +85,22 @@ export class Results {
       return false;
     }
   }
+}
+
+/** What there is to say of a run now. */
+export function resultOf(run: Run): PowerResult {
+  if (run.phase.kind !== "done") {
+    const detail = describePhase(run).slice(0, 1000);
+    return { ...common(run), status: "InProgress", terminal: false, detail };
+  }
+  const { status, reasonCode, detail, endedAt } = run.phase.outcome;
+  return {
+    ...common(run),
+    status,
+    terminal: true,
+    ...optional({ reasonCode, detail: detail?.slice(0, 1000) }),
+    endedAt,
+  };
 }
 
 function common(

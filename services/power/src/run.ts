@@ -22,6 +22,14 @@ export interface Run {
   readonly gracefulLimitMs: number;
   readonly wake?: Wake | undefined;
   readonly startedAt: string;
+  /** Fencing token of the node's lock when the command was accepted. Default 0. */
+  readonly fence?: number | undefined;
+  /** Whether an interlock was overridden. */
+  readonly override?: boolean | undefined;
+  /** How long a start waits for a slot of its power domain: as long as the command may wait, or for ever. Default `ttl`. */
+  readonly patience?: Patience | undefined;
+  /** The transition that it is a task of. */
+  readonly transition?: string | undefined;
   readonly steps: readonly Step[];
   readonly index: number;
   /** Takes the place of the remaining rungs when the host does not obey. */
@@ -36,7 +44,17 @@ export interface Run {
   readonly seq: number;
 }
 
+export type Patience = "ttl" | "unlimited";
+
 export type Phase =
+  /** A start that its power domain has no room for yet; nothing was sent. */
+  | {
+      readonly kind: "waiting-for-slot";
+      readonly step: ActStep;
+      readonly since: string;
+      /** What it waits for, for a person. */
+      readonly why: string;
+    }
   /** An act rung whose agent is not there; nothing was sent yet. */
   | { readonly kind: "waiting-for-agent"; readonly step: ActStep; readonly since: string }
   | {
@@ -71,6 +89,10 @@ export type RunEvent =
   | { readonly kind: "seen"; readonly supply: Supply; readonly host: Host }
   | { readonly kind: "limit-reached" }
   | { readonly kind: "agent-ready" }
+  /** Its power domain has room for the start: the slot is held already. */
+  | { readonly kind: "slot-granted" }
+  /** Nobody wants what has not begun. */
+  | { readonly kind: "canceled"; readonly by: string; readonly reasonCode: ReasonCode }
   | { readonly kind: "agent-lost-for-good" }
   | { readonly kind: "superseded"; readonly by: string };
 
@@ -84,6 +106,15 @@ export interface World {
     step: ActStep,
     run: Run,
   ) => { agent: string; command: AgentCommand } | undefined;
+  /**
+   * Takes a start slot of the node's power domain, or a place in its queue. Undefined when the slot was taken, else
+   * what is waited for. Missing: nothing is paced.
+   */
+  readonly takeSlot?: ((step: ActStep, run: Run) => string | undefined) | undefined;
+  /** Why a rung that is not owed may not be begun any more. */
+  readonly barred?:
+    | ((run: Run) => { readonly reasonCode: ReasonCode; readonly detail: string } | undefined)
+    | undefined;
 }
 
 /** Owed rungs are tried this often, with pauses of one second, then four, before the run fails. */
@@ -116,11 +147,26 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
           "the agent did not come back in time; the rung was not sent",
         );
       }
+      if (phase.kind === "waiting-for-slot") {
+        const detail = `the start had to wait longer than ${run.ttlMs / 1000} s and nothing was done (${phase.why}); send it with a longer ttl, or as a transition`;
+        return disobeyed(run, world, "Failed", "no-start-slot", detail.slice(0, 1000));
+      }
       if (phase.kind === "pausing") return act(run, phase.step, world);
       if (phase.kind !== "awaiting-halt") return run;
       return waitedInVain(run, world);
     case "agent-ready":
       return phase.kind === "waiting-for-agent" ? actIfPossible(run, phase.step, world) : run;
+    case "slot-granted":
+      return phase.kind === "waiting-for-slot" ? send(run, phase.step, world) : run;
+    case "canceled":
+      if (!hasNotBegun(run)) return run;
+      return done(
+        run,
+        world,
+        "Canceled",
+        event.reasonCode,
+        `${event.by} gave it up before anything was done`,
+      );
     case "agent-lost-for-good":
       if (phase.kind !== "acting") return run;
       return unknown(
@@ -130,16 +176,31 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
         `agent ${phase.agent} went away after it had been asked; what happened is not known`,
       );
     case "superseded":
-      if (phase.kind !== "awaiting-halt") return run;
+      if (!isPreemptible(run)) return run;
       return done(run, world, "Canceled", "superseded", `ForceOff by ${event.by} took its place`);
     default:
       return event satisfies never;
   }
 }
 
-/** Whether a ForceOff may take this run's place: only while it waits for a host to obey. */
+/** Whether a ForceOff may take this run's place: while it waits for a host to obey, or has done nothing yet. */
 export function isPreemptible(run: Run): boolean {
-  return run.phase.kind === "awaiting-halt";
+  return (
+    run.phase.kind === "awaiting-halt" ||
+    (run.phase.kind === "waiting-for-slot" && hasNotBegun(run))
+  );
+}
+
+/** Whether nothing of a run was ever sent, so that it can be given up without a trace. */
+export function hasNotBegun({ phase, index, escalated, attempt, unheard }: Run): boolean {
+  if (phase.kind !== "waiting-for-slot" && phase.kind !== "waiting-for-agent") return false;
+  return !phase.step.owed && index === 0 && !escalated && attempt === 1 && !unheard;
+}
+
+/** Whether a rung switches a supply on, at once or after having switched it off. */
+export function startsSupply(step: ActStep): boolean {
+  if (step.interface !== "power") return false;
+  return step.action === "On" || step.action === "PowerCycle" || step.action === "ForceRestart";
 }
 
 function enter(run: Run, index: number, world: World): Run {
@@ -162,7 +223,19 @@ function enter(run: Run, index: number, world: World): Run {
   }
 }
 
+/** Begins a rung, unless its agent is away or its power domain has no room. */
 function act(run: Run, step: ActStep, world: World): Run {
+  const next = send(run, step, world);
+  if (next.phase.kind !== "acting" || !startsSupply(step)) return next;
+  // Asked for last: a slot is taken only by what can be sent.
+  const why = world.takeSlot?.(step, run);
+  if (why === undefined) return next;
+  return { ...run, phase: { kind: "waiting-for-slot", step, since: world.now, why } };
+}
+
+function send(run: Run, step: ActStep, world: World): Run {
+  const barred = step.owed ? undefined : world.barred?.(run);
+  if (barred) return done(run, world, "Failed", barred.reasonCode, barred.detail);
   const made = world.envelope(step, run);
   if (!made) return { ...run, phase: { kind: "waiting-for-agent", step, since: world.now } };
   return { ...run, phase: { kind: "acting", step, ...made } };
@@ -182,7 +255,7 @@ function waitedInVain(run: Run, world: World): Run {
 /** The same run while the agent still cannot take the rung: its wait goes on. */
 function actIfPossible(run: Run, step: ActStep, world: World): Run {
   const next = act(run, step, world);
-  return next.phase.kind === "acting" ? next : run;
+  return next.phase.kind === "waiting-for-agent" ? run : next;
 }
 
 function settled(run: Run, step: ActStep, report: CommandReport, world: World): Run {
@@ -284,6 +357,8 @@ export function describePhase({ phase, gracefulLimitMs, escalated }: Run): strin
       return `waiting up to ${gracefulLimitMs / 1000} s for the host to shut down`;
     case "pausing":
       return `${phase.step.action} did not succeed; it is tried again`;
+    case "waiting-for-slot":
+      return `waiting to start: ${phase.why}`;
     case "waiting-for-agent":
       return `waiting for the agent to come back, to do ${phase.step.action}`;
     case "done":

@@ -1,21 +1,34 @@
 import type { CommandReport, Observation } from "@outrider/contracts/agent";
 import { hours, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import { commandId, type AgentId, type CommandId, type NodeId } from "@outrider/contracts/ids";
-import { TTL_MS } from "@outrider/contracts/power";
+import { TTL_MS, type PowerResult } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
 import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import { failpoint } from "@outrider/storage/failpoint";
 import { StorageError } from "@outrider/storage/storage-error";
-import { admit, JOIN_WINDOW_MS, type Admission, type Recent } from "./admission.js";
+import { ActiveRuns, type Active } from "./active-runs.js";
+import { admit, JOIN_WINDOW_MS, type Admission, type Bars, type Recent } from "./admission.js";
 import { Answers, type Asking } from "./answers.js";
 import { Dispatch } from "./dispatch.js";
 import type { Journal } from "./journal.js";
 import { Lanes } from "./lanes.js";
+import { takesDown, type Interlocks } from "./interlocks.js";
+import { UNATTRIBUTED, type Locks } from "./locks.js";
 import type { Nodes } from "./nodes.js";
-import type { Results } from "./results.js";
-import { advance, describePhase, type Run, type RunEvent, type World } from "./run.js";
+import { resultOf, type Results } from "./results.js";
+import {
+  advance,
+  describePhase,
+  hasNotBegun,
+  startsSupply,
+  type Run,
+  type RunEvent,
+  type World,
+} from "./run.js";
+import type { Start, Starts } from "./starts.js";
 
 /** Crash points for fault tests, in the order of a command's life. */
 export const POWER_FAILPOINTS = [
@@ -37,28 +50,18 @@ const SEQ_GAP = 1000;
 /** Made once: an abort without a reason makes an error with a stack each time. */
 const PHASE_OVER = new Error("the phase is over");
 
-interface Active {
-  readonly run: Run;
-  readonly acceptedMs: number;
-  /** When the present phase was entered, or taken up by this process, by our monotonic clock. */
-  readonly enteredMs: number;
-  /** When an agent last said something about the present phase; when it was entered, before that. */
-  readonly heardMs: number;
-  /** The progress that was told last. */
-  readonly said?: string | undefined;
-  /** Ends the timers of the present phase. */
-  readonly timers: AbortController;
-}
-
 /** Carries commands through their ladders: what a run becomes is written down first, then acted on and told. */
 export class Runs {
-  readonly #active = new Map<NodeId, Active>();
+  readonly #active = new ActiveRuns();
   readonly #recent = new Map<NodeId, Recent & { readonly acceptedMs: number }>();
   readonly #last = new Map<NodeId, Run>();
   readonly #lanes: Lanes<NodeId>;
   readonly #dispatch: Dispatch;
   readonly #answers: Answers;
   readonly #stopped = new AbortController();
+  /** Nodes for which an action that takes them down is just being recorded. */
+  readonly #goingDown = new Set<NodeId>();
+  readonly #endListeners: ((run: Run) => void)[] = [];
   #stopPruning: (() => void) | undefined;
 
   constructor(
@@ -70,6 +73,9 @@ export class Runs {
       readonly journal: Journal;
       readonly nodes: Nodes;
       readonly results: Results;
+      readonly locks: Locks;
+      readonly interlocks: Interlocks;
+      readonly starts: Starts;
       /** Told after each change of a node's command. */
       readonly changed: (node: NodeId) => void;
       /** Told of a defect, after which the process cannot go on. */
@@ -96,12 +102,83 @@ export class Runs {
     for (const run of await journal.last()) this.#last.set(run.node, run);
     for (const run of await journal.open()) {
       this.#adopt({ ...run, seq: run.seq + SEQ_GAP }, clock.monotonicMs());
+      const start = startOf(run);
+      if (start && run.phase.kind === "acting") this.parts.starts.hold(start);
+      // How long it has waited is not known, and no start is late.
+      if (run.phase.kind === "waiting-for-slot" && isTimed(run))
+        this.#feed(run.node, { kind: "limit-reached" });
     }
   }
 
   /** The newest command of a node, ended or not. */
   last(node: NodeId): Run | undefined {
     return this.#active.get(node)?.run ?? this.#last.get(node);
+  }
+
+  get interlocks(): Interlocks {
+    return this.parts.interlocks;
+  }
+
+  /** Called with every run that has ended, once that is in the journal and before it is told. */
+  onEnded(listener: (run: Run) => void): void {
+    this.#endListeners.push(listener);
+  }
+
+  /** Whether an action that takes a node down is under way or just being accepted. */
+  goesDown(node: NodeId): boolean {
+    if (this.#goingDown.has(node)) return true;
+    const run = this.#active.get(node)?.run;
+    return run !== undefined && takesDown(run.action);
+  }
+
+  /** What is known of a command: its present state, its outcome, or how it was refused. */
+  async find(node: NodeId, actor: string, id: CommandId): Promise<PowerResult | undefined> {
+    const active = this.#active.get(node)?.run;
+    if (active?.id === id && active.actor === actor) return resultOf(active);
+    const recorded = await this.parts.journal.find(node, actor, id);
+    if (!recorded) return undefined;
+    return "answer" in recorded ? recorded.answer : resultOf(recorded.run);
+  }
+
+  /**
+   * Gives up a command of which nothing has been sent: it waits for a start slot or for its agent.
+   * @param by who gives it up
+   * @returns whether it ended so; false where it acts, has ended, or is not there
+   */
+  cancelWaiting(
+    node: NodeId,
+    id: CommandId,
+    by: string,
+    reasonCode: ReasonCode = "aborted",
+  ): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#lanes.enqueue(node, async () => {
+        const active = this.#active.get(node);
+        const waits = active?.run.id === id && hasNotBegun(active.run);
+        if (waits) await this.#apply(active, { kind: "canceled", by, reasonCode });
+        resolve(waits);
+      });
+    });
+  }
+
+  /** A power domain has room for a start that waited. */
+  slotGranted(start: Start): void {
+    this.#lanes.enqueue(start.node, async () => {
+      const active = this.#active.ofKey(start.key);
+      if (active?.run.phase.kind === "waiting-for-slot")
+        await this.#apply(active, { kind: "slot-granted" });
+    });
+  }
+
+  /** Tells how a start gets on that waits for its power domain. */
+  waits({ key, node }: Start, why: string): void {
+    this.#lanes.enqueue(node, async () => {
+      const active = this.#active.ofKey(key);
+      if (active?.run.phase.kind !== "waiting-for-slot" || active.said === why) return;
+      const { run } = active;
+      this.#replace({ ...active, said: why }, { ...run, seq: run.seq + 1 });
+      await this.parts.results.tell(run, "InProgress", `waiting to start: ${why}`);
+    });
   }
 
   /** Somebody asks for an action. Every request is answered on the bus. */
@@ -111,10 +188,7 @@ export class Runs {
 
   /** The node whose present rung is this command of an agent. */
   asking(command: CommandId): NodeId | undefined {
-    for (const [node, { run }] of this.#active) {
-      if (run.phase.kind === "acting" && run.phase.command.id === command) return node;
-    }
-    return undefined;
+    return this.#active.ofCommand(command);
   }
 
   /** An agent reports on a command. Resolves when what follows from it is recorded. */
@@ -136,34 +210,35 @@ export class Runs {
 
   /** An agent began a session or is gone: what it was asked is asked again, which never acts twice, or waited for. */
   agentChanged(agent: AgentId): void {
-    for (const [node, { run }] of this.#active) {
-      if (run.phase.kind === "acting" && run.phase.agent === agent) this.#rearm(node);
-    }
-    this.agentDescribed();
+    for (const node of this.#active.ofAgent(agent)) this.#rearm(node);
+    this.agentDescribed(agent);
   }
 
   /** Endpoints may be there that were not before. */
-  agentDescribed(): void {
-    for (const [node, { run }] of this.#active) {
-      if (run.phase.kind === "waiting-for-agent") this.#feed(node, { kind: "agent-ready" });
+  agentDescribed(agent: AgentId): void {
+    for (const node of this.#active.waitingForAgent()) {
+      const phase = this.#active.get(node)?.run.phase;
+      if (phase?.kind !== "waiting-for-agent") continue;
+      if (this.parts.nodes.binding(node, phase.step.interface)?.agent === agent)
+        this.#feed(node, { kind: "agent-ready" });
     }
   }
 
   /** The broker is there again: results that nobody may have seen are told, and rungs are taken up. */
   async connected(): Promise<void> {
     for (const run of await this.parts.journal.unannounced()) await this.#announce(run);
-    for (const node of this.#active.keys()) this.#rearm(node);
+    for (const node of this.#active.nodes()) this.#rearm(node);
   }
 
   disconnected(): void {
-    for (const { timers, run } of this.#active.values())
+    for (const { timers, run } of this.#active.all())
       if (run.phase.kind === "acting") timers.abort();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#stopPruning?.();
-    for (const { timers } of this.#active.values()) timers.abort();
+    for (const { timers } of this.#active.all()) timers.abort();
     await this.#lanes.idle();
   }
 
@@ -174,7 +249,8 @@ export class Runs {
     const ageMs = nowMs - asking.arrivedMs;
     const ttlMs = set.ttlMs ?? TTL_MS.default;
     const recent = this.#recentOf(node, nowMs);
-    const admission = admit({ ...asking, ageMs, ttlMs }, nodes.known(node, nowMs), recent);
+    const known = nodes.known(node, nowMs);
+    const admission = admit({ ...asking, ageMs, ttlMs }, known, recent, this.#bars(asking));
     // What was done under the id long ago is repeated and not denied. Where nothing would be given up for a new
     // command, recording it finds that out by itself, and the usual command is spared the question.
     const isCertain =
@@ -191,15 +267,38 @@ export class Runs {
       case "repeat":
         return this.#answers.repeat(asking, admission);
       case "accept":
-        return this.#accept(asking, admission);
+        // Before anything is awaited: two nodes of a role may be asked for at the same time.
+        if (takesDown(set.action)) this.#goingDown.add(node);
+        return this.#accept(asking, admission).finally(() => this.#goingDown.delete(node));
       default:
         return admission satisfies never;
     }
   }
 
+  /** What may forbid the action besides the node itself. */
+  #bars(asking: Asking): Bars {
+    const { node, set, actor, lock, override } = asking;
+    const { locks, interlocks, starts } = this.parts;
+    return {
+      lock: () => locks.judge(node, actor, lock),
+      interlock: () => {
+        if (override && actor === UNATTRIBUTED) {
+          const detail = "who asks is not known on this broker, so nothing can be overridden";
+          return { reasonCode: "not-allowed", detail };
+        }
+        const barred = override ? undefined : interlocks.judge(node, set.action);
+        return barred && { reasonCode: "interlocked", detail: barred.detail };
+      },
+      room: (steps) =>
+        steps.some((step) => step.kind === "act" && startsSupply(step))
+          ? starts.refusal(node)
+          : undefined,
+    };
+  }
+
   async #accept(asking: Asking, admission: Extract<Admission, { kind: "accept" }>): Promise<void> {
     const { node, set, actor, via } = asking;
-    const { clock, journal, results, nodes, log } = this.parts;
+    const { clock, journal, results, nodes, locks, log } = this.parts;
     const superseded = admission.supersedes && this.#active.get(node);
     if (superseded) await this.#apply(superseded, { kind: "superseded", by: actor });
     const description = nodes.description(node);
@@ -216,6 +315,10 @@ export class Runs {
       gracefulLimitMs: description?.gracefulLimitMs ?? 120_000,
       wake: description?.wake,
       startedAt: timestamp(clock),
+      fence: locks.fence(node),
+      ...(asking.override ? { override: true } : {}),
+      ...(asking.patience === undefined ? {} : { patience: asking.patience }),
+      ...(asking.transition === undefined ? {} : { transition: asking.transition }),
       steps: admission.steps,
       index: 0,
       escalation: admission.escalation,
@@ -228,9 +331,13 @@ export class Runs {
     failpoint("power.before-accept");
     try {
       const recorded = await journal.begin({ ...run, seq: 1 });
-      if (recorded) return await this.#answers.repeat(asking, recorded);
+      if (recorded) {
+        this.parts.starts.withdraw(run.key);
+        return await this.#answers.repeat(asking, recorded);
+      }
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
+      this.parts.starts.withdraw(run.key);
       log.error({ node, err: error }, "a command could not be recorded, so nothing was done");
       return this.#answers.answer(asking, "Rejected", {
         reasonCode: "storage-failed",
@@ -240,7 +347,8 @@ export class Runs {
     failpoint("power.accepted");
     log.info({ node, action: set.action, actor, commandId: run.id }, "command accepted");
     const told = results.tell(run, "Accepted");
-    const active = this.#adopt({ ...run, seq: 1 }, clock.monotonicMs());
+    asking.answered?.({ ...resultOf(run), status: "Accepted", detail: describePhase(run) });
+    const active = this.#adopt({ ...run, seq: 1 }, clock.monotonicMs(), asking.arrivedMs);
     if (active) this.#arm(active);
     failpoint("power.told-accepted");
     await told;
@@ -270,8 +378,11 @@ export class Runs {
   async #apply(active: Active, event: RunEvent): Promise<void> {
     const { run } = active;
     const { log, results } = this.parts;
-    const advanced = advance(run, event, this.#world(run.node));
+    const { starts } = this.parts;
+    if (endsStart(run, event)) starts.ended(run.key, mayHaveStarted(event));
+    const advanced = advance(run, event, this.#world(run.node, this.#issuedMs(active)));
     if (advanced === run) return;
+    if (!startOf(advanced)) starts.withdraw(run.key);
     const next = advanced.phase.kind === "done" ? advanced : { ...advanced, seq: run.seq + 1 };
     failpoint("power.reported");
     await this.#saved(next);
@@ -283,6 +394,7 @@ export class Runs {
       this.#last.set(run.node, next);
       this.#recent.set(run.node, { run: next, ageMs: 0, acceptedMs: active.acceptedMs });
       const { status, reasonCode, detail } = next.phase.outcome;
+      for (const listener of this.#endListeners) listener(next);
       log.info(
         { node: run.node, action: run.action, commandId: run.id, status, reasonCode, detail },
         "command ended",
@@ -292,7 +404,9 @@ export class Runs {
       failpoint("power.told-outcome");
       return;
     }
-    const adopted = this.#adopt(next, active.acceptedMs);
+    // Waiting for an agent and for a slot is one wait.
+    const goesOn = run.phase.kind.startsWith("waiting-for") && run.index === next.index;
+    const adopted = this.#adopt(next, active.acceptedMs, goesOn ? active.issuedMs : undefined);
     if (adopted) this.#arm(adopted);
     this.parts.changed(run.node);
     await results.tell(run, "InProgress", describePhase(next));
@@ -339,12 +453,14 @@ export class Runs {
     return list;
   }
 
-  #adopt(run: Run, acceptedMs: number): Active | undefined {
+  /** @param issuedMs when what its phase does was asked for; now, unless told otherwise */
+  #adopt(run: Run, acceptedMs: number, issuedMs?: number): Active | undefined {
     if (run.phase.kind === "done") return undefined;
     const enteredMs = this.parts.clock.monotonicMs();
     const active: Active = {
       run,
       acceptedMs,
+      issuedMs: issuedMs ?? enteredMs,
       enteredMs,
       heardMs: enteredMs,
       timers: new AbortController(),
@@ -354,9 +470,12 @@ export class Runs {
     return active;
   }
 
-  #arm({ run, enteredMs, timers: { signal } }: Active): void {
+  #arm({ run, enteredMs, issuedMs, timers: { signal } }: Active): void {
     const heardMs = (): number => this.#active.get(run.node)?.heardMs ?? enteredMs;
-    this.#dispatch.arm(run, { enteredMs, heardMs }, signal, (event) => {
+    const start = run.phase.kind === "waiting-for-slot" ? startOf(run) : undefined;
+    // Known already, but for what a former process left.
+    if (start && this.parts.starts.request(start) === undefined) this.slotGranted(start);
+    this.#dispatch.arm(run, { enteredMs, issuedMs, heardMs }, signal, (event) => {
       this.#lanes.enqueue(run.node, async () => {
         const active = this.#active.get(run.node);
         // A timer of a phase that has ended since means nothing.
@@ -381,15 +500,47 @@ export class Runs {
     this.#arm(again);
   }
 
-  /** @param issuedMs when what is made now was asked for; now, unless it is a request that has just been taken */
+  /** When a rung that goes on after a wait was asked for. Undefined: now, since nothing bounds its wait. */
+  #issuedMs({ run, issuedMs }: Active): number | undefined {
+    return run.phase.kind === "waiting-for-slot" && isTimed(run) ? issuedMs : undefined;
+  }
+
+  /** @param issuedMs when what is made now was asked for; now, unless it is a request that has just been taken or waited */
   #world(node: NodeId, issuedMs?: number): World {
-    const { nodes, clock } = this.parts;
+    const { nodes, clock, locks, starts } = this.parts;
     const seen = nodes.fresh(node, clock.monotonicMs());
     return {
       capabilities: nodes.capabilities(node),
       supply: seen?.supply ?? "Unknown",
       now: timestamp(clock),
-      envelope: (step, run) => this.#dispatch.envelope(step, run, issuedMs),
+      envelope: (step, run) => this.#dispatch.envelope(step, run, locks.fence(node), issuedMs),
+      takeSlot: (step, run) => starts.request({ key: run.key, node, owed: step.owed }),
+      barred: (run) => locks.judge(node, run.actor),
     };
   }
+}
+
+/** The start that a run waits for or makes. */
+function startOf({ key, node, phase }: Run): Start | undefined {
+  if (phase.kind !== "acting" && phase.kind !== "waiting-for-slot") return undefined;
+  return startsSupply(phase.step) ? { key, node, owed: phase.step.owed } : undefined;
+}
+
+/** Whether a run's wait for a slot has a limit. */
+function isTimed({ patience, phase }: Run): boolean {
+  return patience !== "unlimited" && !("step" in phase && phase.step.owed);
+}
+
+/** Whether an event ends the start that a run makes. */
+function endsStart(run: Run, event: RunEvent): boolean {
+  if (run.phase.kind !== "acting" || !startOf(run)) return false;
+  if (event.kind === "agent-lost-for-good") return true;
+  return (
+    event.kind === "report" && event.report.terminal && event.report.id === run.phase.command.id
+  );
+}
+
+function mayHaveStarted(event: RunEvent): boolean {
+  if (event.kind !== "report") return true;
+  return event.report.status !== "Rejected" && event.report.changed !== false;
 }

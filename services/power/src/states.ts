@@ -113,7 +113,7 @@ export class States {
   }
 
   publishAll(agent: AgentId): void {
-    for (const node of this.nodes.nodes()) {
+    for (const node of this.nodes.ofAgent(agent)) {
       if (this.nodes.binding(node, "power")?.agent === agent) this.publish(node);
     }
   }

@@ -1,0 +1,31 @@
+import type { NodeId } from "@outrider/contracts/ids";
+import type { Bar } from "./admission.js";
+
+/** A rung that switches a supply on. */
+export interface Start {
+  /** Of its run: a run has at most one start at a time. */
+  readonly key: string;
+  readonly node: NodeId;
+  /** Whether it finishes what was begun; such starts go first. */
+  readonly owed: boolean;
+}
+
+/** What paces the starts of power domains. */
+export interface Starts {
+  /**
+   * Takes a slot, or a place in the queue of the node's domain. Repeating it changes nothing.
+   * @returns what it waits for; undefined when the start may go now, its slot being taken
+   */
+  request(start: Start): string | undefined;
+  /** A start that is under way already: it holds a slot, whatever the limits say. */
+  hold(start: Start): void;
+  /**
+   * The rung of a start is over.
+   * @param started whether the supply may have been switched on: its slot is then held for the domain's start duration
+   */
+  ended(key: string, started: boolean): void;
+  /** A start that was not and will not be made. */
+  withdraw(key: string): void;
+  /** Why the domain could never have room for a start of this node. */
+  refusal(node: NodeId): Bar | undefined;
+}
