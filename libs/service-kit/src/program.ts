@@ -6,12 +6,13 @@ import { createLog } from "./log.js";
 const EX_CONFIG = 78;
 
 /**
- * Runs one service as the process's program: says `{"ready":true}` on standard output once it serves,
+ * Runs one service as the process's program: says `{"ready":true}` on standard output once it serves, with its `url`
+ * where people reach it by one,
  * ends on SIGINT and SIGTERM, and ends with a reason when it cannot start or go on.
  */
 export async function runProgram(
   name: string,
-  start: (log: Log, defect: (error: unknown) => void) => Promise<{ stop(): Promise<void> }>,
+  start: (log: Log, defect: (error: unknown) => void) => Promise<{ stop(): Promise<void>; readonly url?: string }>,
 ): Promise<void> {
   const log = createLog(name);
   const defect = (error: unknown): void => {
@@ -30,7 +31,9 @@ export async function runProgram(
         running.stop().then(() => process.exit(0), defect);
       });
     }
-    process.stdout.write(`${JSON.stringify({ ready: true, name, pid: process.pid })}\n`);
+    const { url } = running;
+    const said = { ready: true, name, pid: process.pid, ...(url === undefined ? {} : { url }) };
+    process.stdout.write(`${JSON.stringify(said)}\n`);
   } catch (error) {
     if (error instanceof EnvironmentError) {
       process.stderr.write(`${name}: ${error.problems.join(`\n${name}: `)}\n`);

@@ -1,0 +1,46 @@
+import { isIP } from "node:net";
+import { port, type Variable } from "@outrider/contracts/environment";
+import { readServiceConfig, type ServiceConfig } from "@outrider/service-kit/config";
+
+export interface GatewayConfig extends ServiceConfig {
+  /** The IP address to listen on. */
+  readonly bind: string;
+  /** 0: a free one. */
+  readonly httpPort: number;
+  /** Names, beside its addresses, that people reach this gateway by. */
+  readonly hosts: readonly string[];
+}
+
+const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+
+const address = (fallback: string): Variable<string> => ({
+  expected: "an IP address of this machine",
+  read: (text) => (isIP(text) === 0 ? undefined : text),
+  fallback: { value: fallback },
+});
+
+const hostNames: Variable<readonly string[]> = {
+  expected: "host names without ports, separated by commas",
+  read: (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    return names.every((name) => HOST.test(name)) ? names : undefined;
+  },
+  fallback: { value: [] },
+};
+
+/** @throws EnvironmentError */
+export function readGatewayConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+): GatewayConfig {
+  const { own, ...common } = readServiceConfig("gateway", environment, {
+    OUTRIDER_BIND: address("127.0.0.1"),
+    OUTRIDER_HTTP_PORT: port(8080),
+    OUTRIDER_HTTP_HOSTS: hostNames,
+  });
+  return {
+    ...common,
+    bind: own.OUTRIDER_BIND,
+    httpPort: own.OUTRIDER_HTTP_PORT,
+    hosts: own.OUTRIDER_HTTP_HOSTS,
+  };
+}

@@ -1,0 +1,89 @@
+import { Module, type DynamicModule, type OnApplicationShutdown } from "@nestjs/common";
+import type { Clock } from "@outrider/contracts/clock";
+import type { Log } from "@outrider/messaging/log";
+import { RequestClient } from "@outrider/messaging/request-client";
+import { Session } from "@outrider/messaging/session";
+import { CLOCK, LOG } from "@outrider/service-kit/tokens";
+import type { Storage } from "@outrider/storage/storage";
+import { Gateway } from "./gateway.js";
+import type { GatewayConfig } from "./config.js";
+import { Replies } from "./http/replies.js";
+import { Happenings } from "./live/happenings.js";
+import { Listening } from "./mirror/listening.js";
+import { Mirror } from "./mirror/mirror.js";
+import { Results } from "./mirror/results.js";
+import type { People } from "./people/people.js";
+
+class Lifecycle implements OnApplicationShutdown {
+  constructor(private readonly gateway: Gateway) {}
+
+  onApplicationShutdown(): Promise<void> {
+    return this.gateway.stop();
+  }
+}
+
+export interface GatewayModuleOptions {
+  readonly config: GatewayConfig;
+  readonly storage: Storage;
+  readonly people: People;
+  readonly version: string;
+  readonly defect: (error: unknown) => void;
+}
+
+@Module({})
+export class GatewayModule {
+  static with(options: GatewayModuleOptions): DynamicModule {
+    const { config, storage, people, version, defect } = options;
+    return {
+      module: GatewayModule,
+      providers: [
+        { provide: Mirror, inject: [CLOCK], useFactory: (clock: Clock) => new Mirror(clock) },
+        {
+          provide: Happenings,
+          inject: [CLOCK],
+          useFactory: (clock: Clock) => new Happenings(clock),
+        },
+        { provide: Results, useValue: new Results() },
+        Listening,
+        {
+          provide: RequestClient,
+          inject: [Session, CLOCK],
+          useFactory: (session: Session, clock: Clock) =>
+            new RequestClient(session, "gateway", clock),
+        },
+        {
+          provide: Gateway,
+          inject: [Mirror, Results, Happenings, RequestClient, CLOCK, LOG],
+          useFactory: (
+            mirror: Mirror,
+            results: Results,
+            happenings: Happenings,
+            requests: RequestClient,
+            clock: Clock,
+            log: Log,
+          ) =>
+            new Gateway(
+              config,
+              {
+                mirror,
+                results,
+                happenings,
+                requests,
+                people,
+                replies: new Replies(storage, clock),
+                clock,
+                log,
+                version,
+              },
+              defect,
+            ),
+        },
+        {
+          provide: Lifecycle,
+          inject: [Gateway],
+          useFactory: (gateway: Gateway) => new Lifecycle(gateway),
+        },
+      ],
+    };
+  }
+}

@@ -1,0 +1,56 @@
+import { HttpProblem } from "../http/problem.js";
+import type { Mirror } from "../mirror/mirror.js";
+import { selectNodes } from "../mirror/select.js";
+import type { Subject } from "../people/people.js";
+import { visibleTo } from "../people/scope.js";
+import type { Happening } from "./happenings.js";
+
+/** What someone who looks on wants to be told of. */
+export interface LiveWish {
+  /** Node set; undefined: all nodes. */
+  readonly nodes?: string | undefined;
+  /** Kinds, separated by commas; undefined: all. */
+  readonly kinds?: string | undefined;
+}
+
+/** Decides what one client is told of. */
+export class LiveFilter {
+  readonly #kinds: ReadonlySet<string> | undefined;
+  #nodes: ReadonlySet<string> | undefined;
+
+  /** @throws HttpProblem 422 */
+  constructor(
+    private readonly wish: LiveWish,
+    private readonly subject: Subject,
+    private readonly mirror: Mirror,
+  ) {
+    this.#kinds = wish.kinds === undefined ? undefined : new Set(readKinds(wish.kinds));
+    this.refresh();
+  }
+
+  /** Reads the node set anew: a node has come, gone, or changed its roles or labels. */
+  refresh(): void {
+    const { nodes } = this.wish;
+    this.#nodes = nodes === undefined ? undefined : new Set(selectNodes(nodes, this.mirror));
+  }
+
+  kind(kind: string): boolean {
+    return this.#kinds?.has(kind) ?? true;
+  }
+
+  node(id: string): boolean {
+    return (this.#nodes?.has(id) ?? true) && visibleTo(this.subject, id);
+  }
+
+  happening({ kind, node }: Happening): boolean {
+    return this.kind(kind) && (node === undefined || this.node(node));
+  }
+}
+
+function readKinds(text: string): string[] {
+  const kinds = text.split(",").map((one) => one.trim());
+  if (kinds.every((one) => /^[a-z][a-z-]{0,40}$/.test(one))) return kinds;
+  throw new HttpProblem("invalid", "kinds must be words separated by commas: node,result,lock", {
+    field: "kinds",
+  });
+}

@@ -1,0 +1,129 @@
+import { Inject, Injectable } from "@nestjs/common";
+import {
+  agentDescription,
+  agentStatus,
+  type AgentDescription,
+  type AgentStatus,
+} from "@outrider/contracts/agent";
+import { nodeLock, type NodeLock } from "@outrider/contracts/lock";
+import {
+  nodeDescription,
+  nodeEvent,
+  nodeStatus,
+  type NodeDescription,
+  type NodeEvent,
+  type NodeStatus,
+} from "@outrider/contracts/node";
+import {
+  powerResult,
+  powerState,
+  type PowerResult,
+  type PowerState,
+} from "@outrider/contracts/power";
+import { serviceStatus, site, type ServiceStatus, type Site } from "@outrider/contracts/service";
+import {
+  serviceDescription,
+  serviceEvent,
+  type ServiceDescription,
+  type ServiceEvent,
+} from "@outrider/contracts/service-plane";
+import type { Meta, Received } from "@outrider/messaging/session";
+import { OnMessage } from "@outrider/service-kit/on-message";
+import { Happenings } from "../live/happenings.js";
+import { Mirror } from "./mirror.js";
+import { Results } from "./results.js";
+
+type OfNode = { readonly node: string };
+type OfAgent = { readonly agent: string };
+type OfService = { readonly service: string };
+
+/** Hears what services and agents say, and hands it to whoever keeps it. */
+@Injectable()
+export class Listening {
+  constructor(
+    @Inject(Mirror) private readonly mirror: Mirror,
+    @Inject(Results) private readonly results: Results,
+    @Inject(Happenings) private readonly happenings: Happenings,
+  ) {}
+
+  @OnMessage(nodeDescription, { cleared: "noDescription" })
+  description({ payload, parameters }: Received<NodeDescription, OfNode>): void {
+    this.mirror.hear(parameters.node, "description", payload);
+  }
+
+  noDescription({ parameters }: Meta<OfNode>): void {
+    this.mirror.hear(parameters.node, "description", undefined);
+  }
+
+  @OnMessage(powerState, { cleared: "noState" })
+  state({ payload, parameters }: Received<PowerState, OfNode>): void {
+    this.mirror.hear(parameters.node, "state", payload);
+  }
+
+  noState({ parameters }: Meta<OfNode>): void {
+    this.mirror.hear(parameters.node, "state", undefined);
+  }
+
+  @OnMessage(nodeStatus, { cleared: "noStatus" })
+  status({ payload, parameters }: Received<NodeStatus, OfNode>): void {
+    this.mirror.hear(parameters.node, "status", payload);
+  }
+
+  noStatus({ parameters }: Meta<OfNode>): void {
+    this.mirror.hear(parameters.node, "status", undefined);
+  }
+
+  @OnMessage(nodeLock, { cleared: "noLock" })
+  lock({ payload, parameters }: Received<NodeLock, OfNode>): void {
+    this.mirror.hear(parameters.node, "lock", payload);
+  }
+
+  noLock({ parameters }: Meta<OfNode>): void {
+    this.mirror.hear(parameters.node, "lock", undefined);
+  }
+
+  @OnMessage(powerResult, { retained: "drop" })
+  result({ payload, parameters: { node } }: Received<PowerResult, OfNode>): void {
+    this.results.take(node, payload);
+    this.happenings.add({ kind: "result", node, data: payload });
+  }
+
+  @OnMessage(nodeEvent, { retained: "drop" })
+  event({ payload, parameters: { node } }: Received<NodeEvent, OfNode>): void {
+    this.happenings.add({ kind: "event", node, data: payload });
+  }
+
+  @OnMessage(serviceEvent, { retained: "drop" })
+  serviceEvent({ payload, parameters: { service } }: Received<ServiceEvent, OfService>): void {
+    this.happenings.add({ kind: payload.kind, service, data: payload });
+  }
+
+  @OnMessage(agentStatus, { cleared: "noAgent" })
+  agentStatus({ payload, parameters }: Received<AgentStatus, OfAgent>): void {
+    this.mirror.hearAgent(parameters.agent, { status: payload });
+  }
+
+  noAgent({ parameters }: Meta<OfAgent>): void {
+    this.mirror.forgetAgent(parameters.agent);
+  }
+
+  @OnMessage(agentDescription)
+  agentDescription({ payload, parameters }: Received<AgentDescription, OfAgent>): void {
+    this.mirror.hearAgent(parameters.agent, { description: payload });
+  }
+
+  @OnMessage(serviceStatus)
+  serviceStatus({ payload, parameters }: Received<ServiceStatus, OfService>): void {
+    this.mirror.hearService(parameters.service, { status: payload });
+  }
+
+  @OnMessage(serviceDescription)
+  serviceDescription({ payload, parameters }: Received<ServiceDescription, OfService>): void {
+    this.mirror.hearService(parameters.service, { description: payload });
+  }
+
+  @OnMessage(site)
+  site({ payload }: Received<Site, object>): void {
+    this.mirror.site = payload;
+  }
+}

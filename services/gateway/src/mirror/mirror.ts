@@ -1,0 +1,137 @@
+import type { AgentDescription, AgentStatus } from "@outrider/contracts/agent";
+import type { Clock } from "@outrider/contracts/clock";
+import type { NodeLock } from "@outrider/contracts/lock";
+import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
+import type { PowerState } from "@outrider/contracts/power";
+import type { ServiceStatus, Site } from "@outrider/contracts/service";
+import type { ServiceDescription } from "@outrider/contracts/service-plane";
+import type { Heard, NodeRecord } from "./node-record.js";
+
+export interface AgentRecord {
+  readonly id: string;
+  readonly status?: AgentStatus;
+  readonly description?: AgentDescription;
+  readonly revision: number;
+}
+
+export interface ServiceRecord {
+  readonly id: string;
+  readonly status?: ServiceStatus;
+  readonly description?: ServiceDescription;
+  readonly revision: number;
+}
+
+/** Documents of a node and what they are. */
+export interface NodeDocuments {
+  readonly description: NodeDescription;
+  readonly state: PowerState;
+  readonly status: NodeStatus;
+  readonly lock: NodeLock;
+}
+
+export type MirrorChange =
+  | { readonly of: "node"; readonly id: string; readonly part: keyof NodeDocuments }
+  | { readonly of: "agent"; readonly id: string }
+  | { readonly of: "service"; readonly id: string };
+
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
+/** What the gateway knows of the site, all of it heard on the bus. The services' word, never its own. */
+export class Mirror {
+  site: Site | undefined;
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #agents = new Map<string, AgentRecord>();
+  readonly #services = new Map<string, ServiceRecord>();
+  readonly #listeners = new Set<(change: MirrorChange) => void>();
+  #order: readonly string[] | undefined;
+  #revision = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Rises with every change of anything. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Is told of each change once it is in. */
+  onChange(listener: (change: MirrorChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes a document of a node, or that it was cleared. */
+  hear<K extends keyof NodeDocuments>(
+    node: string,
+    part: K,
+    value: NodeDocuments[K] | undefined,
+  ): void {
+    const before = this.#nodes.get(node);
+    const heard: Heard<NodeDocuments[K]> | undefined = value && {
+      value,
+      atMs: this.clock.monotonicMs(),
+    };
+    const after: NodeRecord & { -readonly [P in keyof NodeDocuments]?: Heard<NodeDocuments[P]> } = {
+      ...before,
+      id: node,
+      revision: ++this.#revision,
+    };
+    if (heard) Object.assign(after, { [part]: heard });
+    else delete after[part];
+    if (after.description ?? after.state ?? after.status ?? after.lock)
+      this.#nodes.set(node, after);
+    else this.#nodes.delete(node);
+    if (part === "description" && !(before?.description && heard)) this.#order = undefined;
+    this.#tell({ of: "node", id: node, part });
+  }
+
+  hearAgent(id: string, heard: Partial<Pick<AgentRecord, "status" | "description">>): void {
+    this.#agents.set(id, { ...this.#agents.get(id), ...heard, id, revision: ++this.#revision });
+    this.#tell({ of: "agent", id });
+  }
+
+  forgetAgent(id: string): void {
+    if (!this.#agents.delete(id)) return;
+    this.#revision += 1;
+    this.#tell({ of: "agent", id });
+  }
+
+  hearService(id: string, heard: Partial<Pick<ServiceRecord, "status" | "description">>): void {
+    this.#services.set(id, { ...this.#services.get(id), ...heard, id, revision: ++this.#revision });
+    this.#tell({ of: "service", id });
+  }
+
+  /** A node that is declared. */
+  node(id: string): NodeRecord | undefined {
+    const record = this.#nodes.get(id);
+    return record?.description ? record : undefined;
+  }
+
+  /** Ids of the declared nodes in the order in which people read them: n2 before n10. */
+  nodeIds(): readonly string[] {
+    this.#order ??= [...this.#nodes.values()]
+      .filter(({ description }) => description)
+      .map(({ id }) => id)
+      .toSorted((a, b) => COLLATOR.compare(a, b));
+    return this.#order;
+  }
+
+  agents(): AgentRecord[] {
+    return [...this.#agents.values()].toSorted((a, b) => COLLATOR.compare(a.id, b.id));
+  }
+
+  agent(id: string): AgentRecord | undefined {
+    return this.#agents.get(id);
+  }
+
+  services(): ServiceRecord[] {
+    return [...this.#services.values()].toSorted((a, b) => COLLATOR.compare(a.id, b.id));
+  }
+
+  service(id: string): ServiceRecord | undefined {
+    return this.#services.get(id);
+  }
+
+  #tell(change: MirrorChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}

@@ -1,0 +1,134 @@
+import { IsBoolean } from "class-validator";
+import type { Clock } from "@outrider/contracts/clock";
+import {
+  Id,
+  Integer,
+  ListOf,
+  MapOf,
+  Nested,
+  OneOf,
+  Optional,
+  Text,
+  Timestamp,
+  WordList,
+} from "@outrider/contracts/decorators";
+import { ID_PATTERN, INTERFACE_KINDS, type InterfaceKind } from "@outrider/contracts/ids";
+import { NodeLock } from "@outrider/contracts/lock";
+import {
+  HEALTH,
+  InterfaceBinding,
+  LABEL_PATTERN,
+  LIVENESS,
+  MANAGEMENT,
+  WAKES,
+  type Wake,
+} from "@outrider/contracts/node";
+import {
+  ACTIONS,
+  EVIDENCE,
+  HOST_VALUES,
+  LastCommand,
+  SUPPLY_VALUES,
+  type Action,
+  type Evidence,
+  type Host,
+  type Supply,
+} from "@outrider/contracts/power";
+import { ageOf, type NodeRecord } from "../mirror/node-record.js";
+
+/** The supply of a node with its age as the gateway sees it. */
+export class SupplyView {
+  @OneOf(SUPPLY_VALUES) value!: Supply;
+  @OneOf(EVIDENCE) evidence!: Evidence;
+  @Timestamp() since!: string;
+  @Timestamp() observedAt!: string;
+  @Integer(1) staleAfterMs!: number;
+  @Integer(0) ageMs!: number;
+  /** Whether it is too old to be relied on. */
+  @IsBoolean() stale!: boolean;
+}
+
+export class HostView {
+  @OneOf(HOST_VALUES) value!: Host;
+  @OneOf(EVIDENCE) evidence!: Evidence;
+  @Timestamp() since!: string;
+  @Timestamp() observedAt!: string;
+  @Integer(1) staleAfterMs!: number;
+  @Integer(0) ageMs!: number;
+  @IsBoolean() stale!: boolean;
+}
+
+export class StatusView {
+  @OneOf(MANAGEMENT) management!: (typeof MANAGEMENT)[number];
+  @OneOf(LIVENESS) liveness!: (typeof LIVENESS)[number];
+  @OneOf(HEALTH) health!: (typeof HEALTH)[number];
+  @Timestamp() observedAt!: string;
+  @Integer(1) staleAfterMs!: number;
+  @Integer(0) ageMs!: number;
+  @IsBoolean() stale!: boolean;
+}
+
+/** A node as people see it: what it is, what was measured of it and how long ago, and who holds it. */
+export class NodeView {
+  @Id() id!: string;
+  @Text(200) name!: string;
+  @ListOf(ID_PATTERN, 32) roles!: string[];
+  @MapOf(LABEL_PATTERN, { text: 200 }, 64) labels!: Record<string, string>;
+  @Optional() @OneOf(WAKES) wake?: Wake;
+  @WordList(ACTIONS) supportedActions!: Action[];
+  @Integer(0) gracefulLimitMs!: number;
+  /** Missing where nothing was ever heard. */
+  @Optional() @Nested(() => SupplyView) supply?: SupplyView;
+  @Optional() @Nested(() => HostView) host?: HostView;
+  @Optional() @Nested(() => StatusView) status?: StatusView;
+  /** What the running or last command wants of the supply. */
+  @Optional() @OneOf(["On", "Off"]) target?: "On" | "Off";
+  @Optional() @Nested(() => LastCommand) lastCommand?: LastCommand;
+  /** Set while power-on attempts are exhausted. */
+  @Optional() @Text(500) fault?: string;
+  @Optional() @Nested(() => NodeLock) lock?: NodeLock;
+  /** Only of one node, not in lists. */
+  @Optional()
+  @MapOf(
+    new RegExp(`^(${INTERFACE_KINDS.join("|")})$`),
+    { nestedList: () => InterfaceBinding, maxItems: 64 },
+    8,
+  )
+  interfaces?: Partial<Record<InterfaceKind, InterfaceBinding[]>>;
+}
+
+/** @param clock the gateway's */
+export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined {
+  const { description, state, status, lock } = record;
+  if (!description) return undefined;
+  const now = { calendarMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
+  const { id, name, roles, labels, wake, supportedActions, gracefulLimitMs } = description.value;
+  const aged = <T extends { readonly observedAt: string; readonly staleAfterMs: number }>(
+    value: T,
+    atMs: number,
+  ): T & { ageMs: number; stale: boolean } => ({ ...value, ...ageOf(value, atMs, now) });
+  const power = state?.value;
+  return {
+    id,
+    name,
+    roles,
+    labels,
+    ...(wake ? { wake } : {}),
+    supportedActions,
+    gracefulLimitMs,
+    ...(state && power
+      ? { supply: aged(power.supply, state.atMs), host: aged(power.host, state.atMs) }
+      : {}),
+    ...(status ? { status: aged(status.value, status.atMs) } : {}),
+    ...(power?.target ? { target: power.target } : {}),
+    ...(power?.lastCommand ? { lastCommand: power.lastCommand } : {}),
+    ...(power?.fault === undefined ? {} : { fault: power.fault }),
+    ...(lock ? { lock: lock.value } : {}),
+  };
+}
+
+/** What of a view changes what people conclude, beside its age: what its entity tag is made of. */
+export function stampOf({ revision }: NodeRecord, view: NodeView): string {
+  const stale = [view.supply, view.host, view.status].map((one) => (one?.stale ? "1" : "0"));
+  return `${view.id}:${revision}:${stale.join("")}`;
+}

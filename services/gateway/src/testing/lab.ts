@@ -1,0 +1,115 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startRack, type Simulator } from "@outrider/simulators/spawn";
+import { startTestBroker } from "@outrider/testing/broker";
+import { startNode, type Child } from "@outrider/testing/child";
+import { eventually } from "@outrider/testing/eventually";
+import { tempDir } from "@outrider/testing/temp-dir";
+
+export interface LabOptions {
+  /** Nodes n1 … in slots of a simulated rack. Default 4. */
+  readonly nodes?: number;
+  /** How much further YAML stands at the end of the site file. */
+  readonly site?: string;
+  /** Nobody is let in without credentials. Default: whoever is on this machine is an operator. */
+  readonly closed?: boolean;
+}
+
+/** Broker, inventory, power, one agent, a rack and the gateway, each a process of its own. */
+export interface Lab extends AsyncDisposable {
+  readonly url: string;
+  readonly rack: Simulator;
+  readonly data: string;
+  readonly siteFile: string;
+  readonly gateway: Child;
+  readonly power: Child;
+  /** Asks the API. */
+  readonly ask: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>;
+}
+
+export async function startLab(options: LabOptions = {}): Promise<Lab> {
+  const { nodes = 4 } = options;
+  const stack = new AsyncDisposableStack();
+  try {
+    const folder = stack.use(await tempDir("gw-"));
+    const data = join(folder.path, "data");
+    const siteFile = join(folder.path, "site.yaml");
+    await mkdir(data);
+    const [broker, rack] = await Promise.all([
+      startTestBroker(),
+      startRack({ dir: join(folder.path, "rack"), slots: nodes, bootMs: 100 }),
+    ]);
+    stack.use(broker);
+    stack.use(rack);
+    await writeFile(siteFile, siteText(nodes, rack.listen) + (options.site ?? ""));
+    const env = {
+      OUTRIDER_MQTT_URL: broker.url,
+      OUTRIDER_DATA: data,
+      OUTRIDER_SITE: siteFile,
+      OUTRIDER_AGENT: "lab",
+      OUTRIDER_HTTP_PORT: "0",
+    };
+    const [power, , , gateway] = await Promise.all(
+      [
+        startNode(import.meta.resolve("@outrider/power-service/main"), { env }),
+        startNode(import.meta.resolve("@outrider/inventory-service/main"), { env }),
+        startNode(import.meta.resolve("@outrider/agent/main"), { env }),
+        startNode(
+          options.closed
+            ? new URL("../main.js", import.meta.url)
+            : new URL("demo-main.js", import.meta.url),
+          { env },
+        ),
+      ].map(async (starting) => stack.use(await starting)) as [
+        Promise<Child>,
+        Promise<Child>,
+        Promise<Child>,
+        Promise<Child>,
+      ],
+    );
+    const url = String(gateway.ready["url"]);
+    const ask: Lab["ask"] = (method, path, body, headers = {}) =>
+      fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: {
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    if (!options.closed) {
+      await eventually("every node can be managed", async () => {
+        const reply = await ask("GET", "/nodes?management=Available");
+        const { total } = (await reply.json()) as { total?: number };
+        return total === nodes;
+      });
+    }
+    return {
+      url,
+      rack,
+      data,
+      siteFile,
+      gateway,
+      power,
+      ask,
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+function siteText(nodes: number, socket: string): string {
+  const lines = Array.from({ length: nodes }, (_, index) => {
+    const slot = index + 1;
+    const role = slot <= 2 ? "storage" : "compute";
+    return `  n${slot}: { name: "Node <b>${slot}</b>", roles: [${role}], labels: { rack: a, slot: "${slot}" }, dwell: 200ms, sampling: 300ms, gracefulLimit: 5s, wake: button, power: { agent: lab, driver: simulated, options: { socket: ${JSON.stringify(socket)}, slot: ${slot} } } }`;
+  });
+  return ["site: lab", "agents: { lab: {} }", "nodes:", ...lines, ""].join("\n");
+}
