@@ -45,7 +45,7 @@ export const TASK_DEADLINE_MS = { min: 1000, max: 7 * 86_400_000 } as const;
 
 /** What a transition is asked to do. */
 export class TransitionRequest {
-  /** Repeating an id repeats its transition. */
+  /** Repeating an id repeats its transition; another request under the same id is a conflict. */
   @Optional() @CommandIdText() id?: CommandId;
   @OneOf(ACTIONS) action!: Action;
   /** Node set: `n[01-08,11]`, `@storage`, `rack=a`; `@all` only when written. */
@@ -83,9 +83,9 @@ export class TaskCounts {
 export class Transition {
   @CommandIdText() id!: CommandId;
   @OneOf(ACTIONS) action!: Action;
-  /** As it was asked for. */
+  /** As it was asked for; a long one ends with `…`. */
   @Text(32_000) asked!: string;
-  /** Folded ids that it became. */
+  /** Folded ids that it became; where there is no room for all of them it ends with `…`. */
   @Text(32_000) nodes!: string;
   @Integer(0) total!: number;
   @OneOf(TRANSITION_STATES) state!: TransitionState;
@@ -93,6 +93,8 @@ export class Transition {
   @OneOf(VIAS) via!: Via;
   @Optional() @Text(500) reason?: string;
   @Timestamp() createdAt!: string;
+  /** When what has not begun is given up. */
+  @Optional() @Timestamp() deadlineAt?: string;
   @Optional() @Timestamp() endedAt?: string;
   /** Who aborted it. */
   @Optional() @ActorText() abortedBy?: string;
@@ -108,7 +110,8 @@ export class TransitionTask {
   /** The command on the node, once there is one: its results stand on `node/<n>/power/result`. */
   @Optional() @CommandIdText() command?: CommandId;
   @Optional() @OneOf(REASON_CODES) reasonCode?: ReasonCode;
-  @Optional() @Text(1000) detail?: string;
+  /** A sentence that says what happened and what to do; with the end of what a failed hook said. */
+  @Optional() @Text(6000) detail?: string;
   @Optional() @Timestamp() startedAt?: string;
   @Optional() @Timestamp() endedAt?: string;
 }
@@ -119,7 +122,7 @@ export class TransitionRef {
 
 export class TransitionPageRequest {
   @CommandIdText() id!: CommandId;
-  /** Only tasks in these states. */
+  /** Only tasks in these states: words of {@link TASK_STATES} with commas between them. */
   @Optional() @Text(200) states?: string;
   @Optional() @Text(200) cursor?: string;
   @Optional() @Integer(1, 200) limit?: number;

@@ -24,10 +24,11 @@ export interface RequestHandler {
 export function OnRequest<Request extends object, Reply extends object>(
   operation: Operation<Request, Reply>,
 ) {
-  return (
+  // Of the method's own type: one that always returns a promise, or never does, is as good.
+  return <Answer extends Promise<Reply> | Reply>(
     target: object,
     method: string | symbol,
-    _descriptor: TypedPropertyDescriptor<(asked: Asked<Request>) => Promise<Reply> | Reply>,
+    _descriptor: TypedPropertyDescriptor<(asked: Asked<Request>) => Answer>,
   ): void => {
     const handlers =
       (Reflect.getOwnMetadata(HANDLERS, target) as RequestHandler[] | undefined) ?? [];

@@ -1,0 +1,117 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { failed, Tail, type HookContext, type HookOutcome } from "./hook-outcome.js";
+
+/** How long a hook that has ended is listened to. */
+const LAST_WORDS = milliseconds(250);
+
+/**
+ * Runs a program of the site without a shell, as the leader of a process group that is killed as a whole at the
+ * deadline. It inherits nothing of our environment but where programs and the home directory are.
+ * @param command program and arguments
+ * @param signal aborted: the group is killed
+ */
+export async function runCommandHook(
+  command: readonly string[],
+  context: HookContext,
+  options: { readonly deadlineMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<HookOutcome> {
+  const { deadlineMs, clock, signal } = options;
+  const [program, ...args] = command;
+  if (program === undefined) return failed("the hook has no program", "");
+  const output = new Tail();
+  const child = spawn(program, args, {
+    env: environment(context),
+    cwd: "/",
+    shell: false,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
+  const over = new AbortController();
+  try {
+    return await Promise.race([
+      ended(child, program, output, clock),
+      late(clock, deadlineMs, AbortSignal.any([signal, over.signal])).then((why) =>
+        failed(
+          why === "late"
+            ? `${program} did not end within ${deadlineMs / 1000} s and was killed`
+            : `${program} was killed because it was not needed any more`,
+          output.text,
+        ),
+      ),
+    ]);
+  } finally {
+    over.abort();
+    killGroup(child);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+/**
+ * On the exit, not the close: a grandchild that keeps a pipe open holds up nobody. What was said last may still be in
+ * the pipe, so that is waited for a moment.
+ */
+async function ended(
+  child: ChildProcess,
+  program: string,
+  output: Tail,
+  clock: Clock,
+): Promise<HookOutcome> {
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const exit = await new Promise<{ code: number | null; by: string | null } | Error>((resolve) => {
+    child.once("error", resolve);
+    child.once("exit", (code, by) => resolve({ code, by }));
+  });
+  if (exit instanceof Error) return failed(`${program} could not be run`, exit.message);
+  if (exit.code === 0) return { ok: true };
+  killGroup(child);
+  const over = new AbortController();
+  const waited = clock.sleep(LAST_WORDS, over.signal).catch(() => undefined);
+  await Promise.race([closed, waited]);
+  over.abort();
+  const how = exit.by === null ? `ended with exit code ${exit.code}` : `was ended by ${exit.by}`;
+  return failed(`${program} ${how}`, output.text);
+}
+
+async function late(
+  clock: Clock,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<"late" | "stopped"> {
+  try {
+    await clock.sleep(milliseconds(deadlineMs), signal);
+    return "late";
+  } catch {
+    return "stopped";
+  }
+}
+
+/** Also after a clean end: what a hook leaves behind in its group ends with it. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function environment(context: HookContext): Record<string, string> {
+  const { PATH = "/usr/bin:/bin", HOME, LANG } = process.env;
+  return {
+    PATH,
+    ...(HOME === undefined ? {} : { HOME }),
+    ...(LANG === undefined ? {} : { LANG }),
+    OUTRIDER_HOOK: context.hook,
+    OUTRIDER_NODE: context.node,
+    OUTRIDER_ROLE: context.role,
+    OUTRIDER_ACTION: context.action,
+    OUTRIDER_ACTOR: context.actor,
+    // A NUL cannot stand in an environment.
+    OUTRIDER_REASON: (context.reason ?? "").replaceAll("\u0000", " "),
+    OUTRIDER_TRANSITION: context.transition,
+  };
+}
