@@ -12,7 +12,13 @@ const MAY_IMPORT = {
   "libs/service-kit": ["libs/contracts", "libs/messaging", "libs/storage"],
   "libs/testing": ["libs/contracts"],
   broker: ["libs/contracts"],
-  "services/inventory": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
+  "services/inventory": [
+    "libs/contracts",
+    "libs/messaging",
+    "libs/storage",
+    "libs/service-kit",
+    "libs/audit",
+  ],
   "services/power": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
   "services/gateway": [
     "libs/contracts",

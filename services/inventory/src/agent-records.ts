@@ -1,7 +1,8 @@
 import type { DescribedDriver, DesiredDomain, DesiredEndpoint } from "@outrider/contracts/agent";
 import type { AgentId } from "@outrider/contracts/ids";
-import type { MigrationSet, Storage } from "@outrider/storage/storage";
+import type { MigrationSet, Restored, Storage } from "@outrider/storage/storage";
 import type { Published } from "./desired.js";
+import { LOCK_MIGRATION } from "./locks/lock-store.js";
 
 export const MIGRATIONS: MigrationSet = {
   namespace: "inventory",
@@ -25,6 +26,7 @@ export const MIGRATIONS: MigrationSet = {
       name: "domains of agents",
       sql: "ALTER TABLE inventory_desired ADD COLUMN domains TEXT NOT NULL DEFAULT '[]'",
     },
+    LOCK_MIGRATION,
   ],
 };
 
@@ -37,6 +39,11 @@ export interface DesiredRecord extends Published {
 /** What is remembered of agents: what they were last told to have, and the drivers that they last described. */
 export class AgentRecords {
   constructor(private readonly storage: Storage) {}
+
+  /** Set while it is not settled that the store was put back from a backup. */
+  restored(): Promise<Restored | undefined> {
+    return this.storage.restored("inventory");
+  }
 
   async desired(agent: AgentId): Promise<DesiredRecord | undefined> {
     const row = await this.storage.get<{

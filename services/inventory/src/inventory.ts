@@ -15,6 +15,7 @@ import type { Session } from "@outrider/messaging/session";
 import type { AgentRecords, DesiredRecord } from "./agent-records.js";
 import { contentHash, desiredDomains, desiredEndpoints, generationOf } from "./desired.js";
 import { driverProblems } from "./driver-options.js";
+import type { Locks } from "./locks/locks.js";
 import { describeNode } from "./node-description.js";
 import { siteDocument } from "./site-document.js";
 import { policyOf } from "./site-policy.js";
@@ -39,6 +40,7 @@ const DISMISSED = "dismissed";
 export interface InventoryOptions {
   readonly session: Session;
   readonly records: AgentRecords;
+  readonly locks: Locks;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
@@ -98,6 +100,7 @@ export class Inventory {
       if (!this.#site.agents.includes(agent)) {
         return this.#describeUndeclared(agent, description);
       }
+      await this.#options.locks.described(description.fences);
       await this.#settle(this.#site, agent);
       // Those of other agents are as they were.
       this.#publishSome(new Set(endpointsOf(this.#site, agent).map(({ node }) => node)));
@@ -124,7 +127,9 @@ export class Inventory {
   }
 
   async #replace(next: Site): Promise<void> {
-    const { session, log, version, records } = this.#options;
+    const { session, log, version, records, locks } = this.#options;
+    await locks.setNodes(next.nodes, await records.restored());
+    for (const { fences } of this.#described.values()) await locks.described(fences);
     this.#site = next;
     this.#said.clear();
     session.retain(siteContract, {}, siteDocument(next.name, version));

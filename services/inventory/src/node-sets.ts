@@ -39,7 +39,12 @@ export function resolveNodes(text: string, universe: readonly KnownNode[]): Reso
   return { ok: true, nodes: [...out] };
 }
 
-/** @returns folded ids */
-export function folded(ids: readonly string[]): string {
+/** The folded form of plain ids. */
+export function foldedNodes(ids: readonly string[]): string {
   return ids.join(",");
+}
+
+/** The ids of a folded form. */
+export function nodesOfFolded(text: string): string[] {
+  return text === "" ? [] : text.split(",");
 }

@@ -3,7 +3,6 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
-import { MIGRATIONS } from "./agent-records.js";
 import type { InventoryConfig } from "./config.js";
 import { Inventory } from "./inventory.js";
 import { inventoryModule } from "./inventory.module.js";
@@ -54,9 +53,7 @@ export async function startInventory(
   const service = await startService({
     name: "inventory",
     version: VERSION,
-    module: {
-      build: async (instance) => inventoryModule(await instance.storage(MIGRATIONS), first),
-    },
+    module: { build: (instance) => inventoryModule(instance, config.dataDirectory, first) },
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
     dataDirectory: config.dataDirectory,
     databaseUrl: config.databaseUrl,
