@@ -18,6 +18,7 @@ const PEERS = {
   strace: "/usr/bin/strace",
   "util-linux": "/usr/bin/prlimit",
   lz4: "/usr/bin/lz4",
+  postgresql: "/usr/bin/psql",
   "xz-utils": "/usr/bin/xz",
 };
 

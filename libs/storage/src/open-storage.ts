@@ -1,3 +1,4 @@
+import { PostgresStorage } from "./postgres/postgres-storage.js";
 import { SqliteStorage } from "./sqlite/sqlite-storage.js";
 import type { Storage, StorageOptions } from "./storage.js";
 
@@ -6,8 +7,8 @@ import type { Storage, StorageOptions } from "./storage.js";
  *
  * An open storage keeps the process alive until it is closed.
  *
- * @throws StorageError `migration`, `corrupt`, `busy`, `full`, `io`; nothing has been changed then.
+ * @throws StorageError `migration`, `corrupt`, `busy`, `full`, `io`, `unreachable`; nothing has been changed then.
  */
 export function openStorage(options: StorageOptions): Promise<Storage> {
-  return SqliteStorage.open(options);
+  return "url" in options ? PostgresStorage.open(options) : SqliteStorage.open(options);
 }

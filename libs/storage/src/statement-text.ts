@@ -15,7 +15,7 @@ const known = new Map<string, StatementText>();
 const KNOWN_LIMIT = 1000;
 
 /** Text in quotes, comments, words, placeholders of any dialect, statement ends; what lies between does not matter here. */
-const TOKEN =
+export const TOKEN =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\?\d*|[:@$]\w+|;|\S/g;
 
 /**

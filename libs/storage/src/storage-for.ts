@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openStorage } from "./open-storage.js";
-import type { MigrationSet, Storage } from "./storage.js";
+import type { LeaseToken, MigrationSet, Storage } from "./storage.js";
 
 /** Where the stores of a deployment are: what `readServiceConfig` gives. */
 export interface StoragePlace {
@@ -12,12 +12,15 @@ export interface StoragePlace {
 /**
  * Opens the store of an owner of tables where this deployment keeps it: `<data>/<namespace>.sqlite`, named after the
  * first set, or the one database. Sets that are opened together can be written in one transaction.
+ * @param lease with PostgreSQL, what every transaction depends on
  * @throws StorageError as `openStorage`
  */
 export function storageFor(
-  { dataDirectory }: StoragePlace,
+  { dataDirectory, databaseUrl }: StoragePlace,
   migrations: MigrationSet | readonly [MigrationSet, ...MigrationSet[]],
+  lease?: LeaseToken,
 ): Promise<Storage> {
+  if (databaseUrl !== undefined) return openStorage({ url: databaseUrl, migrations, lease });
   const { namespace } = "namespace" in migrations ? migrations : migrations[0];
   return openStorage({ file: join(dataDirectory, `${namespace}.sqlite`), migrations });
 }

@@ -109,7 +109,21 @@ export interface SqliteOptions extends CommonOptions {
   readonly maximumBytes?: number | undefined;
 }
 
-export type StorageOptions = SqliteOptions;
+export interface PostgresOptions extends CommonOptions {
+  /** `postgresql://user:password@host:5432/database`; libpq's parameters may follow, `?sslmode=verify-full` among them. */
+  readonly url: string;
+  /** Every transaction holds only as long as this lease is still this process's; else it is refused (`held`). */
+  readonly lease?: LeaseToken | undefined;
+}
+
+/** What stands in the database for the active instance of a service. */
+export interface LeaseToken {
+  readonly name: string;
+  /** Rises with every instance that becomes active. */
+  readonly epoch: number;
+}
+
+export type StorageOptions = SqliteOptions | PostgresOptions;
 
 /** The migration sets of a storage, as a list. */
 export function migrationSets({ migrations }: CommonOptions): readonly MigrationSet[] {

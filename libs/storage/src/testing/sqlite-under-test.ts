@@ -8,6 +8,7 @@ export const underTest: StorageUnderTest = {
   name: "SQLite",
   module: import.meta.url,
   limitsSize: true,
+  keepsNul: true,
   create: async () => join(await mkdtemp(join(tmpdir(), "outrider-storage-")), "store.db"),
   open: (file, migrations, limits) => openStorage({ file, migrations, ...limits }),
   remove: (file) => rm(dirname(file), { recursive: true, force: true }),

@@ -22,7 +22,7 @@ export function statementSuite(kind: StorageUnderTest): void {
     describe("values", () => {
       const SAME: readonly SqlInput[] = [
         "",
-        "ü\u0000\n",
+        "ü\n",
         0,
         -1,
         2 ** 53 - 1,
@@ -40,6 +40,17 @@ export function statementSuite(kind: StorageUnderTest): void {
             ])
           )?.v,
         ).toBe(value);
+      });
+
+      it("a text with U+0000 comes back or is refused, and is never cut short", async () => {
+        const word = "ü\u0000\n";
+        if (kind.keepsNul) {
+          await storage.write([entry(1, word)]);
+          expect(await storage.get("SELECT word FROM suite_entry")).toEqual({ word });
+        } else {
+          expect(await codeOf(storage.write([entry(1, word)]))).toBe("constraint");
+          expect(await count(storage, "suite_entry")).toBe(0);
+        }
       });
 
       it("bytes come back as bytes, a view of a larger buffer as that view", async () => {

@@ -13,6 +13,8 @@ export interface StorageUnderTest {
   readonly module: string;
   /** Whether `maximumBytes` can be kept to. */
   readonly limitsSize: boolean;
+  /** Whether a text may have U+0000 in it; else it is refused as `constraint`. */
+  readonly keepsNul: boolean;
   /** Makes an empty store and says where it is (a path, a URL). */
   create(): Promise<string>;
   open(place: string, migrations: MigrationSet, limits?: OpenLimits): Promise<Storage>;
