@@ -24,8 +24,10 @@ import { mintId } from "@outrider/messaging/mint-id";
 import { Session, type Meta, type Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { BEACON, CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
+import { Draws } from "./draws.js";
 import { EventNumbers } from "./event-numbers.js";
 import { Nodes } from "./nodes.js";
+import { Pacing } from "./pacing.js";
 import { Runs } from "./runs.js";
 import { States } from "./states.js";
 
@@ -59,6 +61,8 @@ export class Agents {
     @Inject(Nodes) private readonly nodes: Nodes,
     @Inject(Runs) private readonly runs: Runs,
     @Inject(States) private readonly states: States,
+    @Inject(Draws) private readonly draws: Draws,
+    @Inject(Pacing) private readonly pacing: Pacing,
   ) {
     session.onConnect(() => {
       this.#settledMs = this.clock.monotonicMs() + SETTLE_MS;
@@ -118,6 +122,8 @@ export class Agents {
       const node = this.nodes.nodeOf(observation.endpoint);
       if (node === undefined) continue;
       this.runs.seen(node, observation);
+      if (observation.drawWatts !== undefined) this.draws.measured(node, observation.drawWatts);
+      if (observation.supply === "Off") this.pacing.wentOff(node);
       this.states.publish(node);
     }
     if (payload.incident && this.#comesTooEarly(payload.incident)) return;

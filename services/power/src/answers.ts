@@ -5,6 +5,7 @@ import type { Log } from "@outrider/messaging/log";
 import { mintCommandId } from "@outrider/messaging/mint-id";
 import { StorageError } from "@outrider/storage/storage-error";
 import { misused } from "./admission.js";
+import type { AuditTrail } from "./audit-trail.js";
 import type { Journal, Recorded } from "./journal.js";
 import { resultOf, type Results } from "./results.js";
 import { describePhase, type Patience } from "./run.js";
@@ -45,6 +46,7 @@ export class Answers {
       readonly journal: Journal;
       readonly results: Results;
       readonly log: Log;
+      readonly trail?: AuditTrail | undefined;
     },
   ) {}
 
@@ -74,6 +76,7 @@ export class Answers {
     const { journal, log } = this.parts;
     const { node, set } = asking;
     const answered = this.#made(asking, status, answer);
+    this.parts.trail?.refused(asking, answered);
     if (set.id !== undefined && answer.reasonCode !== "unknown-node") {
       try {
         await journal.answered(node, answered);

@@ -1,8 +1,11 @@
+import { Inject, Injectable } from "@nestjs/common";
+import type { Clock } from "@outrider/contracts/clock";
 import type { RolePolicy } from "@outrider/contracts/fleet";
 import type { NodeId } from "@outrider/contracts/ids";
 import type { Action } from "@outrider/contracts/power";
-import type { Nodes } from "./nodes.js";
-import type { Policies } from "./policies.js";
+import { CLOCK } from "@outrider/service-kit/tokens";
+import { Nodes } from "./nodes.js";
+import { Policies } from "./policies.js";
 
 /** Actions after which a host may be down, for a while or for good. */
 const TAKES_DOWN: readonly Action[] = [
@@ -72,16 +75,20 @@ export function judgeInterlock(
 }
 
 /** Judges interlocks by what is known now. */
+@Injectable()
 export class Interlocks {
+  #goesDown: (node: NodeId) => boolean = () => false;
+
   constructor(
-    private readonly parts: {
-      readonly nodes: Nodes;
-      readonly policies: Policies;
-      readonly nowMs: () => number;
-      /** Whether a command that takes a node down is under way. */
-      readonly goesDown: (node: NodeId) => boolean;
-    },
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Nodes) private readonly nodes: Nodes,
+    @Inject(Policies) private readonly policies: Policies,
   ) {}
+
+  /** @param goesDown whether a command that takes a node down is under way */
+  follow(goesDown: (node: NodeId) => boolean): void {
+    this.#goesDown = goesDown;
+  }
 
   /**
    * Whether an interlock forbids an action on a node now.
@@ -92,11 +99,11 @@ export class Interlocks {
     action: Action,
     alsoDown: (node: NodeId) => boolean = () => false,
   ): Barred | undefined {
-    const { nodes, policies, nowMs, goesDown } = this.parts;
+    const { nodes, policies } = this;
     if (!takesDown(action)) return undefined;
     const declared = nodes.description(node)?.roles ?? [];
     if (!declared.some((role) => policies.roleOf(role)?.interlock)) return undefined;
-    const atMs = nowMs();
+    const atMs = this.clock.monotonicMs();
     const seen = nodes.fresh(node, atMs);
     // What is known to be down already cannot be taken from its role.
     if (seen?.supply === "Off" || seen?.host === "Halted") return undefined;
@@ -112,7 +119,7 @@ export class Interlocks {
         const { supply, host } = nodes.fresh(other, atMs) ?? { supply: "Unknown", host: "Unknown" };
         return supply === "On" && host !== "Halted";
       },
-      (other) => goesDown(other) || alsoDown(other),
+      (other) => this.#goesDown(other) || alsoDown(other),
     );
   }
 }

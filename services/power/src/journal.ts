@@ -1,8 +1,11 @@
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
 import type { PowerResult } from "@outrider/contracts/power";
 import type { Storage } from "@outrider/storage/storage";
-import type { Migration } from "@outrider/storage/storage";
+import type { Migration, Restored, Statement } from "@outrider/storage/storage";
+import { StorageError } from "@outrider/storage/storage-error";
+import { MEMORY_MIGRATION } from "./memory.js";
 import type { Run } from "./run.js";
+import { TRANSITION_MIGRATION } from "./transitions/transition-store.js";
 
 export const MIGRATIONS: readonly Migration[] = [
   {
@@ -38,6 +41,8 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE UNIQUE INDEX power_answer_once ON power_answer (node, actor, id);
     `,
   },
+  MEMORY_MIGRATION,
+  { id: 3, ...TRANSITION_MIGRATION },
 ];
 
 interface Row {
@@ -52,7 +57,14 @@ const ALWAYS_KEPT = 10_000;
 
 /** The record of every accepted command and of each rung before it is climbed. */
 export class Journal {
-  constructor(private readonly storage: Storage) {}
+  constructor(
+    private readonly storage: Storage,
+    /** Records that go into the same transaction: both or neither. */
+    private readonly beside?: {
+      accepted(run: Run): Statement[];
+      ended(run: Run): Statement[];
+    },
+  ) {}
 
   /**
    * Records a run that is new. Durable when resolved.
@@ -61,28 +73,24 @@ export class Journal {
   async begin(run: Run): Promise<Recorded | undefined> {
     const { key, node, id, actor, action, startedAt } = run;
     const open = run.phase.kind === "done" ? 0 : 1;
-    const [inserted] = await this.storage.write([
-      {
-        sql: `INSERT INTO power_run (key, node, id, actor, action, open, started_at, document)
-              SELECT ?, ?, ?, ?, ?, ?, ?, ?
-              WHERE NOT EXISTS (SELECT 1 FROM power_answer WHERE node = ? AND actor = ? AND id = ?)
-              ON CONFLICT (node, actor, id) DO NOTHING`,
-        params: [
-          key,
-          node,
-          id,
-          actor,
-          action,
-          open,
-          startedAt,
-          JSON.stringify(run),
-          node,
-          actor,
-          id,
-        ],
-      },
-    ]);
-    return inserted?.changes === 1 ? undefined : this.find(node, actor, id);
+    const insert: Statement = {
+      sql: `INSERT INTO power_run (key, node, id, actor, action, open, started_at, document)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?
+            WHERE NOT EXISTS (SELECT 1 FROM power_answer WHERE node = ? AND actor = ? AND id = ?)
+            ON CONFLICT (node, actor, id) DO NOTHING`,
+      params: [key, node, id, actor, action, open, startedAt, JSON.stringify(run), node, actor, id],
+      expectChanges: 1,
+    };
+    try {
+      await this.storage.write([insert, ...(this.beside?.accepted(run) ?? [])]);
+      return undefined;
+    } catch (error) {
+      // Something stands under this id: nothing was written, and nothing will be done.
+      if (!(error instanceof StorageError) || error.code !== "precondition") throw error;
+      const recorded = await this.find(node, actor, id);
+      if (recorded) return recorded;
+      throw error;
+    }
   }
 
   /** Records the answer to a request that was not accepted, so that its repetition is answered alike. */
@@ -99,19 +107,32 @@ export class Journal {
 
   /** Records what a run has become. Durable when resolved. */
   async save(run: Run): Promise<void> {
+    await this.storage.write(this.#saving(run));
+  }
+
+  #saving(run: Run): Statement[] {
     const { phase } = run;
-    await this.storage.write([
-      {
-        sql: "UPDATE power_run SET open = ?, ended_at = ?, document = ? WHERE key = ?",
-        params: [
-          phase.kind === "done" ? 0 : 1,
-          phase.kind === "done" ? phase.outcome.endedAt : null,
-          JSON.stringify(run),
-          run.key,
-        ],
-        expectChanges: 1,
-      },
-    ]);
+    const update: Statement = {
+      sql: "UPDATE power_run SET open = ?, ended_at = ?, document = ? WHERE key = ?",
+      params: [
+        phase.kind === "done" ? 0 : 1,
+        phase.kind === "done" ? phase.outcome.endedAt : null,
+        JSON.stringify(run),
+        run.key,
+      ],
+      expectChanges: 1,
+    };
+    return [update, ...(phase.kind === "done" ? (this.beside?.ended(run) ?? []) : [])];
+  }
+
+  /** Whether this journal was put back from a backup, and what became of its commands since is not known. */
+  restored(): Promise<Restored | undefined> {
+    return this.storage.restored("power");
+  }
+
+  /** Records how the runs that a backup held open have ended, and that the restore is settled. */
+  async settle({ settled }: Restored, ended: readonly Run[]): Promise<void> {
+    await this.storage.write([...ended.flatMap((run) => this.#saving(run)), settled]);
   }
 
   /** Records that the terminal result was taken by the broker. */

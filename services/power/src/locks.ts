@@ -23,6 +23,8 @@ export interface Refusal {
 @Injectable()
 export class Locks {
   readonly #locks = new Map<NodeId, NodeLock>();
+  /** Nodes whose lock has changed since it was last asked for. */
+  #news = new Set<NodeId>();
 
   constructor(@Inject(CLOCK) private readonly clock: Clock) {}
 
@@ -32,11 +34,25 @@ export class Locks {
   }
 
   cleared({ parameters: { node } }: Meta<{ readonly node: string }>): void {
-    if (isNodeId(node)) this.#locks.delete(node);
+    if (!isNodeId(node)) return;
+    this.#locks.delete(node);
+    this.#news.add(node);
   }
 
+  /** Who holds a node is as inventory says; its fence only rises, also where inventory came back from an old backup. */
   take(node: NodeId, lock: NodeLock): void {
-    this.#locks.set(node, lock);
+    this.#locks.set(node, { ...lock, fence: Math.max(lock.fence, this.fence(node)) });
+    this.#news.add(node);
+  }
+
+  /** The locks that have changed since the last call. */
+  news(): [NodeId, NodeLock | undefined][] {
+    const news = [...this.#news].map((node): [NodeId, NodeLock | undefined] => [
+      node,
+      this.#locks.get(node),
+    ]);
+    this.#news = new Set();
+    return news;
   }
 
   /** Fencing token of the node's last holder; 0 where there never was one. */

@@ -119,6 +119,14 @@ export class Nodes {
       : undefined;
   }
 
+  /** When the measurement came that says a node is off; undefined where it is not known to be. */
+  offSinceMs(node: NodeId, nowMs: number): number | undefined {
+    const endpoint = this.binding(node, "power")?.endpoint;
+    const seen = endpoint && this.#seen.get(endpoint);
+    if (seen?.observation.supply !== "Off") return undefined;
+    return nowMs - seen.receivedMs <= seen.observation.staleAfterMs ? seen.receivedMs : undefined;
+  }
+
   capabilities(node: NodeId): Capabilities {
     const capabilities: Partial<Record<InterfaceKind, readonly EndpointAction[]>> = {};
     for (const kind of ["power", "reset", "button"] as const) {

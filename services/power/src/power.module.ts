@@ -1,3 +1,5 @@
+import { anchorPath } from "@outrider/audit/anchor-file";
+import { AuditLog } from "@outrider/audit/audit-log";
 import {
   Module,
   type DynamicModule,
@@ -13,16 +15,22 @@ import { powerState } from "@outrider/contracts/power";
 import { nodeStatus } from "@outrider/contracts/node";
 import type { Storage } from "@outrider/storage/storage";
 import { Agents } from "./agents.js";
+import { AuditTrail } from "./audit-trail.js";
+import { CommandRequests } from "./command-requests.js";
+import { Draws } from "./draws.js";
 import { Intake } from "./intake.js";
 import { Interlocks } from "./interlocks.js";
 import { Journal } from "./journal.js";
 import { Locks } from "./locks.js";
+import { Memory } from "./memory.js";
 import { Nodes } from "./nodes.js";
+import { Pacing } from "./pacing.js";
 import { Policies } from "./policies.js";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
 import { Stalls } from "./stalls.js";
 import { States } from "./states.js";
+import { transitionProviders } from "./transitions/transition-providers.js";
 
 /** By then inventory's descriptions have arrived, and states of nodes that it does not name are leftovers. */
 const SETTLE_AFTER = seconds(5);
@@ -38,10 +46,14 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     private readonly runs: Runs,
     private readonly states: States,
     private readonly stalls: Stalls,
+    private readonly memory: Memory,
+    private readonly pacing: Pacing,
+    private readonly audit: AuditLog,
     private readonly storage: Storage,
   ) {}
 
   async onModuleInit(): Promise<void> {
+    await this.memory.load();
     await this.runs.load();
     this.states.start((node) => this.runs.last(node));
     this.session.own(powerState);
@@ -65,25 +77,63 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     this.stalls.stop();
     this.states.stop();
     await this.runs.stop();
+    this.pacing.stop();
+    await this.memory.stop();
+    await this.audit.close();
     await this.storage.close();
   }
 }
 
+export interface PowerParts {
+  /** With the tables of the power service and of its audit log. */
+  readonly storage: Storage;
+  /** Where the head of the audit log is noted. */
+  readonly dataDirectory: string;
+  /** Called when the process cannot go on. */
+  readonly defect: (error: unknown) => void;
+  /** Networks that webhooks may reach although they would be refused. */
+  readonly webhookNetworks: readonly (readonly [string, number])[];
+}
+
 @Module({})
 export class PowerModule {
-  /** @param defect called when the process cannot go on */
-  static with(storage: Storage, defect: (error: unknown) => void): DynamicModule {
+  static with({ storage, dataDirectory, defect, webhookNetworks }: PowerParts): DynamicModule {
     return {
       module: PowerModule,
       providers: [
         Nodes,
         Policies,
         Locks,
+        Interlocks,
         Intake,
+        CommandRequests,
+        ...transitionProviders({ storage, defect, webhookNetworks }),
         Agents,
         States,
         { provide: Stalls, inject: [CLOCK], useFactory: (clock: Clock) => new Stalls(clock) },
-        { provide: Journal, useValue: new Journal(storage) },
+        {
+          provide: AuditLog,
+          inject: [CLOCK, LOG],
+          useFactory: (clock: Clock, log: Log) =>
+            AuditLog.open({
+              storage,
+              log: "power",
+              clock,
+              anchor: anchorPath(dataDirectory, "power"),
+              problem: (what, error) => log.error({ err: error }, what),
+            }),
+        },
+        {
+          provide: AuditTrail,
+          inject: [AuditLog, CLOCK, LOG],
+          useFactory: (audit: AuditLog, clock: Clock, log: Log) =>
+            new AuditTrail({ audit, clock, log }),
+        },
+        {
+          provide: Journal,
+          inject: [AuditTrail],
+          useFactory: (trail: AuditTrail) => new Journal(storage, trail),
+        },
         {
           provide: Results,
           inject: [Session, CLOCK, LOG],
@@ -91,8 +141,43 @@ export class PowerModule {
             new Results(session, clock, log),
         },
         {
+          provide: Draws,
+          inject: [Policies],
+          useFactory: (policies: Policies) => new Draws(policies),
+        },
+        {
+          provide: Pacing,
+          inject: [CLOCK, Policies, Draws, Nodes],
+          useFactory: (clock: Clock, policies: Policies, draws: Draws, nodes: Nodes) =>
+            new Pacing({
+              clock,
+              policies,
+              draws,
+              offSinceMs: (node) => nodes.offSinceMs(node, clock.monotonicMs()),
+            }),
+        },
+        {
+          provide: Memory,
+          inject: [CLOCK, LOG, Policies, Locks, Draws],
+          useFactory: (clock: Clock, log: Log, policies: Policies, locks: Locks, draws: Draws) =>
+            new Memory({ storage, clock, log, policies, locks, draws }),
+        },
+        {
           provide: Runs,
-          inject: [Session, BEACON, CLOCK, LOG, Journal, Nodes, Results, States, Policies, Locks],
+          inject: [
+            Session,
+            BEACON,
+            CLOCK,
+            LOG,
+            Journal,
+            Nodes,
+            Results,
+            States,
+            Locks,
+            Interlocks,
+            Pacing,
+            AuditTrail,
+          ],
           useFactory: (
             session: Session,
             beacon: ClockBeacon,
@@ -102,16 +187,12 @@ export class PowerModule {
             nodes: Nodes,
             results: Results,
             states: States,
-            policies: Policies,
             locks: Locks,
-          ) => {
-            const interlocks: Interlocks = new Interlocks({
-              nodes,
-              policies,
-              nowMs: () => clock.monotonicMs(),
-              goesDown: (node) => runs.goesDown(node),
-            });
-            const runs: Runs = new Runs({
+            interlocks: Interlocks,
+            starts: Pacing,
+            trail: AuditTrail,
+          ) =>
+            new Runs({
               session,
               beacon,
               clock,
@@ -121,23 +202,15 @@ export class PowerModule {
               results,
               locks,
               interlocks,
-              starts: {
-                request: () => undefined,
-                hold: () => {},
-                ended: () => {},
-                withdraw: () => {},
-                refusal: () => undefined,
-              },
+              starts,
+              trail,
               defect,
               changed: (node) => states.publish(node),
-            });
-            return runs;
-          },
+            }),
         },
-        { provide: Interlocks, inject: [Runs], useFactory: (runs: Runs) => runs.interlocks },
         {
           provide: Lifecycle,
-          inject: [Session, CLOCK, Nodes, Runs, States, Stalls],
+          inject: [Session, CLOCK, Nodes, Runs, States, Stalls, Memory, Pacing, AuditLog],
           useFactory: (
             session: Session,
             clock: Clock,
@@ -145,7 +218,22 @@ export class PowerModule {
             runs: Runs,
             states: States,
             stalls: Stalls,
-          ) => new Lifecycle(session, clock, nodes, runs, states, stalls, storage),
+            memory: Memory,
+            pacing: Pacing,
+            audit: AuditLog,
+          ) =>
+            new Lifecycle(
+              session,
+              clock,
+              nodes,
+              runs,
+              states,
+              stalls,
+              memory,
+              pacing,
+              audit,
+              storage,
+            ),
         },
       ],
     };

@@ -8,10 +8,12 @@ import type { Log } from "@outrider/messaging/log";
 import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import { failpoint } from "@outrider/storage/failpoint";
+import type { Restored } from "@outrider/storage/storage";
 import { StorageError } from "@outrider/storage/storage-error";
 import { ActiveRuns, type Active } from "./active-runs.js";
 import { admit, JOIN_WINDOW_MS, type Admission, type Bars, type Recent } from "./admission.js";
 import { Answers, type Asking } from "./answers.js";
+import type { AuditTrail } from "./audit-trail.js";
 import { Dispatch } from "./dispatch.js";
 import type { Journal } from "./journal.js";
 import { Lanes } from "./lanes.js";
@@ -28,7 +30,7 @@ import {
   type RunEvent,
   type World,
 } from "./run.js";
-import type { Start, Starts } from "./starts.js";
+import type { Start, Starters, Starts } from "./starts.js";
 
 /** Crash points for fault tests, in the order of a command's life. */
 export const POWER_FAILPOINTS = [
@@ -51,7 +53,7 @@ const SEQ_GAP = 1000;
 const PHASE_OVER = new Error("the phase is over");
 
 /** Carries commands through their ladders: what a run becomes is written down first, then acted on and told. */
-export class Runs {
+export class Runs implements Starters {
   readonly #active = new ActiveRuns();
   readonly #recent = new Map<NodeId, Recent & { readonly acceptedMs: number }>();
   readonly #last = new Map<NodeId, Run>();
@@ -61,6 +63,7 @@ export class Runs {
   readonly #stopped = new AbortController();
   /** Nodes for which an action that takes them down is just being recorded. */
   readonly #goingDown = new Set<NodeId>();
+  #wasRestored = false;
   readonly #endListeners: ((run: Run) => void)[] = [];
   #stopPruning: (() => void) | undefined;
 
@@ -76,6 +79,7 @@ export class Runs {
       readonly locks: Locks;
       readonly interlocks: Interlocks;
       readonly starts: Starts;
+      readonly trail?: AuditTrail | undefined;
       /** Told after each change of a node's command. */
       readonly changed: (node: NodeId) => void;
       /** Told of a defect, after which the process cannot go on. */
@@ -85,6 +89,8 @@ export class Runs {
     this.#lanes = new Lanes(parts.log, parts.defect);
     this.#dispatch = new Dispatch(parts);
     this.#answers = new Answers(parts);
+    parts.starts.follow(this);
+    parts.interlocks.follow((node) => this.goesDown(node));
   }
 
   /** Takes up what a former process left. Before the first message. */
@@ -100,6 +106,8 @@ export class Runs {
       });
     });
     for (const run of await journal.last()) this.#last.set(run.node, run);
+    const restored = await journal.restored();
+    if (restored) await this.#giveUp(restored);
     for (const run of await journal.open()) {
       this.#adopt({ ...run, seq: run.seq + SEQ_GAP }, clock.monotonicMs());
       const start = startOf(run);
@@ -110,13 +118,39 @@ export class Runs {
     }
   }
 
+  /** Whether the journal came from a backup when this process began: what it knew as open must not act again. */
+  get wasRestored(): boolean {
+    return this.#wasRestored;
+  }
+
+  /** What a backup holds open may have been done since, and the world has gone on: nothing of it acts. */
+  async #giveUp(restored: Restored): Promise<void> {
+    const { journal, clock, log } = this.parts;
+    this.#wasRestored = true;
+    const detail = `the power service was put back from a backup of ${restored.backupAt}, in which this command had not ended; what became of it is not known, and nothing more is done for it`;
+    const outcome = {
+      status: "Unknown",
+      reasonCode: "interrupted",
+      detail,
+      endedAt: timestamp(clock),
+    } as const;
+    const open = await journal.open();
+    const ended = open.map((run): Run => ({
+      ...run,
+      seq: run.seq + SEQ_GAP,
+      phase: { kind: "done", outcome },
+    }));
+    await journal.settle(restored, ended);
+    for (const run of ended) this.#last.set(run.node, run);
+    log.warn(
+      { commands: ended.length, backupAt: restored.backupAt },
+      "put back from a backup: commands that it held open are given up",
+    );
+  }
+
   /** The newest command of a node, ended or not. */
   last(node: NodeId): Run | undefined {
     return this.#active.get(node)?.run ?? this.#last.get(node);
-  }
-
-  get interlocks(): Interlocks {
-    return this.parts.interlocks;
   }
 
   /** Called with every run that has ended, once that is in the journal and before it is told. */

@@ -1,3 +1,4 @@
+import { auditMigrations } from "@outrider/audit/audit-migrations";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
@@ -25,8 +26,16 @@ export async function startPowerService(
     version: VERSION,
     module: {
       build: async (instance) => {
-        const storage = await instance.storage({ namespace: "power", steps: MIGRATIONS });
-        return PowerModule.with(storage, dependencies.defect);
+        const storage = await instance.storage([
+          { namespace: "power", steps: MIGRATIONS },
+          auditMigrations("power"),
+        ]);
+        return PowerModule.with({
+          storage,
+          dataDirectory: config.dataDirectory,
+          defect: dependencies.defect,
+          webhookNetworks: config.own.OUTRIDER_WEBHOOK_ALLOW,
+        });
       },
     },
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },

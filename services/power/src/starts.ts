@@ -10,8 +10,18 @@ export interface Start {
   readonly owed: boolean;
 }
 
+/** Whoever asks for starts. */
+export interface Starters {
+  /** A start that waited may go: its slot is taken. */
+  slotGranted(start: Start): void;
+  /** What a start waits for, at most once a second. */
+  waits(start: Start, why: string): void;
+}
+
 /** What paces the starts of power domains. */
 export interface Starts {
+  /** Tells this one what becomes of starts that wait. */
+  follow(starters: Starters): void;
   /**
    * Takes a slot, or a place in the queue of the node's domain. Repeating it changes nothing.
    * @returns what it waits for; undefined when the start may go now, its slot being taken

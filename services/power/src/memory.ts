@@ -1,0 +1,113 @@
+import { seconds, type Clock } from "@outrider/contracts/clock";
+import type { SitePolicy } from "@outrider/contracts/fleet";
+import type { NodeId } from "@outrider/contracts/ids";
+import type { NodeLock } from "@outrider/contracts/lock";
+import type { Log } from "@outrider/messaging/log";
+import type { Migration, Statement, Storage } from "@outrider/storage/storage";
+import type { Draws } from "./draws.js";
+import type { Locks } from "./locks.js";
+import type { Policies } from "./policies.js";
+
+export const MEMORY_MIGRATION: Migration = {
+  id: 2,
+  name: "memory",
+  sql: `
+    CREATE TABLE power_draw (node TEXT PRIMARY KEY, watts DOUBLE PRECISION NOT NULL);
+    CREATE TABLE power_lock (node TEXT PRIMARY KEY, document TEXT NOT NULL);
+    CREATE TABLE power_policy (number INTEGER PRIMARY KEY, document TEXT NOT NULL);
+  `,
+};
+
+const SAVE_EVERY = seconds(1);
+
+/**
+ * Keeps what was heard of limits over a restart: until inventory speaks again, the last policy and the last locks are
+ * in force, so that no command slips through before it does.
+ */
+export class Memory {
+  #policy: SitePolicy | undefined;
+  #savedPolicy: string | undefined;
+  #stop: (() => void) | undefined;
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly parts: {
+      readonly storage: Storage;
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly policies: Policies;
+      readonly locks: Locks;
+      readonly draws: Draws;
+    },
+  ) {}
+
+  /** Puts into force what a former process knew. Before the first message. */
+  async load(): Promise<void> {
+    const { storage, clock, policies, locks, draws } = this.parts;
+    const learned = await storage.all<{ node: NodeId; watts: number }>(
+      "SELECT node, watts FROM power_draw",
+    );
+    draws.recall(learned.map(({ node, watts }) => [node, watts]));
+    const held = await storage.all<{ node: NodeId; document: string }>(
+      "SELECT node, document FROM power_lock",
+    );
+    for (const { node, document } of held) locks.take(node, JSON.parse(document) as NodeLock);
+    locks.news();
+    const policy = await storage.get<{ document: string }>(
+      "SELECT document FROM power_policy WHERE number = 1",
+    );
+    this.#savedPolicy = policy?.document;
+    if (policy) policies.take(JSON.parse(policy.document) as SitePolicy);
+    policies.onChange((next) => (this.#policy = next));
+    this.#stop = clock.every(
+      SAVE_EVERY,
+      () => void (this.#saving = this.#saving.then(() => this.#save())),
+    );
+  }
+
+  /** Saves what is new and ends. */
+  async stop(): Promise<void> {
+    this.#stop?.();
+    await this.#saving;
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const { storage, log, locks, draws } = this.parts;
+    const statements: Statement[] = [];
+    for (const [node, lock] of locks.news()) statements.push(lockStatement(node, lock));
+    for (const [node, watts] of draws.news()) {
+      statements.push({
+        sql: `INSERT INTO power_draw (node, watts) VALUES (?, ?)
+              ON CONFLICT (node) DO UPDATE SET watts = excluded.watts`,
+        params: [node, watts],
+      });
+    }
+    const policy = this.#policy && JSON.stringify(this.#policy);
+    this.#policy = undefined;
+    if (policy !== undefined && policy !== this.#savedPolicy) {
+      statements.push({
+        sql: `INSERT INTO power_policy (number, document) VALUES (1, ?)
+              ON CONFLICT (number) DO UPDATE SET document = excluded.document`,
+        params: [policy],
+      });
+    }
+    if (statements.length === 0) return;
+    try {
+      await storage.write(statements);
+      if (policy !== undefined) this.#savedPolicy = policy;
+    } catch (error) {
+      // They are in force all the same, and inventory says them again at the next connection.
+      log.warn({ err: error }, "limits could not be kept for the next start of the power service");
+    }
+  }
+}
+
+function lockStatement(node: NodeId, lock: NodeLock | undefined): Statement {
+  if (!lock) return { sql: "DELETE FROM power_lock WHERE node = ?", params: [node] };
+  return {
+    sql: `INSERT INTO power_lock (node, document) VALUES (?, ?)
+          ON CONFLICT (node) DO UPDATE SET document = excluded.document`,
+    params: [node, JSON.stringify(lock)],
+  };
+}

@@ -1,0 +1,160 @@
+import type { PowerDomain, SitePolicy } from "@outrider/contracts/fleet";
+import { nodeId, type NodeId } from "@outrider/contracts/ids";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
+import { beforeEach, describe, expect, it } from "vitest";
+import { Draws } from "./draws.js";
+import { Pacing } from "./pacing.js";
+import { Policies } from "./policies.js";
+import type { Start } from "./starts.js";
+
+const nodes = Array.from({ length: 40 }, (_, index) => nodeId(`n${index}`));
+
+function policy(domain: Partial<PowerDomain> = {}, draws: SitePolicy["draws"] = {}): SitePolicy {
+  const psu: PowerDomain = {
+    nodes,
+    startSpacingMs: 2000,
+    startDurationMs: 0,
+    oneAgent: true,
+    ...domain,
+  };
+  return { site: "lab", powerDomains: { psu }, roles: {}, draws };
+}
+
+function start(index: number, owed = false): Start {
+  return { key: `k${index}`, node: nodes[index] ?? nodeId("free"), owed };
+}
+
+class Stage {
+  readonly clock = new VirtualClock();
+  readonly policies = new Policies();
+  readonly draws = new Draws(this.policies);
+  readonly went: string[] = [];
+  readonly said: string[] = [];
+  off: (node: NodeId) => number | undefined = () => undefined;
+  readonly pacing = new Pacing({
+    clock: this.clock,
+    policies: this.policies,
+    draws: this.draws,
+    offSinceMs: (node) => this.off(node),
+  });
+
+  constructor() {
+    this.pacing.follow({
+      slotGranted: ({ key }) => void this.went.push(key),
+      waits: ({ key }, why) => void this.said.push(`${key} ${why}`),
+    });
+  }
+}
+
+describe("the pacing of starts", () => {
+  let stage: Stage;
+  beforeEach(() => {
+    stage = new Stage();
+  });
+
+  it("leaves nodes alone that are in no domain", () => {
+    expect(stage.pacing.request(start(0))).toBeUndefined();
+    stage.policies.take(policy());
+    expect(stage.pacing.request(start(99))).toBeUndefined();
+  });
+
+  it("begins quiet, then lets one go per spacing, and says who waits for what", async () => {
+    stage.policies.take(policy());
+    expect(stage.pacing.request(start(0))).toBe("psu: next start in 2 s");
+    expect(stage.pacing.request(start(1))).toBe("psu: 1 before it; next start in 2 s");
+    expect(stage.pacing.request(start(1))).toBe("psu: 1 before it; next start in 2 s");
+    await stage.clock.advance(1999);
+    expect(stage.went).toEqual([]);
+    expect(stage.said).toEqual([
+      "k0 psu: next start in 1 s",
+      "k1 psu: 1 before it; next start in 1 s",
+    ]);
+    await stage.clock.advance(1);
+    expect(stage.went).toEqual(["k0"]);
+    await stage.clock.advance(2000);
+    expect(stage.went).toEqual(["k0", "k1"]);
+    expect(stage.clock.waiting).toBe(0);
+  });
+
+  it("tells nobody more than once a second, and of a long queue only the first", async () => {
+    stage.policies.take(policy({ startSpacingMs: 60_000 }));
+    for (const index of nodes.keys()) stage.pacing.request(start(index));
+    await stage.clock.advance(10_000);
+    expect(stage.said.filter((line) => line.startsWith("k0 "))).toHaveLength(10);
+    expect(stage.said).toHaveLength(320);
+  });
+
+  it("gives the slot of a start that was not made to the next one", async () => {
+    stage.policies.take(policy({ startSpacingMs: 0, concurrentStarts: 1 }));
+    expect(stage.pacing.request(start(0))).toBeUndefined();
+    expect(stage.pacing.request(start(1))).toBe("psu: 1 of 1 starts are under way");
+    stage.pacing.withdraw("k0");
+    expect(stage.went).toEqual(["k1"]);
+    stage.pacing.request(start(2));
+    stage.pacing.withdraw("k2");
+    stage.pacing.ended("k1", true);
+    expect(stage.went).toEqual(["k1"]);
+  });
+
+  it("holds the slots of what is under way, and lets what is owed go first", () => {
+    stage.policies.take(policy({ startSpacingMs: 0, concurrentStarts: 1 }));
+    stage.pacing.hold(start(0));
+    stage.pacing.request(start(1));
+    stage.pacing.request(start(2, true));
+    stage.pacing.ended("k0", true);
+    expect(stage.went).toEqual(["k2"]);
+  });
+
+  it("learns what nodes draw, and never counts less than was declared", () => {
+    stage.policies.take(
+      policy({ wattBudget: 400 }, { [nodes[0] ?? ""]: { runningWatts: 8, startingWatts: 12 } }),
+    );
+    expect(stage.draws.runningWatts(nodeId("n0"))).toBe(8);
+    expect(stage.draws.startingWatts(nodeId("n0"))).toBe(12);
+    // Nothing is known of this one: its share of the budget.
+    expect(stage.draws.runningWatts(nodeId("n1"))).toBe(10);
+    stage.draws.measured(nodeId("n0"), 14);
+    stage.draws.measured(nodeId("n0"), 3);
+    expect(stage.draws.startingWatts(nodeId("n0"))).toBe(14);
+    expect(stage.draws.news()).toEqual([["n0", 14]]);
+    expect(stage.draws.news()).toEqual([]);
+  });
+
+  it("refuses a start that no budget could ever bear, and says so", () => {
+    stage.policies.take(policy({ wattBudget: 20, nodes: [nodeId("n0"), nodeId("n1")] }));
+    expect(stage.pacing.refusal(nodeId("n0"))).toBeUndefined();
+    stage.draws.measured(nodeId("n0"), 21);
+    expect(stage.pacing.refusal(nodeId("n0"))).toMatchObject({ reasonCode: "no-start-slot" });
+  });
+
+  it("lets go what waits for watts once a node was seen to be off", () => {
+    const two = [nodeId("n0"), nodeId("n1")];
+    const draws = Object.fromEntries(
+      two.map((node) => [node, { runningWatts: 6, startingWatts: 6 }]),
+    );
+    stage.policies.take(policy({ nodes: two, wattBudget: 10, startSpacingMs: 0 }, draws));
+    // The other one is not known to be off, so it counts.
+    const why = "psu: watts: 6 of 10 W used, n0 needs 6 W to start";
+    expect(stage.pacing.request(start(0))).toBe(why);
+    stage.pacing.wentOff(nodeId("n1"));
+    expect(stage.went).toEqual([]);
+    stage.off = (node) => (node === "n1" ? stage.clock.monotonicMs() : undefined);
+    stage.pacing.wentOff(nodeId("n1"));
+    expect(stage.went).toEqual(["k0"]);
+  });
+
+  it("keeps order and slots over a new policy, and is quiet where it has changed", async () => {
+    stage.policies.take(policy({ startSpacingMs: 0, concurrentStarts: 1 }));
+    stage.pacing.request(start(0));
+    stage.pacing.request(start(1));
+    stage.pacing.request(start(2));
+    stage.policies.take(policy({ startSpacingMs: 500, concurrentStarts: 1 }));
+    stage.pacing.ended("k0", true);
+    expect(stage.went).toEqual([]);
+    await stage.clock.advance(500);
+    expect(stage.went).toEqual(["k1"]);
+    stage.policies.take({ ...policy(), powerDomains: {} });
+    expect(stage.went).toEqual(["k1", "k2"]);
+    expect(stage.clock.waiting).toBe(0);
+  });
+});
