@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type OnApplicationShutdown } from "@nestjs/common";
+import type { AuditLog } from "@outrider/audit/audit-log";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { RequestClient } from "@outrider/messaging/request-client";
@@ -9,22 +10,28 @@ import { Gateway } from "./gateway.js";
 import type { GatewayConfig } from "./config.js";
 import { Replies } from "./http/replies.js";
 import { Happenings } from "./live/happenings.js";
+import { Tickets } from "./live/tickets.js";
 import { Listening } from "./mirror/listening.js";
 import { Mirror } from "./mirror/mirror.js";
 import { Results } from "./mirror/results.js";
 import type { People } from "./people/people.js";
 
 class Lifecycle implements OnApplicationShutdown {
-  constructor(private readonly gateway: Gateway) {}
+  constructor(
+    private readonly gateway: Gateway,
+    private readonly audit: AuditLog,
+  ) {}
 
-  onApplicationShutdown(): Promise<void> {
-    return this.gateway.stop();
+  async onApplicationShutdown(): Promise<void> {
+    await this.gateway.stop();
+    await this.audit.close();
   }
 }
 
 export interface GatewayModuleOptions {
   readonly config: GatewayConfig;
   readonly storage: Storage;
+  readonly audit: AuditLog;
   readonly people: People;
   readonly version: string;
   readonly defect: (error: unknown) => void;
@@ -33,7 +40,7 @@ export interface GatewayModuleOptions {
 @Module({})
 export class GatewayModule {
   static with(options: GatewayModuleOptions): DynamicModule {
-    const { config, storage, people, version, defect } = options;
+    const { config, storage, audit, people, version, defect } = options;
     return {
       module: GatewayModule,
       providers: [
@@ -70,6 +77,8 @@ export class GatewayModule {
                 happenings,
                 requests,
                 people,
+                audit,
+                tickets: new Tickets(clock),
                 replies: new Replies(storage, clock),
                 clock,
                 log,
@@ -81,7 +90,7 @@ export class GatewayModule {
         {
           provide: Lifecycle,
           inject: [Gateway],
-          useFactory: (gateway: Gateway) => new Lifecycle(gateway),
+          useFactory: (gateway: Gateway) => new Lifecycle(gateway, audit),
         },
       ],
     };

@@ -1,32 +1,63 @@
 import type { FastifyInstance } from "fastify";
 import type { GatewayConfig } from "./config.js";
-import { Hosts } from "./http/origin.js";
+import { send } from "./http/answer.js";
+import { checkOrigin, Hosts } from "./http/origin.js";
 import { API, createServer, listen } from "./http/server.js";
 import { LiveClients } from "./live/clients.js";
+import { LiveWebSocket } from "./live/web-socket.js";
 import { sse } from "./live/sse.js";
+import { Metrics } from "./metrics.js";
 import type { GatewayParts } from "./parts.js";
+import { openApiText } from "./openapi/openapi-text.js";
 import { ROUTES } from "./routes/table.js";
 
 /** The HTTP side: the API, the live events and the page. */
 export class Gateway {
   readonly #app: FastifyInstance;
+  readonly #parts: GatewayParts;
   readonly #clients: LiveClients;
+  readonly #webSocket: LiveWebSocket;
   #url = "";
 
   constructor(
     private readonly config: GatewayConfig,
-    private readonly parts: GatewayParts,
+    given: Omit<GatewayParts, "metrics" | "counted">,
     private readonly defect: (error: unknown) => void,
   ) {
     const hosts = new Hosts(config.bind, config.hosts);
-    this.#clients = new LiveClients(parts.clock, () => Promise.resolve(true));
+    this.#clients = new LiveClients(given.clock, () => Promise.resolve(true));
+    const metrics = new Metrics(given.mirror, () => this.#clients.count);
+    const parts = (this.#parts = {
+      ...given,
+      metrics: () => metrics.text(),
+      counted: (id: string, status: number) => metrics.count(id, status),
+    });
     this.#app = createServer(ROUTES, hosts, parts, defect);
+    this.#app.get(`${API}/openapi.json`, (request, reply) => {
+      checkOrigin(request.headers, hosts, { navigation: true });
+      send(reply, {
+        status: 200,
+        headers: { "content-type": "application/json", "cache-control": "no-cache" },
+        body: openApiText(),
+      });
+    });
     this.#app.route({
       method: "GET",
       url: `${API}/events`,
       exposeHeadRoute: false,
       handler: sse(hosts, parts, this.#clients),
     });
+    this.#webSocket = new LiveWebSocket(
+      `${API}/events/ws`,
+      hosts,
+      parts,
+      parts.tickets,
+      this.#clients,
+      defect,
+    );
+    this.#app.server.on("upgrade", (request, socket, head) =>
+      this.#webSocket.upgrade(request, socket, head),
+    );
   }
 
   /** Where it is served, once it is. */
@@ -40,14 +71,15 @@ export class Gateway {
     const port = await listen(this.#app, bind, httpPort);
     const host = bind === "0.0.0.0" ? "127.0.0.1" : bind === "::" ? "::1" : bind;
     this.#url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    this.parts.replies.start(this.defect);
+    this.#parts.replies.start(this.defect);
     this.#clients.start(this.defect);
-    this.parts.log.info({ url: this.#url }, "the gateway is served");
+    this.#parts.log.info({ url: this.#url }, "the gateway is served");
   }
 
   async stop(): Promise<void> {
-    this.parts.replies.stop();
+    this.#parts.replies.stop();
     this.#clients.stop();
+    this.#webSocket.stop();
     await this.#app.close();
   }
 }

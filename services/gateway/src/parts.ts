@@ -1,8 +1,10 @@
+import type { AuditLog } from "@outrider/audit/audit-log";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import type { RequestClient } from "@outrider/messaging/request-client";
 import type { Replies } from "./http/replies.js";
 import type { Happenings } from "./live/happenings.js";
+import type { Tickets } from "./live/tickets.js";
 import type { Mirror } from "./mirror/mirror.js";
 import type { Results } from "./mirror/results.js";
 import type { People } from "./people/people.js";
@@ -15,6 +17,11 @@ export interface GatewayParts {
   readonly requests: RequestClient;
   readonly people: People;
   readonly replies: Replies;
+  readonly audit: AuditLog;
+  /** The gateway's own metrics in Prometheus' text format. */
+  readonly metrics: () => string;
+  readonly counted: (operation: string, status: number) => void;
+  readonly tickets: Tickets;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;

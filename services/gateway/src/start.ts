@@ -1,4 +1,7 @@
-import type { Clock } from "@outrider/contracts/clock";
+import { anchorPath } from "@outrider/audit/anchor-file";
+import { AuditLog } from "@outrider/audit/audit-log";
+import { auditMigrations } from "@outrider/audit/audit-migrations";
+import { systemClock, type Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
@@ -6,7 +9,8 @@ import type { GatewayConfig } from "./config.js";
 import { Gateway } from "./gateway.js";
 import { GatewayModule } from "./gateway.module.js";
 import { REPLY_MIGRATION } from "./http/replies.js";
-import { DemoPeople } from "./people/demo-people.js";
+import { VERSION } from "./version.js";
+import { demoPeople } from "./people/demo-people.js";
 
 export interface GatewayDependencies {
   readonly log: Log;
@@ -21,8 +25,6 @@ export interface RunningGateway extends RunningService {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
 }
-
-export const VERSION = "0.1.0";
 
 /**
  * Starts the gateway and resolves once it is served.
@@ -39,11 +41,22 @@ export async function startGateway(
     version: VERSION,
     module: {
       build: async (instance) => {
-        const storage = await instance.storage({ namespace: "gateway", steps: [REPLY_MIGRATION] });
+        const storage = await instance.storage([
+          { namespace: "gateway", steps: [REPLY_MIGRATION] },
+          auditMigrations("gateway"),
+        ]);
+        const audit = await AuditLog.open({
+          storage,
+          log: "gateway",
+          clock: clock ?? systemClock,
+          anchor: anchorPath(config.dataDirectory, "gateway"),
+          problem: (what, error) => log.error({ err: error }, what),
+        });
         return GatewayModule.with({
           config,
           storage,
-          people: new DemoPeople(),
+          audit,
+          people: demoPeople(),
           version: VERSION,
           defect,
         });

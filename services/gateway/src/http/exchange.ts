@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { GatewayParts } from "../parts.js";
-import { actorNameOf, type Admitted, type Subject } from "../people/people.js";
+import { actorNameOf, type Admitted } from "../people/people.js";
 import { admit, authorize, checkForgery, viaOf } from "./admission.js";
 import { send, wireOf, type Wire } from "./answer.js";
 import { MAX_STRANGER_BYTES, mediaType, parseJson, parseText, readBytes } from "./body.js";
@@ -13,7 +13,10 @@ import { None, type AnyRoute, type Answer, type Call } from "./route.js";
 import { readBody, readParameters } from "./shape.js";
 
 /** Whoever uses a public route without having signed in. */
-const STRANGER: Subject = { kind: "anonymous", name: "stranger", rights: [] };
+const STRANGER: Admitted = {
+  subject: { kind: "anonymous", name: "stranger", rights: [] },
+  by: "anonymous",
+};
 
 /** From the request to the answer of one route: origin, who, may they, shape, and only then what it does. */
 export function exchange(
@@ -41,6 +44,7 @@ export function exchange(
       changes && route.headers.includes("idempotency-key")
         ? await once(parts, call, route, bytes, run)
         : await run();
+    parts.counted(route.id, wire.status);
     send(reply, wire);
   };
 }
@@ -87,10 +91,11 @@ function callOf(given: {
   readonly text: string;
   readonly gone: AbortSignal;
 }): Call<object, object, object> {
-  const { request, admitted, params, query, body, text, gone } = given;
-  const subject = admitted?.subject ?? STRANGER;
+  const { request, admitted = STRANGER, params, query, body, text, gone } = given;
+  const { subject } = admitted;
   return {
     subject,
+    admitted,
     actor: actorNameOf(subject),
     via: viaOf(request.headers),
     params,
@@ -98,7 +103,6 @@ function callOf(given: {
     body,
     text,
     address: request.ip,
-    session: admitted?.session,
     secure: "encrypted" in request.raw.socket,
     header: (name) => {
       const value = request.headers[name];

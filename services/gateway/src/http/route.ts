@@ -1,7 +1,7 @@
 import type { Right } from "@outrider/contracts/identity";
 import type { Via } from "@outrider/contracts/power";
 import type { GatewayParts } from "../parts.js";
-import type { Subject } from "../people/people.js";
+import type { Admitted, Subject } from "../people/people.js";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
@@ -16,6 +16,8 @@ export class None {}
 /** A request that was let in and whose shape is right. */
 export interface Call<P = None, Q = None, B = None> {
   readonly subject: Subject;
+  /** How the subject showed who it is. */
+  readonly admitted: Admitted;
   /** As it stands in commands and audit logs: `person:anna`. */
   readonly actor: string;
   readonly via: Via;
@@ -25,8 +27,6 @@ export interface Call<P = None, Q = None, B = None> {
   /** The body of a route that takes text. */
   readonly text: string;
   readonly address: string;
-  /** Of the browser's session, where there is one. */
-  readonly session: string | undefined;
   readonly secure: boolean;
   header(name: string): string | undefined;
   /** Aborted when the client has gone. */

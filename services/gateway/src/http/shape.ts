@@ -6,17 +6,31 @@ import { None } from "./route.js";
 type Class<T extends object> = new () => T;
 type Property = { readonly type?: string; readonly [key: string]: unknown };
 
-const properties = new Map<Class<object>, Readonly<Record<string, Property>>>();
+interface Shape {
+  readonly properties?: Readonly<Record<string, Property>>;
+  readonly required?: readonly string[];
+}
+
+const shapes = new Map<Class<object>, Shape>();
+
+function shapeOf(type: Class<object>): Shape {
+  if (type === None) return {};
+  let known = shapes.get(type);
+  if (!known) {
+    known = jsonSchemaOf(type) as Shape;
+    shapes.set(type, known);
+  }
+  return known;
+}
 
 /** The properties of a class as its schema has them; none of {@link None}. */
 export function propertiesOf(type: Class<object>): Readonly<Record<string, Property>> {
-  if (type === None) return {};
-  let known = properties.get(type);
-  if (!known) {
-    known = (jsonSchemaOf(type)["properties"] ?? {}) as Record<string, Property>;
-    properties.set(type, known);
-  }
-  return known;
+  return shapeOf(type).properties ?? {};
+}
+
+/** Those of them that may not be left out. */
+export function requiredOf(type: Class<object>): readonly string[] {
+  return shapeOf(type).required ?? [];
 }
 
 /**
@@ -50,7 +64,7 @@ function valueOf({ type }: Property, text: string, name: string): unknown {
   switch (type) {
     case "integer":
     case "number":
-      if (!/^-?\d{1,15}$/.test(text)) throw malformed("must be a whole number", name);
+      if (!/^-?\d{1,16}$/.test(text)) throw malformed("must be a whole number", name);
       return Number(text);
     case "boolean":
       if (text !== "true" && text !== "false") throw malformed("must be true or false", name);

@@ -15,3 +15,7 @@ export function selectNodes(text: string, mirror: Mirror): string[] {
     return [one];
   });
 }
+
+export function foldNodes(ids: readonly string[]): string {
+  return ids.join(",");
+}

@@ -1,32 +1,36 @@
 import { ROLE_RIGHTS } from "@outrider/contracts/identity";
-import type { Admitted, People, Subject } from "./people.js";
+import { HttpProblem } from "../http/problem.js";
+import type { People, Subject } from "./people.js";
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
 
-const OPERATOR: Subject = {
+/** Whoever is on this machine, in the demonstration. */
+export const DEMO_OPERATOR: Subject = {
   kind: "anonymous",
   name: "anonymous",
   role: "operator",
   rights: ROLE_RIGHTS.operator,
 };
 
-/** The demonstration: whoever is on this machine is an operator, and there is nobody else. */
-export class DemoPeople implements People {
-  may(subject: Subject, right: string): true | string {
-    return (subject.rights as readonly string[]).includes(right)
-      ? true
-      : `${subject.name} does not have the right ${right}`;
-  }
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.has(address);
+}
 
-  anonymous(address: string): Subject | undefined {
-    return LOOPBACK.has(address) ? OPERATOR : undefined;
-  }
+export function nobody(): never {
+  throw new HttpProblem("unavailable", "the people of this site are not kept here");
+}
 
-  bearer(): Promise<Admitted | undefined> {
-    return Promise.resolve(undefined);
-  }
-
-  session(): Promise<Admitted | undefined> {
-    return Promise.resolve(undefined);
-  }
+/** Placeholder until the store of people is opened. */
+export function demoPeople(): People {
+  const known: Partial<People> = {
+    may: (subject, right) =>
+      subject.rights.includes(right) ? true : `${subject.name} does not have the right ${right}`,
+    anonymous: (address) => (isLoopback(address) ? DEMO_OPERATOR : undefined),
+    bearer: () => Promise.resolve(undefined),
+    session: () => Promise.resolve(undefined),
+    close: () => Promise.resolve(),
+  };
+  return new Proxy(known as People, {
+    get: (target, name) => Reflect.get(target, name) ?? (() => nobody()),
+  });
 }

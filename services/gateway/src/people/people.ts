@@ -14,20 +14,104 @@ export interface Subject {
 export interface Admitted {
   readonly subject: Subject;
   readonly by: "token" | "session" | "anonymous";
-  /** Id of the browser's session. */
-  readonly session?: string;
+  /** What it showed: the token, or the secret of the browser's session. Never shown, never logged. */
+  readonly secret?: string;
   /** Nothing else is served until the password was changed. */
   readonly mustChangePassword?: boolean;
 }
 
-/** What the gateway asks about people. */
+export interface SignedIn extends Admitted {
+  /** What the cookie holds. */
+  readonly secret: string;
+  readonly expiresAt: string;
+}
+
+export interface Person {
+  readonly name: string;
+  readonly displayName: string;
+  readonly role: Role;
+  /** Beside those of the role. */
+  readonly rights: readonly Right[];
+  /** Folded ids of the only nodes that the person may see and touch. */
+  readonly nodes?: string | undefined;
+  readonly disabled: boolean;
+  readonly mustChangePassword: boolean;
+}
+
+export type PersonChange = Partial<Omit<Person, "name" | "mustChangePassword">>;
+
+export interface ApiToken {
+  readonly id: string;
+  readonly name: string;
+  readonly rights: readonly Right[];
+  readonly createdAt: string;
+  readonly expiresAt?: string | undefined;
+  readonly lastUsedAt?: string | undefined;
+}
+
+export interface SshKey {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly fingerprint: string;
+  readonly addedAt: string;
+}
+
+export interface BrowserSession {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly lastUsedAt: string;
+  readonly expiresAt: string;
+  readonly address: string;
+}
+
+/**
+ * What the gateway asks about people. Everything throws HttpProblem: `not-found`, `conflict`, `invalid`,
+ * `sign-in-failed`, `too-many`, `unavailable` where there are no people at all.
+ */
 export interface People {
   /** @returns true, or the sentence that says why not */
   may(subject: Subject, right: Right, node?: string): true | string;
   /** Who sends requests without any credentials from this address, if that is allowed at all. */
   anonymous(address: string): Subject | undefined;
   bearer(token: string): Promise<Admitted | undefined>;
-  session(id: string): Promise<Admitted | undefined>;
+  session(secret: string): Promise<Admitted | undefined>;
+
+  signIn(name: string, password: string, address: string, signal: AbortSignal): Promise<SignedIn>;
+  signOut(secret: string): Promise<void>;
+  changePassword(name: string, old: string, next: string, signal: AbortSignal): Promise<void>;
+
+  list(): Promise<Person[]>;
+  get(name: string): Promise<Person>;
+  /** @returns the person and a one-time password, shown this once */
+  create(
+    person: Omit<Person, "disabled" | "mustChangePassword">,
+  ): Promise<{ person: Person; password: string }>;
+  change(name: string, change: PersonChange): Promise<Person>;
+  remove(name: string): Promise<void>;
+  /** @returns a one-time password, shown this once */
+  resetPassword(name: string): Promise<string>;
+
+  tokens(name: string): Promise<ApiToken[]>;
+  /** @returns the token and its secret, shown this once */
+  createToken(
+    name: string,
+    token: {
+      readonly name: string;
+      readonly rights: readonly Right[];
+      readonly expiresAt?: string | undefined;
+    },
+  ): Promise<{ token: ApiToken; secret: string }>;
+  revokeToken(name: string, id: string): Promise<void>;
+
+  keys(name: string): Promise<SshKey[]>;
+  addKey(name: string, key: { readonly name: string; readonly text: string }): Promise<SshKey>;
+  removeKey(name: string, id: string): Promise<void>;
+
+  sessions(name: string): Promise<BrowserSession[]>;
+  revokeSession(name: string, id: string): Promise<void>;
+
+  close(): Promise<void>;
 }
 
 /** How a subject stands in commands and audit logs. */

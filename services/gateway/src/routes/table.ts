@@ -1,6 +1,33 @@
 import type { AnyRoute } from "../http/route.js";
+import { AGENT_ROUTES } from "./agents.js";
+import { AUDIT_ROUTES } from "./audit.js";
+import { CREDENTIAL_ROUTES } from "./credentials.js";
+import { EVENT_ROUTES } from "./events.js";
+import { INVENTORY_ROUTES } from "./inventory.js";
+import { LOCK_ROUTES } from "./locks.js";
 import { NODE_ROUTES } from "./nodes.js";
 import { POWER_ROUTES } from "./power.js";
+import { PROBLEM_ROUTES } from "./problems.js";
+import { SESSION_ROUTES } from "./session.js";
+import { SITE_ROUTES } from "./site.js";
+import { TICKET_ROUTES } from "./tickets.js";
+import { TRANSITION_ROUTES } from "./transitions.js";
+import { USER_ROUTES } from "./users.js";
 
 /** Everything that the API can do. Validation, authorisation, OpenAPI and the reference are made from it. */
-export const ROUTES: readonly AnyRoute[] = [...NODE_ROUTES, ...POWER_ROUTES];
+export const ROUTES: readonly AnyRoute[] = [
+  ...NODE_ROUTES,
+  ...POWER_ROUTES,
+  ...TRANSITION_ROUTES,
+  ...LOCK_ROUTES,
+  ...AGENT_ROUTES,
+  ...SITE_ROUTES,
+  ...INVENTORY_ROUTES,
+  ...EVENT_ROUTES,
+  ...TICKET_ROUTES,
+  ...AUDIT_ROUTES,
+  ...SESSION_ROUTES,
+  ...USER_ROUTES,
+  ...CREDENTIAL_ROUTES,
+  ...PROBLEM_ROUTES,
+];

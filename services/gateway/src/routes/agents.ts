@@ -1,0 +1,163 @@
+import { Id, Nested, NestedList, OneOf, Optional, Text } from "@outrider/contracts/decorators";
+import { AgentDescription, AgentStatus } from "@outrider/contracts/agent";
+import { SERVICES, type ServiceName } from "@outrider/contracts/ids";
+import { ServiceStatus } from "@outrider/contracts/service";
+import { Integer } from "@outrider/contracts/decorators";
+import { tagOf } from "../http/etag.js";
+import { HttpProblem } from "../http/problem.js";
+import { route } from "../http/route.js";
+import { askListener } from "./service-listener.js";
+
+/** An agent as it says of itself. */
+export class AgentView {
+  @Id() id!: string;
+  @Optional() @Nested(() => AgentStatus) status?: AgentStatus;
+  /** How many endpoints it has, and how many of them it could not open. */
+  @Integer(0) endpoints!: number;
+  @Integer(0) failed!: number;
+  /** Generation of its configuration. */
+  @Optional() @Integer(0) generation?: number;
+}
+
+export class AgentList {
+  @NestedList(() => AgentView, 10_000) agents!: AgentView[];
+}
+
+export class AgentDetail {
+  @Id() id!: string;
+  @Optional() @Nested(() => AgentStatus) status?: AgentStatus;
+  @Optional() @Nested(() => AgentDescription) description?: AgentDescription;
+}
+
+export class AgentParams {
+  @Id() agent!: string;
+}
+
+export class ServiceView {
+  @Id() id!: string;
+  @Optional() @Nested(() => ServiceStatus) status?: ServiceStatus;
+}
+
+export class ServiceList {
+  @NestedList(() => ServiceView, 100) services!: ServiceView[];
+}
+
+export class ServiceParams {
+  @OneOf(SERVICES) service!: ServiceName;
+}
+
+/** Whether people can be served. */
+export class Health {
+  @OneOf(["ok", "degraded"]) state!: "ok" | "degraded";
+  @Text(64) version!: string;
+  @NestedList(() => ServiceView, 100) services!: ServiceView[];
+}
+
+const NEEDED: readonly ServiceName[] = ["inventory", "power"];
+
+export const AGENT_ROUTES = [
+  route({
+    method: "GET",
+    path: "/agents",
+    id: "listAgents",
+    tag: "agents",
+    summary: "Agents and whether they are connected.",
+    right: "read",
+    reply: AgentList,
+    statuses: { 200: "All agents." },
+    headers: ["if-none-match"],
+    handle: (_call, { mirror }) => {
+      const agents = mirror.agents();
+      const body = {
+        agents: agents.map(({ id, status, description }) => ({
+          id,
+          ...(status ? { status } : {}),
+          endpoints: description?.endpoints.length ?? 0,
+          failed: description?.endpoints.filter(({ state }) => state === "failed").length ?? 0,
+          ...(description ? { generation: description.generation } : {}),
+        })),
+      };
+      return { body, etag: tagOf(...agents.map(({ id, revision }) => `${id}:${revision}`)) };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/agents/{agent}",
+    id: "getAgent",
+    tag: "agents",
+    summary: "One agent with its endpoints, drivers and fences.",
+    right: "read",
+    params: AgentParams,
+    reply: AgentDetail,
+    statuses: { 200: "The agent." },
+    problems: [404],
+    headers: ["if-none-match"],
+    handle: ({ params }, { mirror }) => {
+      const agent = mirror.agent(params.agent);
+      if (!agent) {
+        throw new HttpProblem("not-found", "no agent of this id has ever been heard", {
+          field: "agent",
+        });
+      }
+      const { id, status, description, revision } = agent;
+      return {
+        body: { id, ...(status ? { status } : {}), ...(description ? { description } : {}) },
+        etag: tagOf(id, revision),
+      };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/services",
+    id: "listServices",
+    tag: "services",
+    summary: "Services and whether they are there.",
+    right: "read",
+    reply: ServiceList,
+    statuses: { 200: "All services that were ever heard." },
+    handle: (_call, { mirror }) => ({ body: { services: servicesOf(mirror) } }),
+  }),
+  route({
+    method: "GET",
+    path: "/services/{service}/metrics",
+    id: "getMetrics",
+    tag: "services",
+    summary: "Metrics of a service in Prometheus' text format.",
+    right: "read",
+    params: ServiceParams,
+    gives: "text/plain",
+    statuses: { 200: "The metrics." },
+    problems: [404, 503, 504],
+    handle: async ({ params, signal }, parts) => {
+      if (params.service === "gateway") {
+        return { text: { type: "text/plain; version=0.0.4", value: parts.metrics() } };
+      }
+      const reply = await askListener(parts, params.service, { path: "/metrics", signal });
+      if (reply.status === 404) {
+        throw new HttpProblem("not-found", `the ${params.service} service tells no metrics`);
+      }
+      return { text: { type: "text/plain; version=0.0.4", value: reply.text } };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/health",
+    id: "getHealth",
+    tag: "services",
+    summary: "Whether the gateway, and what it needs, is there.",
+    right: "public",
+    reply: Health,
+    statuses: { 200: "As `state` says." },
+    handle: (_call, { mirror, version }) => {
+      const services = servicesOf(mirror);
+      const ready = (name: string): boolean => mirror.service(name)?.status?.state === "ready";
+      return { body: { state: NEEDED.every(ready) ? "ok" : "degraded", version, services } };
+    },
+  }),
+];
+
+function servicesOf(mirror: {
+  services(): readonly { readonly id: string; readonly status?: ServiceStatus }[];
+}): ServiceView[] {
+  return mirror.services().map(({ id, status }) => ({ id, ...(status ? { status } : {}) }));
+}
