@@ -38,6 +38,7 @@ import { recoverCommand } from "./interrupted-commands.js";
 import { Journal } from "./journal.js";
 import { logWith, type AgentLog } from "./log.js";
 import { Reporter } from "./reporter.js";
+import { StartGate } from "./start-gate.js";
 
 export const VERSION = "0.1.0";
 
@@ -168,6 +169,7 @@ class Agent implements RunningAgent {
       clock,
       log,
       journal,
+      gate: new StartGate(clock),
       memories: await journal.memories(),
       reporter: this.#reporter,
       guardian: this.#guardian,

@@ -18,6 +18,7 @@ import type { Guardian } from "./guardian.js";
 import type { Journal, MemoryPatch } from "./journal.js";
 import type { AgentLog } from "./log.js";
 import { openInTime } from "./open-in-time.js";
+import type { StartGate } from "./start-gate.js";
 
 const OPEN_WITHIN = seconds(10);
 const FIRST_RETRY_MS = 1000;
@@ -28,6 +29,8 @@ export interface BindingsOptions extends MonitorOptions {
   readonly clock: Clock;
   readonly log: AgentLog;
   readonly journal: Journal;
+  /** Is told which endpoints belong to which power domain. */
+  readonly gate: StartGate;
   /** What the journal remembered at the start. */
   readonly memories: ReadonlyMap<string, EndpointMemory>;
   /** Is told when what {@link Bindings.described} says may differ. */
@@ -77,8 +80,12 @@ export class Bindings {
    * Opens what is new, closes what is gone, and leaves what is the same alone. An endpoint with a command under way is
    * changed when that has ended. Resolves when each endpoint was tried once.
    */
-  apply({ generation, endpoints }: Pick<AgentDesired, "generation" | "endpoints">): Promise<void> {
-    const applied = this.#applying.then(() => this.#apply(generation, endpoints));
+  apply(desired: AgentDesired): Promise<void> {
+    const { generation, endpoints } = desired;
+    const applied = this.#applying.then(() => {
+      this.options.gate.configure(desired);
+      return this.#apply(generation, endpoints);
+    });
     this.#applying = applied.catch(() => undefined);
     return applied;
   }
@@ -147,7 +154,7 @@ export class Bindings {
   }
 
   async #add(desired: DesiredEndpoint): Promise<void> {
-    const { clock, log, journal } = this.options;
+    const { clock, log, journal, gate } = this.options;
     const memory = this.#memories.get(desired.endpoint);
     const endpointLog = log.with({
       node: desired.node,
@@ -155,7 +162,7 @@ export class Bindings {
       driver: desired.driver,
     });
     const binding: Binding = {
-      endpoint: new Endpoint(desired, memory, clock, endpointLog, journal),
+      endpoint: new Endpoint(desired, memory, clock, endpointLog, journal, gate),
       monitor: undefined,
       closed: new AbortController(),
     };

@@ -101,10 +101,12 @@ function judge(facts: GateFacts): GateDecision {
       `the command was issued ${Math.round(ageMs)} ms ago and had to start within ${command.ttlMs} ms; nothing was done`,
     );
   }
-  if (command.fence !== undefined && command.fence < (highestFence ?? 0)) {
+  // A command without a token is of somebody who knows of no lock.
+  const fence = command.fence ?? 0;
+  if (fence < (highestFence ?? 0)) {
     return reject(
       "fenced",
-      `the fencing token ${command.fence} is lower than ${highestFence}, which was seen; acquire the lock again`,
+      `the fencing token ${fence} is lower than ${highestFence}, which was seen; acquire the lock again`,
     );
   }
   const refusal = refusalByEndpoint(facts);

@@ -2,6 +2,7 @@ import type { CommandReport, EndpointAction } from "@outrider/contracts/agent";
 import type { CommandId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import type { Via } from "@outrider/contracts/power";
 import type { SteadySupply } from "./restore-policy.js";
+import type { Draw } from "./start-plan.js";
 
 /**
  * How far a command has come; always written before it is done.
@@ -44,9 +45,21 @@ export interface EndpointMemory {
   readonly fault?: string | undefined;
   /** Why an `On` is still owed: to finish a cycle, or by the restore policy. */
   readonly owed?: "cycle" | "restore" | undefined;
+  /** The most that was measured, in watts. */
+  readonly runningWatts?: number | undefined;
+  /** The same while it started. */
+  readonly startingWatts?: number | undefined;
 }
 
 export const NO_MEMORY: EndpointMemory = { attempts: 0 };
+
+/** What was measured of an endpoint's draw. */
+export function measuredDraw({ runningWatts, startingWatts }: EndpointMemory): Partial<Draw> {
+  return {
+    ...(runningWatts === undefined ? {} : { runningWatts }),
+    ...(startingWatts === undefined ? {} : { startingWatts }),
+  };
+}
 
 /** What is said about a command that runs. */
 export function acceptedReport(

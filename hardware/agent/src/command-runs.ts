@@ -7,7 +7,7 @@ import { isStorageError, type StorageError } from "@outrider/storage/storage-err
 import { clearsFault } from "./attempts.js";
 import { acceptedReport, type CommandRecord, type EndpointMemory } from "./command-record.js";
 import type { Activity, Endpoint } from "./endpoint.js";
-import { execute, type Outcome } from "./execution.js";
+import { execute, TOO_LATE, type Outcome } from "./execution.js";
 import { crashPoint } from "./failpoints.js";
 import { incident } from "./incidents.js";
 import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
@@ -31,6 +31,8 @@ export interface Start {
   readonly activity: Activity;
   /** Asked again just before the device is: a slow disk must not make a late start. */
   readonly mayStart: () => boolean;
+  /** When its time to start is over, by the monotonic clock. */
+  readonly startByMs: number;
   /** Is told each time when something else is to be said about the command. */
   readonly said: (report: CommandReport) => void;
 }
@@ -51,7 +53,8 @@ export class CommandRuns {
    * Accepts and does a command on an endpoint that it has taken.
    * @throws the reason of the activity's signal when the agent stopped in the middle: the journal has it open
    */
-  async run({ command, endpoint, activity, mayStart, said }: Start): Promise<RunEnd> {
+  async run(start: Start): Promise<RunEnd> {
+    const { command, endpoint, activity, mayStart, said } = start;
     const { journal, clock, reporter } = this.options;
     const { signal } = activity.controller;
     const acceptedAt = timestamp(clock);
@@ -77,7 +80,7 @@ export class CommandRuns {
     reporter.tell(running);
     const before = await looking;
     const outcome = mayStart()
-      ? await this.#execute(command, endpoint, activity, before, (detail) => {
+      ? await this.#execute(start, before, (detail) => {
           const progress = { ...running, status: "InProgress" as const, detail };
           said(progress);
           reporter.tell(progress);
@@ -131,9 +134,7 @@ export class CommandRuns {
   }
 
   #execute(
-    command: AgentCommand,
-    endpoint: Endpoint,
-    activity: Activity,
+    { command, endpoint, activity, mayStart, startByMs }: Start,
     before: Supply | PortError,
     progress: (detail: string) => void,
   ): Promise<Outcome> {
@@ -143,6 +144,8 @@ export class CommandRuns {
       endpoint,
       activity,
       before,
+      mayStart,
+      startByMs,
       progress,
       recordStep: async (step) => {
         try {
@@ -257,12 +260,3 @@ function undoOf(
   const isAttempt = nothingDone === "refused" && action === "On" && via === "policy";
   return isAttempt ? { ...former, attempts: patch.attempts ?? formerly.attempts } : former;
 }
-
-const TOO_LATE: Outcome = {
-  status: "Rejected",
-  reasonCode: "expired",
-  detail:
-    "its time to start, or the session that it was meant for, was over before it was recorded; nothing was done",
-  nothingDone: "not-asked",
-  patch: {},
-};

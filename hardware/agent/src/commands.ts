@@ -154,8 +154,9 @@ export class Commands {
     endpoint.begin(activity);
     const said = (report: CommandReport): void => answers.set(report, command.ttlMs);
     said(acceptedReport({ ...command, acceptedAt: timestamp(clock) }));
-    if (command.fence !== undefined && command.fence > (fences.get(command.node) ?? -1)) {
-      fences.set(command.node, command.fence);
+    const { fence = 0 } = command;
+    if (fence > (fences.get(command.node) ?? 0)) {
+      fences.set(command.node, fence);
       fenced();
     }
     const mayStart = (): boolean =>
@@ -164,7 +165,7 @@ export class Commands {
     const stop = (): void => activity.controller.abort(stopped.reason);
     stopped.addEventListener("abort", stop, { once: true });
     try {
-      const end = await runs.run({ command, endpoint, activity, mayStart, said });
+      const end = await runs.run({ command, endpoint, activity, mayStart, startByMs, said });
       if (end.kind === "known") await this.#repeatRecorded(command);
       if (end.kind === "not-recorded") {
         const { error } = end;

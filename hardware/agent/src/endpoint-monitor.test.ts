@@ -25,7 +25,7 @@ function watch(
     reporter: {
       observe: (observation) => void seen.push({ atMs: clock.monotonicMs(), observation }),
     },
-    guardian: { seen: (_, supply) => void supplies.push(supply) },
+    guardian: { seen: (_, supply) => void supplies.push(supply), measured: () => {} },
     defect: (error) => {
       throw error;
     },

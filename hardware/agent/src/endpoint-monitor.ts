@@ -15,7 +15,7 @@ const RESTED = new Error("rested");
 export interface MonitorOptions {
   readonly clock: Clock;
   readonly reporter: Pick<Reporter, "observe">;
-  readonly guardian: Pick<Guardian, "seen">;
+  readonly guardian: Pick<Guardian, "seen" | "measured">;
   readonly defect: (error: unknown) => void;
 }
 
@@ -109,7 +109,8 @@ export class EndpointMonitor implements AsyncDisposable {
       this.#reportedMs = nowMs;
       reporter.observe(observation);
     }
-    if (undisturbed && !(reading instanceof PortError))
-      guardian.seen(this.endpoint, reading.supply);
+    if (reading instanceof PortError) return;
+    if (undisturbed) guardian.seen(this.endpoint, reading.supply);
+    if (reading.drawWatts !== undefined) guardian.measured(this.endpoint, reading.drawWatts);
   }
 }

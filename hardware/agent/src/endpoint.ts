@@ -3,9 +3,10 @@ import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
 import type { PowerPort, PowerReading } from "@outrider/ports/power-port";
-import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
+import { measuredDraw, NO_MEMORY, type EndpointMemory } from "./command-record.js";
 import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
 import type { AgentLog } from "./log.js";
+import type { StartGate } from "./start-gate.js";
 
 /** No port needs longer for one question; their own deadlines are shorter. */
 const READ_WITHIN = milliseconds(6_000);
@@ -34,6 +35,9 @@ export class Endpoint {
   #activity: Activity | undefined;
   /** Counts beginnings and ends of activities. */
   #changes = 0;
+  /** Readings may overlap: what was asked later is the later word. */
+  #asked = 0;
+  #heard = 0;
   #idle: (() => void)[] = [];
 
   constructor(
@@ -42,8 +46,11 @@ export class Endpoint {
     readonly clock: Clock,
     readonly log: AgentLog,
     private readonly journal: Pick<Journal, "remember">,
+    /** Through which its supply is switched on, and which learns from its readings. */
+    readonly gate: StartGate,
   ) {
     this.memory = memory ?? NO_MEMORY;
+    gate.remember(this.id, measuredDraw(this.memory));
   }
 
   get id(): DesiredEndpoint["endpoint"] {
@@ -89,6 +96,7 @@ export class Endpoint {
     const { port } = this;
     if (!port) throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? ""}`);
     const changes = this.#changes;
+    const number = ++this.#asked;
     const undisturbed = (): boolean => this.#changes === changes && this.#activity === undefined;
     try {
       const reading = await withDeadline(
@@ -98,12 +106,22 @@ export class Endpoint {
         `The device of ${this.id}`,
         (within) => port.read(within),
       );
+      this.#hear(number, reading.supply);
       this.onReading?.(reading, undisturbed());
       return reading;
     } catch (error) {
-      if (error instanceof PortError) this.onReading?.(error, undisturbed());
+      if (error instanceof PortError) {
+        this.#hear(number, "Unknown");
+        this.onReading?.(error, undisturbed());
+      }
       throw error;
     }
+  }
+
+  #hear(number: number, supply: PowerReading["supply"]): void {
+    if (number < this.#heard) return;
+    this.#heard = number;
+    this.gate.seen(this.id, supply);
   }
 
   /** Records a change of what is remembered, then holds it. @throws StorageError */

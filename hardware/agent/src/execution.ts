@@ -10,7 +10,9 @@ import type { Activity, Endpoint } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
 import type { MemoryPatch } from "./journal.js";
 import { bringOn } from "./power-on.js";
-import { act, isRefusal, switchSupply, type SwitchResult } from "./supply.js";
+import type { StartWish } from "./start-plan.js";
+import type { Start } from "./start-queue.js";
+import { act, isRefusal, switchOn, switchSupply, trySense, type SwitchResult } from "./supply.js";
 
 /** A cycle ends as `Unknown` when its device is silent for this long; its `On` stays owed. */
 export const CYCLE_SILENCE = seconds(60);
@@ -35,6 +37,10 @@ export interface Execution {
   readonly before: Supply | PortError;
   /** Records the next step; never fails, since a half-done cycle must be finished even when the disk is full. */
   readonly recordStep: (step: CommandStep) => Promise<void>;
+  /** When it must have started, by the monotonic clock. */
+  readonly startByMs: number;
+  /** Whether it still may start: asked again after a wait. */
+  readonly mayStart: () => boolean;
   /** Tells whoever asked how far it has come. */
   readonly progress: (detail: string) => void;
 }
@@ -45,21 +51,18 @@ export interface Execution {
  */
 export async function execute(execution: Execution): Promise<Outcome> {
   const { command, before } = execution;
-  if (before instanceof PortError) {
-    return nothingDone(
-      "not-asked",
-      before.code,
-      `the device could not be read, so nothing was done: ${before.message}`,
-    );
-  }
+  if (before instanceof PortError) return notRead(before);
   switch (command.action) {
     case "On":
-      return switchTo("On", before, execution);
+      return commandedOn(before, execution);
     case "ForceOff":
-      return switchTo("Off", before, execution);
+      return switchOff(before, execution);
     case "PowerCycle":
       return cycle(before, execution);
     case "ForceRestart":
+      return execution.endpoint.port?.restartCyclesSupply === true
+        ? startNatively("ForceRestart", execution)
+        : actNatively("ForceRestart", execution);
     case "PushPowerButton":
     case "Nmi":
       return actNatively(command.action, execution);
@@ -68,26 +71,78 @@ export async function execute(execution: Execution): Promise<Outcome> {
   }
 }
 
-async function switchTo(
-  wanted: "On" | "Off",
-  before: Supply,
-  { command, endpoint, activity }: Execution,
-): Promise<Outcome> {
-  if (before === wanted) return { status: "Succeeded", changed: false, patch: { seen: wanted } };
-  const result = await switchSupply(endpoint, wanted === "On", activity.controller.signal);
-  if (result.kind === "verified") {
-    return { status: "Succeeded", changed: true, patch: { seen: wanted } };
+async function switchOff(before: Supply, { endpoint, activity }: Execution): Promise<Outcome> {
+  if (before === "Off") return UNCHANGED.Off;
+  const result = await switchSupply(endpoint, false, activity.controller.signal);
+  return result.kind === "verified" ? CHANGED.Off : outcomeOf(result, {});
+}
+
+async function commandedOn(before: Supply, execution: Execution): Promise<Outcome> {
+  const { command, endpoint, activity } = execution;
+  const { signal } = activity.controller;
+  if (before === "On") return UNCHANGED.On;
+  const passed = await pass("start", execution);
+  if ("status" in passed) return passed;
+  try {
+    if (passed.waited) {
+      const now = await trySense(endpoint, signal);
+      if (now === "On") return UNCHANGED.On;
+      if (now instanceof PortError) return notRead(now);
+      if (!execution.mayStart()) return TOO_LATE;
+    }
+    const result = await switchOn(endpoint, passed, signal);
+    if (result.kind === "verified") return CHANGED.On;
+    const exhausted = command.via === "policy" && endpoint.memory.attempts >= ATTEMPTS;
+    return outcomeOf(result, exhausted ? { fault: faultText(result.problem) } : {});
+  } finally {
+    passed.over(false);
   }
-  const exhausted =
-    wanted === "On" && command.via === "policy" && endpoint.memory.attempts >= ATTEMPTS;
-  return outcomeOf(result, exhausted ? { fault: faultText(result.problem) } : {});
+}
+
+/** Waits in the power domain for as long as the command may wait for its start. */
+async function pass(
+  what: StartWish["what"],
+  { endpoint, activity, startByMs, progress }: Execution,
+): Promise<Start | Outcome> {
+  const result = await endpoint.gate.pass(
+    endpoint.id,
+    {
+      what,
+      priority: "commanded",
+      startByMs,
+      waiting: (detail) => progress(`it waits for its start: ${detail}`),
+    },
+    activity.controller.signal,
+  );
+  if (result.kind === "go") return result.start;
+  return {
+    status: "Rejected",
+    reasonCode: "no-start-slot",
+    detail: result.detail,
+    nothingDone: "not-asked",
+    patch: {},
+  };
+}
+
+/**
+ * A cycle begins only when its power domain has the watts for its `On`, and keeps them: what it switches off must not
+ * stay off because others have started meanwhile.
+ */
+async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
+  if (execution.endpoint.port?.native.PowerCycle) return startNatively("PowerCycle", execution);
+  const watts = await pass("watts", execution);
+  if ("status" in watts) return watts;
+  try {
+    return watts.waited && !execution.mayStart() ? TOO_LATE : await offAndOn(before, execution);
+  } finally {
+    watts.over(true);
+  }
 }
 
 /** Off → verified → dwell → on → verified, each recorded before it is done. */
-async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
+async function offAndOn(before: Supply, execution: Execution): Promise<Outcome> {
   const { endpoint, activity, recordStep, progress } = execution;
   const { signal } = activity.controller;
-  if (endpoint.port?.native.PowerCycle) return cycleNatively(execution);
   if (before !== "Off") {
     const off = await switchSupply(endpoint, false, signal);
     if (off.kind === "refused") return outcomeOf(off, {});
@@ -104,10 +159,13 @@ async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
 }
 
 async function finishCycle(
-  { endpoint, activity }: Execution,
+  { endpoint, activity, progress }: Execution,
   success: Omit<Outcome, "patch">,
 ): Promise<Outcome> {
-  const end = await bringOn(endpoint, activity, { silence: CYCLE_SILENCE });
+  const end = await bringOn(endpoint, activity, {
+    silence: CYCLE_SILENCE,
+    waiting: (detail) => progress(`the supply is off and waits for its start: ${detail}`),
+  });
   switch (end.kind) {
     case "on":
       return { ...success, patch: { seen: "On", attempts: 0 } };
@@ -133,8 +191,10 @@ async function finishCycle(
 /** The off was not seen and may still come: it is taken back, because a cycle must not leave a node off. */
 async function withdraw(off: SwitchResult, execution: Execution): Promise<Outcome> {
   const { endpoint, activity } = execution;
+  const { signal } = activity.controller;
+  const leave = await endpoint.gate.pass(endpoint.id, { priority: "owed" }, signal);
   // The step stays what it is: a recovery must not conclude that the supply was seen off.
-  await switchSupply(endpoint, true, activity.controller.signal);
+  if (leave.kind === "go") await switchOn(endpoint, leave.start, signal);
   const { patch: _, ...outcome } = outcomeOf(off, {});
   return finishCycle(execution, {
     ...outcome,
@@ -143,18 +203,30 @@ async function withdraw(off: SwitchResult, execution: Execution): Promise<Outcom
   });
 }
 
-async function cycleNatively(execution: Execution): Promise<Outcome> {
+/** An action by which the device itself takes the supply away and gives it again. */
+async function startNatively(action: NativeAction, execution: Execution): Promise<Outcome> {
   const { endpoint, activity } = execution;
   const { signal } = activity.controller;
-  const outcome = await actNatively("PowerCycle", execution);
-  if (outcome.status === "Failed") return outcome;
-  await endpoint.clock.sleep(milliseconds(endpoint.desired.dwellMs), signal);
-  return finishCycle(execution, outcome);
+  const passed = await pass("start", execution);
+  if ("status" in passed) return passed;
+  try {
+    if (passed.waited && !execution.mayStart()) return TOO_LATE;
+    const outcome = await actNatively(action, execution, () => passed.asked());
+    if (outcome.nothingDone !== undefined) return outcome;
+    if (action === "PowerCycle") {
+      await endpoint.clock.sleep(milliseconds(endpoint.desired.dwellMs), signal);
+    }
+    passed.over(true);
+    return action === "PowerCycle" ? await finishCycle(execution, outcome) : outcome;
+  } finally {
+    passed.over(false);
+  }
 }
 
 async function actNatively(
   action: NativeAction,
   { endpoint, activity }: Execution,
+  answered: () => void = () => {},
 ): Promise<Outcome> {
   const native = endpoint.port?.native[action];
   if (!native) {
@@ -174,8 +246,36 @@ async function actNatively(
       patch: {},
     };
   }
+  answered();
   crashPoint("agent.acted");
   return { status: "Succeeded", changed: true, patch: {} };
+}
+
+const UNCHANGED = {
+  On: { status: "Succeeded", changed: false, patch: { seen: "On" } },
+  Off: { status: "Succeeded", changed: false, patch: { seen: "Off" } },
+} as const satisfies Record<string, Outcome>;
+const CHANGED = {
+  On: { status: "Succeeded", changed: true, patch: { seen: "On" } },
+  Off: { status: "Succeeded", changed: true, patch: { seen: "Off" } },
+} as const satisfies Record<string, Outcome>;
+
+/** The command came to its journal, or to the head of its queue, when its time was over. */
+export const TOO_LATE: Outcome = {
+  status: "Rejected",
+  reasonCode: "expired",
+  detail:
+    "its time to start, or the session that it was meant for, was over before it could begin; nothing was done",
+  nothingDone: "not-asked",
+  patch: {},
+};
+
+function notRead({ code, message }: PortError): Outcome {
+  return nothingDone(
+    "not-asked",
+    code,
+    `the device could not be read, so nothing was done: ${message}`,
+  );
 }
 
 function outcomeOf(result: SwitchResult, patch: MemoryPatch): Outcome {

@@ -12,6 +12,9 @@ import type { Reporter } from "./reporter.js";
 import { hasBooted, isLoss, restoreTo, steady, type SteadySupply } from "./restore-policy.js";
 import { switchSupply, trySense } from "./supply.js";
 
+/** Less than that is what any measurement varies by, and no reason to write to a disk. */
+const WRITTEN_WHEN_GROWN_BY = 1.05;
+
 export interface GuardianOptions {
   readonly clock: Clock;
   readonly reporter: Pick<Reporter, "news">;
@@ -62,6 +65,17 @@ export class Guardian {
     } else if (now === "On") {
       this.#recovered(endpoint);
     }
+  }
+
+  /** The draw was measured: the most is remembered, and written when it has grown by more than noise. */
+  measured(endpoint: Endpoint, watts: number): void {
+    const grown = endpoint.gate.measured(endpoint.id, watts);
+    if (!grown || this.#noting.has(endpoint)) return;
+    const { runningWatts = 0, startingWatts = 0 } = endpoint.memory;
+    const worthIt =
+      (grown.runningWatts ?? 0) > runningWatts * WRITTEN_WHEN_GROWN_BY ||
+      (grown.startingWatts ?? 0) > startingWatts * WRITTEN_WHEN_GROWN_BY;
+    if (worthIt) this.#note(endpoint, grown);
   }
 
   /** Resolves when nothing is being done any more; the stopped signal has been aborted before. */
@@ -140,7 +154,10 @@ export class Guardian {
   async #payOwed(endpoint: Endpoint, activity: Activity): Promise<void> {
     const { clock, changed } = this.options;
     const { owed, attempts } = endpoint.memory;
-    const end = await bringOn(endpoint, activity);
+    const end = await bringOn(endpoint, activity, {
+      priority: owed === "cycle" ? "owed" : "restore",
+      waiting: (detail) => endpoint.log.info({ owed }, `a power-on waits: ${detail}`),
+    });
     const acted = endpoint.memory.attempts > attempts;
     const why =
       owed === "cycle" ? "to finish a cycle" : `by the restore policy ${endpoint.desired.restore}`;

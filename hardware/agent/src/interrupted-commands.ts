@@ -57,6 +57,8 @@ export async function recoverCommand(
   const stop = (): void => activity.controller.abort(stopped.reason);
   stopped.addEventListener("abort", stop, { once: true });
   endpoint.begin(activity);
+  // A cycle that may have switched off keeps the watts for its On.
+  const watts = record.action === "PowerCycle" ? endpoint.gate.reserve(endpoint.id) : undefined;
   try {
     endpoint.log.warn(
       { commandId: record.id, action: record.action, step: record.step },
@@ -66,6 +68,7 @@ export async function recoverCommand(
     said(await runs.end(record, endpoint, activity, outcome));
   } finally {
     stopped.removeEventListener("abort", stop);
+    watts?.over(true);
     endpoint.end(activity);
     options.released(endpoint);
   }

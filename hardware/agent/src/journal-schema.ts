@@ -54,5 +54,13 @@ export const JOURNAL_MIGRATIONS: MigrationSet = {
         );
       `,
     },
+    {
+      id: 2,
+      name: "measured draw",
+      sql: `
+        ALTER TABLE agent_endpoint ADD COLUMN running_watts REAL;
+        ALTER TABLE agent_endpoint ADD COLUMN starting_watts REAL;
+      `,
+    },
   ],
 };

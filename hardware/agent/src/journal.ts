@@ -163,21 +163,10 @@ export class Journal {
 
   async memories(): Promise<Map<string, EndpointMemory>> {
     const rows = await this.#storage.all<MemoryRow>(
-      "SELECT endpoint, commanded, seen, boot_id, attempts, fault, owed FROM agent_endpoint",
+      `SELECT endpoint, commanded, seen, boot_id, attempts, fault, owed, running_watts, starting_watts
+       FROM agent_endpoint`,
     );
-    return new Map(
-      rows.map(({ endpoint, commanded, seen, boot_id, attempts, fault, owed }) => [
-        endpoint,
-        {
-          commanded: (commanded ?? undefined) as EndpointMemory["commanded"],
-          seen: (seen ?? undefined) as EndpointMemory["seen"],
-          bootId: boot_id ?? undefined,
-          attempts,
-          fault: fault ?? undefined,
-          owed: (owed ?? undefined) as EndpointMemory["owed"],
-        },
-      ]),
-    );
+    return new Map(rows.map((row) => [row.endpoint, memoryOf(row)]));
   }
 
   async fences(): Promise<Map<NodeId, number>> {
@@ -258,6 +247,8 @@ interface MemoryRow {
   readonly attempts: number;
   readonly fault: string | null;
   readonly owed: string | null;
+  readonly running_watts: number | null;
+  readonly starting_watts: number | null;
 }
 
 function recordOf({ accepted_at, outcome, reason, ...rest }: CommandRow): CommandRecord {
@@ -269,6 +260,19 @@ function recordOf({ accepted_at, outcome, reason, ...rest }: CommandRow): Comman
   };
 }
 
+function memoryOf(row: MemoryRow): EndpointMemory {
+  return {
+    commanded: (row.commanded ?? undefined) as EndpointMemory["commanded"],
+    seen: (row.seen ?? undefined) as EndpointMemory["seen"],
+    bootId: row.boot_id ?? undefined,
+    attempts: row.attempts,
+    fault: row.fault ?? undefined,
+    owed: (row.owed ?? undefined) as EndpointMemory["owed"],
+    runningWatts: row.running_watts ?? undefined,
+    startingWatts: row.starting_watts ?? undefined,
+  };
+}
+
 const COLUMNS: Readonly<Record<keyof EndpointMemory, string>> = {
   commanded: "commanded",
   seen: "seen",
@@ -276,6 +280,8 @@ const COLUMNS: Readonly<Record<keyof EndpointMemory, string>> = {
   attempts: "attempts",
   fault: "fault",
   owed: "owed",
+  runningWatts: "running_watts",
+  startingWatts: "starting_watts",
 };
 
 function remember(endpoint: EndpointId, patch: MemoryPatch): Statement[] {

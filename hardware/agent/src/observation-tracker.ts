@@ -14,6 +14,8 @@ export class ObservationTracker {
   #supply: Dated<Supply> | undefined;
   #host: Dated<Host> | undefined;
   #text = "";
+  /** As it was last told as a change. */
+  #drawWatts: number | undefined;
 
   /**
    * @param at when it was read
@@ -41,10 +43,19 @@ export class ObservationTracker {
       ...(fault === undefined ? {} : { fault }),
     };
     const text = JSON.stringify(lasting);
-    const changed = text !== this.#text;
+    const { drawWatts } = seen;
+    const changed = text !== this.#text || isOtherDraw(this.#drawWatts, drawWatts);
     this.#text = text;
-    return { observation: { ...lasting, observedAt: at }, changed };
+    if (changed) this.#drawWatts = drawWatts;
+    const measured = drawWatts === undefined ? {} : { drawWatts };
+    return { observation: { ...lasting, ...measured, observedAt: at }, changed };
   }
+}
+
+/** Whether a draw is worth a report of its own. What is measured is never the same twice. */
+function isOtherDraw(former: number | undefined, now: number | undefined): boolean {
+  if (former === undefined || now === undefined) return former !== now;
+  return Math.abs(now - former) > Math.max(0.5, former / 10);
 }
 
 /** A device that does not answer says nothing: silence is never `Off`. */

@@ -5,7 +5,9 @@ import { nextAttempt } from "./attempts.js";
 import type { Activity, Endpoint } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
 import type { PowerOnEnd } from "./recovery.js";
-import { switchSupply, trySense } from "./supply.js";
+import type { StartPriority } from "./start-plan.js";
+import type { Start } from "./start-queue.js";
+import { switchOn, trySense } from "./supply.js";
 
 const FIRST_LOOK_PAUSE_MS = 250;
 const LONGEST_LOOK_PAUSE_MS = 10_000;
@@ -13,17 +15,59 @@ const LONGEST_LOOK_PAUSE_MS = 10_000;
 export interface PowerOnOptions {
   /** How long the device may be silent before this gives up. Undefined: for ever. */
   readonly silence?: Duration;
+  /** In the queue of its power domain. Default: that of what a cycle owes. */
+  readonly priority?: StartPriority;
+  /** Is told why its power domain makes it wait. */
+  readonly waiting?: ((detail: string) => void) | undefined;
 }
 
 /**
  * Brings a supply on without a person: the end of a cycle, or the restore policy. Looks first and switches only what
- * is not on, in counted attempts. A device that cannot be read is looked at again, which counts as no attempt.
+ * is not on, in counted attempts, when its power domain has room. A device that cannot be read is looked at again,
+ * which counts as no attempt.
  * @throws the reason of the activity's signal when something took its place
  */
 export async function bringOn(
   endpoint: Endpoint,
   activity: Activity,
   options: PowerOnOptions = {},
+): Promise<PowerOnEnd> {
+  const leave = new Leave();
+  try {
+    return await tryOn(endpoint, activity, options, leave);
+  } finally {
+    leave.giveBack();
+  }
+}
+
+/** The gate's leave for the next attempt, while it is held. */
+class Leave {
+  #start: Start | undefined;
+
+  get held(): boolean {
+    return this.#start !== undefined;
+  }
+
+  take(start: Start): void {
+    this.#start = start;
+  }
+
+  use(): Start | undefined {
+    const start = this.#start;
+    this.#start = undefined;
+    return start;
+  }
+
+  giveBack(): void {
+    this.use()?.over(false);
+  }
+}
+
+async function tryOn(
+  endpoint: Endpoint,
+  activity: Activity,
+  options: PowerOnOptions,
+  leave: Leave,
 ): Promise<PowerOnEnd> {
   const { clock } = endpoint;
   const { signal } = activity.controller;
@@ -38,6 +82,7 @@ export async function bringOn(
     signal.throwIfAborted();
     if (supply === "On") return { kind: "on" };
     if (supply instanceof PortError) {
+      leave.giveBack();
       const nowMs = clock.monotonicMs();
       silentSinceMs ??= nowMs;
       if (options.silence !== undefined && nowMs - silentSinceMs >= options.silence) {
@@ -60,12 +105,22 @@ export async function bringOn(
       rested = true;
       continue;
     }
+    if (!leave.held) {
+      const { priority = "owed", waiting } = options;
+      const result = await endpoint.gate.pass(endpoint.id, { priority, waiting }, signal);
+      if (result.kind === "no") throw new Error(`${endpoint.id} was to wait without limit`);
+      leave.take(result.start);
+      // What was read before may not be so any more.
+      if (result.start.waited) continue;
+    }
     rested = false;
     activity.interruptible = false;
     await countAttempt(endpoint);
     signal.throwIfAborted();
     crashPoint("agent.before-on");
-    const result = await switchSupply(endpoint, true, signal);
+    const start = leave.use();
+    if (!start) throw new Error(`${endpoint.id} has no leave to start`);
+    const result = await switchOn(endpoint, start, signal);
     activity.interruptible = mayBeInterrupted;
     if (result.kind === "verified") return { kind: "on" };
     problem = result.problem;

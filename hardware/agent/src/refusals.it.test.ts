@@ -89,7 +89,7 @@ describe("what an agent refuses", () => {
 
   it("an endpoint that it does not have, and one of another node", async () => {
     expect(await stage.run(9, "On")).toMatchObject({ reasonCode: "unknown-endpoint" });
-    expect(await stage.run(1, "ForceOff", { node: nodeId("n2") })).toMatchObject({
+    expect(await stage.run(1, "ForceOff", { node: nodeId("n3") })).toMatchObject({
       reasonCode: "invalid",
     });
   });

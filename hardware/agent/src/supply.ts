@@ -4,6 +4,7 @@ import { withDeadline } from "@outrider/ports/deadline";
 import { PortError, type PortErrorCode } from "@outrider/ports/port-error";
 import type { Endpoint } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
+import type { Start } from "./start-queue.js";
 
 /** How long a device may take to show what it was told. */
 export const VERIFY_WITHIN: Duration = seconds(10);
@@ -29,12 +30,14 @@ export function isRefusal(code: PortErrorCode): boolean {
 /**
  * Tells the device once and reads until it shows. A request whose fate is not known is not repeated: reading says
  * what became of it.
+ * @param answered called once the device has said that it took the request, before anything is read
  * @throws the signal's reason when it is aborted
  */
 export async function switchSupply(
   endpoint: Endpoint,
   on: boolean,
   signal: AbortSignal,
+  answered: () => void = () => {},
 ): Promise<SwitchResult> {
   let failed: PortError | undefined;
   crashPoint("agent.acting");
@@ -45,6 +48,7 @@ export async function switchSupply(
     if (isRefusal(error.code)) return { kind: "refused", code: error.code, problem: error.message };
     failed = error;
   }
+  if (!failed) answered();
   crashPoint("agent.acted");
   const wanted = on ? "On" : "Off";
   const seen = await readUntil(endpoint, wanted, signal);
@@ -59,6 +63,22 @@ export async function switchSupply(
     supply: seen,
     problem: `the supply reads ${seen} ${VERIFY_WITHIN / 1000} s after it was told to be ${wanted}; ${told}`,
   };
+}
+
+/** Switches a supply on that the gate has let through, and tells the gate how that ends. */
+export async function switchOn(
+  endpoint: Endpoint,
+  start: Start,
+  signal: AbortSignal,
+): Promise<SwitchResult> {
+  let begun = true;
+  try {
+    const result = await switchSupply(endpoint, true, signal, () => start.asked());
+    begun = result.kind !== "refused";
+    return result;
+  } finally {
+    start.over(begun);
+  }
 }
 
 /** Asks the device for something, once. @throws PortError, or the signal's reason */

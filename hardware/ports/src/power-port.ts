@@ -7,6 +7,8 @@ export interface PowerReading {
   readonly supplyEvidence: Evidence;
   readonly host: Host;
   readonly hostEvidence: Evidence;
+  /** What the node draws, in watts, where the device measures it. */
+  readonly drawWatts?: number;
   /** What a person should know beyond the two words: why one is `Unknown`, or that the host panicked. */
   readonly problem?: string;
 }
@@ -42,10 +44,12 @@ export interface PowerPort extends AsyncDisposable {
    */
   setSupply(on: boolean, signal: AbortSignal): Promise<void>;
   /**
-   * What the device does by itself, asked once. Returns when the device has taken it.
+   * What this device does by itself, asked once; an action that is not there is not offered to anybody. Returns when the device has taken it.
    * An action without effect because the supply is off is `refused`.
    */
   readonly native: Readonly<Partial<Record<NativeAction, (signal: AbortSignal) => Promise<void>>>>;
+  /** Whether its native `ForceRestart` takes the supply away: it then counts as a start in its power domain. */
+  readonly restartCyclesSupply?: boolean;
   /**
    * Calls back when the device says that something changed, and when its word was lost or is heard again;
    * the agent then reads. Reconnects by itself until it is disposed; says nothing about what changed.

@@ -21,6 +21,7 @@ interface Bay {
 /** A chassis of QEMU slots: switches supplies, and owns every slot's QMP and console socket for its whole life. */
 export class Chassis implements SlotMachine {
   readonly #bays: ReadonlyMap<number, Bay>;
+  #mains = true;
 
   /** @param specs slot 1 first */
   constructor(
@@ -70,6 +71,20 @@ export class Chassis implements SlotMachine {
 
   slots(): readonly SlotView[] {
     return [...this.#bays.values()].map(({ slot }) => slot.view());
+  }
+
+  view(slot: number): SlotView {
+    return this.#at(slot).slot.view();
+  }
+
+  get mains(): boolean {
+    return this.#mains;
+  }
+
+  async setMains(on: boolean): Promise<void> {
+    this.#mains = on;
+    if (on) return;
+    await Promise.all([...this.#bays.values()].map(({ slot }) => slot.brownOut()));
   }
 
   async setSupply(slot: number, on: boolean): Promise<SlotView> {

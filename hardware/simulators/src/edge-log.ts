@@ -1,33 +1,74 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { SimClock } from "./sim-clock.js";
 import type { Edge, EdgeCause, EdgeName } from "./slot-api.js";
 
 /** How many edges are kept for questions. The file keeps all. */
 const KEPT = 50_000;
+/** Forgotten at once, so that forgetting costs nothing per edge. */
+const FORGOTTEN = 10_000;
 
 /**
  * Every physical change of every slot, in order, in memory and in `edges.jsonl`.
  * The file is continued across restarts: sequence numbers never come twice in one directory.
  */
 export class EdgeLog {
-  readonly #file: string;
+  readonly #file: number;
   readonly #edges: Edge[];
-  readonly #waiting = new Set<() => void>();
+  readonly #newest = new Map<number, number>();
+  readonly #waiting = new Set<(edge: Edge) => void>();
   /** Slots whose supply was on when the earlier run in this directory ended. */
   readonly #leftOn: readonly number[];
   #seq: number;
+  #totalWatts: (() => number) | undefined;
+  /** Set while several edges fall into one instant. */
+  #instant: Pick<Edge, "at" | "monotonicMs"> | undefined;
 
   constructor(
     dir: string,
     private readonly clock: SimClock,
   ) {
     mkdirSync(dir, { recursive: true });
-    this.#file = join(dir, "edges.jsonl");
-    const edges = readEdges(this.#file);
+    const file = join(dir, "edges.jsonl");
+    const edges = readEdges(file);
+    this.#file = openSync(file, "a");
     this.#leftOn = leftOn(edges);
     this.#edges = edges.slice(-KEPT);
     this.#seq = this.#edges.at(-1)?.seq ?? 0;
+    for (const { slot, seq } of edges) this.#newest.set(slot, seq);
+  }
+
+  /** From now on each edge says what all slots draw together. */
+  measure(totalWatts: () => number): void {
+    this.#totalWatts = totalWatts;
+  }
+
+  /** The number of the newest edge of a slot, 0 when there is none. */
+  newest(slot: number): number {
+    return this.#newest.get(slot) ?? 0;
+  }
+
+  /** What is added by `run` happens at one and the same time. */
+  inOneInstant(run: () => void): void {
+    this.#instant = this.#now();
+    try {
+      run();
+    } finally {
+      this.#instant = undefined;
+    }
+  }
+
+  /** Nothing can be added any more. */
+  close(): void {
+    closeSync(this.#file);
   }
 
   /** The number of the newest edge, 0 when there is none. */
@@ -41,15 +82,20 @@ export class EdgeLog {
       seq: ++this.#seq,
       slot,
       edge,
-      at: this.clock.now().toISOString(),
-      monotonicMs: this.clock.monotonicMs(),
+      ...(this.#instant ?? this.#now()),
       cause,
+      ...(this.#totalWatts ? { totalWatts: Math.round(this.#totalWatts() * 1000) / 1000 } : {}),
     };
-    appendFileSync(this.#file, `${JSON.stringify(entry)}\n`);
+    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
     this.#edges.push(entry);
-    if (this.#edges.length > KEPT) this.#edges.shift();
-    for (const wake of this.#waiting) wake();
+    this.#newest.set(slot, entry.seq);
+    if (this.#edges.length >= KEPT + FORGOTTEN) this.#edges.splice(0, FORGOTTEN);
+    for (const look of this.#waiting) look(entry);
     return entry;
+  }
+
+  #now(): Pick<Edge, "at" | "monotonicMs"> {
+    return { at: this.clock.now().toISOString(), monotonicMs: this.clock.monotonicMs() };
   }
 
   /** Edges after `since`, of one slot or of all. */
@@ -76,8 +122,8 @@ export class EdgeLog {
         signal.removeEventListener("abort", finish);
         resolve(this.after(since, slot));
       };
-      const look = (): void => {
-        if (this.after(since, slot).length > 0) finish();
+      const look = (edge: Edge): void => {
+        if (slot === undefined || edge.slot === slot) finish();
       };
       const cancel = this.clock.after(waitMs, finish);
       this.#waiting.add(look);

@@ -16,6 +16,7 @@ import { slotServer } from "./slot-server.js";
 
 const USAGE = `Usage: rack-main.js --slots <count> --dir <directory> [--listen <socket path | 127.0.0.1:port>]
   [--flavour <slot>=<${SIMULATED_FLAVOURS.join(" | ")}>]... [--boot-ms <n>] [--shutdown-ms <n>] [--halt-after-ms <n>]
+  [--running-watts <n>] [--starting-watts <n>] [--starting-ms <n>]
   [--owner <pid>]   ends with that process`;
 
 const { values: args } = parseArgs({
@@ -27,6 +28,9 @@ const { values: args } = parseArgs({
     "boot-ms": { type: "string" },
     "shutdown-ms": { type: "string" },
     "halt-after-ms": { type: "string" },
+    "running-watts": { type: "string" },
+    "starting-watts": { type: "string" },
+    "starting-ms": { type: "string" },
     owner: { type: "string" },
   },
 });
@@ -44,7 +48,12 @@ function wholeNumber(name: string, text: string | undefined, fallback: number): 
 
 function readSpecs(): SimulatedSlotSpec[] {
   const count = wholeNumber("slots", args.slots, 0);
-  if (count < 1 || count > 1000) usage("--slots: expected 1 to 1000.");
+  if (count < 1 || count > 10_000) usage("--slots: expected 1 to 10000.");
+  const runningWatts = wholeNumber(
+    "running-watts",
+    args["running-watts"],
+    DEFAULT_SIMULATED_SLOT.runningWatts,
+  );
   const spec: SimulatedSlotSpec = {
     ...DEFAULT_SIMULATED_SLOT,
     bootMs: wholeNumber("boot-ms", args["boot-ms"], DEFAULT_SIMULATED_SLOT.bootMs),
@@ -54,6 +63,9 @@ function readSpecs(): SimulatedSlotSpec[] {
       args["halt-after-ms"],
       DEFAULT_SIMULATED_SLOT.haltAfterMs,
     ),
+    runningWatts,
+    startingWatts: wholeNumber("starting-watts", args["starting-watts"], runningWatts),
+    startingMs: wholeNumber("starting-ms", args["starting-ms"], DEFAULT_SIMULATED_SLOT.startingMs),
   };
   const specs = Array.from({ length: count }, () => spec);
   for (const text of args.flavour ?? []) {

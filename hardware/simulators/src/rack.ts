@@ -15,14 +15,21 @@ import { SimulatedSlot, type SimulatedSlotSpec } from "./simulated-slot.js";
 export class Rack implements SlotMachine {
   readonly #slots: ReadonlyMap<number, SimulatedSlot>;
   readonly #knobs: ReadonlyMap<number, FaultKnobs>;
+  #mains = true;
 
   /** @param specs one per slot, slot 1 first */
-  constructor(specs: readonly SimulatedSlotSpec[], edges: EdgeLog, clock: SimClock) {
+  constructor(
+    specs: readonly SimulatedSlotSpec[],
+    private readonly edges: EdgeLog,
+    clock: SimClock,
+  ) {
+    const draw = { watts: 0 };
+    edges.measure(() => draw.watts);
     this.#knobs = new Map(specs.map((_, index) => [index + 1, new FaultKnobs(clock)]));
     this.#slots = new Map(
       specs.map((spec, index) => {
         const slot = index + 1;
-        return [slot, new SimulatedSlot(slot, spec, edges, clock, () => this.faults(slot))];
+        return [slot, new SimulatedSlot(slot, spec, edges, clock, () => this.faults(slot), draw)];
       }),
     );
   }
@@ -65,6 +72,22 @@ export class Rack implements SlotMachine {
     else if (act === "panic") it.panic();
     else it.reset("guest-reset", "guest");
     return Promise.resolve(it.view());
+  }
+
+  get mains(): boolean {
+    return this.#mains;
+  }
+
+  async setMains(on: boolean): Promise<void> {
+    this.#mains = on;
+    if (on) return;
+    this.edges.inOneInstant(() => {
+      for (const slot of this.#slots.values()) slot.supplyOff("brown-out", "outside");
+    });
+  }
+
+  view(slot: number): SlotView {
+    return this.#slot(slot).view();
   }
 
   faults(slot: number): Faults {

@@ -16,6 +16,9 @@ export interface SimulatedSlotSpec {
   /** From the end of the boot until a `halts-itself` guest halts. */
   readonly haltAfterMs: number;
   readonly runningWatts: number;
+  /** Drawn from the moment the supply comes on, for `startingMs`. */
+  readonly startingWatts: number;
+  readonly startingMs: number;
   /** Halted, with the supply still on. */
   readonly haltedWatts: number;
 }
@@ -26,8 +29,15 @@ export const DEFAULT_SIMULATED_SLOT: SimulatedSlotSpec = {
   shutdownMs: 50,
   haltAfterMs: 200,
   runningWatts: 5,
+  startingWatts: 5,
+  startingMs: 0,
   haltedWatts: 0.8,
 };
+
+/** What all slots of a rack draw together. */
+export interface DrawTotal {
+  watts: number;
+}
 
 /**
  * One simulated machine: supply, button, reset line and a guest that boots, shuts down and panics.
@@ -40,6 +50,8 @@ export class SimulatedSlot {
   #booted = false;
   #shutdownAsked = false;
   #cancel: () => void = () => {};
+  #settled = true;
+  #settle: () => void = () => {};
 
   constructor(
     readonly slot: number,
@@ -47,6 +59,7 @@ export class SimulatedSlot {
     private readonly edges: EdgeLog,
     private readonly clock: SimClock,
     private readonly faults: () => Faults,
+    private readonly draw: DrawTotal,
   ) {}
 
   view(): SlotView {
@@ -62,11 +75,13 @@ export class SimulatedSlot {
 
   supplyOn(): void {
     if (this.#host !== "off") return;
+    this.#surge();
     this.#start("supply-on", "api");
   }
 
   supplyOff(edge: "supply-off" | "brown-out", cause: EdgeCause): void {
     if (this.#host === "off") return;
+    this.#settle();
     this.#stop("off");
     this.#bootId = undefined;
     this.edges.add(this.slot, edge, cause);
@@ -136,12 +151,31 @@ export class SimulatedSlot {
     this.#cancel = this.clock.after(takesMs, () => this.halt("guest"));
   }
 
+  /** What a board draws more than later: its capacitors, then its disks. */
+  #surge(): void {
+    if (this.spec.startingMs === 0) return;
+    this.#settled = false;
+    const cancel = this.clock.after(this.spec.startingMs, () => this.#settle());
+    this.#settle = () => {
+      cancel();
+      this.#settle = () => {};
+      this.#changing(() => (this.#settled = true));
+    };
+  }
+
+  /** Keeps the sum over all slots right. */
+  #changing(change: () => void): void {
+    const beforeWatts = this.#drawWatts();
+    change();
+    this.draw.watts += this.#drawWatts() - beforeWatts;
+  }
+
   #stop(host: HostState): void {
     this.#cancel();
     this.#cancel = () => {};
     this.#booted = false;
     this.#shutdownAsked = false;
-    this.#host = host;
+    this.#changing(() => (this.#host = host));
   }
 
   #ignoresButton(): boolean {
@@ -150,6 +184,7 @@ export class SimulatedSlot {
 
   #drawWatts(): number {
     if (this.#host === "off") return 0;
+    if (!this.#settled) return this.spec.startingWatts;
     return this.#host === "halted" ? this.spec.haltedWatts : this.spec.runningWatts;
   }
 }

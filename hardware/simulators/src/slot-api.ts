@@ -52,6 +52,16 @@ export interface Edge {
   /** CLOCK_MONOTONIC of the host, in milliseconds: comparable between processes of one host until it reboots. */
   readonly monotonicMs: number;
   readonly cause: EdgeCause;
+  /** What all slots drew together just after it, in watts. Racks only. */
+  readonly totalWatts?: number;
+}
+
+/**
+ * What the device itself answers for when it is asked for all slots at once. One that a fault keeps silent is left out.
+ * `seq` is the newest edge of the slot that the answer takes into account.
+ */
+export interface SlotReading extends Pick<SlotView, "slot" | "supply" | "host" | "drawWatts"> {
+  readonly seq: number;
 }
 
 /** Faults of one slot. Setting replaces all of them: `{}` is a healthy slot. */
@@ -122,6 +132,7 @@ export class SlotError extends Error {
 /** What the slot server serves: a rack or a chassis. */
 export interface SlotMachine {
   slots(): readonly SlotView[];
+  view(slot: number): SlotView;
   /** Switches the supply. The present state again is no error and no edge. @throws SlotError */
   setSupply(slot: number, on: boolean): Promise<SlotView>;
   /** Pulls the reset line. */
@@ -136,6 +147,10 @@ export interface SlotMachine {
   guest(slot: number, act: GuestAct): Promise<SlotView>;
   faults(slot: number): Faults;
   setFaults(slot: number, faults: Faults): void;
+  /** Whether the device itself has power. Without, it answers nothing about its slots. */
+  readonly mains: boolean;
+  /** Takes the mains of the whole device away, all supplies with it in one instant, or brings it back: they stay off. */
+  setMains(on: boolean): Promise<void>;
 }
 
 /** From this on, a press is a hold: boards then cut the machine off whatever it does (4 s by the ACPI specification). */

@@ -64,6 +64,11 @@ export class SlotClient {
     return this.#call("POST", `/slots/${slot}/brown-out`, undefined, signal);
   }
 
+  /** Takes the mains of the whole device away, all supplies with it in one instant, or brings it back: they stay off. */
+  mains(on: boolean, signal?: AbortSignal): Promise<{ on: boolean }> {
+    return this.#call("PUT", "/mains", { on }, signal);
+  }
+
   /** Lets a simulated guest act by itself. Racks only. */
   guest(slot: number, act: GuestAct, signal?: AbortSignal): Promise<SlotView> {
     return this.#call("POST", `/slots/${slot}/guest`, { act }, signal);

@@ -62,6 +62,20 @@ export function readEdgesQuery(query: URLSearchParams): EdgesQuery {
   };
 }
 
+/** Which slots are asked for: `slots=1,4-9`. Undefined: all. */
+export function readSlots(query: URLSearchParams): number[] | undefined {
+  fields(Object.fromEntries(query), ["slots"]);
+  const slots = query.get("slots");
+  if (slots === null) return undefined;
+  const wanted: number[] = [];
+  for (const range of slots.split(",")) {
+    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range) ?? [];
+    if (first === undefined) throw bad("slots: expected numbers and ranges, as in 1,4-9");
+    for (let slot = Number(first); slot <= Number(last); slot++) wanted.push(slot);
+  }
+  return wanted;
+}
+
 function fields(body: unknown, allowed: readonly string[]): Fields {
   if (typeof body !== "object" || body === null || Array.isArray(body))
     throw bad("body: expected a JSON object");

@@ -1,12 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { EdgeLog } from "./edge-log.js";
-import { HTTP_STATUS, SlotError, type SlotMachine } from "./slot-api.js";
-import { readButton, readEdgesQuery, readFaults, readGuest, readSupply } from "./slot-requests.js";
+import {
+  HTTP_STATUS,
+  SlotError,
+  type SlotMachine,
+  type SlotReading,
+  type SlotView,
+} from "./slot-api.js";
+import {
+  readButton,
+  readEdgesQuery,
+  readFaults,
+  readGuest,
+  readSlots,
+  readSupply,
+} from "./slot-requests.js";
 
 const BODY_LIMIT_BYTES = 65_536;
 
 /** An answer, or `silence` where a fault keeps it back. */
-type Answer = { readonly json: unknown } | "silence";
+type Answer = { readonly json: unknown } | "silence" | "no-mains";
 
 /**
  * The slot API over HTTP. Faults and edges are this program's own controls: no fault silences them.
@@ -27,17 +40,68 @@ async function serve(
   try {
     refuseBrowsers(request);
     const url = new URL(request.url ?? "/", "http://slots");
-    const answer =
-      request.method === "GET" && url.pathname === "/edges"
-        ? { json: await readEdges(edges, url.searchParams, response) }
-        : await answerSlots(machine, request, url.pathname);
-    if (answer !== "silence") send(response, 200, answer.json);
+    const answer = await answerTo(machine, edges, request, response, url);
+    if (answer === "no-mains") request.socket.destroy();
+    else if (answer !== "silence") send(response, 200, answer.json);
   } catch (error) {
     if (request.errored !== null) return; // The client left in the middle of its request.
     if (!(error instanceof SlotError)) throw error;
     send(response, HTTP_STATUS[error.code], {
       error: { code: error.code, message: error.message },
     });
+  }
+}
+
+async function answerTo(
+  machine: SlotMachine,
+  edges: EdgeLog,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pathname, searchParams }: URL,
+): Promise<Answer> {
+  switch (`${request.method} ${pathname}`) {
+    case "GET /edges":
+      return { json: await readEdges(edges, searchParams, response) };
+    case "GET /readings":
+      if (!machine.mains) return "no-mains";
+      return { json: readings(machine, edges, readSlots(searchParams)) };
+    case "GET /mains":
+      return { json: { on: machine.mains } };
+    case "PUT /mains":
+      await machine.setMains(readSupply(await readBody(request)).on);
+      return { json: { on: machine.mains } };
+    default:
+      return answerSlots(machine, request, pathname);
+  }
+}
+
+/** The device's word about many slots: one that a fault keeps silent, or that is not there, is left out. */
+function readings(
+  machine: SlotMachine,
+  edges: EdgeLog,
+  slots: readonly number[] | undefined,
+): { seq: number; readings: SlotReading[] } {
+  const views = slots ? slots.flatMap((slot) => viewOf(machine, slot)) : machine.slots();
+  return {
+    seq: edges.seq,
+    readings: views
+      .filter(({ slot }) => (machine.faults(slot).silent ?? false) === false)
+      .map(({ slot, supply, host, drawWatts }) => ({
+        slot,
+        supply,
+        host,
+        drawWatts,
+        seq: edges.newest(slot),
+      })),
+  };
+}
+
+function viewOf(machine: SlotMachine, slot: number): SlotView[] {
+  try {
+    return [machine.view(slot)];
+  } catch (error) {
+    if (error instanceof SlotError && error.code === "no-such-slot") return [];
+    throw error;
   }
 }
 
@@ -61,7 +125,7 @@ async function answerSlots(
     if (request.method !== "GET") throw notFound(request, path);
     return { json: machine.slots() };
   }
-  const match = /^\/slots\/(\d{1,4})(?:\/([a-z-]+))?$/.exec(path);
+  const match = /^\/slots\/(\d{1,5})(?:\/([a-z-]+))?$/.exec(path);
   if (!match) throw notFound(request, path);
   const slot = Number(match[1]);
   const { silent } = machine.faults(slot);
@@ -69,6 +133,7 @@ async function answerSlots(
   if (!run) throw notFound(request, path);
   const body = await readBody(request);
   if (run.control) return { json: await run.act(body) };
+  if (!machine.mains) return "no-mains";
   if (silent === true) return "silence";
   const json = await run.act(body);
   return silent === "after-acting" ? "silence" : { json };
@@ -83,7 +148,7 @@ interface Route {
 function route(machine: SlotMachine, slot: number, key: string): Route | undefined {
   switch (key) {
     case "GET":
-      return { act: () => machine.slots().find((it) => it.slot === slot) };
+      return { act: () => machine.view(slot) };
     case "PUT supply":
       return { act: (body) => machine.setSupply(slot, readSupply(body).on) };
     case "POST reset":

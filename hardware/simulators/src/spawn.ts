@@ -43,6 +43,10 @@ export interface RackOptions extends Common {
   readonly bootMs?: number;
   readonly shutdownMs?: number;
   readonly haltAfterMs?: number;
+  /** Draw of each machine in whole watts: while it runs, and for `startingMs` from the moment its supply comes on. */
+  readonly runningWatts?: number;
+  readonly startingWatts?: number;
+  readonly startingMs?: number;
 }
 
 export interface ChassisOptions extends Common {
@@ -63,6 +67,9 @@ export function startRack(options: RackOptions): Promise<Simulator> {
     ...numberFlag("boot-ms", options.bootMs),
     ...numberFlag("shutdown-ms", options.shutdownMs),
     ...numberFlag("halt-after-ms", options.haltAfterMs),
+    ...numberFlag("running-watts", options.runningWatts),
+    ...numberFlag("starting-watts", options.startingWatts),
+    ...numberFlag("starting-ms", options.startingMs),
   ]);
 }
 

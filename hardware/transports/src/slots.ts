@@ -7,6 +7,8 @@ import { retrying } from "./retrying.js";
 export interface Slot {
   readonly supply: "on" | "off";
   readonly host: "running" | "halted" | "panicked" | "off" | "paused";
+  /** What the slot draws, in watts, where the device measures it. */
+  readonly drawWatts?: number;
 }
 
 export interface SlotsOptions {
@@ -118,13 +120,14 @@ const HOSTS = ["running", "halted", "panicked", "off", "paused"] as const;
 
 function readSlot(answer: HttpAnswer, what: string): Slot {
   throwUnlessOk(answer, what);
-  const { supply, host } = (answer.json ?? {}) as Record<string, unknown>;
+  const { supply, host, drawWatts } = (answer.json ?? {}) as Record<string, unknown>;
   const known = {
     supply: SUPPLIES.find((word) => word === supply),
     host: HOSTS.find((word) => word === host),
   };
   if (known.supply === undefined || known.host === undefined) throw notASlot(what);
-  return { supply: known.supply, host: known.host };
+  const draw = typeof drawWatts === "number" && drawWatts >= 0 ? { drawWatts } : {};
+  return { supply: known.supply, host: known.host, ...draw };
 }
 
 function readSeqs(answer: HttpAnswer, what: string): number[] {

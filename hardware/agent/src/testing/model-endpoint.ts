@@ -6,6 +6,7 @@ import type { EndpointMemory } from "../command-record.js";
 import { Endpoint, type Activity } from "../endpoint.js";
 import type { Journal, MemoryPatch, StoredEvent } from "../journal.js";
 import { logWith } from "../log.js";
+import { StartGate } from "../start-gate.js";
 import type { ModelDevice } from "./model-device.js";
 
 /** What an endpoint has recorded. */
@@ -56,6 +57,7 @@ export function openEndpoint(
     clock,
     logWith(silentLog, {}),
     journal,
+    new StartGate(clock),
   );
   Object.assign(endpoint, {
     port: device,

@@ -8,6 +8,7 @@ import {
   agentEvent,
   type AgentCommand,
   type AgentDescription,
+  type AgentDesired,
   type AgentEvent,
   type CommandReport,
   type DescribedEndpoint,
@@ -153,12 +154,15 @@ export class Stage implements AsyncDisposable {
   }
 
   /** @param endpoints undefined takes the configuration away */
-  async configureEndpoints(endpoints: DesiredEndpoint[] | undefined): Promise<void> {
+  async configureEndpoints(
+    endpoints: DesiredEndpoint[] | undefined,
+    domains?: AgentDesired["domains"],
+  ): Promise<void> {
     const generation = endpoints ? ++this.#generation : 0;
     this.power.retain(
       agentDesired,
       { agent: AGENT },
-      endpoints ? { generation, endpoints } : undefined,
+      endpoints && { generation, endpoints, ...(domains ? { domains } : {}) },
     );
     await eventually(
       "the configuration is applied",

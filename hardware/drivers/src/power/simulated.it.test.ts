@@ -45,6 +45,7 @@ describe("simulated", () => {
       host: "Halted",
       hostEvidence: "ReadBack",
       problem: "The host panicked.",
+      drawWatts: 5,
     });
   });
 

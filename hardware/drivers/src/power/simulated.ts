@@ -16,7 +16,7 @@ export class SimulatedPowerOptions {
   @Matches(/^\/.{1,106}$/)
   socket?: string;
   /** Counts from 1. */
-  @Integer(1, 9999)
+  @Integer(1, 10_000)
   @ExactlyOne("url", "socket")
   slot!: number;
 }
@@ -64,7 +64,13 @@ const HOSTS: Readonly<Record<Slot["host"], Pick<PowerReading, "host" | "problem"
   off: { host: "Unknown", problem: "The rack says that the supply is on and the host is off." },
 };
 
-function readingOf({ supply, host }: Slot): PowerReading {
+function readingOf({ supply, host, drawWatts }: Slot): PowerReading {
   if (supply === "off") return SUPPLY_OFF;
-  return { supply: "On", supplyEvidence: "ReadBack", hostEvidence: "ReadBack", ...HOSTS[host] };
+  return {
+    supply: "On",
+    supplyEvidence: "ReadBack",
+    hostEvidence: "ReadBack",
+    ...HOSTS[host],
+    ...(drawWatts === undefined ? {} : { drawWatts }),
+  };
 }

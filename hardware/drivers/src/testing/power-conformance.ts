@@ -65,7 +65,7 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       });
       await port.setSupply(true, forever);
       expect(await asked()).toEqual(["supply-on"]);
-      expect(await port.read(forever)).toEqual({
+      expect(await port.read(forever)).toMatchObject({
         supply: "On",
         supplyEvidence: "ReadBack",
         host: "Running",
