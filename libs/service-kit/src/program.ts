@@ -12,7 +12,10 @@ const EX_CONFIG = 78;
  */
 export async function runProgram(
   name: string,
-  start: (log: Log, defect: (error: unknown) => void) => Promise<{ stop(): Promise<void>; readonly url?: string }>,
+  start: (
+    log: Log,
+    defect: (error: unknown) => void,
+  ) => Promise<{ stop(): Promise<void>; readonly url?: string }>,
 ): Promise<void> {
   const log = createLog(name);
   const defect = (error: unknown): void => {

@@ -47,7 +47,7 @@ export interface ServiceOptions {
   readonly clock?: Clock;
   /** What the service's own listener answers, for what is too large for a message. Default: it does not listen. */
   readonly http?: (context: INestApplicationContext) => HttpHandler;
-  /** Told of a defect in answering a request. Default: thrown, which ends the process. */
+  /** Told of a defect, and of a take-over by another instance: the process must end. Default: thrown, which ends it. */
   readonly defect?: (error: unknown) => void;
 }
 
@@ -95,6 +95,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const active = await becomeActive(options, name, {
     holder: `${name} service, process ${process.pid} on ${hostname()}`,
     standingBy: options.standingBy,
+    lost: options.defect ?? raise,
     clock,
   });
   const parts: Parts = { name, log, active, storages: [] };
@@ -143,13 +144,13 @@ async function startParts(
 
 /** The service's module, with its storage opened. */
 async function moduleOf(
-  { storages }: Parts,
+  { storages, active }: Parts,
   { module, dataDirectory, databaseUrl }: ServiceOptions,
 ): Promise<Type | DynamicModule> {
   if (!("build" in module)) return module;
   return module.build({
     storage: async (migrations) => {
-      const storage = await storageFor({ dataDirectory, databaseUrl }, migrations);
+      const storage = await storageFor({ dataDirectory, databaseUrl }, migrations, active.lease);
       storages.push(storage);
       return storage;
     },
@@ -224,13 +225,7 @@ function serveRequests(
     session,
     clock,
     log,
-    defect:
-      defect ??
-      ((error) => {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }),
+    defect: defect ?? raise,
   });
   for (const { instance } of context.get(DiscoveryService).getProviders()) {
     if (typeof instance !== "object" || instance === null) continue;
@@ -256,6 +251,13 @@ async function stopParts(parts: Parts): Promise<void> {
   await Promise.all(storages.map((storage) => storage.close()));
   await active.release();
   log.info({ service: name }, "service stopped");
+}
+
+/** Throws where nobody can catch it. */
+function raise(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 function redacted(url: string): string {
