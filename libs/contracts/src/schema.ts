@@ -111,7 +111,11 @@ export function nestedIn(type: PayloadClass, property: string): PayloadClass | u
 
 function definitionOf(type: PayloadClass): JsonSchema {
   const rules = rulesOf(type);
-  if (rules.size === 0) throw new TypeError(`${type.name} declares no rules`);
+  if (rules.size === 0) {
+    // A class that forgot its rules must not be taken for one that has nothing to say.
+    if (!("hasNoProperties" in type)) throw new TypeError(`${type.name} declares no rules`);
+    return { type: "object", properties: {}, additionalProperties: false };
+  }
   for (const rule of [...rules.values()].flat()) {
     const untranslated = untranslatable(rule, rules.get(rule.propertyName) ?? []);
     if (untranslated === undefined) continue;

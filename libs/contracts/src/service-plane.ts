@@ -161,4 +161,6 @@ export function operation<Request extends object, Reply extends object>(
 }
 
 /** A request that asks for nothing but the operation itself, and a reply that says nothing but that it was done. */
-export class Nothing {}
+export class Nothing {
+  static readonly hasNoProperties = true;
+}
