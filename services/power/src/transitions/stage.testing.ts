@@ -10,7 +10,7 @@ import {
 } from "@outrider/contracts/agent";
 import { sitePolicy, type SitePolicy } from "@outrider/contracts/fleet";
 import { agentId, endpointId, nodeId, type CommandId, type NodeId } from "@outrider/contracts/ids";
-import { nodeDescription } from "@outrider/contracts/node";
+import { nodeDescription, nodeEvent, type NodeEvent } from "@outrider/contracts/node";
 import { powerState } from "@outrider/contracts/power";
 import { serviceEvent, type Operation, type ServiceEvent } from "@outrider/contracts/service-plane";
 import {
@@ -53,6 +53,7 @@ export class Stage implements AsyncDisposable {
     readonly atMs: number;
   }[] = [];
   readonly events: ServiceEvent[] = [];
+  readonly nodeEvents: NodeEvent[] = [];
   behave: (node: NodeId, command: AgentCommand) => Behaviour = () => "succeed";
   service!: Child;
   readonly #known = new Map<CommandId, "held" | CommandReport>();
@@ -100,7 +101,7 @@ export class Stage implements AsyncDisposable {
     body: NoInfer<Request>,
     actor = "user:anna",
   ): Promise<Reply> {
-    return this.#client.ask(operation, body, { actor, via: "rest", withinMs: 20_000 });
+    return this.#client.ask(operation, body, { actor, via: "rest", withinMs: 10_000 });
   }
 
   create(body: TransitionRequest, actor?: string): Promise<Transition> {
@@ -165,6 +166,11 @@ export class Stage implements AsyncDisposable {
     }
   }
 
+  /** As the service publishes it. */
+  supplyOf(node: string): string | undefined {
+    return this.#supplies.get(node);
+  }
+
   actedOn(node: string): number {
     return this.acted.filter((one) => one.node === node).length;
   }
@@ -210,6 +216,7 @@ export class Stage implements AsyncDisposable {
     gateway.subscribe(serviceEvent, {}, ({ payload }) => {
       if (payload.kind === "transition") this.events.push(payload);
     });
+    gateway.subscribe(nodeEvent, {}, ({ payload }) => void this.nodeEvents.push(payload));
     gateway.subscribe(powerState, {}, ({ payload, parameters }) => {
       if (payload.supply.value !== "Unknown") {
         this.#supplies.set(parameters.node, payload.supply.value);

@@ -1,4 +1,4 @@
-import { foldNodes } from "./node-set-shim.js";
+import { foldNodes } from "@outrider/contracts/node-set";
 import { milliseconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
 import { nodeEvent } from "@outrider/contracts/node";

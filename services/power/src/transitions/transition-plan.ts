@@ -1,11 +1,12 @@
 import { planLadder, type Step } from "@outrider/contracts/ladder";
 import type { NodeId } from "@outrider/contracts/ids";
-import { foldNodes } from "./node-set-shim.js";
+import { foldNodes } from "@outrider/contracts/node-set";
 import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { PlannedGroup, TransitionPlan } from "@outrider/contracts/transition";
 import type { PowerDomain } from "@outrider/contracts/fleet";
 import type { KnownNode } from "../admission.js";
 import { takesDown } from "../interlocks.js";
+import { startsSupply } from "../run.js";
 import { bringsUp, type Order } from "./task.js";
 import { cutFolded } from "./transition-form.js";
 
@@ -21,6 +22,8 @@ export interface PlanView {
   busy(node: NodeId): Refusal | undefined;
   /** @param going nodes that go down before, in the same transition */
   interlocked(node: NodeId, going: ReadonlySet<NodeId>): Refusal | undefined;
+  /** Why the node's power domain could never have room for its start. */
+  noRoom(node: NodeId): Refusal | undefined;
   drainRoles(node: NodeId): readonly string[];
   domain(node: NodeId): { readonly id: string; readonly domain: PowerDomain } | undefined;
 }
@@ -93,6 +96,8 @@ function planNode(
   const ladder = planLadder({ ...known, action, escalate });
   if (ladder.outcome === "rejected") return reject(ladder.reasonCode, ladder.detail);
   if (ladder.outcome === "unchanged") return { outcome: "unchanged", detail: ladder.detail };
+  const noRoom = ladder.steps.some(starts) ? view.noRoom(node) : undefined;
+  if (noRoom) return reject(noRoom.reasonCode, noRoom.detail);
   const roles = order.skipDrain || !takesDown(action) ? [] : view.drainRoles(node);
   const detail = [
     ...(roles.length === 0 ? [] : [`drain hooks of ${roles.join(", ")}`]),
@@ -106,6 +111,10 @@ function planNode(
   // What comes back makes room for the next; what stays down does not.
   if (bringsUp(action)) return { outcome: "wait", reasonCode: "interlocked", detail };
   return reject("interlocked", together.detail);
+}
+
+function starts(step: Step): boolean {
+  return step.kind === "revive" || (step.kind === "act" && startsSupply(step));
 }
 
 function inWords(step: Step): string {

@@ -1,3 +1,4 @@
+import { AuditLog } from "@outrider/audit/audit-log";
 import type { OnModuleDestroy, OnModuleInit, Provider } from "@nestjs/common";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
@@ -9,6 +10,7 @@ import { Hooks } from "../hooks/hooks.js";
 import { Interlocks } from "../interlocks.js";
 import { Locks } from "../locks.js";
 import { Nodes } from "../nodes.js";
+import { Pacing } from "../pacing.js";
 import { Policies } from "../policies.js";
 import { Runs } from "../runs.js";
 import type { PlanView } from "./transition-plan.js";
@@ -16,6 +18,7 @@ import type { Order } from "./task.js";
 import { TransitionNews } from "./transition-news.js";
 import { TransitionRequests } from "./transition-requests.js";
 import { TransitionStore } from "./transition-store.js";
+import { TransitionTrail } from "./transition-trail.js";
 import { Transitions } from "./transitions.js";
 import { WorldView } from "./world-view.js";
 
@@ -62,6 +65,11 @@ export function transitionProviders(options: TransitionOptions): Provider[] {
         new TransitionNews(session, clock, log),
     },
     {
+      provide: TransitionTrail,
+      inject: [AuditLog],
+      useFactory: (audit: AuditLog) => new TransitionTrail(audit),
+    },
+    {
       provide: WorldView,
       inject: [CLOCK, Nodes, Policies, Interlocks, Runs],
       useFactory: (
@@ -74,23 +82,36 @@ export function transitionProviders(options: TransitionOptions): Provider[] {
     },
     {
       provide: Transitions,
-      inject: [Runs, WorldView, TransitionNews, CLOCK, LOG],
+      inject: [Runs, WorldView, TransitionNews, TransitionTrail, CLOCK, LOG],
       useFactory: (
         commands: Runs,
         world: WorldView,
         news: TransitionNews,
+        trail: TransitionTrail,
         clock: Clock,
         log: Log,
       ) => {
         const hooks = new Hooks({ clock, policy: new AddressPolicy(webhookNetworks) });
-        return new Transitions({ store, commands, world, hooks, news, clock, log, defect });
+        return new Transitions({ store, commands, world, hooks, news, trail, clock, log, defect });
       },
     },
     {
       provide: TransitionRequests,
-      inject: [Transitions, Nodes, CLOCK, Policies, Interlocks, Locks, Runs, WorldView],
+      inject: [
+        Transitions,
+        TransitionTrail,
+        Nodes,
+        CLOCK,
+        Policies,
+        Interlocks,
+        Locks,
+        Runs,
+        WorldView,
+        Pacing,
+      ],
       useFactory: (
         transitions: Transitions,
+        trail: TransitionTrail,
         nodes: Nodes,
         clock: Clock,
         policies: Policies,
@@ -98,14 +119,16 @@ export function transitionProviders(options: TransitionOptions): Provider[] {
         locks: Locks,
         runs: Runs,
         world: WorldView,
+        pacing: Pacing,
       ) =>
         new TransitionRequests({
           transitions,
           store,
+          trail,
           nodes,
           clock,
           planView: (order) =>
-            planView(order, { nodes, clock, policies, interlocks, locks, runs, world }),
+            planView(order, { nodes, clock, policies, interlocks, locks, runs, world, pacing }),
         }),
     },
     {
@@ -125,10 +148,11 @@ interface PlanParts {
   readonly locks: Locks;
   readonly runs: Runs;
   readonly world: WorldView;
+  readonly pacing: Pacing;
 }
 
 function planView({ action, actor, lock }: Order, parts: PlanParts): PlanView {
-  const { nodes, clock, policies, interlocks, locks, runs, world } = parts;
+  const { nodes, clock, policies, interlocks, locks, runs, world, pacing } = parts;
   const nowMs = clock.monotonicMs();
   return {
     known: (node) => nodes.known(node, nowMs),
@@ -143,6 +167,7 @@ function planView({ action, actor, lock }: Order, parts: PlanParts): PlanView {
       return barred && { reasonCode: "interlocked", detail: barred.detail };
     },
     drainRoles: (node) => world.drainHooks(node).map(({ role }) => role),
+    noRoom: (node) => pacing.refusal(node),
     domain: (node) => policies.domainOf(node),
   };
 }

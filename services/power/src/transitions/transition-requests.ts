@@ -1,6 +1,11 @@
 import { timestamp, type Clock } from "@outrider/contracts/clock";
 import { commandId, nodeId, type CommandId, type NodeId } from "@outrider/contracts/ids";
-import { foldNodes, NodeSetError, parseNodeSet, resolveNodeSet } from "./node-set-shim.js";
+import {
+  foldNodes,
+  NodeSetError,
+  parseNodeSet,
+  resolveNodeSet,
+} from "@outrider/contracts/node-set";
 import {
   abortTransition,
   createTransition,
@@ -28,6 +33,7 @@ import type { Order, TaskRecord } from "./task.js";
 import { fitting, taskForm, transitionForm } from "./transition-form.js";
 import { planTransition, type PlanView } from "./transition-plan.js";
 import type { After, Stored, TransitionStore } from "./transition-store.js";
+import type { TransitionTrail } from "./transition-trail.js";
 import type { Transitions } from "./transitions.js";
 
 /** What lists of an answer have room for beside the rest, in bytes. */
@@ -43,6 +49,7 @@ export class TransitionRequests {
     private readonly parts: {
       readonly transitions: Transitions;
       readonly store: TransitionStore;
+      readonly trail: TransitionTrail;
       readonly nodes: Nodes;
       readonly clock: Clock;
       /** What is known now, for a plan by an actor. */
@@ -52,7 +59,7 @@ export class TransitionRequests {
 
   @OnRequest(createTransition)
   async create({ body, actor, via }: Asked<TransitionRequest>): Promise<Transition> {
-    const { transitions, store } = this.parts;
+    const { transitions, store, trail } = this.parts;
     const before = body.id && (await store.find(body.id));
     if (before) return this.#repeat(before, body, actor);
     const { order, nodes } = this.#ordered(body, actor, via);
@@ -62,7 +69,8 @@ export class TransitionRequests {
       state: "Waiting",
     }));
     const head = { state: "InProgress", revision: 1 } as const;
-    if (!(await this.#stored(() => store.create(order, head, tasks)))) {
+    const records = trail.created(order, tasks.length);
+    if (!(await this.#stored(() => store.create(order, head, tasks, records)))) {
       return this.#repeat(await this.#found(order.id), body, actor);
     }
     transitions.begin(order, head, tasks);
@@ -108,9 +116,9 @@ export class TransitionRequests {
 
   /** Aborting what was aborted, or has ended, changes nothing. */
   @OnRequest(abortTransition)
-  async abort({ body: { id }, actor }: Asked<TransitionRef>): Promise<Transition> {
+  async abort({ body: { id }, actor, via }: Asked<TransitionRef>): Promise<Transition> {
     await this.#found(id);
-    await this.parts.transitions.abort(id, actor);
+    await this.parts.transitions.abort(id, actor, via);
     return this.#told(id);
   }
 
@@ -146,18 +154,16 @@ export class TransitionRequests {
   }
 
   #resolved(text: string): readonly NodeId[] {
-    const { nodes } = this.parts;
     let ids: readonly string[];
     try {
-      ids = resolveNodeSet(parseNodeSet(text), nodes.universe());
+      ids = resolveNodeSet(parseNodeSet(text), this.parts.nodes.universe());
     } catch (error) {
       if (!(error instanceof NodeSetError)) throw error;
-      throw new RequestError("invalid", error.message, { field: "nodes", cause: error });
-    }
-    const unknown = ids.filter((id) => !nodes.description(id as NodeId));
-    if (unknown.length > 0) {
-      const detail = `the site has no ${foldNodes(unknown)}; nothing was begun. \`outrider get nodes\` lists what there is`;
-      throw new RequestError("invalid", detail.slice(0, 8000), { field: "nodes" });
+      const detail =
+        error.unknown.length === 0
+          ? error.message
+          : `the site has no ${foldNodes(error.unknown)}; nothing was begun. \`outrider get nodes\` lists what there is`;
+      throw new RequestError("invalid", detail.slice(0, 8000), { field: "nodes", cause: error });
     }
     if (ids.length === 0) {
       const detail = "no node of the site is in this set, so there is nothing to do";

@@ -1,10 +1,11 @@
 import { hours, milliseconds, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
-import { isTerminal, type PowerResult } from "@outrider/contracts/power";
+import { isTerminal, type PowerResult, type Via } from "@outrider/contracts/power";
 import type { Log } from "@outrider/messaging/log";
 import { failpoint } from "@outrider/storage/failpoint";
+import type { Statement } from "@outrider/storage/storage";
 import { isStorageError } from "@outrider/storage/storage-error";
-import type { Hooks } from "../hooks/hooks.js";
+import type { Hooks, HooksResult, RoleHook } from "../hooks/hooks.js";
 import type { Run } from "../run.js";
 import type { Commands } from "./commands.js";
 import { nextTasks } from "./next-tasks.js";
@@ -12,6 +13,7 @@ import { Progress, type Task } from "./progress.js";
 import { bringsUp, type Ending, type Head, type Order, type TaskRecord } from "./task.js";
 import type { TransitionNews } from "./transition-news.js";
 import type { TransitionStore } from "./transition-store.js";
+import type { TransitionTrail } from "./transition-trail.js";
 import type { WorldView } from "./world-view.js";
 
 /** Crash points for fault tests, in the order of a transition's life. */
@@ -36,6 +38,8 @@ interface Work {
   /** Ends the timer that looks again. */
   again: AbortController;
   isWoken: boolean;
+  /** What is written along with the next changes. */
+  records: Statement[];
   /** The recording that is under way. */
   saving: Promise<void> | undefined;
 }
@@ -58,6 +62,7 @@ export class Transitions {
       readonly world: WorldView;
       readonly hooks: Hooks;
       readonly news: TransitionNews;
+      readonly trail: TransitionTrail;
       readonly clock: Clock;
       readonly log: Log;
       /** Told of a defect, after which the process cannot go on. */
@@ -115,9 +120,12 @@ export class Transitions {
   }
 
   /** Begins no further task of a transition. Resolves once that is recorded. */
-  async abort(id: CommandId, by: string): Promise<void> {
+  async abort(id: CommandId, by: string, via: Via): Promise<void> {
     const work = this.#works.get(id);
     if (!work) return;
+    if (work.progress.stopped !== "aborted") {
+      work.records.push(...this.parts.trail.aborted(work.progress.order, by, via));
+    }
     this.parts.log.info({ transition: id, actor: by }, "transition aborted");
     this.#stopWork(work, "aborted", by);
     for (const draining of work.draining.values()) draining.abort();
@@ -138,6 +146,7 @@ export class Transitions {
       draining: new Map(),
       again: new AbortController(),
       isWoken: false,
+      records: [],
       saving: undefined,
     };
     const { id, createdAt, deadlineMs } = progress.order;
@@ -226,16 +235,12 @@ export class Transitions {
   }
 
   async #drain(work: Work, { node, position }: Task): Promise<void> {
-    const { world, hooks } = this.parts;
     const { progress } = work;
     const ended = new AbortController();
     work.draining.set(position, ended);
     const signal = AbortSignal.any([ended.signal, work.over.signal]);
-    const { go, detail } = await hooks.run(
-      world.drainHooks(node),
-      contextOf(progress.order, node, "drain"),
-      signal,
-    );
+    const hooks = this.parts.world.drainHooks(node);
+    const { go, detail } = await this.#hook(progress.order, node, "drain", hooks, signal);
     work.draining.delete(position);
     // Another process takes it up, and drains again.
     if (this.#stopped.signal.aborted) return;
@@ -253,6 +258,32 @@ export class Transitions {
         detail: `${detail ?? ""}; the node was left up`,
       });
     }
+  }
+
+  /** Hooks are recorded before they run. Where that cannot be, they do not run, and the node stays as it is. */
+  async #hook(
+    order: Order,
+    node: NodeId,
+    which: "drain" | "undrain",
+    list: readonly RoleHook[],
+    signal: AbortSignal,
+  ): Promise<HooksResult> {
+    const { hooks, trail, log } = this.parts;
+    try {
+      await trail.hooks(order, node, which, list);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      const detail = `the ${which} hooks were not run, because the audit log could not be written (${error.code}); free disk space on the host of the power service`;
+      return { go: false, detail };
+    }
+    const result = await hooks.run(list, contextOf(order, node, which), signal);
+    try {
+      await trail.hooksEnded(order, node, which, result);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      log.warn({ node, err: error }, "how a hook ended could not be recorded in the audit log");
+    }
+    return result;
   }
 
   #ask(work: Work, task: Task): void {
@@ -322,12 +353,13 @@ export class Transitions {
   }
 
   async #undrain(work: Work, { node, position }: Task, ending: Ending): Promise<void> {
-    const { world, hooks, clock, news } = this.parts;
+    const { world, clock, news } = this.parts;
     const { progress } = work;
-    const context = contextOf(progress.order, node, "undrain");
-    const { detail } = await hooks.run(world.undrainHooks(node), context, work.over.signal);
+    const { order } = progress;
+    const hooks = world.undrainHooks(node);
+    const { detail } = await this.#hook(order, node, "undrain", hooks, work.over.signal);
     if (this.#stopped.signal.aborted) return;
-    if (detail !== undefined) await news.undrainFailed(node, progress.order.id, detail);
+    if (detail !== undefined) await news.undrainFailed(node, order.id, detail);
     const whole = { ...ending, detail: join(ending.detail, detail) };
     progress.ended(position, whole, timestamp(clock));
     this.#changed(work);
@@ -368,15 +400,21 @@ export class Transitions {
   }
 
   async #saveAll(work: Work, gatherMs: number): Promise<void> {
-    const { store, news, log, clock } = this.parts;
+    const { store, news, log, clock, trail } = this.parts;
     const { order } = work.progress;
     if (gatherMs > 0) await this.#pause(gatherMs);
     for (;;) {
       const changes = work.progress.takeChanges();
       if (!changes) break;
+      const { head, counts } = changes;
+      const isEnd = head.endedAt !== undefined;
+      const records = [
+        ...work.records.splice(0),
+        ...(isEnd ? trail.ended(order, head, counts) : []),
+      ];
       while (!this.#stopped.signal.aborted) {
         try {
-          await store.save(order.id, changes);
+          await store.save(order.id, changes, records);
           break;
         } catch (error) {
           if (!isStorageError(error) || error.code === "closed") throw error;
@@ -390,13 +428,10 @@ export class Transitions {
       if (this.#stopped.signal.aborted) return;
       failpoint("transition.saved");
       news.tell(order.id, changes);
-      if (changes.head.endedAt !== undefined) {
+      if (isEnd) {
         this.#works.delete(order.id);
         work.over.abort();
-        log.info(
-          { transition: order.id, state: changes.head.state, counts: changes.counts },
-          "transition ended",
-        );
+        log.info({ transition: order.id, state: head.state, counts }, "transition ended");
       } else if (gatherMs > 0) await clockPause(clock, gatherMs, this.#stopped.signal);
     }
   }
