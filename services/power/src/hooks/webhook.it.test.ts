@@ -81,7 +81,8 @@ describe("a hook that is a webhook", () => {
       "169.254.169.254",
     ]) {
       const outcome = await run(`http://${host}:${port}/`, { policy });
-      expect(outcome, host).toMatchObject({
+      expect({ host, ...outcome }).toMatchObject({
+        host,
         ok: false,
         detail: expect.stringContaining("may not reach"),
       });
@@ -159,7 +160,7 @@ describe("a hook that is a webhook", () => {
       "nonsense",
       `http://a:b@127.0.0.1:${port}/`,
     ]) {
-      expect(await run(url), url).toMatchObject({ ok: false });
+      expect({ url, ...(await run(url)) }).toMatchObject({ url, ok: false });
     }
     expect(asked).toEqual([]);
   });

@@ -73,7 +73,7 @@ async function ask(
     // The URL parser has brought decimal, octal and hexadecimal forms of an IPv4 address into dotted form.
     addresses = isIP(name) === 0 ? await lookup(name) : [name];
   } catch (error) {
-    return failed(`${name} could not be resolved`, String((error as Error).message));
+    return failed(`${name} could not be resolved`, (error as Error).message);
   }
   const refused = addresses.find((address) => !policy.allows(address));
   if (refused !== undefined) {

@@ -1,8 +1,7 @@
-import fc from "fast-check";
-import { nodeId } from "@outrider/contracts/ids";
+import { array, assert, constantFrom, integer, nat, option, property, record } from "fast-check";
 import { isTaskEnded } from "@outrider/contracts/transition";
 import { describe, expect, it } from "vitest";
-import { MAX_ASKING, nextTasks } from "./next-tasks.js";
+import { MAX_ASKING, MAX_DRAINING, nextTasks } from "./next-tasks.js";
 import { Progress, type Task } from "./progress.js";
 import type { Ending, Head, TaskRecord } from "./task.js";
 import { AT, FakeWorld, orderOf, tasksOf } from "./world.testing.js";
@@ -58,8 +57,8 @@ describe("the progress of a transition", () => {
   });
 
   it("keeps its promises whatever happens, over crashes too", () => {
-    const event = fc.record({
-      kind: fc.constantFrom(
+    const event = record({
+      kind: constantFrom(
         "answer",
         "answer",
         "reject",
@@ -73,17 +72,17 @@ describe("the progress of a transition", () => {
         "crash",
         "reconnect",
       ),
-      which: fc.nat(1000),
+      which: nat(1000),
     });
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 90 }),
-        fc.record({
-          parallel: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
-          staggerMs: fc.option(fc.integer({ min: 1, max: 500 }), { nil: undefined }),
+    assert(
+      property(
+        integer({ min: 1, max: 90 }),
+        record({
+          parallel: option(integer({ min: 1, max: 20 }), { nil: undefined }),
+          staggerMs: option(integer({ min: 1, max: 500 }), { nil: undefined }),
         }),
-        fc.integer({ min: 1, max: 10 }),
-        fc.array(event, { maxLength: 120 }),
+        integer({ min: 1, max: 10 }),
+        array(event, { maxLength: 120 }),
         (count, limits, ahead, events) => new Rig(count, limits, ahead).run(events),
       ),
       { numRuns: 200 },
@@ -134,20 +133,25 @@ class Rig {
     for (let round = 0; !this.#progress.isEnded; round++) {
       if (round > 40 * this.count + 100) throw new Error("it does not end");
       this.#world.connected = true;
-      for (const task of [...this.#progress.inFlight()]) {
+      for (const task of this.#progress.inFlight()) {
         this.#happenTo(task.stage === "draining" ? "drained" : "answer", task);
       }
-      for (const task of [...this.#progress.inFlight()]) this.#happenTo("end", task);
+      for (const task of this.#progress.inFlight()) this.#happenTo("end", task);
       this.#nowMs += this.limits.staggerMs ?? 1;
       this.#look();
       this.#check();
     }
-    expect([...this.#progress.tasks].every(({ state }) => isTaskEnded(state))).toBe(true);
+    must(
+      this.#progress.tasks.every(({ state }) => isTaskEnded(state)),
+      "every task ends",
+    );
     // Who was told of a refusal was not acted upon, and who was acted upon is told what the journal says.
     for (const { command, state } of this.#progress.tasks) {
       const ending = this.#journal.get(command);
-      expect(state).toBe(ending?.status ?? state);
-      if (!this.#journal.has(command)) expect(["Canceled", "Rejected"]).toContain(state);
+      must(ending === undefined || state === ending.status, "the journal is right");
+      if (!this.#journal.has(command)) {
+        must(state === "Canceled" || state === "Rejected", "what was not done is not said to be");
+      }
     }
   }
 
@@ -203,9 +207,9 @@ class Rig {
     for (const { position } of next.hesitate) this.#progress.hesitate(position, this.#nowMs);
     for (const { task, ending } of next.refuse) this.#progress.ended(task.position, ending, AT);
     for (const { task, stage } of next.begin) {
-      if (this.#isStopped) throw new Error("begun after it was stopped");
+      must(!this.#isStopped, "nothing begins after the stop");
       const { staggerMs = 0 } = this.limits;
-      expect(this.#nowMs - this.#lastBegunMs).toBeGreaterThanOrEqual(staggerMs);
+      must(this.#nowMs - this.#lastBegunMs >= staggerMs, "begins keep their distance");
       this.#lastBegunMs = this.#nowMs;
       this.#progress.begin(task.position, stage, this.#nowMs, AT);
       if (stage === "asking") this.#ask(task.command);
@@ -213,7 +217,7 @@ class Rig {
   }
 
   #ask(command: string): void {
-    if (this.#asked.has(command)) throw new Error("one process asked twice");
+    must(!this.#asked.has(command), "a process asks once");
     this.#asked.add(command);
   }
 
@@ -229,7 +233,7 @@ class Rig {
     // An abort is answered once it is recorded; one that was not is as if it had not been asked for.
     this.#isStopped = this.#head.state === "Aborting" || this.#head.endedAt !== undefined;
     this.#progress = new Progress(orderOf(this.limits), this.#head, this.#recorded);
-    for (const { position, command } of [...this.#progress.waiting()]) {
+    for (const { position, command } of this.#progress.waiting()) {
       if (!this.#journal.has(command)) continue;
       const ending = this.#journal.get(command);
       this.#progress.accepted(position, AT);
@@ -241,18 +245,21 @@ class Rig {
   #check(): void {
     const flying = [...this.#progress.inFlight()];
     const { counts, tasks } = this.#progress;
-    expect(Object.values(counts).reduce((sum, one) => sum + one, 0)).toBe(tasks.length);
-    expect(counts.running).toBe(flying.length);
-    expect(flying.filter(({ stage }) => stage === "asking").length).toBeLessThanOrEqual(
-      MAX_ASKING + 30,
-    );
+    const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
+    must(total === tasks.length, "the counts are complete");
+    must(counts.running === flying.length, "what flies is counted");
+    const asking = flying.filter(({ stage }) => stage === "asking");
+    // Drained nodes are asked for at once.
+    must(asking.length <= MAX_ASKING + MAX_DRAINING, "few questions are open");
+    must(flying.length <= (this.limits.parallel ?? Infinity), "no more run than shall");
     const waiting = flying.filter(
       ({ node, stage }) =>
-        this.#world.windows.has(node) &&
-        (stage !== "going" || this.#world.queued.has(nodeId(node))),
+        this.#world.windows.has(node) && (stage !== "going" || this.#world.queued.has(node)),
     );
-    // After a crash there may be as many again as the former process had asked for.
-    expect(this.limits.parallel === undefined || flying.length <= this.limits.parallel).toBe(true);
-    expect(waiting.length).toBeLessThanOrEqual(this.ahead);
+    must(waiting.length <= this.ahead, "few wait for a start");
   }
+}
+
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`broken: ${what}`);
 }

@@ -173,7 +173,7 @@ export class Progress {
         this.#isHeadChanged = true;
       }
     }
-    for (const { position } of [...this.#waiting.values()]) {
+    for (const { position } of this.#waiting.values()) {
       this.ended(position, this.stopEnding(), at);
     }
     this.#settle(at);

@@ -96,7 +96,7 @@ function planNode(
   const ladder = planLadder({ ...known, action, escalate });
   if (ladder.outcome === "rejected") return reject(ladder.reasonCode, ladder.detail);
   if (ladder.outcome === "unchanged") return { outcome: "unchanged", detail: ladder.detail };
-  const noRoom = ladder.steps.some(starts) ? view.noRoom(node) : undefined;
+  const noRoom = ladder.steps.some(needsStart) ? view.noRoom(node) : undefined;
   if (noRoom) return reject(noRoom.reasonCode, noRoom.detail);
   const roles = order.skipDrain || !takesDown(action) ? [] : view.drainRoles(node);
   const detail = [
@@ -113,7 +113,7 @@ function planNode(
   return reject("interlocked", together.detail);
 }
 
-function starts(step: Step): boolean {
+function needsStart(step: Step): boolean {
   return step.kind === "revive" || (step.kind === "act" && startsSupply(step));
 }
 

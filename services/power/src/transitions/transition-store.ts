@@ -247,18 +247,18 @@ function readTransition(row: TransitionRow): Stored {
     order: JSON.parse(row.document) as Order,
     head: {
       state: row.state as TransitionState,
-      revision: Number(row.revision),
+      revision: row.revision,
       ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
       ...(row.aborted_by === null ? {} : { abortedBy: row.aborted_by }),
     },
-    total: Number(row.total),
+    total: row.total,
     counts: JSON.parse(row.counts) as TaskCounts,
   };
 }
 
 function readTask(row: TaskRow): TaskRecord & { readonly position: number } {
   return {
-    position: Number(row.position),
+    position: row.position,
     node: nodeId(row.node),
     command: commandId(row.command),
     state: row.state as TaskState,

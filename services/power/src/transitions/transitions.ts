@@ -369,7 +369,7 @@ export class Transitions {
   #stopWork(work: Work, why: "aborted" | "expired", by: string | undefined): void {
     const { progress } = work;
     progress.stop(why, by, timestamp(this.parts.clock));
-    for (const task of [...progress.inFlight()]) {
+    for (const task of progress.inFlight()) {
       if (task.stage === "going") this.#giveUp(work, task);
     }
     this.#changed(work);
