@@ -1,35 +1,27 @@
 import type { CommandReport, Observation } from "@outrider/contracts/agent";
-import { hours, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
-import { commandId, type AgentId, type CommandId, type NodeId } from "@outrider/contracts/ids";
-import { TTL_MS, type PowerResult } from "@outrider/contracts/power";
+import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { AgentId, CommandId, NodeId } from "@outrider/contracts/ids";
+import type { PowerResult } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
-import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import { failpoint } from "@outrider/storage/failpoint";
-import type { Restored } from "@outrider/storage/storage";
 import { StorageError } from "@outrider/storage/storage-error";
+import { Acceptance, type Carrier } from "./acceptance.js";
 import { ActiveRuns, type Active } from "./active-runs.js";
-import { admit, JOIN_WINDOW_MS, type Admission, type Bars, type Recent } from "./admission.js";
-import { Answers, type Asking } from "./answers.js";
+import type { Asking } from "./answers.js";
 import type { AuditTrail } from "./audit-trail.js";
 import { Dispatch } from "./dispatch.js";
+import { takesDown, type Interlocks } from "./interlocks.js";
 import type { Journal } from "./journal.js";
 import { Lanes } from "./lanes.js";
-import { takesDown, type Interlocks } from "./interlocks.js";
-import { UNATTRIBUTED, type Locks } from "./locks.js";
+import type { Locks } from "./locks.js";
 import type { Nodes } from "./nodes.js";
+import { forgetOld, recall } from "./recall.js";
 import { resultOf, type Results } from "./results.js";
-import {
-  advance,
-  describePhase,
-  hasNotBegun,
-  startsSupply,
-  type Run,
-  type RunEvent,
-  type World,
-} from "./run.js";
+import { advance, describePhase, hasNotBegun, type Run, type RunEvent, type World } from "./run.js";
+import { endsStart, isTimed, mayHaveStarted, startOf } from "./run-start.js";
 import type { Start, Starters, Starts } from "./starts.js";
 
 /** Crash points for fault tests, in the order of a command's life. */
@@ -43,26 +35,17 @@ export const POWER_FAILPOINTS = [
   "power.told-outcome",
 ] as const;
 
-/** Ids are remembered for seven days, in milliseconds. */
-const REMEMBER_MS = 7 * 86_400_000;
-const PRUNE_EVERY = hours(1);
-/** Results told between two records are not counted by the journal: after a restart numbers leave a gap. */
-const SEQ_GAP = 1000;
-
 /** Made once: an abort without a reason makes an error with a stack each time. */
 const PHASE_OVER = new Error("the phase is over");
 
 /** Carries commands through their ladders: what a run becomes is written down first, then acted on and told. */
 export class Runs implements Starters {
   readonly #active = new ActiveRuns();
-  readonly #recent = new Map<NodeId, Recent & { readonly acceptedMs: number }>();
   readonly #last = new Map<NodeId, Run>();
   readonly #lanes: Lanes<NodeId>;
   readonly #dispatch: Dispatch;
-  readonly #answers: Answers;
+  readonly #acceptance: Acceptance;
   readonly #stopped = new AbortController();
-  /** Nodes for which an action that takes them down is just being recorded. */
-  readonly #goingDown = new Set<NodeId>();
   #wasRestored = false;
   readonly #endListeners: ((run: Run) => void)[] = [];
   #stopPruning: (() => void) | undefined;
@@ -88,30 +71,22 @@ export class Runs implements Starters {
   ) {
     this.#lanes = new Lanes(parts.log, parts.defect);
     this.#dispatch = new Dispatch(parts);
-    this.#answers = new Answers(parts);
+    this.#acceptance = new Acceptance({ ...parts, carrier: this.#carrier() });
     parts.starts.follow(this);
     parts.interlocks.follow((node) => this.goesDown(node));
   }
 
   /** Takes up what a former process left. Before the first message. */
   async load(): Promise<void> {
-    const { journal, clock, log } = this.parts;
-    await journal.prune(clock.now(), REMEMBER_MS);
-    this.#stopPruning = clock.every(PRUNE_EVERY, () => {
-      journal.prune(clock.now(), REMEMBER_MS).catch((error: unknown) => {
-        log.warn(
-          { err: error },
-          "old commands could not be forgotten; it is tried again in an hour",
-        );
-      });
-    });
-    for (const run of await journal.last()) this.#last.set(run.node, run);
-    const restored = await journal.restored();
-    if (restored) await this.#giveUp(restored);
-    for (const run of await journal.open()) {
-      this.#adopt({ ...run, seq: run.seq + SEQ_GAP }, clock.monotonicMs());
+    const { clock, starts } = this.parts;
+    const { last, open, wasRestored } = await recall(this.parts);
+    this.#wasRestored = wasRestored;
+    this.#stopPruning = forgetOld(this.parts);
+    for (const run of last) this.#last.set(run.node, run);
+    for (const run of open) {
+      this.#adopt(run, clock.monotonicMs());
       const start = startOf(run);
-      if (start && run.phase.kind === "acting") this.parts.starts.hold(start);
+      if (start && run.phase.kind === "acting") starts.hold(start);
       // How long it has waited is not known, and no start is late.
       if (run.phase.kind === "waiting-for-slot" && isTimed(run))
         this.#feed(run.node, { kind: "limit-reached" });
@@ -121,31 +96,6 @@ export class Runs implements Starters {
   /** Whether the journal came from a backup when this process began: what it knew as open must not act again. */
   get wasRestored(): boolean {
     return this.#wasRestored;
-  }
-
-  /** What a backup holds open may have been done since, and the world has gone on: nothing of it acts. */
-  async #giveUp(restored: Restored): Promise<void> {
-    const { journal, clock, log } = this.parts;
-    this.#wasRestored = true;
-    const detail = `the power service was put back from a backup of ${restored.backupAt}, in which this command had not ended; what became of it is not known, and nothing more is done for it`;
-    const outcome = {
-      status: "Unknown",
-      reasonCode: "interrupted",
-      detail,
-      endedAt: timestamp(clock),
-    } as const;
-    const open = await journal.open();
-    const ended = open.map((run): Run => ({
-      ...run,
-      seq: run.seq + SEQ_GAP,
-      phase: { kind: "done", outcome },
-    }));
-    await journal.settle(restored, ended);
-    for (const run of ended) this.#last.set(run.node, run);
-    log.warn(
-      { commands: ended.length, backupAt: restored.backupAt },
-      "put back from a backup: commands that it held open are given up",
-    );
   }
 
   /** The newest command of a node, ended or not. */
@@ -160,7 +110,7 @@ export class Runs implements Starters {
 
   /** Whether an action that takes a node down is under way or just being accepted. */
   goesDown(node: NodeId): boolean {
-    if (this.#goingDown.has(node)) return true;
+    if (this.#acceptance.goesDown(node)) return true;
     const run = this.#active.get(node)?.run;
     return run !== undefined && takesDown(run.action);
   }
@@ -217,7 +167,7 @@ export class Runs implements Starters {
 
   /** Somebody asks for an action. Every request is answered on the bus. */
   ask(asking: Asking): void {
-    this.#lanes.enqueue(asking.node, () => this.#ask(asking));
+    this.#lanes.enqueue(asking.node, () => this.#acceptance.take(asking));
   }
 
   /** The node whose present rung is this command of an agent. */
@@ -276,118 +226,16 @@ export class Runs implements Starters {
     await this.#lanes.idle();
   }
 
-  async #ask(asking: Asking): Promise<void> {
-    const { node, set, actor } = asking;
-    const { clock, nodes, journal } = this.parts;
-    const nowMs = clock.monotonicMs();
-    const ageMs = nowMs - asking.arrivedMs;
-    const ttlMs = set.ttlMs ?? TTL_MS.default;
-    const recent = this.#recentOf(node, nowMs);
-    const known = nodes.known(node, nowMs);
-    const admission = admit({ ...asking, ageMs, ttlMs }, known, recent, this.#bars(asking));
-    // What was done under the id long ago is repeated and not denied. Where nothing would be given up for a new
-    // command, recording it finds that out by itself, and the usual command is spared the question.
-    const isCertain =
-      admission.kind === "repeat" || (admission.kind === "accept" && !admission.supersedes);
-    if (set.id !== undefined && !isCertain) {
-      const recorded = await journal.find(node, actor, set.id);
-      if (recorded) return this.#answers.repeat(asking, recorded);
-    }
-    switch (admission.kind) {
-      case "reject":
-        return this.#answers.answer(asking, "Rejected", admission);
-      case "unchanged":
-        return this.#answers.answer(asking, "Succeeded", admission);
-      case "repeat":
-        return this.#answers.repeat(asking, admission);
-      case "accept":
-        // Before anything is awaited: two nodes of a role may be asked for at the same time.
-        if (takesDown(set.action)) this.#goingDown.add(node);
-        return this.#accept(asking, admission).finally(() => this.#goingDown.delete(node));
-      default:
-        return admission satisfies never;
-    }
-  }
-
-  /** What may forbid the action besides the node itself. */
-  #bars(asking: Asking): Bars {
-    const { node, set, actor, lock, override } = asking;
-    const { locks, interlocks, starts } = this.parts;
+  #carrier(): Carrier {
     return {
-      lock: () => locks.judge(node, actor, lock),
-      interlock: () => {
-        if (override && actor === UNATTRIBUTED) {
-          const detail = "who asks is not known on this broker, so nothing can be overridden";
-          return { reasonCode: "not-allowed", detail };
-        }
-        const barred = override ? undefined : interlocks.judge(node, set.action);
-        return barred && { reasonCode: "interlocked", detail: barred.detail };
+      active: (node) => this.#active.get(node),
+      supersede: (active, by) => this.#apply(active, { kind: "superseded", by }),
+      world: (node, issuedMs) => this.#world(node, issuedMs),
+      carry: (run, issuedMs) => {
+        const active = this.#adopt(run, this.parts.clock.monotonicMs(), issuedMs);
+        if (active) this.#arm(active);
       },
-      room: (steps) =>
-        steps.some((step) => step.kind === "act" && startsSupply(step))
-          ? starts.refusal(node)
-          : undefined,
     };
-  }
-
-  async #accept(asking: Asking, admission: Extract<Admission, { kind: "accept" }>): Promise<void> {
-    const { node, set, actor, via } = asking;
-    const { clock, journal, results, nodes, locks, log } = this.parts;
-    const superseded = admission.supersedes && this.#active.get(node);
-    if (superseded) await this.#apply(superseded, { kind: "superseded", by: actor });
-    const description = nodes.description(node);
-    const key = mintId();
-    const fresh: Run = {
-      key,
-      id: set.id ?? commandId(key),
-      node,
-      action: set.action,
-      actor,
-      via,
-      reason: set.reason,
-      ttlMs: set.ttlMs ?? TTL_MS.default,
-      gracefulLimitMs: description?.gracefulLimitMs ?? 120_000,
-      wake: description?.wake,
-      startedAt: timestamp(clock),
-      fence: locks.fence(node),
-      ...(asking.override ? { override: true } : {}),
-      ...(asking.patience === undefined ? {} : { patience: asking.patience }),
-      ...(asking.transition === undefined ? {} : { transition: asking.transition }),
-      steps: admission.steps,
-      index: 0,
-      escalation: admission.escalation,
-      escalated: false,
-      attempt: 1,
-      phase: { kind: "awaiting-halt", since: timestamp(clock) },
-      seq: 0,
-    };
-    const run = advance(fresh, { kind: "begin" }, this.#world(node, asking.arrivedMs));
-    failpoint("power.before-accept");
-    try {
-      const recorded = await journal.begin({ ...run, seq: 1 });
-      if (recorded) {
-        this.parts.starts.withdraw(run.key);
-        return await this.#answers.repeat(asking, recorded);
-      }
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.parts.starts.withdraw(run.key);
-      log.error({ node, err: error }, "a command could not be recorded, so nothing was done");
-      return this.#answers.answer(asking, "Rejected", {
-        reasonCode: "storage-failed",
-        detail: `the journal of the power service could not be written (${error.code}); free disk space on its host`,
-      });
-    }
-    failpoint("power.accepted");
-    log.info({ node, action: set.action, actor, commandId: run.id }, "command accepted");
-    const told = results.tell(run, "Accepted");
-    asking.answered?.({ ...resultOf(run), status: "Accepted", detail: describePhase(run) });
-    const active = this.#adopt({ ...run, seq: 1 }, clock.monotonicMs(), asking.arrivedMs);
-    if (active) this.#arm(active);
-    failpoint("power.told-accepted");
-    await told;
-    // Last, because nobody waits for it.
-    this.parts.changed(node);
   }
 
   async #progress(active: Active, report: CommandReport): Promise<void> {
@@ -426,7 +274,7 @@ export class Runs implements Starters {
     if (next.phase.kind === "done") {
       this.#active.delete(run.node);
       this.#last.set(run.node, next);
-      this.#recent.set(run.node, { run: next, ageMs: 0, acceptedMs: active.acceptedMs });
+      this.#acceptance.ended(next, active.acceptedMs);
       const { status, reasonCode, detail } = next.phase.outcome;
       for (const listener of this.#endListeners) listener(next);
       log.info(
@@ -473,18 +321,6 @@ export class Runs implements Starters {
         "a told result could not be marked; it will be told again",
       );
     });
-  }
-
-  #recentOf(node: NodeId, nowMs: number): Recent[] {
-    const list: Recent[] = [];
-    const active = this.#active.get(node);
-    if (active) list.push({ run: active.run, ageMs: nowMs - active.acceptedMs });
-    const ended = this.#recent.get(node);
-    if (!ended) return list;
-    const ageMs = nowMs - ended.acceptedMs;
-    if (ageMs > JOIN_WINDOW_MS) this.#recent.delete(node);
-    else list.push({ run: ended.run, ageMs });
-    return list;
   }
 
   /** @param issuedMs when what its phase does was asked for; now, unless told otherwise */
@@ -552,29 +388,4 @@ export class Runs implements Starters {
       barred: (run) => locks.judge(node, run.actor),
     };
   }
-}
-
-/** The start that a run waits for or makes. */
-function startOf({ key, node, phase }: Run): Start | undefined {
-  if (phase.kind !== "acting" && phase.kind !== "waiting-for-slot") return undefined;
-  return startsSupply(phase.step) ? { key, node, owed: phase.step.owed } : undefined;
-}
-
-/** Whether a run's wait for a slot has a limit. */
-function isTimed({ patience, phase }: Run): boolean {
-  return patience !== "unlimited" && !("step" in phase && phase.step.owed);
-}
-
-/** Whether an event ends the start that a run makes. */
-function endsStart(run: Run, event: RunEvent): boolean {
-  if (run.phase.kind !== "acting" || !startOf(run)) return false;
-  if (event.kind === "agent-lost-for-good") return true;
-  return (
-    event.kind === "report" && event.report.terminal && event.report.id === run.phase.command.id
-  );
-}
-
-function mayHaveStarted(event: RunEvent): boolean {
-  if (event.kind !== "report") return true;
-  return event.report.status !== "Rejected" && event.report.changed !== false;
 }
