@@ -13,7 +13,10 @@ import {
 import type { NodeId } from "./ids.js";
 import { Nothing, operation } from "./service-plane.js";
 
-/** What the inventory service answers. The site file itself goes over its listener: `GET /site`, `POST /site`. */
+/**
+ * What the inventory service answers. The site file itself goes over its listener: `GET /site`, `GET /site/<revision>`,
+ * `GET /sites`, `POST /site`.
+ */
 
 /** The site in force. */
 export class SiteInForce {
@@ -47,6 +50,11 @@ export class SiteFault {
   @Text(2000) message!: string;
 }
 
+/** Answer of `GET /sites`: the revisions that are kept, newest first. */
+export class SiteRevisions {
+  @NestedList(() => SiteInForce, 1000) sites!: SiteInForce[];
+}
+
 /** Answer of `POST /site`: what would change or has changed, or why nothing did. */
 export class SiteApplied {
   @OneOf(["applied", "unchanged", "would-apply", "refused"]) outcome!:
@@ -56,6 +64,8 @@ export class SiteApplied {
     | "refused";
   @NestedList(() => SiteChange, 10_000) changes!: SiteChange[];
   @NestedList(() => SiteFault, 1000) faults!: SiteFault[];
+  /** What is no error and yet probably not meant. */
+  @Optional() @NestedList(() => SiteFault, 1000) warnings?: SiteFault[];
   @Optional() @Nested(() => SiteInForce) site?: SiteInForce;
 }
 
@@ -67,12 +77,16 @@ export class Drift {
   @Id() subject!: string;
   @Text(500) declared!: string;
   @Text(500) found!: string;
+  /** Since when it has been noticed. */
   @Timestamp() since!: string;
   @Text(1000) detail!: string;
 }
 
+/** The longest first. */
 export class DriftList {
   @NestedList(() => Drift, 500) drift!: Drift[];
+  /** How many there are, which may be more than an answer holds. */
+  @Integer(0) total!: number;
 }
 
 /** A part of a node: a board, a disk, a network interface. */

@@ -2,7 +2,9 @@ import type { DescribedDriver, DesiredDomain, DesiredEndpoint } from "@outrider/
 import type { AgentId } from "@outrider/contracts/ids";
 import type { MigrationSet, Restored, Storage } from "@outrider/storage/storage";
 import type { Published } from "./desired.js";
+import { FACTS_MIGRATION } from "./facts/facts-tables.js";
 import { LOCK_MIGRATION } from "./locks/lock-store.js";
+import { SITE_MIGRATION } from "./record/site-store.js";
 
 export const MIGRATIONS: MigrationSet = {
   namespace: "inventory",
@@ -27,6 +29,8 @@ export const MIGRATIONS: MigrationSet = {
       sql: "ALTER TABLE inventory_desired ADD COLUMN domains TEXT NOT NULL DEFAULT '[]'",
     },
     LOCK_MIGRATION,
+    SITE_MIGRATION,
+    FACTS_MIGRATION,
   ],
 };
 

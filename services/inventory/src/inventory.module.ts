@@ -11,7 +11,7 @@ import {
 } from "@nestjs/common";
 import { agentDesired } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
-import { isAgentId } from "@outrider/contracts/ids";
+import { isAgentId, type AgentId } from "@outrider/contracts/ids";
 import { nodeLock } from "@outrider/contracts/lock";
 import { nodeDescription } from "@outrider/contracts/node";
 import { site as siteContract } from "@outrider/contracts/service";
@@ -26,7 +26,16 @@ import { Inventory } from "./inventory.js";
 import { LockRequests } from "./locks/lock-requests.js";
 import { LockStore } from "./locks/lock-store.js";
 import { Locks } from "./locks/locks.js";
-import type { Site } from "./site.js";
+import { InventoryRequests } from "./inventory-requests.js";
+import { DriftLog } from "./facts/drift-log.js";
+import { Facts } from "./facts/facts.js";
+import { History } from "./facts/history.js";
+import { Proposals } from "./facts/proposals.js";
+import { DeclaredThings } from "./facts/declared-things.js";
+import { agentSuggestion } from "./facts/suggestions.js";
+import { SiteRecord, type SiteSource } from "./record/site-record.js";
+import { SiteStore } from "./record/site-store.js";
+import { Supplies } from "./supplies.js";
 
 const STORAGE = Symbol("inventory:storage");
 const SITE = Symbol("inventory:site");
@@ -40,7 +49,10 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(Locks) private readonly locks: Locks,
     @Inject(AuditLog) private readonly audit: AuditLog,
     @Inject(STORAGE) private readonly storage: Storage,
-    @Inject(SITE) private readonly site: Site,
+    @Inject(SITE) private readonly source: SiteSource,
+    @Inject(SiteRecord) private readonly record: SiteRecord,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(DriftLog) private readonly drift: DriftLog,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -51,13 +63,15 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
       isAgentId(agent) ? this.inventory.seenDesired(agent) : undefined;
     this.session.subscribe(agentDesired, {}, seen, { refused: (_, message) => seen(message) });
     await this.locks.resume();
-    await this.inventory.apply(this.site);
+    await this.record.start(this.source);
     this.session.settleOwned();
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.inventory.stop();
     await this.locks.stop();
+    await this.facts.stop();
+    await this.drift.stop();
     await this.audit.close();
     await this.storage.close();
   }
@@ -73,15 +87,29 @@ class InventoryModule {}
 export async function inventoryModule(
   instance: Instance,
   dataDirectory: string,
-  first: Site,
+  first: SiteSource,
 ): Promise<DynamicModule> {
   const storage = await instance.storage([MIGRATIONS, auditMigrations("inventory")]);
+  const declared = new DeclaredThings();
   return {
     module: InventoryModule,
     providers: [
       Lifecycle,
       Intake,
       LockRequests,
+      InventoryRequests,
+      Supplies,
+      { provide: SiteStore, useValue: new SiteStore(storage) },
+      {
+        provide: History,
+        inject: [CLOCK],
+        useFactory: (clock: Clock) => new History(storage, clock),
+      },
+      {
+        provide: DriftLog,
+        inject: [CLOCK],
+        useFactory: (clock: Clock) => new DriftLog(storage, clock),
+      },
       { provide: SITE, useValue: first },
       { provide: STORAGE, useValue: storage },
       {
@@ -103,22 +131,86 @@ export async function inventoryModule(
           new Locks({ session, clock, log, audit, store: new LockStore(storage) }),
       },
       {
+        provide: Proposals,
+        inject: [Session, CLOCK, LOG, AuditLog],
+        useFactory: (session: Session, clock: Clock, log: Log, audit: AuditLog) =>
+          new Proposals({
+            storage,
+            session,
+            clock,
+            log,
+            audit,
+            isDeclared: (kind, subject) => declared.has(kind, subject),
+          }),
+      },
+      {
         provide: Inventory,
-        inject: [Session, CLOCK, LOG, SERVICE, Locks],
+        inject: [Session, CLOCK, LOG, SERVICE, Locks, Proposals],
         useFactory: (
           session: Session,
           clock: Clock,
           log: Log,
           { version }: { version: string },
           locks: Locks,
-        ) =>
-          new Inventory({
+          proposals: Proposals,
+        ) => {
+          const undeclared = async (agent: AgentId): Promise<void> =>
+            void (await proposals.seen({
+              kind: "agent",
+              subject: agent,
+              detail: `agent ${agent} is connected and not declared`,
+              suggestion: agentSuggestion(agent),
+            }));
+          const records = new AgentRecords(storage);
+          const inventory = new Inventory({
             session,
             clock,
             log,
             version,
             locks,
-            records: new AgentRecords(storage),
+            records,
+            undeclared,
+          });
+          declared.of(() => inventory.site);
+          return inventory;
+        },
+      },
+      {
+        provide: Facts,
+        inject: [CLOCK, History, Proposals, Inventory],
+        useFactory: (clock: Clock, history: History, proposals: Proposals, inventory: Inventory) =>
+          new Facts({
+            storage,
+            clock,
+            history,
+            proposals,
+            nodes: () => inventory.site?.nodes ?? [],
+          }),
+      },
+      {
+        provide: SiteRecord,
+        inject: [Session, CLOCK, LOG, AuditLog, Inventory, Locks, Supplies, History, SiteStore],
+        useFactory: (
+          session: Session,
+          clock: Clock,
+          log: Log,
+          audit: AuditLog,
+          inventory: Inventory,
+          locks: Locks,
+          supplies: Supplies,
+          history: History,
+          store: SiteStore,
+        ) =>
+          new SiteRecord({
+            session,
+            clock,
+            log,
+            audit,
+            inventory,
+            locks,
+            supplies,
+            history,
+            store,
           }),
       },
     ],

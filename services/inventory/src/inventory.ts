@@ -30,7 +30,7 @@ import { endpointsOf, type DeclaredNode, type Site } from "./site.js";
 export type AgentVerdict = "verified" | "unverified" | "refused";
 
 /** What an agent said of itself, its endpoints by their id. */
-type KnownAgent = Omit<AgentDescription, "endpoints"> & {
+export type KnownAgent = Omit<AgentDescription, "endpoints"> & {
   readonly endpoints: ReadonlyMap<EndpointId, DescribedEndpoint>;
 };
 
@@ -44,6 +44,8 @@ export interface InventoryOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
+  /** Told of an agent that is connected and not declared. */
+  readonly undeclared: (agent: AgentId) => Promise<void>;
 }
 
 /** Publishes what the site file declares. Everything it does is done in order, one thing at a time. */
@@ -69,17 +71,42 @@ export class Inventory {
     return this.#verdicts.get(agent);
   }
 
+  /** The site in force. */
+  get site(): Site | undefined {
+    return this.#site;
+  }
+
+  /** The nodes of the site in force. */
+  get nodes(): readonly NodeId[] {
+    return this.#site?.nodes.map(({ id }) => id) ?? [];
+  }
+
+  /** What agents have said since this process started. */
+  get seen(): {
+    readonly agents: ReadonlyMap<AgentId, KnownAgent>;
+    readonly verdicts: ReadonlyMap<AgentId, AgentVerdict>;
+  } {
+    return { agents: this.#described, verdicts: this.#verdicts };
+  }
+
+  /** @throws SiteFileError when agents that have described themselves do not accept a site */
+  check(next: Site): void {
+    const problems = next.agents.flatMap((agent) => {
+      const drivers = this.#described.get(agent)?.drivers;
+      return drivers ? driverProblems(next, agent, drivers) : [];
+    });
+    if (problems.length > 0) throw new SiteFileError(next.file, problems);
+  }
+
   /**
    * Puts a site into force, the first one or in the place of the one before.
+   * @param record writes down that it is in force, before it is
    * @throws SiteFileError when agents that have described themselves do not accept it; nothing has changed then
    */
-  apply(next: Site): Promise<void> {
+  apply(next: Site, record?: () => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
-      const problems = next.agents.flatMap((agent) => {
-        const drivers = this.#described.get(agent)?.drivers;
-        return drivers ? driverProblems(next, agent, drivers) : [];
-      });
-      if (problems.length > 0) throw new SiteFileError(next.file, problems);
+      this.check(next);
+      await record?.();
       await this.#replace(next);
     });
   }
@@ -233,6 +260,7 @@ export class Inventory {
         "an agent is connected that the site file does not declare; it gets nothing to do",
       ),
     );
+    await this.#options.undeclared(agent);
     const before = await records.desired(agent);
     if (before?.hash === DISMISSED && generation >= before.generation) await this.#forget(agent);
   }

@@ -9,7 +9,7 @@ const EX_CONFIG = 78;
 await runProgram("inventory", async (log, defect) => {
   const config = readInventoryConfig(process.env);
   try {
-    const inventory = await startInventory(config, { log });
+    const inventory = await startInventory(config, { log, defect });
     process.on("SIGHUP", () => void inventory.reload().catch(defect));
     return inventory;
   } catch (error) {

@@ -1,5 +1,4 @@
 import { RolePolicy, type DrainHook } from "@outrider/contracts/fleet";
-import type { NodeId } from "@outrider/contracts/ids";
 import type {
   SiteDisks,
   SiteDraw,
@@ -56,7 +55,7 @@ function readDomain(
     ),
   );
   return {
-    nodes: nodes as NodeId[],
+    nodes,
     startSpacingMs: readDuration("startSpacing", domain.startSpacing, path, report),
     ...(domain.concurrentStarts === undefined ? {} : { concurrentStarts: domain.concurrentStarts }),
     startDurationMs: readDuration("startDuration", domain.startDuration, path, report),

@@ -4,15 +4,25 @@ import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
 import type { InventoryConfig } from "./config.js";
-import { Inventory } from "./inventory.js";
 import { inventoryModule } from "./inventory.module.js";
 import { readSite } from "./site-file.js";
 import { SiteFileError } from "./site-problem.js";
+import { siteListener } from "./record/site-listener.js";
+import { SiteRecord, type SiteSource } from "./record/site-record.js";
 import type { Site } from "./site.js";
+import { SiteStore } from "./record/site-store.js";
 
 export interface InventoryDependencies {
   readonly log: Log;
   readonly clock?: Clock;
+  /** Told of a defect while something was asked. Default: thrown, which ends the process. */
+  readonly defect?: (error: unknown) => void;
+}
+
+function crash(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 export interface RunningInventory extends RunningService {
@@ -26,7 +36,7 @@ export interface RunningInventory extends RunningService {
 export const VERSION = "0.1.0";
 
 /** @throws SiteFileError when the file cannot be read or used */
-export async function loadSite(file: string): Promise<Site> {
+export async function readSource(file: string): Promise<SiteSource> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -37,7 +47,12 @@ export async function loadSite(file: string): Promise<Site> {
       { line: 1, path: "", message: `${reason}; expected a site file` },
     ]);
   }
-  return readSite(text, file);
+  return { path: file, text, site: readSite(text, file) };
+}
+
+/** The site that a file declares. @throws SiteFileError when it cannot be read or used */
+export async function loadSite(file: string): Promise<Site> {
+  return (await readSource(file)).site;
 }
 
 /**
@@ -47,9 +62,9 @@ export async function loadSite(file: string): Promise<Site> {
  */
 export async function startInventory(
   config: InventoryConfig,
-  { log, clock }: InventoryDependencies,
+  { log, clock, defect = crash }: InventoryDependencies,
 ): Promise<RunningInventory> {
-  const first = await loadSite(config.siteFile);
+  const first = await readSource(config.siteFile);
   const service = await startService({
     name: "inventory",
     version: VERSION,
@@ -59,14 +74,17 @@ export async function startInventory(
     databaseUrl: config.databaseUrl,
     standingBy: config.standby ? announceStandby("inventory") : undefined,
     log,
+    defect,
+    http: (context) =>
+      siteListener({ record: context.get(SiteRecord), store: context.get(SiteStore), defect }),
     ...(clock ? { clock } : {}),
   });
-  const inventory = service.context.get(Inventory);
+  const record = service.context.get(SiteRecord);
   return {
     ...service,
     reload: async () => {
       try {
-        await inventory.apply(await loadSite(config.siteFile));
+        await record.reload(await readSource(config.siteFile));
         return true;
       } catch (error) {
         if (!(error instanceof SiteFileError)) throw error;

@@ -149,7 +149,7 @@ function lockOf(row: LockRow): BookLock {
     order: row.seq,
     state: row.state,
     holder: row.holder,
-    nodes: nodesOfFolded(row.nodes) as NodeId[],
+    nodes: nodesOfFolded(row.nodes),
     priority: row.priority,
     leaseMs: row.lease_ms,
     askedAt: row.asked_at,

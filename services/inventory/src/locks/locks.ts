@@ -17,7 +17,7 @@ import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
 import type { Restored, Statement } from "@outrider/storage/storage";
 import { StorageError } from "@outrider/storage/storage-error";
-import { resolveNodes, type KnownNode } from "../node-sets.js";
+import { canBeFolded, resolveNodes, type KnownNode } from "../node-sets.js";
 import type { AuditTrail } from "../audit-trail.js";
 import { Turns } from "../turns.js";
 import type { BookLock, Instant } from "./book-lock.js";
@@ -86,7 +86,7 @@ export class Locks {
   setNodes(nodes: Iterable<KnownNode>, restored?: Restored): Promise<void> {
     return this.#turns.take(async () => {
       const { session, log } = this.#options;
-      this.#nodes = new Map([...nodes].map((node) => [node.id as NodeId, node]));
+      this.#nodes = new Map([...nodes].map((node) => [node.id, node]));
       for (const node of this.#published.keys()) {
         if (this.#nodes.has(node)) continue;
         this.#published.delete(node);
@@ -136,9 +136,16 @@ export class Locks {
 
   acquire(ask: AcquireLock, asker: Asker): Promise<Lock> {
     return this.#serve(asker, async () => {
-      const resolved = resolveNodes(ask.nodes, [...this.#nodes.values()]);
+      const resolved = resolveNodes(ask.nodes, this.#nodes.values());
       if (!resolved.ok) throw new RequestError("invalid", resolved.message, { field: "nodes" });
-      const nodes = resolved.nodes as NodeId[];
+      const { nodes } = resolved;
+      if (!canBeFolded(nodes)) {
+        throw new RequestError(
+          "too-large",
+          "the names of these nodes are too many to be told in one lock; lock them with several",
+          { field: "nodes" },
+        );
+      }
       if (ask.id !== undefined) {
         const known = await this.#find(ask.id);
         if (known) return this.#repeated(known, nodes, asker);
@@ -311,6 +318,8 @@ export class Locks {
   async #expire(): Promise<void> {
     const change = this.#book.expire(this.#now());
     if (change.locks.length > 0) await this.#make(change);
+    // A timer may be early.
+    else this.#arm();
   }
 
   /** Writes a change, then makes it true, then tells. */
