@@ -208,6 +208,20 @@ export class ConnectionLoop {
     await said;
   }
 
+  /** Says the birth anew, after what it says has changed. Without a connection the next one says it. */
+  restatePresence(): void {
+    const live = this.live;
+    const { presence } = this.#options;
+    if (!live || !presence) return;
+    this.#documents = presenceDocuments(presence, live.epoch);
+    // Before the first birth of this connection there is nothing to take back.
+    if (!this.#guard) return;
+    this.#guard.end();
+    this.#beBorn(live.connection).catch((error: unknown) => {
+      if (!(error instanceof MessagingError)) crash(error);
+    });
+  }
+
   async #leave(connection: Connection): Promise<void> {
     const { presence, clock } = this.#options;
     if (!presence || !this.#documents) return;

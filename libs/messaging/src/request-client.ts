@@ -106,9 +106,10 @@ export class RequestClient {
     }
   }
 
-  /** Whether replies can arrive: the subscription stands on the present connection. */
-  ready(signal: AbortSignal): Promise<void> {
-    return this.#subscription.acknowledged(signal);
+  /** Resolves when there is a connection, and replies can arrive on it. @throws the signal's reason */
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#session.ready(signal);
+    await this.#subscription.acknowledged(signal);
   }
 
   async #send(
@@ -118,7 +119,7 @@ export class RequestClient {
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      await this.#subscription.acknowledged(signal);
+      await this.ready(signal);
       await this.#session.publish(
         serviceRequest,
         { service, operation },

@@ -215,6 +215,11 @@ export class Session {
     this.#loop.hooks.connect.push(hook);
   }
 
+  /** Says the presence document anew, after what its `birth` says has changed. */
+  restatePresence(): void {
+    this.#loop.restatePresence();
+  }
+
   /** Runs on each connection after retained documents and birth are acknowledged. */
   onBorn(hook: Hook): void {
     this.#loop.hooks.born.push(hook);

@@ -39,6 +39,8 @@ export class RequestServer {
       readonly log: Log;
       /** Told of an error that is no RequestError. */
       readonly defect: (error: unknown) => void;
+      /** Told of each request that was answered: the operation, or `unknown`, and `ok` or the problem's code. */
+      readonly answered?: (operation: string, outcome: string) => void;
     },
   ) {}
 
@@ -78,6 +80,8 @@ export class RequestServer {
         waitedMs > payload.ttlMs
           ? problem(new RequestError("timed-out", "the request was too old to be begun"))
           : await this.#reply(parameters.operation, payload);
+      const known = this.#served.has(parameters.operation);
+      this.parts.answered?.(known ? parameters.operation : "unknown", reply.problem?.code ?? "ok");
       await session.publish(serviceReply, { service, client, id }, { id, ...reply });
     } catch (error) {
       if (!(error instanceof MessagingError)) return defect(error);

@@ -18,11 +18,16 @@ import { Session } from "@outrider/messaging/session";
 import { becomeActive, type ActiveInstance } from "@outrider/storage/active-instance";
 import { storageFor } from "@outrider/storage/storage-for";
 import type { MigrationSet, Storage } from "@outrider/storage/storage";
+import { Health } from "./health.js";
 import { startListener, type HttpHandler, type Listener } from "./listener.js";
+import { Metrics } from "./metrics.js";
 import { messageHandlersOf } from "./on-message.js";
 import { requestHandlersOf } from "./on-request.js";
+import { ownPages } from "./own-pages.js";
 import { RequestServer } from "./request-server.js";
-import { BEACON, CLOCK, LOG, SERVICE } from "./tokens.js";
+import { registerServiceMetrics } from "./service-metrics.js";
+import { BEACON, CLOCK, LOG, METRICS, SERVICE } from "./tokens.js";
+import { WatchedStorage } from "./watched-storage.js";
 
 export interface ServiceOptions {
   readonly name: ServiceName;
@@ -45,7 +50,7 @@ export interface ServiceOptions {
   readonly standingBy?: ((who: string) => void) | undefined;
   readonly log: Log;
   readonly clock?: Clock;
-  /** What the service's own listener answers, for what is too large for a message. Default: it does not listen. */
+  /** What the service's own listener answers beside `/health` and `/metrics`, for what is too large for a message. */
   readonly http?: (context: INestApplicationContext) => HttpHandler;
   /** Told of a defect, and of a take-over by another instance: the process must end. Default: thrown, which ends it. */
   readonly defect?: (error: unknown) => void;
@@ -77,7 +82,9 @@ interface Parts {
   readonly name: ServiceName;
   readonly log: Log;
   readonly active: ActiveInstance;
-  readonly storages: Storage[];
+  readonly storages: WatchedStorage[];
+  readonly metrics: Metrics;
+  health?: Health;
   session?: Session;
   beacon?: ClockBeacon;
   context?: INestApplicationContext;
@@ -98,7 +105,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     lost: options.defect ?? raise,
     clock,
   });
-  const parts: Parts = { name, log, active, storages: [] };
+  const parts: Parts = { name, log, active, storages: [], metrics: new Metrics() };
   try {
     return await startParts(parts, options, clock);
   } catch (error) {
@@ -113,7 +120,17 @@ async function startParts(
   clock: Clock,
 ): Promise<RunningService> {
   const { name, log } = options;
-  const session = (parts.session = createSession(options, clock));
+  const session = (parts.session = createSession(options, clock, () => parts.health?.state));
+  const health = (parts.health = new Health({
+    service: name,
+    version: options.version,
+    clock,
+    log,
+    brokerConnected: () => session.connected,
+    certain: () => parts.active.certain,
+    changed: () => session.restatePresence(),
+  }));
+  registerServiceMetrics(parts.metrics, { session, health, storages: parts.storages });
   const beacon = (parts.beacon = startClockBeacon(session, name, clock));
   const module = await moduleOf(parts, options);
   const context = (parts.context = await NestFactory.createApplicationContext(
@@ -122,19 +139,20 @@ async function startParts(
       { provide: BEACON, useValue: beacon },
       { provide: CLOCK, useValue: clock },
       { provide: LOG, useValue: log },
+      { provide: METRICS, useValue: parts.metrics },
       { provide: SERVICE, useValue: { name, version: options.version } },
     ]),
     { logger: false, abortOnError: false },
   ));
   connectHandlers(context, session);
-  const server = serveRequests(context, session, options, clock);
-  if (options.http) parts.listener = await startListener(options.http(context));
+  const server = serveRequests(context, session, options, clock, parts.metrics);
+  parts.listener = await startListener(ownPages(health, parts.metrics, options.http?.(context)));
   session.retain(
     serviceDescription,
     { service: name },
     {
       operations: server.operations,
-      ...(parts.listener ? { listener: parts.listener.address } : {}),
+      listener: parts.listener.address,
     },
   );
   session.start();
@@ -144,20 +162,27 @@ async function startParts(
 
 /** The service's module, with its storage opened. */
 async function moduleOf(
-  { storages, active }: Parts,
+  { storages, active, health }: Parts,
   { module, dataDirectory, databaseUrl }: ServiceOptions,
 ): Promise<Type | DynamicModule> {
   if (!("build" in module)) return module;
   return module.build({
     storage: async (migrations) => {
-      const storage = await storageFor({ dataDirectory, databaseUrl }, migrations, active.lease);
+      const opened = await storageFor({ dataDirectory, databaseUrl }, migrations, active.lease);
+      const { namespace } = "namespace" in migrations ? migrations : migrations[0];
+      const storage = new WatchedStorage(namespace, opened, () => health?.update());
       storages.push(storage);
+      health?.watch(storage);
       return storage;
     },
   });
 }
 
-function createSession({ name, version, mqtt, log }: ServiceOptions, clock: Clock): Session {
+function createSession(
+  { name, version, mqtt, log }: ServiceOptions,
+  clock: Clock,
+  health: () => "ready" | "degraded" | undefined,
+): Session {
   const startedAt = timestamp(clock);
   const instance = randomUUID();
   const status = (state: ServiceStatus["state"]): ServiceStatus => ({
@@ -176,7 +201,7 @@ function createSession({ name, version, mqtt, log }: ServiceOptions, clock: Cloc
     presence: {
       contract: serviceStatus,
       parameters: { service: name },
-      birth: () => status("ready"),
+      birth: () => status(health() ?? "ready"),
       will: () => status("lost"),
       leaving: () => status("stopping"),
     },
@@ -219,13 +244,20 @@ function serveRequests(
   session: Session,
   { name, log, defect }: ServiceOptions,
   clock: Clock,
+  metrics: Metrics,
 ): RequestServer {
+  const requests = metrics.counter(
+    "outrider_requests_total",
+    "Requests of other services that were answered, by operation and outcome.",
+    ["operation", "outcome"],
+  );
   const server = new RequestServer({
     service: name,
     session,
     clock,
     log,
     defect: defect ?? raise,
+    answered: (operation, outcome) => requests.add({ operation, outcome }),
   });
   for (const { instance } of context.get(DiscoveryService).getProviders()) {
     if (typeof instance !== "object" || instance === null) continue;
@@ -243,7 +275,8 @@ function serveRequests(
 
 /** Stops what there is, the last first. The next instance may start when it resolves. */
 async function stopParts(parts: Parts): Promise<void> {
-  const { context, session, beacon, active, storages, log, name, listener } = parts;
+  const { context, session, beacon, active, storages, log, name, listener, health } = parts;
+  health?.stop();
   beacon?.stop();
   await listener?.close();
   await session?.stop();

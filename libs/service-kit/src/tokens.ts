@@ -8,3 +8,5 @@ export const LOG = Symbol("outrider:log");
 export const SERVICE = Symbol("outrider:service");
 /** The service's `ClockBeacon`, whose readings stamp its commands. */
 export const BEACON = Symbol("outrider:beacon");
+/** The service's `Metrics`, to which its providers add their own. */
+export const METRICS = Symbol("outrider:metrics");
