@@ -1,7 +1,7 @@
 import { commandId, nodeId } from "@outrider/contracts/ids";
 import type { Action, PowerSet } from "@outrider/contracts/power";
 import { describe, expect, it } from "vitest";
-import { admit, JOIN_WINDOW_MS, type KnownNode, type Recent } from "./admission.js";
+import { admit, JOIN_WINDOW_MS, type Bars, type KnownNode, type Recent } from "./admission.js";
 import type { Phase, Run } from "./run.js";
 
 const node: KnownNode = {
@@ -132,5 +132,33 @@ describe("while another action runs", () => {
     ).toMatchObject({
       reasonCode: "busy",
     });
+  });
+});
+
+describe("what may forbid a request besides its node", () => {
+  const locked = { reasonCode: "locked", detail: "bob holds it" } as const;
+  const interlocked = { reasonCode: "interlocked", detail: "the last one" } as const;
+  const room = { reasonCode: "no-start-slot", detail: "too many watts" } as const;
+  const free: Bars = { lock: () => undefined, interlock: () => undefined, room: () => undefined };
+  const bars = { lock: () => locked, interlock: () => interlocked, room: () => room };
+
+  it("is said in the order lock, what runs, interlock, room", () => {
+    const on = ask({ action: "On" }, "person:cem");
+    const running = recent("PowerCycle", "acting");
+    expect(admit(on, node, [running], bars)).toMatchObject(locked);
+    expect(admit(on, node, [running], { ...bars, lock: free.lock })).toMatchObject({
+      reasonCode: "busy",
+    });
+    expect(admit(on, node, [], { ...bars, lock: free.lock })).toMatchObject(interlocked);
+    expect(admit(on, node, [], { ...free, room: bars.room })).toMatchObject(room);
+    expect(admit(on, node, [], free)).toMatchObject({ kind: "accept" });
+  });
+
+  it("does not keep anybody from hearing of his own command again", () => {
+    const running = recent("PowerCycle", "acting");
+    const repeat = { kind: "repeat", run: running.run };
+    expect(admit(ask({ action: "PowerCycle" }), node, [running], bars)).toEqual(repeat);
+    const named = ask({ action: "PowerCycle", id: commandId("first") });
+    expect(admit(named, node, [running], bars)).toEqual(repeat);
   });
 });

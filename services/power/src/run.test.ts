@@ -7,6 +7,7 @@ import type { ReasonCode } from "@outrider/contracts/reasons";
 import { describe, expect, it } from "vitest";
 import {
   advance,
+  describePhase,
   isPreemptible,
   OWED_ATTEMPTS,
   OWED_UNHEARD,
@@ -291,5 +292,84 @@ describe("GracefulRestart", () => {
     expect(away.phase.kind).toBe("waiting-for-agent");
     expect(advance(away, { kind: "agent-ready" }, at).phase.kind).toBe("acting");
     expect(outcome(advance(away, { kind: "limit-reached" }, at))).toEqual(["Failed", "agent-away"]);
+  });
+});
+
+describe("a start in a power domain", () => {
+  const full = { takeSlot: () => "psu-a: 2 before it" };
+
+  it("waits for its slot, and is sent once it is granted", () => {
+    const waiting = begin("On", world(full));
+    expect(waiting.phase).toMatchObject({ kind: "waiting-for-slot", why: "psu-a: 2 before it" });
+    expect(describePhase(waiting)).toBe("waiting to start: psu-a: 2 before it");
+    // The slot is held already: nothing is asked for again.
+    const acting = advance(waiting, { kind: "slot-granted" }, world(full));
+    expect(acting.phase).toMatchObject({ kind: "acting", command: { action: "On" } });
+    expect(outcome(advance(acting, { kind: "slot-granted" }, world(full)))).toBe("acting");
+  });
+
+  it("takes no slot for what starts nothing, or cannot be sent", () => {
+    const asked: string[] = [];
+    const at = world({ takeSlot: (step) => void asked.push(step.action) });
+    begin("ForceOff", at);
+    begin("GracefulShutdown", at);
+    begin("Nmi", at);
+    expect(asked).toEqual([]);
+    const away = begin("On", world({ takeSlot: at.takeSlot, envelope: () => undefined }));
+    expect([outcome(away), asked]).toEqual(["waiting-for-agent", []]);
+    const ready = advance(away, { kind: "agent-ready" }, at);
+    expect([outcome(ready), asked]).toEqual(["acting", ["On"]]);
+    const busy = advance(away, { kind: "agent-ready" }, world(full));
+    expect(outcome(busy)).toBe("waiting-for-slot");
+  });
+
+  it("waits for its agent when that went away before the slot was granted", () => {
+    const waiting = begin("PowerCycle", world(full));
+    const away = advance(waiting, { kind: "slot-granted" }, world({ envelope: () => undefined }));
+    expect(outcome(away)).toBe("waiting-for-agent");
+  });
+
+  it("fails when its wait is over, saying what it waited for and that nothing was done", () => {
+    const failed = advance(begin("On", world(full)), { kind: "limit-reached" }, world());
+    expect(outcome(failed)).toEqual(["Failed", "no-start-slot"]);
+    const detail = failed.phase.kind === "done" ? failed.phase.outcome.detail : "";
+    expect(detail).toContain("psu-a: 2 before it");
+    expect(detail).toContain("nothing was done");
+  });
+
+  it("asks for a slot again before each attempt of what is owed", () => {
+    const at = world();
+    const reviving = haltedRun(at);
+    const pausing = advance(reviving, report(reviving, "Failed", "refused"), at);
+    const waiting = advance(pausing, { kind: "limit-reached" }, world(full));
+    expect(waiting.phase).toMatchObject({ kind: "waiting-for-slot", step: { owed: true } });
+  });
+
+  it("is given up only while nothing was sent", () => {
+    const canceled: RunEvent = { kind: "canceled", by: "person:bob", reasonCode: "aborted" };
+    const given = advance(begin("On", world(full)), canceled, world());
+    expect(outcome(given)).toEqual(["Canceled", "aborted"]);
+    const away = begin("On", world({ envelope: () => undefined }));
+    expect(outcome(advance(away, canceled, world()))).toEqual(["Canceled", "aborted"]);
+    const acting = begin("On", world());
+    expect(advance(acting, canceled, world())).toBe(acting);
+    // Its host was shut down: to bring it back is owed.
+    const owed = haltedRun(world(full));
+    expect(outcome(owed)).toBe("waiting-for-slot");
+    expect([advance(owed, canceled, world()), isPreemptible(owed)]).toEqual([owed, false]);
+    expect(isPreemptible(begin("On", world(full)))).toBe(true);
+  });
+
+  it("is not begun once somebody else has the lock, but what is owed is", () => {
+    const barred = (): { reasonCode: "locked"; detail: string } => ({
+      reasonCode: "locked",
+      detail: "bob holds it",
+    });
+    const waiting = begin("On", world(full));
+    const lost = advance(waiting, { kind: "slot-granted" }, world({ barred }));
+    expect(outcome(lost)).toEqual(["Failed", "locked"]);
+    const owed = haltedRun(world(full));
+    const revived = advance(owed, { kind: "slot-granted" }, world({ barred }));
+    expect(outcome(revived)).toBe("acting");
   });
 });
