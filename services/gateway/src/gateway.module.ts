@@ -9,12 +9,13 @@ import type { Storage } from "@outrider/storage/storage";
 import { Gateway } from "./gateway.js";
 import type { GatewayConfig } from "./config.js";
 import { Replies } from "./http/replies.js";
+import { LiveClients } from "./live/clients.js";
 import { Happenings } from "./live/happenings.js";
 import { Tickets } from "./live/tickets.js";
 import { Listening } from "./mirror/listening.js";
 import { Mirror } from "./mirror/mirror.js";
 import { Results } from "./mirror/results.js";
-import type { People } from "./people/people.js";
+import { stillStands, type People } from "./people/people.js";
 
 class Lifecycle implements OnApplicationShutdown {
   constructor(
@@ -53,6 +54,11 @@ export class GatewayModule {
         { provide: Results, useValue: new Results() },
         Listening,
         {
+          provide: LiveClients,
+          inject: [CLOCK],
+          useFactory: (clock: Clock) => new LiveClients(clock, (one) => stillStands(one, people)),
+        },
+        {
           provide: RequestClient,
           inject: [Session, CLOCK],
           useFactory: (session: Session, clock: Clock) =>
@@ -60,12 +66,13 @@ export class GatewayModule {
         },
         {
           provide: Gateway,
-          inject: [Mirror, Results, Happenings, RequestClient, CLOCK, LOG],
+          inject: [Mirror, Results, Happenings, RequestClient, LiveClients, CLOCK, LOG],
           useFactory: (
             mirror: Mirror,
             results: Results,
             happenings: Happenings,
             requests: RequestClient,
+            clients: LiveClients,
             clock: Clock,
             log: Log,
           ) =>
@@ -76,6 +83,7 @@ export class GatewayModule {
                 results,
                 happenings,
                 requests,
+                clients,
                 people,
                 audit,
                 tickets: new Tickets(clock),

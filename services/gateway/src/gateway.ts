@@ -2,8 +2,9 @@ import type { FastifyInstance } from "fastify";
 import type { GatewayConfig } from "./config.js";
 import { send } from "./http/answer.js";
 import { checkOrigin, Hosts } from "./http/origin.js";
+import { servePage } from "./http/page.js";
 import { API, createServer, listen } from "./http/server.js";
-import { LiveClients } from "./live/clients.js";
+import type { LiveClients } from "./live/clients.js";
 import { LiveWebSocket } from "./live/web-socket.js";
 import { sse } from "./live/sse.js";
 import { Metrics } from "./metrics.js";
@@ -25,7 +26,7 @@ export class Gateway {
     private readonly defect: (error: unknown) => void,
   ) {
     const hosts = new Hosts(config.bind, config.hosts);
-    this.#clients = new LiveClients(given.clock, () => Promise.resolve(true));
+    this.#clients = given.clients;
     const metrics = new Metrics(given.mirror, () => this.#clients.count);
     const parts = (this.#parts = {
       ...given,
@@ -33,6 +34,7 @@ export class Gateway {
       counted: (id: string, status: number) => metrics.count(id, status),
     });
     this.#app = createServer(ROUTES, hosts, parts, defect);
+    servePage(this.#app, hosts);
     this.#app.get(`${API}/openapi.json`, (request, reply) => {
       checkOrigin(request.headers, hosts, { navigation: true });
       send(reply, {

@@ -3,6 +3,7 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import type { RequestClient } from "@outrider/messaging/request-client";
 import type { Replies } from "./http/replies.js";
+import type { LiveClients } from "./live/clients.js";
 import type { Happenings } from "./live/happenings.js";
 import type { Tickets } from "./live/tickets.js";
 import type { Mirror } from "./mirror/mirror.js";
@@ -22,6 +23,7 @@ export interface GatewayParts {
   readonly metrics: () => string;
   readonly counted: (operation: string, status: number) => void;
   readonly tickets: Tickets;
+  readonly clients: LiveClients;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;

@@ -92,7 +92,7 @@ export class Feed implements Disposable {
   #change(change: MirrorChange): void {
     if (change.of === "agent") return this.#tellAgent(change.id);
     if (change.of === "service") return this.#tellService(change.id);
-    if (change.part === "description") this.filter.refresh();
+    if (change.part === "description") this.filter.outdate();
     if (!this.filter.kind("node")) return;
     this.#changed.add(change.id);
     if (this.#gathering) return;

@@ -17,6 +17,7 @@ export interface LiveWish {
 export class LiveFilter {
   readonly #kinds: ReadonlySet<string> | undefined;
   #nodes: ReadonlySet<string> | undefined;
+  #outdated = true;
 
   /** @throws HttpProblem 422 */
   constructor(
@@ -25,13 +26,12 @@ export class LiveFilter {
     private readonly mirror: Mirror,
   ) {
     this.#kinds = wish.kinds === undefined ? undefined : new Set(readKinds(wish.kinds));
-    this.refresh();
+    this.#members();
   }
 
-  /** Reads the node set anew: a node has come, gone, or changed its roles or labels. */
-  refresh(): void {
-    const { nodes } = this.wish;
-    this.#nodes = nodes === undefined ? undefined : new Set(selectNodes(nodes, this.mirror));
+  /** A node has come, gone, or changed its roles or labels: the node set is read anew when next asked for. */
+  outdate(): void {
+    this.#outdated = true;
   }
 
   kind(kind: string): boolean {
@@ -39,11 +39,19 @@ export class LiveFilter {
   }
 
   node(id: string): boolean {
-    return (this.#nodes?.has(id) ?? true) && visibleTo(this.subject, id);
+    return visibleTo(this.subject, id) && (this.#members()?.has(id) ?? true);
   }
 
   happening({ kind, node }: Happening): boolean {
     return this.kind(kind) && (node === undefined || this.node(node));
+  }
+
+  #members(): ReadonlySet<string> | undefined {
+    const { nodes } = this.wish;
+    if (this.#outdated && nodes !== undefined)
+      this.#nodes = new Set(selectNodes(nodes, this.mirror));
+    this.#outdated = false;
+    return this.#nodes;
   }
 }
 

@@ -115,6 +115,11 @@ export class Mirror {
     return this.#order;
   }
 
+  /** What node sets choose from. */
+  *universe(): Generator<NodeDescription> {
+    for (const { description } of this.#nodes.values()) if (description) yield description.value;
+  }
+
   agents(): AgentRecord[] {
     return [...this.#agents.values()].toSorted((a, b) => COLLATOR.compare(a.id, b.id));
   }

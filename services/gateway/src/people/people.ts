@@ -118,3 +118,19 @@ export interface People {
 export function actorNameOf(subject: Subject): string {
   return subject.kind === "anonymous" ? "person:anonymous" : `${subject.kind}:${subject.name}`;
 }
+
+/** Whether somebody who was admitted earlier would be now, with the same rights. */
+export async function stillStands(
+  { by, secret, subject }: Admitted,
+  people: People,
+): Promise<boolean> {
+  if (by === "anonymous" || secret === undefined) return true;
+  const now = by === "token" ? await people.bearer(secret) : await people.session(secret);
+  return (
+    now !== undefined && people.may(now.subject, "read") === true && sameScope(now.subject, subject)
+  );
+}
+
+function sameScope(a: Subject, b: Subject): boolean {
+  return JSON.stringify(a.nodes ?? null) === JSON.stringify(b.nodes ?? null);
+}

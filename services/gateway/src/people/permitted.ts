@@ -1,6 +1,7 @@
 import type { Right } from "@outrider/contracts/identity";
 import { HttpProblem } from "../http/problem.js";
-import { foldNodes, selectNodes } from "../mirror/select.js";
+import { foldNodes } from "@outrider/contracts/node-set";
+import { selectNodes } from "../mirror/select.js";
 import type { GatewayParts } from "../parts.js";
 import type { Subject } from "./people.js";
 
@@ -20,9 +21,13 @@ export function permittedSet(
 ): string {
   const nodes = selectNodes(text, mirror);
   if (nodes.length === 0) {
-    throw new HttpProblem("invalid", "the node set is empty; name at least one node", {
-      field: "nodes",
-    });
+    throw new HttpProblem(
+      "invalid",
+      "no node of the site is in this node set; GET /api/v1/nodes lists those that are",
+      {
+        field: "nodes",
+      },
+    );
   }
   if (subject.nodes === undefined) return text;
   for (const node of nodes) {

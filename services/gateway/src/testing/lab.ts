@@ -9,7 +9,9 @@ import { tempDir } from "@outrider/testing/temp-dir";
 export interface LabOptions {
   /** Nodes n1 … in slots of a simulated rack. Default 4. */
   readonly nodes?: number;
-  /** How much further YAML stands at the end of the site file. */
+  /** Further nodes, which are wired to nothing. */
+  readonly bare?: readonly string[];
+  /** What else stands at the end of the site file. */
   readonly site?: string;
   /** Nobody is let in without credentials. Default: whoever is on this machine is an operator. */
   readonly closed?: boolean;
@@ -46,7 +48,10 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     ]);
     stack.use(broker);
     stack.use(rack);
-    await writeFile(siteFile, siteText(nodes, rack.listen) + (options.site ?? ""));
+    await writeFile(
+      siteFile,
+      siteText(nodes, options.bare ?? [], rack.listen) + (options.site ?? ""),
+    );
     const env = {
       OUTRIDER_MQTT_URL: broker.url,
       OUTRIDER_DATA: data,
@@ -84,9 +89,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       });
     if (!options.closed) {
       await eventually("every node can be managed", async () => {
-        const reply = await ask("GET", "/nodes?management=Available");
-        const { total } = (await reply.json()) as { total?: number };
-        return total === nodes;
+        const reply = await ask("GET", "/nodes?management=Available&limit=1000");
+        const { nodes: seen = [] } = (await reply.json()) as {
+          nodes?: { supply: { value: string } }[];
+        };
+        return seen.length === nodes && seen.every(({ supply }) => supply.value !== "Unknown");
       });
     }
     return {
@@ -105,11 +112,18 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   }
 }
 
-function siteText(nodes: number, socket: string): string {
+function siteText(nodes: number, bare: readonly string[], socket: string): string {
   const lines = Array.from({ length: nodes }, (_, index) => {
     const slot = index + 1;
     const role = slot <= 2 ? "storage" : "compute";
     return `  n${slot}: { name: "Node <b>${slot}</b>", roles: [${role}], labels: { rack: a, slot: "${slot}" }, dwell: 200ms, sampling: 300ms, gracefulLimit: 5s, wake: button, power: { agent: lab, driver: simulated, options: { socket: ${JSON.stringify(socket)}, slot: ${slot} } } }`;
   });
-  return ["site: lab", "agents: { lab: {} }", "nodes:", ...lines, ""].join("\n");
+  return [
+    "site: lab",
+    "agents: { lab: {} }",
+    "nodes:",
+    ...lines,
+    ...bare.map((id) => `  ${id}: {}`),
+    "",
+  ].join("\n");
 }
