@@ -1,7 +1,7 @@
 import { CATALOG } from "./catalog.js";
 import type { AnyContract, Writer } from "./contract.js";
 import type { ServiceName } from "./ids.js";
-import type { Role } from "./identity.js";
+import type { Right, Role } from "./identity.js";
 import { TopicIndex } from "./topic-index.js";
 
 const INDEX = new TopicIndex(CATALOG);
@@ -18,7 +18,15 @@ export const RETAINED_PROPERTY = "outrider-retained";
 
 /** Who stands behind a connection. A person without a role is an operator. */
 export type Identity =
-  | { readonly kind: "person"; readonly name: string; readonly role?: Role }
+  | {
+      readonly kind: "person";
+      readonly name: string;
+      readonly role?: Role;
+      /** All of them; left out: those of the role. */
+      readonly rights?: readonly Right[];
+      /** The only nodes that the person may see and touch; left out: all. */
+      readonly nodes?: readonly string[];
+    }
   | { readonly kind: "service"; readonly name: ServiceName }
   | { readonly kind: "agent"; readonly name: string };
 
@@ -57,7 +65,10 @@ function allows(
 ): boolean {
   switch (writer) {
     case "anyone":
-      return identity.kind === "person" ? identity.role !== "viewer" : identity.kind === "service";
+      // Which of the requests a person with rights may make is asked for each topic, by the broker.
+      return identity.kind === "person"
+        ? identity.rights !== undefined || identity.role !== "viewer"
+        : identity.kind === "service";
     case "agent":
       return identity.kind === "agent" && parameters["agent"] === identity.name;
     case "service":
