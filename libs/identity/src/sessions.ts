@@ -13,6 +13,11 @@ export interface BrowserSession {
   readonly address: string;
 }
 
+/** Who is behind a session. */
+export interface SignedIn extends Omit<PersonEntry, "hash"> {
+  readonly session: BrowserSession;
+}
+
 interface SessionRow {
   id: string;
   person: string;
@@ -57,9 +62,7 @@ export class Sessions {
   }
 
   /** Who is signed in with a secret; undefined when nobody is, or is no more. */
-  async find(
-    secret: string,
-  ): Promise<{ readonly entry: PersonEntry; readonly session: BrowserSession } | undefined> {
+  async find(secret: string): Promise<SignedIn | undefined> {
     if (!SECRET.test(secret)) return undefined;
     const row = await this.store.storage.get<SessionRow>(
       "SELECT * FROM identity_session WHERE hash = ?",
@@ -69,7 +72,7 @@ export class Sessions {
     const entry = (await this.store.snapshot()).people.get(row.person);
     if (!entry || entry.person.disabled) return undefined;
     await this.#noteUse(row);
-    return { entry, session: sessionOf(row) };
+    return { person: entry.person, subject: entry.subject, session: sessionOf(row) };
   }
 
   async list(person: string): Promise<BrowserSession[]> {

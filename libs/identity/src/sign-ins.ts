@@ -23,7 +23,7 @@ export class SignIns {
     password: string,
     address: string,
     signal?: AbortSignal,
-  ): Promise<PersonEntry> {
+  ): Promise<Omit<PersonEntry, "hash">> {
     const refusedForMs = this.#backOff.refusedForMs(address);
     if (refusedForMs > 0) {
       throw new IdentityError(
@@ -41,7 +41,7 @@ export class SignIns {
     }
     this.#backOff.succeeded(name, address);
     if (needsRehash(entry.hash)) await this.#rehash(entry, password);
-    return entry;
+    return { person: entry.person, subject: entry.subject };
   }
 
   /** The old hash is good until the new one is stored; a full disk is no reason to send somebody away. */
