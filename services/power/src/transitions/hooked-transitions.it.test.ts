@@ -255,11 +255,9 @@ describe("transitions and what the site declares", () => {
     const before = stage.acted.length;
     await stage.create({ id: whole, action: "On", nodes: "@all" });
     expect(await stage.ended(whole)).toMatchObject({ counts: { succeeded: 12 } });
-    const starts = stage.acted.slice(before).map(({ atMs }) => atMs);
-    const gaps = starts.slice(1).map((atMs, index) => atMs - (starts[index] ?? 0));
-    // Arrivals at the agent; what one is late, the next seems early.
-    expect(Math.min(...gaps)).toBeGreaterThan(200);
-    const spanMs = (starts.at(-1) ?? 0) - (starts[0] ?? 0);
-    expect(spanMs).toBeGreaterThanOrEqual(11 * 400 - 200);
+    // By the clock of who paces them: what happens on the way says nothing about that.
+    const starts = stage.acted.slice(before).map(({ command }) => command.clock.ms);
+    const gaps = starts.slice(1).map((ms, index) => ms - (starts[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(399);
   });
 });

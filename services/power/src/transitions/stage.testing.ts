@@ -89,10 +89,11 @@ export class Stage implements AsyncDisposable {
         ...more,
       },
     });
-    await eventually("the service knows every supply", async () => {
+    const knows = async (): Promise<boolean> => {
       await this.see();
       return this.#supplies.size === this.options.nodes;
-    });
+    };
+    await eventually("the service knows every supply", knows, { everyMs: 100 });
   }
 
   /** As the gateway asks, for a user. */
@@ -137,6 +138,12 @@ export class Stage implements AsyncDisposable {
 
   /** The agent sees every node: its supply is on, or as given. */
   async see(supply: "On" | "Off" = "On", nodes: readonly NodeId[] = this.nodes): Promise<void> {
+    for (let from = 0; from < nodes.length; from += 100) {
+      await this.#see(supply, nodes.slice(from, from + 100));
+    }
+  }
+
+  async #see(supply: "On" | "Off", nodes: readonly NodeId[]): Promise<void> {
     await this.#agent.publish(
       agentEvent,
       { agent },

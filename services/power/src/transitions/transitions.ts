@@ -1,15 +1,16 @@
-import { hours, milliseconds, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import { hours, milliseconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
 import { isTerminal, type PowerResult, type Via } from "@outrider/contracts/power";
 import type { Log } from "@outrider/messaging/log";
 import { failpoint } from "@outrider/storage/failpoint";
-import type { Statement } from "@outrider/storage/storage";
-import { isStorageError } from "@outrider/storage/storage-error";
-import type { Hooks, HooksResult, RoleHook } from "../hooks/hooks.js";
+import type { Hooks } from "../hooks/hooks.js";
 import type { Run } from "../run.js";
 import type { Commands } from "./commands.js";
 import { nextTasks } from "./next-tasks.js";
 import { Progress, type Task } from "./progress.js";
+import { Recorder } from "./recorder.js";
+import { TaskHooks } from "./task-hooks.js";
+import { workOf, type Work } from "./work.js";
 import { bringsUp, type Ending, type Head, type Order, type TaskRecord } from "./task.js";
 import type { TransitionNews } from "./transition-news.js";
 import type { TransitionStore } from "./transition-store.js";
@@ -24,25 +25,8 @@ export const TRANSITION_FAILPOINTS = [
   "transition.saved",
 ] as const;
 
-/** What changes within this span is recorded in one transaction, in milliseconds. */
-const GATHER_MS = 50;
 /** So many commands are looked up at once when a transition is taken up again. */
 const FIND_AT_ONCE = 100;
-
-interface Work {
-  readonly progress: Progress;
-  /** Ends what is under way for the transition: timers, its hooks when the process stops. */
-  readonly over: AbortController;
-  /** Ends the hook that drains a node. */
-  readonly draining: Map<number, AbortController>;
-  /** Ends the timer that looks again. */
-  again: AbortController;
-  isWoken: boolean;
-  /** What is written along with the next changes. */
-  records: Statement[];
-  /** The recording that is under way. */
-  saving: Promise<void> | undefined;
-}
 
 /**
  * Carries transitions: what shall become of them is decided by `next-tasks.ts`, done through the commands on the nodes,
@@ -53,6 +37,8 @@ export class Transitions {
   readonly #works = new Map<CommandId, Work>();
   readonly #byCommand = new Map<string, { readonly work: Work; readonly position: number }>();
   readonly #stopped = new AbortController();
+  readonly #recorder: Recorder;
+  readonly #hooks: TaskHooks;
   #stopPruning: (() => void) | undefined;
 
   constructor(
@@ -69,6 +55,12 @@ export class Transitions {
       readonly defect: (error: unknown) => void;
     },
   ) {
+    this.#hooks = new TaskHooks(parts);
+    this.#recorder = new Recorder({
+      ...parts,
+      stopped: this.#stopped.signal,
+      ended: (work) => this.#ended(work),
+    });
     parts.commands.onEnded((run) => this.#runEnded(run));
   }
 
@@ -135,20 +127,13 @@ export class Transitions {
   /** Resolves once all that has become of a transition until now is recorded. */
   async recorded(id: CommandId): Promise<void> {
     const work = this.#works.get(id);
-    if (work) await this.#save(work, 0);
+    if (!work) return;
+    await this.#recorder.recorded(work);
   }
 
   #adopt(progress: Progress): Work {
     const { clock } = this.parts;
-    const work: Work = {
-      progress,
-      over: new AbortController(),
-      draining: new Map(),
-      again: new AbortController(),
-      isWoken: false,
-      records: [],
-      saving: undefined,
-    };
+    const work = workOf(progress);
     const { id, createdAt, deadlineMs } = progress.order;
     this.#works.set(id, work);
     if (deadlineMs !== undefined) {
@@ -175,7 +160,7 @@ export class Transitions {
       );
     }
     if (progress.stopped) this.#stopWork(work, progress.stopped, undefined);
-    this.#changed(work);
+    this.#recorder.changed(work);
   }
 
   #takeUpTask(work: Work, position: number, recorded: PowerResult): void {
@@ -185,6 +170,13 @@ export class Transitions {
     this.#byCommand.set(keyOf(task), { work, position });
     progress.accepted(position, timestamp(this.parts.clock));
     if (isTerminal(recorded.status)) this.#commandEnded(work, position, endingOf(recorded));
+  }
+
+  #ended(work: Work): void {
+    const { order, head, counts } = work.progress;
+    this.#works.delete(order.id);
+    work.over.abort();
+    this.parts.log.info({ transition: order.id, state: head.state, counts }, "transition ended");
   }
 
   #wake(work: Work): void {
@@ -219,7 +211,7 @@ export class Transitions {
       const signal = AbortSignal.any([work.again.signal, work.over.signal]);
       this.#after(milliseconds(next.againMs), signal, () => this.#wake(work));
     }
-    this.#changed(work);
+    this.#recorder.changed(work);
   }
 
   /** Nodes that other transitions take down now, or are about to. */
@@ -240,7 +232,7 @@ export class Transitions {
     work.draining.set(position, ended);
     const signal = AbortSignal.any([ended.signal, work.over.signal]);
     const hooks = this.parts.world.drainHooks(node);
-    const { go, detail } = await this.#hook(progress.order, node, "drain", hooks, signal);
+    const { go, detail } = await this.#hooks.run(progress.order, node, "drain", hooks, signal);
     work.draining.delete(position);
     // Another process takes it up, and drains again.
     if (this.#stopped.signal.aborted) return;
@@ -250,7 +242,7 @@ export class Transitions {
       progress.drained(position, detail);
       const task = progress.at(position);
       if (task) this.#ask(work, task);
-      this.#changed(work);
+      this.#recorder.changed(work);
     } else {
       this.#commandEnded(work, position, {
         status: "Rejected",
@@ -258,32 +250,6 @@ export class Transitions {
         detail: `${detail ?? ""}; the node was left up`,
       });
     }
-  }
-
-  /** Hooks are recorded before they run. Where that cannot be, they do not run, and the node stays as it is. */
-  async #hook(
-    order: Order,
-    node: NodeId,
-    which: "drain" | "undrain",
-    list: readonly RoleHook[],
-    signal: AbortSignal,
-  ): Promise<HooksResult> {
-    const { hooks, trail, log } = this.parts;
-    try {
-      await trail.hooks(order, node, which, list);
-    } catch (error) {
-      if (!isStorageError(error)) throw error;
-      const detail = `the ${which} hooks were not run, because the audit log could not be written (${error.code}); free disk space on the host of the power service`;
-      return { go: false, detail };
-    }
-    const result = await hooks.run(list, contextOf(order, node, which), signal);
-    try {
-      await trail.hooksEnded(order, node, which, result);
-    } catch (error) {
-      if (!isStorageError(error)) throw error;
-      log.warn({ node, err: error }, "how a hook ended could not be recorded in the audit log");
-    }
-    return result;
   }
 
   #ask(work: Work, task: Task): void {
@@ -317,7 +283,7 @@ export class Transitions {
     progress.accepted(position, timestamp(this.parts.clock));
     const task = progress.at(position);
     if (task && progress.stopped) this.#giveUp(work, task);
-    this.#changed(work);
+    this.#recorder.changed(work);
   }
 
   #runEnded(run: Run): void {
@@ -348,7 +314,7 @@ export class Transitions {
       progress.undraining(position);
       this.#detach(this.#undrain(work, task, { ...ending, detail: drained }));
     }
-    this.#changed(work);
+    this.#recorder.changed(work);
     this.#wake(work);
   }
 
@@ -357,12 +323,12 @@ export class Transitions {
     const { progress } = work;
     const { order } = progress;
     const hooks = world.undrainHooks(node);
-    const { detail } = await this.#hook(order, node, "undrain", hooks, work.over.signal);
+    const { detail } = await this.#hooks.run(order, node, "undrain", hooks, work.over.signal);
     if (this.#stopped.signal.aborted) return;
     if (detail !== undefined) await news.undrainFailed(node, order.id, detail);
     const whole = { ...ending, detail: join(ending.detail, detail) };
     progress.ended(position, whole, timestamp(clock));
-    this.#changed(work);
+    this.#recorder.changed(work);
     this.#wake(work);
   }
 
@@ -372,7 +338,7 @@ export class Transitions {
     for (const task of progress.inFlight()) {
       if (task.stage === "going") this.#giveUp(work, task);
     }
-    this.#changed(work);
+    this.#recorder.changed(work);
   }
 
   /** A command that still waits is taken back; what has begun goes on. */
@@ -381,63 +347,6 @@ export class Transitions {
     if (!stopped) return;
     const by = head.abortedBy ?? "the deadline of the transition";
     this.#detach(this.parts.commands.cancelWaiting(node, command, by, stopped));
-  }
-
-  #changed(work: Work): void {
-    this.#detach(this.#save(work, work.progress.isEnded ? 0 : GATHER_MS));
-  }
-
-  /** Records what has changed, all of it in as few transactions as there is time for. */
-  async #save(work: Work, gatherMs: number): Promise<void> {
-    if (work.saving) {
-      await work.saving;
-      if (gatherMs > 0) return;
-    }
-    work.saving ??= this.#saveAll(work, gatherMs).finally(() => {
-      work.saving = undefined;
-    });
-    await work.saving;
-  }
-
-  async #saveAll(work: Work, gatherMs: number): Promise<void> {
-    const { store, news, log, clock, trail } = this.parts;
-    const { order } = work.progress;
-    if (gatherMs > 0) await this.#pause(gatherMs);
-    for (;;) {
-      const changes = work.progress.takeChanges();
-      if (!changes) break;
-      const { head, counts } = changes;
-      const isEnd = head.endedAt !== undefined;
-      const records = [
-        ...work.records.splice(0),
-        ...(isEnd ? trail.ended(order, head, counts) : []),
-      ];
-      while (!this.#stopped.signal.aborted) {
-        try {
-          await store.save(order.id, changes, records);
-          break;
-        } catch (error) {
-          if (!isStorageError(error) || error.code === "closed") throw error;
-          log.error(
-            { transition: order.id, err: error },
-            "a transition could not be recorded; trying again",
-          );
-          await this.#pause(seconds(1));
-        }
-      }
-      if (this.#stopped.signal.aborted) return;
-      failpoint("transition.saved");
-      news.tell(order.id, changes);
-      if (isEnd) {
-        this.#works.delete(order.id);
-        work.over.abort();
-        log.info({ transition: order.id, state: head.state, counts }, "transition ended");
-      } else if (gatherMs > 0) await clockPause(clock, gatherMs, this.#stopped.signal);
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return clockPause(this.parts.clock, ms, this.#stopped.signal);
   }
 
   #after(span: ReturnType<typeof milliseconds>, signal: AbortSignal, run: () => void): void {
@@ -462,11 +371,6 @@ export class Transitions {
   }
 }
 
-async function clockPause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  // Stopping cuts a pause short, and is looked at by whoever paused.
-  await clock.sleep(milliseconds(ms), signal).catch(() => undefined);
-}
-
 function keyOf({ node, command }: Task): string {
   return `${node} ${command}`;
 }
@@ -481,19 +385,4 @@ function endingOf({ status, reasonCode, detail }: PowerResult): Ending {
 function join(first: string | undefined, second: string | undefined): string | undefined {
   if (first === undefined || second === undefined) return first ?? second;
   return `${first}; ${second}`;
-}
-
-function contextOf(
-  { action, actor, id, reason }: Order,
-  node: NodeId,
-  hook: "drain" | "undrain",
-): Parameters<Hooks["run"]>[1] {
-  return {
-    hook,
-    node,
-    action,
-    actor,
-    transition: id,
-    ...(reason === undefined ? {} : { reason }),
-  };
 }
