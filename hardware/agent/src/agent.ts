@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { anchorPath } from "@outrider/audit/anchor-file";
 import {
   agentAck,
   agentCommand,
@@ -81,7 +82,13 @@ export async function startAgent(
     `agent ${config.id} ${VERSION} on ${hostname()}`,
   );
   try {
-    const journal = await Journal.open(join(config.dataDirectory, "journal.sqlite"));
+    const auditName = `agent-${config.id}`;
+    const journal = await Journal.open(join(config.dataDirectory, "journal.sqlite"), {
+      log: auditName,
+      clock,
+      anchor: anchorPath(config.dataDirectory, auditName),
+      problem: (what, error) => log.error({ err: error }, what),
+    });
     const agent = new Agent(
       config,
       logWith(log, { agent: config.id }),

@@ -122,7 +122,7 @@ export class CommandRuns {
       incidents.push(incident(clock, on, "fault-latched", patch.fault));
     }
     crashPoint("agent.verified");
-    const event = await this.#recorded(report, patch, incidents, endpoint, activity);
+    const event = await this.#recorded(command, report, patch, incidents, endpoint, activity);
     endpoint.hold(patch);
     endpoint.end(activity);
     crashPoint("agent.committed");
@@ -162,6 +162,7 @@ export class CommandRuns {
   }
 
   async #recorded(
+    command: Pick<CommandRecord, "actor" | "via">,
     report: CommandReport & { readonly endedAt: string },
     patch: MemoryPatch,
     incidents: readonly StoredEvent[],
@@ -171,7 +172,7 @@ export class CommandRuns {
     const { journal, clock } = this.options;
     for (let tries = 1; ; tries++) {
       try {
-        return await journal.end(report, patch, incidents);
+        return await journal.end(command, report, patch, incidents);
       } catch (error) {
         // A disk that is full can be emptied; one that fails for long is better met by a new start and its recovery.
         const mayPass = isStorageError(error, "full", "busy");

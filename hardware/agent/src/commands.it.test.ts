@@ -34,7 +34,10 @@ describe("commands, when the journal has its say", () => {
 
   beforeEach(async () => {
     dir = await tempDir();
-    journal = await Journal.open(join(dir.path, "journal.sqlite"));
+    journal = await Journal.open(join(dir.path, "journal.sqlite"), {
+      log: "agent-a1",
+      clock: systemClock,
+    });
     device = new ModelDevice();
     endpoint = openEndpoint(device, systemClock, journal, { dwellMs: 100 });
     reports = [];

@@ -1,3 +1,4 @@
+import type { AuditEntry } from "@outrider/audit/audit-entry";
 import type { DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { withDeadline } from "@outrider/ports/deadline";
@@ -125,8 +126,12 @@ export class Endpoint {
   }
 
   /** Records a change of what is remembered, then holds it. @throws StorageError */
-  async remember(patch: MemoryPatch, events: readonly StoredEvent[] = []): Promise<void> {
-    await this.journal.remember(this.id, patch, events);
+  async remember(
+    patch: MemoryPatch,
+    events: readonly StoredEvent[] = [],
+    audited: readonly AuditEntry[] = [],
+  ): Promise<void> {
+    await this.journal.remember(this.id, patch, events, audited);
     this.hold(patch);
   }
 

@@ -30,7 +30,7 @@ export interface Outcome {
 
 /** A command that is in the journal, and what it needs to be done. */
 export interface Execution {
-  readonly command: Pick<AgentCommand, "id" | "action" | "via">;
+  readonly command: Pick<AgentCommand, "id" | "action" | "actor" | "via">;
   readonly endpoint: Endpoint;
   readonly activity: Activity;
   /** The supply just before, or why it could not be read. */
@@ -159,11 +159,12 @@ async function offAndOn(before: Supply, execution: Execution): Promise<Outcome> 
 }
 
 async function finishCycle(
-  { endpoint, activity, progress }: Execution,
+  { command, endpoint, activity, progress }: Execution,
   success: Omit<Outcome, "patch">,
 ): Promise<Outcome> {
   const end = await bringOn(endpoint, activity, {
     silence: CYCLE_SILENCE,
+    by: { actor: command.actor, via: command.via, command: command.id },
     waiting: (detail) => progress(`the supply is off and waits for its start: ${detail}`),
   });
   switch (end.kind) {

@@ -1,7 +1,9 @@
+import type { AuditEntry } from "@outrider/audit/audit-entry";
 import { milliseconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { Supply } from "@outrider/contracts/power";
 import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
+import { policyIntent, policyOutcome, RECOVERY, RESTORE } from "./actuation.js";
 import { RECOVERED_AFTER } from "./attempts.js";
 import type { Activity, Endpoint } from "./endpoint.js";
 import { faultText } from "./execution.js";
@@ -131,14 +133,20 @@ export class Guardian {
     } else if (wanted === "Off") {
       signal.throwIfAborted();
       activity.interruptible = false;
+      const reason = `after a boot of the agent's host, by the restore policy ${desired.restore}`;
+      await this.#remember(endpoint, {}, [], [policyIntent(RESTORE, endpoint, "ForceOff", reason)]);
+      signal.throwIfAborted();
       const result = await switchSupply(endpoint, false, signal);
       const done = result.kind === "verified";
       const detail = done
         ? `the supply was switched off after a boot of the agent's host, as the restore policy ${desired.restore} says`
         : `the restore policy ${desired.restore} could not switch the supply off: ${result.problem}`;
-      await this.#remember(endpoint, done ? { seen: "Off" } : {}, [
-        incident(clock, id, done ? "restored" : "restore-failed", detail),
-      ]);
+      await this.#remember(
+        endpoint,
+        done ? { seen: "Off" } : {},
+        [incident(clock, id, done ? "restored" : "restore-failed", detail)],
+        [policyOutcome(RESTORE, id, "ForceOff", done ? "Succeeded" : "Failed")],
+      );
     }
   }
 
@@ -154,7 +162,9 @@ export class Guardian {
   async #payOwed(endpoint: Endpoint, activity: Activity): Promise<void> {
     const { clock, changed } = this.options;
     const { owed, attempts } = endpoint.memory;
+    const by = owed === "cycle" ? RECOVERY : RESTORE;
     const end = await bringOn(endpoint, activity, {
+      by,
       priority: owed === "cycle" ? "owed" : "restore",
       waiting: (detail) => endpoint.log.info({ owed }, `a power-on waits: ${detail}`),
     });
@@ -171,24 +181,22 @@ export class Guardian {
         endpoint,
         { seen: "On", owed: undefined, ...(owed === "cycle" ? { attempts: 0 } : {}) },
         [incident(clock, id, kind, detail)],
+        acted ? [policyOutcome(by, id, "On", "Succeeded")] : [],
       );
       endpoint.log.info({ owed }, detail);
       return;
     }
     const fault = faultText(end.problem);
-    await this.#remember(endpoint, { owed: undefined, fault }, [
-      ...(owed === "cycle"
-        ? []
-        : [
-            incident(
-              clock,
-              id,
-              "restore-failed",
-              `the supply could not be switched on ${why}: ${end.problem}`,
-            ),
-          ]),
-      incident(clock, id, "fault-latched", fault),
-    ]);
+    const failed = `the supply could not be switched on ${why}: ${end.problem}`;
+    await this.#remember(
+      endpoint,
+      { owed: undefined, fault },
+      [
+        ...(owed === "cycle" ? [] : [incident(clock, id, "restore-failed", failed)]),
+        incident(clock, id, "fault-latched", fault),
+      ],
+      acted ? [policyOutcome(by, id, "On", "Failed")] : [],
+    );
     endpoint.log.error({ owed, fault }, "a fault is latched; On by a person clears it");
     changed();
   }
@@ -198,9 +206,10 @@ export class Guardian {
     endpoint: Endpoint,
     patch: MemoryPatch,
     events: readonly StoredEvent[] = [],
+    audited: readonly AuditEntry[] = [],
   ): Promise<void> {
     try {
-      await endpoint.remember(patch, events);
+      await endpoint.remember(patch, events, audited);
     } catch (error) {
       if (!isStorageError(error, "full", "io", "busy")) throw error;
       endpoint.hold(patch);

@@ -4,6 +4,7 @@ import type { EndpointId } from "@outrider/contracts/ids";
 import { PortError } from "@outrider/ports/port-error";
 import type { Supply } from "@outrider/contracts/power";
 import { isStorageError } from "@outrider/storage/storage-error";
+import { RECOVERY } from "./actuation.js";
 import type { CommandRecord } from "./command-record.js";
 import { terminalReport, type CommandRuns } from "./command-runs.js";
 import type { Activity, Endpoint } from "./endpoint.js";
@@ -44,7 +45,7 @@ export async function recoverCommand(
   if (!endpoint) {
     const outcome = outcomeWithout(record);
     const report = terminalReport(record, outcome, clock);
-    await journal.end(report, outcome.patch, []);
+    await journal.end(record, report, outcome.patch, []);
     remembered(record.endpoint, outcome.patch);
     said(report);
     return;
@@ -101,7 +102,10 @@ async function outcomeOf(
   }
   if (recovery.dwell) await clock.sleep(milliseconds(endpoint.desired.dwellMs), signal);
   if (step === "dwelling") await recordOn(record, endpoint, journal);
-  const end = await bringOn(endpoint, activity, { silence: CYCLE_SILENCE });
+  const end = await bringOn(endpoint, activity, {
+    silence: CYCLE_SILENCE,
+    by: { ...RECOVERY, command: record.id },
+  });
   return { ...cycleOutcome(step, end), patch: { ...decided, ...cyclePatch(end) } };
 }
 

@@ -1,3 +1,4 @@
+import { systemClock } from "@outrider/contracts/clock";
 import type { AgentCommand } from "@outrider/contracts/agent";
 import { commandId, endpointId, nodeId } from "@outrider/contracts/ids";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
@@ -32,13 +33,18 @@ const outcome = (id: string) =>
     endedAt: at,
   }) as const;
 
+const BY = { actor: "person:test", via: "mqtt" } as const;
+
 describe("the journal", () => {
   let dir: TempDir;
   let journal: Journal;
 
   beforeEach(async () => {
     dir = await tempDir();
-    journal = await Journal.open(join(dir.path, "journal.sqlite"));
+    journal = await Journal.open(join(dir.path, "journal.sqlite"), {
+      log: "agent-a1",
+      clock: systemClock,
+    });
   });
 
   afterEach(async () => {
@@ -48,7 +54,10 @@ describe("the journal", () => {
 
   const reopen = async (): Promise<void> => {
     await journal.close();
-    journal = await Journal.open(join(dir.path, "journal.sqlite"));
+    journal = await Journal.open(join(dir.path, "journal.sqlite"), {
+      log: "agent-a1",
+      clock: systemClock,
+    });
   };
   const accept = (one: AgentCommand, acceptedAt = at, patch = {}): Promise<boolean> =>
     journal.accept({ command: one, acceptedAt, patch });
@@ -56,7 +65,7 @@ describe("the journal", () => {
   it("takes an id once, for ever, and writes nothing of the second time", async () => {
     expect(await accept(command("c1"), at, { commanded: "On" })).toBe(true);
     expect(await accept(command("c1", { fence: 9 }), at, { commanded: "Off" })).toBe(false);
-    await journal.end(outcome("c1"), {}, []);
+    await journal.end(BY, outcome("c1"), {}, []);
     expect(await accept(command("c1"))).toBe(false);
     expect((await journal.memories()).get(endpoint)?.commanded).toBe("On");
     expect(await journal.fences()).toEqual(new Map());
@@ -66,7 +75,7 @@ describe("the journal", () => {
     await accept(command("c1", { reason: "why" }));
     await accept(command("c2"));
     await journal.recordStep(commandId("c1"), "dwelling");
-    await journal.end(outcome("c2"), {}, []);
+    await journal.end(BY, outcome("c2"), {}, []);
     await reopen();
     const open = await journal.open();
     expect(open.map(({ id, step }) => [id, step])).toEqual([["c1", "dwelling"]]);
@@ -77,8 +86,8 @@ describe("the journal", () => {
 
   it("ends a command once, in one transaction with its event", async () => {
     await accept(command("c1"));
-    await journal.end(outcome("c1"), { seen: "On" }, []);
-    await expect(journal.end(outcome("c1"), { seen: "Off" }, [])).rejects.toMatchObject({
+    await journal.end(BY, outcome("c1"), { seen: "On" }, []);
+    await expect(journal.end(BY, outcome("c1"), { seen: "Off" }, [])).rejects.toMatchObject({
       code: "precondition",
     });
     expect(await journal.outbox.unacknowledged(1, 10)).toHaveLength(1);
@@ -137,11 +146,11 @@ describe("the journal", () => {
     const old = Array.from({ length: 50 }, (_, n) => `old-${n}`);
     for (const id of old) {
       await accept(command(id), day(1));
-      await journal.end(outcome(id), {}, []);
+      await journal.end(BY, outcome(id), {}, []);
     }
     const ids = Array.from({ length: 9_990 }, (_, n) => `c-${n}`);
     await Promise.all(ids.map((id) => accept(command(id), day(8.5))));
-    await Promise.all(ids.map((id) => journal.end(outcome(id), {}, [])));
+    await Promise.all(ids.map((id) => journal.end(BY, outcome(id), {}, [])));
     expect(await journal.prune()).toBe(40);
     expect(await journal.find(commandId("old-39"))).toBeUndefined();
     expect(await journal.find(commandId("old-40"))).toBeDefined();

@@ -1,3 +1,6 @@
+import type { AuditEntry } from "@outrider/audit/audit-entry";
+import { AuditLog, type AuditLogOptions } from "@outrider/audit/audit-log";
+import { auditMigrations } from "@outrider/audit/audit-migrations";
 import type {
   AgentCommand,
   AgentDesired,
@@ -10,11 +13,14 @@ import { openStorage } from "@outrider/storage/open-storage";
 import { isStorageError } from "@outrider/storage/storage-error";
 import type { Statement, Storage } from "@outrider/storage/storage";
 import { fromJson, toJson, type SqlInput } from "@outrider/storage/values";
+import { commandIntent, commandOutcome } from "./actuation.js";
 import type { CommandRecord, CommandStep, EndpointMemory } from "./command-record.js";
 import { JOURNAL_MIGRATIONS } from "./journal-schema.js";
 
 /** An event as it is kept: epoch and number are put on when it is sent. */
 export type StoredEvent = Pick<AgentEvent, "at" | "command" | "incident">;
+
+export type JournalAudit = Omit<AuditLogOptions, "storage" | "owner">;
 
 /** Changes to what is remembered of an endpoint; undefined forgets. What is not named stays. */
 export type MemoryPatch = Partial<EndpointMemory>;
@@ -34,13 +40,23 @@ const KEEP_AT_LEAST = 10_000;
  */
 export class Journal {
   readonly #storage: Storage;
+  readonly #audit: AuditLog;
 
-  private constructor(storage: Storage) {
+  private constructor(storage: Storage, audit: AuditLog) {
     this.#storage = storage;
+    this.#audit = audit;
   }
 
-  static async open(file: string): Promise<Journal> {
-    return new Journal(await openStorage({ file, migrations: JOURNAL_MIGRATIONS }));
+  /** @param audit the log in which each actuation is recorded by the transaction that records it in the journal */
+  static async open(file: string, audit: JournalAudit): Promise<Journal> {
+    const migrations = [JOURNAL_MIGRATIONS, auditMigrations("agent")];
+    const storage = await openStorage({ file, migrations });
+    try {
+      return new Journal(storage, await AuditLog.open({ ...audit, storage, owner: "agent" }));
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
   }
 
   /** Events until they are acknowledged. */
@@ -95,6 +111,7 @@ export class Journal {
         params: [node, fence],
       });
     }
+    statements.push(...this.#audit.statements(commandIntent(command)));
     try {
       await this.#storage.write(statements);
       return true;
@@ -120,6 +137,7 @@ export class Journal {
    * @returns the event that reports it
    */
   async end(
+    command: Pick<CommandRecord, "actor" | "via">,
     outcome: CommandReport & { readonly endedAt: string },
     patch: MemoryPatch,
     incidents: readonly StoredEvent[],
@@ -133,19 +151,25 @@ export class Journal {
         expectChanges: 1,
       },
       ...remember(outcome.endpoint, patch),
+      ...this.#audit.statements(commandOutcome(command, outcome)),
       ...incidents.map(insertEvent),
       insertEvent(event),
     ]);
     return { seq: Number(results.at(-1)?.rows[0]?.["seq"]), event };
   }
 
-  /** Records what is known of an endpoint, with the events that go with it. */
+  /** Records what is known of an endpoint, with the events that go with it, and what is about to be done or was done. */
   async remember(
     endpoint: EndpointId,
     patch: MemoryPatch,
     events: readonly StoredEvent[] = [],
+    audited: readonly AuditEntry[] = [],
   ): Promise<void> {
-    await this.#storage.write([...remember(endpoint, patch), ...events.map(insertEvent)]);
+    await this.#storage.write([
+      ...remember(endpoint, patch),
+      ...audited.flatMap((entry) => this.#audit.statements(entry)),
+      ...events.map(insertEvent),
+    ]);
   }
 
   async find(id: CommandId): Promise<CommandRecord | undefined> {
@@ -225,8 +249,9 @@ export class Journal {
     return this.#storage.stats();
   }
 
-  close(): Promise<void> {
-    return this.#storage.close();
+  async close(): Promise<void> {
+    await this.#audit.close();
+    await this.#storage.close();
   }
 }
 

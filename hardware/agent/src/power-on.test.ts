@@ -2,6 +2,7 @@ import { minutes, seconds } from "@outrider/contracts/clock";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { assert, asyncProperty, integer } from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import { RESTORE } from "./actuation.js";
 import { bringOn } from "./power-on.js";
 import { ModelDevice } from "./testing/model-device.js";
 import { activityOf, modelEndpoint } from "./testing/model-endpoint.js";
@@ -18,7 +19,7 @@ describe("bringing a supply on", () => {
   it("does nothing to a supply that is on", async () => {
     device.on = true;
     const { endpoint, recorded } = modelEndpoint(device, clock);
-    expect(await bringOn(endpoint, activityOf(true))).toEqual({ kind: "on" });
+    expect(await bringOn(endpoint, activityOf(true), { by: RESTORE })).toEqual({ kind: "on" });
     expect(device.asked).toBe(0);
     expect(recorded.patches).toEqual([]);
   });
@@ -26,7 +27,7 @@ describe("bringing a supply on", () => {
   it("pauses longer after each refusal, and records each attempt before it is made", async () => {
     device.refuses = 2;
     const { endpoint, recorded } = modelEndpoint(device, clock);
-    const end = bringOn(endpoint, activityOf(true));
+    const end = bringOn(endpoint, activityOf(true), { by: RESTORE });
     await clock.advance(0);
     expect(device.asked).toBe(1);
     await clock.advance(999);
@@ -51,7 +52,7 @@ describe("bringing a supply on", () => {
           one.refuses = refuses;
           const time = new VirtualClock();
           const { endpoint } = modelEndpoint(one, time, { attempts: made });
-          const ending = bringOn(endpoint, activityOf(false));
+          const ending = bringOn(endpoint, activityOf(false), { by: RESTORE });
           await time.advance(minutes(1));
           const end = await ending;
           const may = Math.max(0, 3 - made);
@@ -66,12 +67,12 @@ describe("bringing a supply on", () => {
   it("waits for a silent device as long as it is told, and counts no attempt", async () => {
     device.silent = true;
     const { endpoint, recorded } = modelEndpoint(device, clock);
-    const ending = bringOn(endpoint, activityOf(true), { silence: seconds(60) });
+    const ending = bringOn(endpoint, activityOf(true), { by: RESTORE, silence: seconds(60) });
     await clock.advance(seconds(80));
     expect(await ending).toMatchObject({ kind: "silent" });
     expect(recorded.patches).toEqual([]);
 
-    const patient = bringOn(endpoint, activityOf(true));
+    const patient = bringOn(endpoint, activityOf(true), { by: RESTORE });
     await clock.advance(minutes(30));
     device.silent = false;
     await clock.advance(seconds(10));
@@ -84,7 +85,7 @@ describe("bringing a supply on", () => {
     const { endpoint } = modelEndpoint(device, clock);
     const activity = activityOf(true);
     endpoint.begin(activity);
-    const end = bringOn(endpoint, activity);
+    const end = bringOn(endpoint, activity, { by: RESTORE });
     end.catch(() => undefined);
     await clock.advance(500);
     endpoint.begin(activityOf(false));
@@ -99,7 +100,7 @@ describe("bringing a supply on", () => {
     const { endpoint } = modelEndpoint(device, clock);
     const activity = activityOf(true);
     endpoint.begin(activity);
-    const end = bringOn(endpoint, activity);
+    const end = bringOn(endpoint, activity, { by: RESTORE });
     await clock.advance(seconds(5));
     expect(activity.interruptible).toBe(false);
     expect(() => endpoint.begin(activityOf(false))).toThrow("busy");

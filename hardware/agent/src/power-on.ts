@@ -1,6 +1,7 @@
 import { milliseconds, type Duration } from "@outrider/contracts/clock";
 import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
+import { policyIntent, type OnBehalf } from "./actuation.js";
 import { nextAttempt } from "./attempts.js";
 import type { Activity, Endpoint } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
@@ -15,6 +16,8 @@ const LONGEST_LOOK_PAUSE_MS = 10_000;
 export interface PowerOnOptions {
   /** How long the device may be silent before this gives up. Undefined: for ever. */
   readonly silence?: Duration;
+  /** For whom, as the audit log says it. */
+  readonly by: OnBehalf;
   /** In the queue of its power domain. Default: that of what a cycle owes. */
   readonly priority?: StartPriority;
   /** Is told why its power domain makes it wait. */
@@ -30,7 +33,7 @@ export interface PowerOnOptions {
 export async function bringOn(
   endpoint: Endpoint,
   activity: Activity,
-  options: PowerOnOptions = {},
+  options: PowerOnOptions,
 ): Promise<PowerOnEnd> {
   const leave = new Leave();
   try {
@@ -115,7 +118,7 @@ async function tryOn(
     }
     rested = false;
     activity.interruptible = false;
-    await countAttempt(endpoint);
+    await countAttempt(endpoint, options.by);
     signal.throwIfAborted();
     crashPoint("agent.before-on");
     const start = leave.use();
@@ -131,11 +134,15 @@ async function tryOn(
   }
 }
 
-/** A journal that cannot be written must not keep a supply off: the attempt then counts in this process only. */
-async function countAttempt(endpoint: Endpoint): Promise<void> {
+/**
+ * Records an attempt and its audit record before it is made. A journal that cannot be written must not keep a supply
+ * off: the attempt then counts in this process only, and the log of the process is what tells of it.
+ */
+async function countAttempt(endpoint: Endpoint, by: OnBehalf): Promise<void> {
   const attempts = endpoint.memory.attempts + 1;
+  const intent = policyIntent(by, endpoint, "On", `automatic power-on ${attempts}`);
   try {
-    await endpoint.remember({ attempts });
+    await endpoint.remember({ attempts }, [], [intent]);
   } catch (error) {
     if (!isStorageError(error)) throw error;
     endpoint.hold({ attempts });
