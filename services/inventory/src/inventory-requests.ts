@@ -53,12 +53,12 @@ export class InventoryRequests {
   ) {}
 
   @OnRequest(getSite)
-  site(_: Asked<Nothing>): SiteInForce {
+  site(_asked: Asked<Nothing>): SiteInForce {
     return this.record.inForce();
   }
 
   @OnRequest(listDrift)
-  async listDrift(_: Asked<Nothing>): Promise<DriftList> {
+  async listDrift(_asked: Asked<Nothing>): Promise<DriftList> {
     const { site } = this.inventory;
     if (!site) return { drift: [], total: 0 };
     const parts = await this.facts.ofKinds(DECLARED_KINDS);
@@ -81,7 +81,7 @@ export class InventoryRequests {
   }
 
   @OnRequest(listProposals)
-  async listProposals(_: Asked<Nothing>): Promise<ProposalList> {
+  async listProposals(_asked: Asked<Nothing>): Promise<ProposalList> {
     return { proposals: await this.proposals.list() };
   }
 
@@ -97,7 +97,7 @@ export class InventoryRequests {
   }
 
   @OnRequest(verifyAudit.inventory)
-  verifyAudit(_: Asked<Nothing>): Promise<AuditVerdict> {
+  verifyAudit(_asked: Asked<Nothing>): Promise<AuditVerdict> {
     return this.audit.verify();
   }
 }

@@ -1,6 +1,6 @@
 import type { Duration } from "@outrider/contracts/clock";
-import { endpointId, nodeId, type AgentId } from "@outrider/contracts/ids";
-import { SITE_INTERFACES, type SiteNode } from "@outrider/contracts/site-file";
+import { endpointId, isNodeId, nodeId, type AgentId, type NodeId } from "@outrider/contracts/ids";
+import { SITE_INTERFACES, type SiteFile, type SiteNode } from "@outrider/contracts/site-file";
 import { pathText, SiteFileError, type Report, type SiteProblem } from "./site-problem.js";
 import { fleetProblems } from "./fleet-rules.js";
 import { readDuration } from "./site-durations.js";
@@ -34,15 +34,28 @@ export function readSite(text: string, file: string): Site {
     name: declared.site,
     agents: Object.keys(declared.agents) as AgentId[],
     nodes,
-    powerDomains: readDomains(declared.powerDomains, nodes, report),
+    powerDomains: readDomains(
+      declared.powerDomains,
+      nodes,
+      misshapen(yaml.value, declared),
+      report,
+    ),
     roles: readRoles(declared.roles, report),
     warnings,
+    value: yaml.value,
     lineOf: linesOf(text),
   };
   ruleProblems(site, yaml, report);
   fleetProblems(site, report, into(warnings));
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
+}
+
+/** Nodes that the file has and whose shape is wrong. Whoever names them is not wrong too. */
+function misshapen(given: unknown, { nodes }: SiteFile): NodeId[] {
+  const all = (given as { readonly nodes?: unknown }).nodes;
+  if (typeof all !== "object" || all === null) return [];
+  return Object.keys(all).filter((id) => isNodeId(id) && !Object.hasOwn(nodes, id)) as NodeId[];
 }
 
 /** Lines of a text that was read before. Its parse is many times its size, so it is made again when it is asked for. */

@@ -1,4 +1,5 @@
 import { RolePolicy, type DrainHook } from "@outrider/contracts/fleet";
+import type { NodeId } from "@outrider/contracts/ids";
 import type {
   SiteDisks,
   SiteDraw,
@@ -7,7 +8,7 @@ import type {
   SitePowerDomain,
   SiteRole,
 } from "@outrider/contracts/site-file";
-import { resolveNodes } from "./node-sets.js";
+import { resolveNodes, type KnownNode } from "./node-sets.js";
 import { readDuration } from "./site-durations.js";
 import type { Report } from "./site-problem.js";
 import { quoted } from "./site-problem.js";
@@ -21,17 +22,22 @@ import type {
 
 /** What a file declares for many nodes together, with every default filled in. */
 
-/** Reads the power domains, their node sets resolved. */
+/**
+ * Reads the power domains, their node sets resolved.
+ * @param misshapen nodes that the file has too, and that are wrong
+ */
 export function readDomains(
   declared: SiteFile["powerDomains"] = {},
   nodes: readonly DeclaredNode[],
+  misshapen: readonly NodeId[],
   report: Report,
 ): ReadonlyMap<string, DeclaredDomain> {
+  const named = [...nodes, ...misshapen.map((id) => ({ id, roles: [], labels: {} }))];
   const byId = new Map(nodes.map((node) => [node.id as string, node]));
   return new Map(
     Object.entries(declared).map(([id, domain]) => [
       id,
-      readDomain(id, domain, nodes, byId, report),
+      readDomain(id, domain, named, byId, report),
     ]),
   );
 }
@@ -39,7 +45,7 @@ export function readDomains(
 function readDomain(
   id: string,
   domain: SitePowerDomain,
-  all: readonly DeclaredNode[],
+  all: readonly KnownNode[],
   byId: ReadonlyMap<string, DeclaredNode>,
   report: Report,
 ): DeclaredDomain {

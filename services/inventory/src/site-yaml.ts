@@ -27,16 +27,21 @@ export function parseSiteYaml(text: string): SiteYaml | SiteProblem[] {
   if (text.length > MAXIMUM_LENGTH)
     return [{ line: 1, path: "", message: "the file is larger than 8 MiB" }];
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    // Found below: the library compares every key with every other one of its map.
+    uniqueKeys: false,
+  });
   const problems = [...document.errors, ...document.warnings].map(({ code, pos, message }) => ({
     line: counter.linePos(pos[0]).line || 1,
     path: pathText(pathAt(document.contents, pos[0])),
     message:
-      code === "DUPLICATE_KEY" ? "this key stands here a second time; expected it once" : message,
+      code === "MULTIPLE_DOCS" ? "another document begins here; expected one in the file" : message,
   }));
   if (problems.length > 0) return problems;
-  const unresolved = unresolvedAliases(document, counter);
-  if (unresolved.length > 0) return unresolved;
+  const unsound = unsoundParts(document, counter);
+  if (unsound.length > 0) return unsound;
   let value: unknown;
   try {
     value = document.toJS();
@@ -47,17 +52,30 @@ export function parseSiteYaml(text: string): SiteYaml | SiteProblem[] {
   return { value, lineOf: (path) => counter.linePos(offsetOf(document, path)).line || 1 };
 }
 
-function unresolvedAliases(document: Document.Parsed, counter: LineCounter): SiteProblem[] {
+/** Keys that stand twice in a map, and aliases of nothing. */
+function unsoundParts(document: Document.Parsed, counter: LineCounter): SiteProblem[] {
   const problems: SiteProblem[] = [];
+  const report = (offset: number, message: string): void =>
+    void problems.push({
+      line: counter.linePos(offset).line || 1,
+      path: pathText(pathAt(document.contents, offset)),
+      message,
+    });
   visit(document, {
+    Map: (_, map) => {
+      const keys = new Set<string>();
+      for (const { key } of map.items) {
+        const text = keyText(key);
+        if (keys.has(text)) {
+          report(start(key) ?? 0, "this key stands here a second time; expected it once");
+        }
+        keys.add(text);
+      }
+    },
     Alias: (_, alias) => {
       if (alias.resolve(document)) return;
-      const offset = alias.range?.[0] ?? 0;
-      problems.push({
-        line: counter.linePos(offset).line || 1,
-        path: pathText(pathAt(document.contents, offset)),
-        message: `*${alias.source} has no anchor; expected &${alias.source} before it`,
-      });
+      const message = `*${alias.source} has no anchor; expected &${alias.source} before it`;
+      report(alias.range?.[0] ?? 0, message);
     },
   });
   return problems;

@@ -17,6 +17,8 @@ export interface Site {
   readonly roles: ReadonlyMap<string, DeclaredRole>;
   /** What is no error and yet probably not meant. */
   readonly warnings: readonly SiteProblem[];
+  /** As the file says it, without defaults. */
+  readonly value: unknown;
   lineOf(path: SitePath): number;
 }
 

@@ -1,11 +1,12 @@
 import { commandId, nodeId, type NodeId } from "@outrider/contracts/ids";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Instant } from "./book-lock.js";
 import { LockBook, type LockAsk } from "./lock-book.js";
 import type { LockChange } from "./lock-draft.js";
 
-const NODES = ["n1", "n2", "n3", "n4", "n5"].map(nodeId);
+const [N1, N2, N5] = [nodeId("n1"), nodeId("n2"), nodeId("n5")];
+const NODES = [N1, N2, nodeId("n3"), nodeId("n4"), N5];
 const START = Date.parse("2026-01-01T00:00:00.000Z");
 const at = (ms: number): Instant => ({ wall: new Date(START + ms), monotonicMs: 1000 + ms });
 
@@ -43,7 +44,7 @@ describe("a lock", () => {
   it("that is not free names the holder, the end of the lease and the reason", () => {
     const book = new LockBook();
     made(book, book.acquire(ask("a", NODES, { reason: "disk swap" }), at(0)));
-    expect(() => book.acquire(ask("b", [NODES[1]!], { queue: false }), at(1))).toThrow(
+    expect(() => book.acquire(ask("b", [N2], { queue: false }), at(1))).toThrow(
       "node n2 is locked by person:ann until 2026-01-01T00:00:10.000Z (disk swap); wait in the queue, ask the holder, or break lock a",
     );
   });
@@ -68,7 +69,7 @@ describe("a lock", () => {
     made(book, book.acquire(ask("a", NODES), at(0)));
     const change = made(book, book.break(commandId("a"), "person:eve", at(1)));
     expect(change.locks).toMatchObject([{ state: "Broken", endedBy: "person:eve" }]);
-    expect(book.fence(NODES[0]!)).toBe(2);
+    expect(book.fence(N1)).toBe(2);
   });
 
   it("is renewed and given back by its holder alone", () => {
@@ -107,15 +108,15 @@ describe("the queue", () => {
 
   it("does not starve a large set by small ones", () => {
     const book = new LockBook();
-    made(book, book.acquire(ask("one", [NODES[0]!]), at(0)));
+    made(book, book.acquire(ask("one", [N1]), at(0)));
     made(book, book.acquire(ask("large", NODES), at(1)));
-    expect(() => book.acquire(ask("small", [NODES[4]!], { queue: false }), at(2))).toThrow(
+    expect(() => book.acquire(ask("small", [N5], { queue: false }), at(2))).toThrow(
       "is waited for by",
     );
-    made(book, book.acquire(ask("later", [NODES[4]!]), at(2)));
+    made(book, book.acquire(ask("later", [N5]), at(2)));
     expect(state(book, "later")).toBe("Queued");
     // Whoever ranks higher may still go first.
-    made(book, book.acquire(ask("urgent", [NODES[4]!], { priority: 99, queue: false }), at(3)));
+    made(book, book.acquire(ask("urgent", [N5], { priority: 99, queue: false }), at(3)));
     expect(state(book, "urgent")).toBe("Held");
     made(book, book.release(commandId("urgent"), "person:ann", at(4)));
     made(book, book.release(commandId("one"), "person:ann", at(4)));
@@ -128,9 +129,12 @@ describe("a book that is taken up again", () => {
   const left = (leaseMs: number, untilMs: number): LockBook => {
     const before = new LockBook();
     made(before, before.acquire(ask("a", NODES, { leaseMs }), at(0)));
-    const lock = { ...before.active.get(commandId("a"))!, until: at(untilMs).wall.toISOString() };
+    const locks = [...before.active.values()].map((lock) => ({
+      ...lock,
+      until: at(untilMs).wall.toISOString(),
+    }));
     const book = new LockBook();
-    made(book, book.resume([lock], [[NODES[0]!, 7]], 1, at(0)));
+    made(book, book.resume(locks, [[N1, 7]], 1, at(0)));
     return book;
   };
 
@@ -142,7 +146,7 @@ describe("a book that is taken up again", () => {
     const book = left(leaseMs, untilMs);
     expect(book.nextDeadlineMs()).toBe(1000 + goesOnMs);
     expect(book.active.get(commandId("a"))?.until).toBe(at(goesOnMs).wall.toISOString());
-    expect(book.fence(NODES[0]!)).toBe(7);
+    expect(book.fence(N1)).toBe(7);
   });
 });
 

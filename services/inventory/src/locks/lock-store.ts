@@ -171,7 +171,7 @@ export function lockText(
 ): Lock {
   const { fence, position } = more;
   const { order: _order, deadlineMs: _deadline, nodes, ...rest } = lock;
-  const told: Lock = { ...rest, nodes: foldedNodes(nodes) } as Lock;
+  const told: Lock = { ...rest, nodes: foldedNodes(nodes) };
   if (position !== undefined) told.position = position;
   if (fence && lock.state === "Held" && nodes.length <= MOST_FENCES) {
     told.fences = Object.fromEntries(nodes.map((node) => [node, fence(node)]));

@@ -1,18 +1,9 @@
-import { milliseconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { commandId, type CommandId, type NodeId } from "@outrider/contracts/ids";
-import {
-  LEASE_MS,
-  nodeLock,
-  type AcquireLock,
-  type Lock,
-  type LockPage,
-  type NodeLock,
-} from "@outrider/contracts/lock";
-import { nodeEvent } from "@outrider/contracts/node";
+import { LEASE_MS, type AcquireLock, type Lock, type LockPage } from "@outrider/contracts/lock";
 import type { Via } from "@outrider/contracts/power";
-import { serviceEvent } from "@outrider/contracts/service-plane";
 import type { Log } from "@outrider/messaging/log";
-import { mintCommandId, mintId } from "@outrider/messaging/mint-id";
+import { mintCommandId } from "@outrider/messaging/mint-id";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
 import type { Restored, Statement } from "@outrider/storage/storage";
@@ -22,6 +13,7 @@ import type { AuditTrail } from "../audit-trail.js";
 import { Turns } from "../turns.js";
 import type { BookLock, Instant } from "./book-lock.js";
 import { LockBook } from "./lock-book.js";
+import { LockBoard } from "./lock-board.js";
 import type { LockChange } from "./lock-draft.js";
 import { lockText, type LockStore } from "./lock-store.js";
 
@@ -60,12 +52,12 @@ export class Locks {
   readonly #book = new LockBook();
   readonly #turns = new Turns();
   #nodes: ReadonlyMap<NodeId, KnownNode> = new Map();
-  /** Nodes whose document stands on the broker. */
-  readonly #published = new Map<NodeId, string>();
+  readonly #board: LockBoard;
   #timer: AbortController | undefined;
 
   constructor(options: LocksOptions) {
     this.#options = options;
+    this.#board = new LockBoard(options);
   }
 
   /** Takes up the locks of a former process. */
@@ -85,13 +77,9 @@ export class Locks {
    */
   setNodes(nodes: Iterable<KnownNode>, restored?: Restored): Promise<void> {
     return this.#turns.take(async () => {
-      const { session, log } = this.#options;
+      const { log } = this.#options;
       this.#nodes = new Map([...nodes].map((node) => [node.id, node]));
-      for (const node of this.#published.keys()) {
-        if (this.#nodes.has(node)) continue;
-        this.#published.delete(node);
-        session.retain(nodeLock, { node }, undefined);
-      }
+      this.#board.setNodes(this.#nodes.keys());
       const now = this.#now();
       if (restored) {
         const all = new Set([...this.#nodes.keys(), ...this.#book.fencedNodes]);
@@ -343,81 +331,14 @@ export class Locks {
       this.#publish(
         new Set([...change.locks.flatMap(({ nodes }) => nodes), ...change.fences.keys()]),
       );
-      for (const lock of change.locks) this.#tell(lock, reason);
+      for (const lock of change.locks) this.#board.tell(lock, reason);
     }
     this.#arm();
   }
 
-  /** Publishes the documents of nodes of the site that have, or had, a lock. */
   #publish(nodes: Iterable<NodeId>): void {
-    const { session } = this.#options;
-    const held = new Map<NodeId, BookLock>();
-    const waiting = new Map<NodeId, number>();
-    for (const lock of this.#book.active.values()) {
-      for (const node of lock.nodes) {
-        if (lock.state === "Held") held.set(node, lock);
-        else waiting.set(node, (waiting.get(node) ?? 0) + 1);
-      }
-    }
-    for (const node of nodes) {
-      const fence = this.#book.fence(node);
-      const holder = held.get(node);
-      const waits = waiting.get(node) ?? 0;
-      if (!this.#nodes.has(node) || (fence === 0 && waits === 0)) continue;
-      const document: NodeLock = {
-        fence,
-        ...(holder ? { held: holderText(holder) } : {}),
-        waiting: waits,
-      };
-      const text = JSON.stringify(document);
-      if (this.#published.get(node) === text) continue;
-      this.#published.set(node, text);
-      session.retain(nodeLock, { node }, document);
-    }
-  }
-
-  #tell(lock: BookLock, reason: string | undefined): void {
-    const { session, clock, log } = this.#options;
-    const at = timestamp(clock);
-    const { deadlineMs: _deadline, order: _order, nodes: _nodes, ...told } = lock;
-    const failed = (error: unknown): void =>
-      log.debug(
-        { lock: lock.id, error: String(error) },
-        "an event of a lock could not be published",
-      );
-    session
-      .publish(
-        serviceEvent,
-        { service: "inventory" },
-        {
-          id: mintId(),
-          at,
-          kind: "lock",
-          subject: lock.id,
-          data: { ...told, nodes: lockText(lock).nodes },
-        },
-      )
-      .catch(failed);
-    if (lock.state !== "Broken") return;
-    const message = `${lock.endedBy ?? "somebody"} broke the lock of ${lock.holder}${reason === undefined ? "" : `: ${reason}`}`;
-    const data = { lock: lock.id, holder: lock.holder, brokenBy: lock.endedBy ?? "" };
-    for (const node of lock.nodes) {
-      if (!this.#nodes.has(node)) continue;
-      session
-        .publish(
-          nodeEvent,
-          { node },
-          {
-            id: mintId(),
-            at,
-            severity: "warning",
-            kind: "lock-broken",
-            message: message.slice(0, 1000),
-            data,
-          },
-        )
-        .catch(failed);
-    }
+    const book = this.#book;
+    this.#board.publish(book.active.values(), nodes, (node) => book.fence(node));
   }
 
   /** Waits for the end of the next lease. */
@@ -450,14 +371,4 @@ export class Locks {
     const { clock } = this.#options;
     return { wall: clock.now(), monotonicMs: clock.monotonicMs() };
   }
-}
-
-function holderText(lock: BookLock): NonNullable<NodeLock["held"]> {
-  return {
-    lock: lock.id,
-    holder: lock.holder,
-    ...(lock.reason === undefined ? {} : { reason: lock.reason }),
-    since: lock.since ?? lock.askedAt,
-    until: lock.until ?? lock.askedAt,
-  };
 }

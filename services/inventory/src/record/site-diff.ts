@@ -85,6 +85,7 @@ function changeOf({ kind, path, before, after }: Difference): SiteChange {
 }
 
 function cut(text: string): string {
-  const points = [...text.slice(0, MOST_TEXT * 2)];
-  return points.length > MOST_TEXT ? `${points.slice(0, MOST_TEXT - 1).join("")}…` : text;
+  if (text.length <= MOST_TEXT) return text;
+  // Never half of a surrogate pair.
+  return `${text.slice(0, MOST_TEXT - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

@@ -110,7 +110,7 @@ export class SiteRecord {
       if (!(error instanceof SiteFileError)) throw error;
       return refused(error.file, error.problems);
     }
-    const changes = diffSites(valueOf(this.current.text), valueOf(text));
+    const changes = diffSites(this.#options.inventory.site?.value, site.value);
     const warnings = faultsOf(options.file, site.warnings);
     const losses = options.force ? [] : this.#losses(site, asker.actor);
     if (losses.length > 0) return { ...refused(options.file, losses), changes };
@@ -205,11 +205,20 @@ export class SiteRecord {
         data: { revision, hash, nodes: stored.nodes, ...(isFile ? { file: path } : {}) },
       });
       const nodes = new Set(site.nodes.map(({ id }) => id));
-      const declared = history.declared(nodesOf(before?.text), nodes);
+      const declared = history.declared(this.#nodesBefore(before), nodes);
       await store.put(stored, [...intent, ...declared, ...(isFile ? [putFile(path, hash)] : [])]);
       this.#current = stored;
     });
     this.#tell();
+  }
+
+  /** The nodes of the site that is to be replaced, also when it has not been in force in this process. */
+  #nodesBefore(before: StoredSite | undefined): ReadonlySet<NodeId> {
+    const { inventory } = this.#options;
+    if (inventory.site || !before) return new Set(inventory.nodes);
+    const yaml = parseSiteYaml(before.text);
+    const value = Array.isArray(yaml) ? undefined : (yaml.value as { nodes?: object } | undefined);
+    return new Set(Object.keys(value?.nodes ?? {}) as NodeId[]);
   }
 
   #tell(): void {
@@ -258,17 +267,6 @@ export class SiteRecord {
 
 function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
-}
-
-/** What a text that was applied once says. */
-function valueOf(text: string): unknown {
-  const yaml = parseSiteYaml(text);
-  return Array.isArray(yaml) ? undefined : yaml.value;
-}
-
-function nodesOf(text: string | undefined): ReadonlySet<NodeId> {
-  const value = text === undefined ? undefined : (valueOf(text) as { nodes?: object } | undefined);
-  return new Set(Object.keys(value?.nodes ?? {}) as NodeId[]);
 }
 
 function refused(file: string, problems: readonly SiteProblem[]): SiteApplied {
