@@ -28,6 +28,7 @@ export function broken(world: World, cameToItsEnd: boolean): string[] {
     ...afterRefusal(world),
     ...outOfOrder(world),
     ...leftOff(world),
+    ...tooClose(world),
     ...outcomes(world, cameToItsEnd),
   ];
 }
@@ -145,6 +146,27 @@ function leftOff(world: World): string[] {
   return wasSeen && !escalated && attempt < OWED_ATTEMPTS && isLast && !foreign
     ? [`P4: the restart ${row.run.id} has left the node off (${JSON.stringify(phase)})`]
     : [];
+}
+
+/**
+ * P10: between two starts that the service let go lies the spacing of their domain. What an agent does on its own once
+ * the service takes a start for over is the agent's to space.
+ */
+function tooClose(world: World): string[] {
+  const { startsOver } = world.records;
+  const starts = world.device.edges.filter(({ kind, cause, atMs }) => {
+    const overMs = startsOver.get(cause);
+    const isLetGo = kind === "on" && given(world, cause).run !== undefined;
+    return isLetGo && (overMs === undefined || atMs <= overMs);
+  });
+  return starts.flatMap((start, index) => {
+    const before = starts[index - 1];
+    if (!before || before.cause === start.cause) return [];
+    const gapMs = start.atMs - before.atMs;
+    return gapMs < world.spacingMs
+      ? [`P10: ${start.cause} started ${Math.round(gapMs)} ms after ${before.cause}`]
+      : [];
+  });
 }
 
 /** Whether somebody has wanted it off since. */

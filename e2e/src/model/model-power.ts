@@ -1,5 +1,5 @@
 import { AGENT_PROTOCOL, type AgentCommand, type CommandReport } from "@outrider/contracts/agent";
-import { commandId } from "@outrider/contracts/ids";
+import { commandId, type CommandId } from "@outrider/contracts/ids";
 import type { ActStep } from "@outrider/contracts/ladder";
 import type { Host, PowerResult, PowerSet, Supply } from "@outrider/contracts/power";
 import type { ClockReading } from "@outrider/contracts/service";
@@ -15,6 +15,9 @@ import {
   type RunEvent,
   type World as RunWorld,
 } from "@outrider/power-service/run";
+import { endsStart, isTimed, mayHaveStarted, startOf } from "@outrider/power-service/run-start";
+import { StartQueue, type Room } from "@outrider/power-service/start-queue";
+import type { Start } from "@outrider/power-service/starts";
 import type { AgentStatus, Connection } from "./network.js";
 import { point, sleep, type Process, type Steps } from "./scheduler.js";
 import { ENDPOINT, NODE } from "./names.js";
@@ -26,6 +29,13 @@ const OWED_GRACE_MS = 600_000;
 const ACTING_LIMIT_MS = 180_000;
 const GRACEFUL_LIMIT_MS = 20_000;
 const STALE_MS = 15_000;
+/** Watts are no part of the model. */
+const ROOM: Room = {
+  nodes: [],
+  runningWatts: () => 0,
+  startingWatts: () => 0,
+  offSinceMs: () => undefined,
+};
 const ALL = { power: ["On", "ForceOff", "PowerCycle", "PushPowerButton"] } as const;
 
 /** The power service's journal. */
@@ -60,6 +70,9 @@ export class ModelPower {
   readonly #lane: (() => Steps)[] = [];
   #busy = false;
   #heardMs = 0;
+  /** Of the machine's power domain, as `pacing.ts` has it; several agents are in it. */
+  readonly #starts: StartQueue | undefined;
+  #mintedLast: CommandId | undefined;
 
   constructor(
     private readonly world: World,
@@ -69,6 +82,12 @@ export class ModelPower {
     this.process = { name, alive: true };
     this.#bornMs = world.scheduler.nowMs;
     this.clockId = world.mintId("clock");
+    const { spacingMs: startSpacingMs } = world;
+    if (startSpacingMs > 0 && world.holds("starts-are-paced")) {
+      const limits = { startSpacingMs, startDurationMs: 0, oneAgent: false };
+      const quietMs = world.holds("quiet-at-first") ? startSpacingMs : 0;
+      this.#starts = new StartQueue(limits, this.#bornMs + quietMs);
+    }
     this.#spawn(this.#live());
   }
 
@@ -132,8 +151,13 @@ export class ModelPower {
   *#live(): Steps {
     const { world, disk } = this;
     for (const { run } of disk.runs.values()) {
-      if (run.phase.kind !== "done")
-        this.#adopt({ ...run, seq: run.seq + 2 }, world.scheduler.nowMs);
+      if (run.phase.kind === "done") continue;
+      this.#adopt({ ...run, seq: run.seq + 2 }, world.scheduler.nowMs);
+      const start = startOf(run);
+      if (start && run.phase.kind === "acting" && world.holds("slots-are-held-again"))
+        this.#starts?.hold(start, world.scheduler.nowMs);
+      if (run.phase.kind === "waiting-for-slot" && isTimed(run))
+        this.#feed({ kind: "limit-reached" });
     }
     for (let tick = 0; ; tick++) {
       if (!this.#connection && (this.#connection = world.connectPower(this))) {
@@ -274,8 +298,14 @@ export class ModelPower {
     const active = this.#active;
     if (!active) return;
     const { run } = active;
+    const start = startOf(run);
+    if (start && run.phase.kind === "acting" && endsStart(run, event)) {
+      world.records.startsOver.set(run.phase.command.id, world.scheduler.nowMs);
+      this.#starts?.ended(start, mayHaveStarted(event), world.scheduler.nowMs);
+    }
     const advanced = this.#advance(run, event);
     if (advanced === run) return;
+    if (start && !startOf(advanced)) this.#starts?.withdraw(start);
     const next = advanced.phase.kind === "done" ? advanced : { ...advanced, seq: run.seq + 1 };
     yield* point("power.reported");
     yield* sleep(world.diskMs("power"));
@@ -317,7 +347,33 @@ export class ModelPower {
       supply: this.#fresh()?.supply ?? "Unknown",
       now: this.world.timestamp("power"),
       envelope: (step, run) => this.#envelope(step, run),
+      takeSlot: (step, run) => this.#takeSlot({ key: run.key, node: NODE, owed: step.owed }),
     };
+  }
+
+  #takeSlot(start: Start): string | undefined {
+    const starts = this.#starts;
+    if (!starts) return undefined;
+    starts.add(start);
+    if (starts.next(this.world.scheduler.nowMs, ROOM).kind === "go") return undefined;
+    // Nobody will ever send what was made for it.
+    if (this.#mintedLast) this.world.records.issued.delete(this.#mintedLast);
+    return "psu";
+  }
+
+  /** Lets a start go that waits, as soon as it may. */
+  #awaitSlot(start: Start, timers: { readonly over: boolean }): void {
+    const starts = this.#starts;
+    if (!starts || timers.over || !this.process.alive) return;
+    const { scheduler } = this.world;
+    if (starts.waiting === 0) starts.add(start);
+    const next = starts.next(scheduler.nowMs, ROOM);
+    if (next.kind === "go") {
+      this.#enqueue(() => (timers.over ? nothing() : this.#apply({ kind: "slot-granted" })));
+      return;
+    }
+    const untilMs = next.kind === "wait" ? (next.untilMs ?? scheduler.nowMs + 50) : scheduler.nowMs;
+    scheduler.after(Math.max(1, untilMs - scheduler.nowMs), () => this.#awaitSlot(start, timers));
   }
 
   #envelope(step: ActStep, run: Run): { agent: string; command: AgentCommand } | undefined {
@@ -337,6 +393,7 @@ export class ModelPower {
       epoch,
     };
     world.issued(command, run.key);
+    this.#mintedLast = command.id;
     return { agent: "a", command };
   }
 
@@ -361,6 +418,11 @@ export class ModelPower {
           after(run.ttlMs + ACTING_LIMIT_MS, { kind: "agent-lost-for-good" });
         }
         return;
+      case "waiting-for-slot": {
+        const start = startOf(run);
+        if (start) this.#awaitSlot(start, timers);
+        return isTimed(run) ? after(run.ttlMs, { kind: "limit-reached" }) : undefined;
+      }
       case "awaiting-halt":
         return after(run.gracefulLimitMs, { kind: "limit-reached" });
       case "waiting-for-agent":

@@ -16,6 +16,8 @@ export class Records {
   readonly tooLate = new Set<CommandId>();
   /** Results as heard by a subscriber that always comes back. */
   readonly heard: PowerResult[] = [];
+  /** When the service took a start for over, by its command. */
+  readonly startsOver = new Map<CommandId, number>();
   /** Runs that the service has told as accepted, by key. */
   readonly promised = new Map<string, Promised>();
 }

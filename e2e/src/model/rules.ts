@@ -32,6 +32,10 @@ export const RULES = {
   "owed-revival": "a host that was shut down to be restarted is revived, whatever comes in between",
   "outcome-until-taken": "a terminal result is told until the broker has taken it",
   "outcome-keeps-its-number": "a terminal result that is told again is the same result",
+  "starts-are-paced": "a start waits for the slot of its power domain",
+  "slots-are-held-again": "what is under way holds its slot over a restart of the service",
+  "quiet-at-first":
+    "nothing starts in a power domain for one spacing after the service has started",
   "one-service": "a second power service does not start beside the first",
 } as const;
 

@@ -63,6 +63,8 @@ export interface Script {
   /** Whether the host obeys a press of its button. */
   readonly obeys: boolean;
   readonly initially: "On" | "Off";
+  /** Least time between two starts of the machine's power domain, in milliseconds; 0: it is in none. */
+  readonly spacingMs: number;
   readonly happenings: readonly Happening[];
   readonly crashPoints: readonly CrashPoint[];
 }
@@ -173,6 +175,7 @@ export const script: fc.Arbitrary<Script> = fc.record({
   badness: fc.constantFrom(0, 10, 30, 60),
   obeys: fc.boolean(),
   initially: fc.constantFrom("On" as const, "Off" as const),
+  spacingMs: fc.constantFrom(0, 0, 0, 1_500),
   happenings: fc
     .tuple(
       fc.array<Happening>(ask, { minLength: 1, maxLength: 5 }),
@@ -185,6 +188,58 @@ export const script: fc.Arbitrary<Script> = fc.record({
       passage: fc.constantFrom(1, 1, 2, 3),
       victim,
       downMs,
+    }),
+    { maxLength: 3 },
+  ),
+});
+
+/** Many starts in a power domain, under crashes of the service and bad wires. */
+export const pacedScript: fc.Arbitrary<Script> = fc.record({
+  seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+  badness: fc.constantFrom(0, 10, 30),
+  obeys: fc.constant(true),
+  initially: fc.constantFrom("On" as const, "Off" as const),
+  spacingMs: fc.constantFrom(2_000, 8_000),
+  happenings: fc
+    .tuple(
+      fc.array<Happening>(
+        fc.record({
+          kind: fc.constant("ask" as const),
+          action: fc.constantFrom("PowerCycle", "PowerCycle", "GracefulRestart", "ForceOff", "On"),
+          name: fc.constant(undefined),
+          ttlMs: fc.constantFrom(60_000, 10_000),
+          copies: fc.constant(1),
+          retained: fc.constant(false),
+          escalate: fc.boolean(),
+          atMs,
+        }),
+        { minLength: 3, maxLength: 10 },
+      ),
+      fc.array<Happening>(
+        fc.oneof(
+          fc.record({
+            kind: fc.constant("crash" as const),
+            victim: fc.constantFrom<Victim>("power", "power", "agent", "broker"),
+            downMs: fc.integer({ min: 100, max: 4_000 }),
+            atMs,
+          }),
+          fc.record({
+            kind: fc.constant("cut" as const),
+            side,
+            forMs: fc.integer({ min: 500, max: 12_000 }),
+            atMs,
+          }),
+        ),
+        { maxLength: 4 },
+      ),
+    )
+    .map(([asks, troubles]) => [...asks, ...troubles]),
+  crashPoints: fc.array(
+    fc.record({
+      point: fc.constantFrom(...POINTS),
+      passage: fc.constantFrom(1, 2, 3),
+      victim: fc.constantFrom<Victim>("power", "power", "agent"),
+      downMs: fc.integer({ min: 100, max: 4_000 }),
     }),
     { maxLength: 3 },
   ),

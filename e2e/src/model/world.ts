@@ -62,6 +62,11 @@ export class World {
     return this.#idle();
   }
 
+  /** Least time between two starts of the machine's power domain. */
+  get spacingMs(): number {
+    return this.script.spacingMs;
+  }
+
   wallMs(side: Side): number {
     return START_OF_CALENDAR_MS + this.scheduler.nowMs + this.#wallMs[side];
   }
