@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   "libs/identity": ["libs/contracts", "libs/storage"],
   "libs/service-kit": ["libs/contracts", "libs/messaging", "libs/storage"],
   "libs/testing": ["libs/contracts"],
-  broker: ["libs/contracts", "libs/identity"],
+  broker: ["libs/contracts", "libs/identity", "libs/storage"],
   "services/inventory": [
     "libs/contracts",
     "libs/messaging",
@@ -42,6 +42,7 @@ const MAY_IMPORT = {
     "libs/audit",
   ],
   "hardware/simulators": [],
+  "apps/backup": ["libs/storage"],
   "apps/cli": ["libs/contracts", "libs/messaging"],
 };
 const OURS = "^(libs|services|hardware|apps|broker|e2e)/";

@@ -1,4 +1,5 @@
 import { seconds, systemClock, type Clock } from "@outrider/contracts/clock";
+import { refuseHalfRestored } from "./backup/restore-marker.js";
 import { acquireInstanceLock } from "./instance-lock.js";
 import { acquireLease } from "./postgres/lease.js";
 import { isStorageError, type StorageError } from "./storage-error.js";
@@ -59,6 +60,7 @@ async function take(
   name: string,
   { holder, lost, clock }: ActivationOptions,
 ): Promise<ActiveInstance> {
+  refuseHalfRestored(dataDirectory);
   if (databaseUrl !== undefined) {
     const lease = await acquireLease({ url: databaseUrl, name, holder, lost, clock });
     return {

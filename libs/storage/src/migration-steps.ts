@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { StorageError } from "./storage-error.js";
 import type { Migration, MigrationSet } from "./storage.js";
 
-/** What storage itself keeps in each database: which migrations were applied, and from which backup it was restored. */
+/**
+ * What storage itself keeps in each database: which migrations were applied, their text (by which a restore makes the
+ * tables again), and from which backup it was restored.
+ */
 export const OWN_TABLES = `
   CREATE TABLE IF NOT EXISTS outrider_migration (
     namespace TEXT NOT NULL,
@@ -10,6 +13,12 @@ export const OWN_TABLES = `
     name TEXT NOT NULL,
     hash TEXT NOT NULL,
     applied_at TEXT NOT NULL,
+    PRIMARY KEY (namespace, id)
+  );
+  CREATE TABLE IF NOT EXISTS outrider_migration_text (
+    namespace TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    sql TEXT NOT NULL,
     PRIMARY KEY (namespace, id)
   );
   CREATE TABLE IF NOT EXISTS outrider_restore (

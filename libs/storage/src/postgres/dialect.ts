@@ -71,8 +71,10 @@ export function schemaToPostgres(sql: string): string {
     const at = solid[index]?.at;
     if (at !== undefined) tokens[at] = "";
   };
+  let makesTable = false;
   for (const [index, { word, at }] of solid.entries()) {
     const before = solid[index - 1]?.word;
+    if (before === undefined || before === ";") makesTable = /^(CREATE|ALTER)$/.test(word);
     const after = (n: number): string | undefined => solid[index + n]?.word;
     if ((before === undefined || before === ";") && ENDS_TRANSACTION.has(word)) {
       throw new StorageError("migration", "it ends the transaction; leave BEGIN and COMMIT out");
@@ -82,9 +84,9 @@ export function schemaToPostgres(sql: string): string {
       drop(index + 1);
       drop(index + 2);
       if (after(3) === "AUTOINCREMENT") drop(index + 3);
-    } else if (word === "TEXT" && before !== "AS") {
+    } else if (word === "TEXT" && makesTable && isName(before)) {
       tokens[at] = 'TEXT COLLATE "C"';
-    } else if (TYPES[word] !== undefined && before !== "(" && before !== ",") {
+    } else if (TYPES[word] !== undefined && (makesTable ? isName(before) : before === "AS")) {
       tokens[at] = TYPES[word];
     } else if (word === "STRICT" && (before === ")" || before === ",")) {
       drop(index);
@@ -97,6 +99,14 @@ export function schemaToPostgres(sql: string): string {
     }
   }
   return tokens.join("");
+}
+
+/** Words that stand before a name where a table is made, and not before the type of a column. */
+const NO_NAMES = new Set(["AS", "COLUMN", "TO", "AND", "OR", "NOT", "WHEN", "WHERE", "BY"]);
+
+/** Whether a column's name stands there, so that what follows is its type: columns may be called `text`. */
+function isName(word: string | undefined): boolean {
+  return word !== undefined && /^["A-Z_]/.test(word) && !NO_NAMES.has(word);
 }
 
 function isSolid(token: string): boolean {

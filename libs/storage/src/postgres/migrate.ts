@@ -46,6 +46,12 @@ export async function migrate(client: Client, sets: readonly MigrationSet[]): Pr
     for (const set of sets) {
       for (const step of pendingSteps(set, await appliedSteps(client, set.namespace)))
         await apply(client, set.namespace, step);
+      for (const { id, sql } of set.steps) {
+        await client.query(
+          "INSERT INTO outrider_migration_text (namespace, id, sql) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+          [set.namespace, id, sql],
+        );
+      }
     }
   });
 }
@@ -66,7 +72,11 @@ export async function checkMigrated(client: Client, sets: readonly MigrationSet[
     refuseMissing(set, known ? await appliedSteps(client, set.namespace) : []);
 }
 
-async function inSchemaTransaction(client: Client, work: () => Promise<void>): Promise<void> {
+/** Runs `work` as the only one that makes tables; all of it or nothing. */
+export async function inSchemaTransaction(
+  client: Client,
+  work: () => Promise<void>,
+): Promise<void> {
   await client.query("BEGIN");
   try {
     await client.query("SET LOCAL lock_timeout = 0");
@@ -110,14 +120,15 @@ async function apply(client: Client, namespace: string, step: Migration): Promis
   }
 }
 
-interface ForeignKey {
+export interface ForeignKey {
   readonly name: string;
   /** Oid of the table that has the rule. */
   readonly table: number;
   readonly definition: string;
 }
 
-async function foreignKeys(client: Client): Promise<ForeignKey[]> {
+/** The rules of this schema's tables on one another. */
+export async function foreignKeys(client: Client): Promise<ForeignKey[]> {
   const { rows } = await client.query<{ name: string; table: number; definition: string }>(
     `SELECT conname::text AS name, conrelid AS table, pg_get_constraintdef(oid) AS definition
      FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace`,
@@ -126,7 +137,7 @@ async function foreignKeys(client: Client): Promise<ForeignKey[]> {
 }
 
 /** Rules that went with a table which was rebuilt under its name hold again, and the rows are checked against them. */
-async function putBack(client: Client, before: readonly ForeignKey[]): Promise<void> {
+export async function putBack(client: Client, before: readonly ForeignKey[]): Promise<void> {
   const present = new Set((await foreignKeys(client)).map(keyOf));
   for (const rule of before) {
     if (present.has(keyOf(rule))) continue;

@@ -26,6 +26,7 @@ export function migrate(db: DatabaseSync, sets: readonly MigrationSet[]): void {
     for (const set of sets) {
       for (const step of pendingSteps(set, appliedSteps(db, set.namespace)))
         apply(db, set.namespace, step);
+      keepText(db, set);
     }
     db.exec("COMMIT");
   } catch (error) {
@@ -42,6 +43,13 @@ export function checkMigrated(db: DatabaseSync, sets: readonly MigrationSet[]): 
   const known =
     db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'outrider_migration'").get() !== undefined;
   for (const set of sets) refuseMissing(set, known ? appliedSteps(db, set.namespace) : []);
+}
+
+function keepText(db: DatabaseSync, { namespace, steps }: MigrationSet): void {
+  const keep = db.prepare(
+    "INSERT INTO outrider_migration_text (namespace, id, sql) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  for (const { id, sql } of steps) keep.run(namespace, id, sql);
 }
 
 function appliedSteps(db: DatabaseSync, namespace: string): Applied[] {
