@@ -2,6 +2,8 @@ import { isPublicTopic, publishedContract, type Identity } from "@outrider/contr
 import { CATALOG } from "@outrider/contracts/catalog";
 import { matchTopic, TOPIC_ROOT, type AnyContract } from "@outrider/contracts/contract";
 import { serviceClock } from "@outrider/contracts/service";
+import type { Right } from "@outrider/contracts/identity";
+import { may, rightsOf, type Subject } from "@outrider/identity/subject";
 import { BoundedMemo } from "./bounded-memo.js";
 import { contractsBehind, filterLevels, isTopic } from "./filters.js";
 
@@ -23,6 +25,13 @@ export type Grant =
     }
   | ({ readonly allowed: false } & Refusal);
 
+/** The right that a request needs; `power` where none is named. */
+const RIGHT_TO_ASK: Readonly<Record<string, Right>> = {
+  "node/{node}/power/set": "power",
+  "node/{node}/boot/set": "boot",
+};
+const NODE_TOPICS = `${TOPIC_ROOT}node/`;
+
 /** Topics of one connection whose grant is remembered. */
 const GRANTS_PER_ACCESS = 512;
 const KNOWN_TOPICS = 16_384;
@@ -35,11 +44,17 @@ export class Access {
   readonly #maxTopicLength: number;
   readonly #grants: BoundedMemo<Grant>;
   readonly #ownTopics: string;
+  /** Of a person. */
+  readonly #subject: Subject | undefined;
+  readonly #seesAll: boolean;
 
   constructor(identity: Identity, maxTopicLength: number) {
     this.identity = identity;
     this.#maxTopicLength = maxTopicLength;
     this.#grants = new BoundedMemo(GRANTS_PER_ACCESS, (topic) => this.#grant(topic));
+    this.#subject = identity.kind === "person" ? subjectOf(identity) : undefined;
+    this.#seesAll =
+      this.#subject?.nodes === undefined && this.#subject?.rights.includes("read") === true;
     this.#ownTopics = `${TOPIC_ROOT}agent/${identity.name}/`;
   }
 
@@ -97,8 +112,23 @@ export class Access {
       case "agent":
         return topic.startsWith(this.#ownTopics) || matchTopic(serviceClock, topic) !== undefined;
       case "person":
-        return publicTopics.get(topic);
+        return publicTopics.get(topic) && this.#isVisible(topic);
     }
+  }
+
+  /** What a person may ask for is nothing that the contracts could know. */
+  #mayAsk(contract: AnyContract, topic: string): true | string {
+    if (!this.#subject) return true;
+    const { node }: Readonly<Record<string, string>> = matchTopic(contract, topic) ?? {};
+    return may(this.#subject, RIGHT_TO_ASK[contract.template] ?? "power", node);
+  }
+
+  /** Persons who may touch some nodes only hear of those alone. */
+  #isVisible(topic: string): boolean {
+    // Nearly everybody sees everything, and this is asked for every message.
+    if (!this.#subject || this.#seesAll) return true;
+    const node = topic.startsWith(NODE_TOPICS) ? topic.split("/", 4)[3] : undefined;
+    return may(this.#subject, "read", node) === true;
   }
 
   #grant(topic: string): Grant {
@@ -108,6 +138,10 @@ export class Access {
     const contract = publishedContract(this.identity, topic);
     if (!contract) return refusalOf(topic);
     const asked = contract.template.endsWith("/set");
+    if (asked) {
+      const verdict = this.#mayAsk(contract, topic);
+      if (verdict !== true) return { allowed: false, reason: "no-right", message: verdict };
+    }
     return {
       allowed: true,
       contract,
@@ -115,6 +149,11 @@ export class Access {
       retain: contract.retain ? "keep" : asked && contract.kind === "ask" ? "clear" : "refuse",
     };
   }
+}
+
+function subjectOf(person: Identity & { readonly kind: "person" }): Subject {
+  const { name, role = "operator", rights = rightsOf(role), nodes } = person;
+  return { kind: "person", name, role, rights, nodes };
 }
 
 /** A retain flag on a contract that is never retained. */

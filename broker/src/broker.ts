@@ -40,7 +40,7 @@ export interface RunningBroker {
 }
 
 /**
- * Starts the broker and resolves when it listens.
+ * Starts the broker and resolves when it listens. The credentials are closed with it, also when it cannot start.
  * @throws TypeError when nobody could ever connect, and the listener's error, `EADDRINUSE` above all
  */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
@@ -50,7 +50,12 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     );
   }
   const broker = new Broker(options);
-  await broker.listen();
+  try {
+    await broker.listen();
+  } catch (error) {
+    await options.credentials?.close();
+    throw error;
+  }
   return broker;
 }
 
@@ -139,6 +144,7 @@ class Broker implements RunningBroker {
     await this.#stopAedes();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    await this.#options.credentials?.close();
     this.#log.info({}, "the broker is closed");
   }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { resolve } from "node:path";
 import { ROLES } from "@outrider/contracts/identity";
-import { addCredential, secretPath } from "./credentials.js";
-import { CredentialsError } from "./credentials-file.js";
-import { KINDS } from "./identity.js";
+import { addCredential, secretPath } from "@outrider/identity/credentials";
+import { CredentialsError } from "@outrider/identity/credentials-file";
+import { KINDS } from "@outrider/identity/names";
 
 const USAGE = `usage: outrider-credentials add (${KINDS.join("|")}) NAME [${ROLES.join("|")}]
-Adds an identity to the credentials in OUTRIDER_DATA (./data) and prints where its secret is.`;
+Adds an identity to those in OUTRIDER_DATA (./data), or in OUTRIDER_DATABASE_URL, and prints where its secret is.`;
 
 /** Adds an identity; a running broker knows it at once. Exit code 2: wrong usage or an unusable file. */
 async function main(words: readonly string[]): Promise<void> {
@@ -19,7 +19,11 @@ async function main(words: readonly string[]): Promise<void> {
   }
   const data = resolve(process.env["OUTRIDER_DATA"] || "./data");
   const claim = { kind, name };
-  const added = await addCredential(data, { ...claim, ...(role && { role }) });
+  const added = await addCredential(
+    data,
+    { ...claim, ...(role && { role }) },
+    process.env["OUTRIDER_DATABASE_URL"] || undefined,
+  );
   const where = secretPath(data, claim);
   process.stdout.write(
     added ? `${kind}:${name} added; secret in ${where}\n` : `${kind}:${name} exists already\n`,

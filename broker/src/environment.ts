@@ -19,6 +19,8 @@ export interface BrokerConfig {
   /** Whether clients of this machine without a user name are operators: in the demo, never with a site of one's own. */
   readonly anonymous: boolean;
   readonly level: Level;
+  /** PostgreSQL with the people and machines; without it they are in the data folder. */
+  readonly databaseUrl: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,6 +36,7 @@ const VARIABLES = {
   OUTRIDER_MQTT_PORT: port(1883),
   OUTRIDER_DATA: text("./data"),
   OUTRIDER_SITE: optionalText(),
+  OUTRIDER_DATABASE_URL: optionalText(),
   OUTRIDER_MQTT_PLAINTEXT: pattern("yes, or nothing", /^yes$/, "no"),
   OUTRIDER_LOG_LEVEL: pattern(LEVELS.join(", "), new RegExp(`^(${LEVELS.join("|")})$`), "info"),
 };
@@ -70,6 +73,7 @@ export function readConfig(environment: Environment): BrokerConfig {
     data: resolve(values.OUTRIDER_DATA),
     anonymous: values.OUTRIDER_SITE === undefined,
     level: values.OUTRIDER_LOG_LEVEL as Level,
+    databaseUrl: values.OUTRIDER_DATABASE_URL,
   };
 }
 

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Identity } from "@outrider/contracts/acl";
-import type { CredentialStore } from "./credentials.js";
+import type { CredentialStore } from "@outrider/identity/credential-store";
 
 /** Credentials held in memory, for whoever composes a broker with processes whose secrets it makes up itself. */
 export function fixedCredentials(
@@ -18,5 +18,6 @@ export function fixedCredentials(
       )?.identity,
     refresh: async () => {},
     stillStands: (identity) => held.some((one) => one.identity === identity),
+    close: async () => {},
   };
 }

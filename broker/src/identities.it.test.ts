@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
+import { join } from "node:path";
 import { generate } from "mqtt-packet";
 import { describe, expect, it } from "vitest";
-import { addCredential, openCredentials, readSecret } from "./credentials.js";
-import { credentialsPath, readCredentials, writeCredentials } from "./credentials-file.js";
+import { openCredentials } from "@outrider/identity/credential-store";
+import { addCredential, readSecret, removeCredential } from "@outrider/identity/credentials";
+import { openIdentity } from "@outrider/identity/open-identity";
 import {
   barrier,
   brokerUnderTest,
@@ -131,9 +133,8 @@ describe("logging in", () => {
     const password = await readSecret(folder.path, claim);
     const agent = await under.connect("agent:rack-a", { password });
     expect(await addCredential(folder.path, claim)).toBe(false);
-    const path = credentialsPath(folder.path);
-    const others = (await readCredentials(path))?.filter((one) => one.name !== "rack-a") ?? [];
-    await writeCredentials(path, others);
+    await using identity = await openIdentity({ dataDirectory: folder.path });
+    expect(await removeCredential(identity.store, claim)).toBe(true);
     await eventually("the end of the connection", () => !agent.mqtt.connected);
     expect(agent.ended.code).toBe(WITHDRAWN);
     await refusal(under.connect("agent:rack-a", { password }));
@@ -146,8 +147,13 @@ describe("logging in", () => {
     await refusal(under.connect("operator", { password: canary }));
     const password = await readSecret(folder.path, { kind: "service", name: "power" });
     await under.connect("service:power", { password });
-    const said =
-      JSON.stringify(under.lines) + (await readFile(credentialsPath(folder.path), "utf8"));
+    const stored = await Promise.all(
+      ["identity.sqlite", "identity.sqlite-wal"].map((file) =>
+        readFile(join(folder.path, file), "latin1"),
+      ),
+    );
+    const said = JSON.stringify(under.lines) + stored.join("");
+    expect(said).toContain("$scrypt$");
     expect(said).not.toContain(canary);
     expect(said).not.toContain(password);
   });
@@ -247,6 +253,70 @@ describe("a service or an agent (P7)", () => {
 });
 
 describe("a person", () => {
+  const ADMIN = { kind: "person", name: "admin", role: "administrator" } as const;
+  const SET = "outrider/v1/node/n1/power/set";
+
+  it("asks for what the rights allow, on the nodes in scope, and hears of those alone", async () => {
+    await using folder = await temporaryFolder();
+    await using under = await brokerUnderTest({ credentials: await openCredentials(folder.path) });
+    await using identity = await openIdentity({ dataDirectory: folder.path });
+    const { people } = identity.store;
+    await people.create({ name: "vera", role: "viewer" });
+    await people.create({ name: "paul", role: "viewer", rights: ["power"], nodes: "n[1-2]" });
+    const password = "correct horse battery";
+    for (const name of ["vera", "paul"]) {
+      const once = await people.resetPassword(name);
+      // A password that must be changed opens nothing here.
+      await refusal(under.connect(name, { password: once }));
+      await people.changePassword(name, once, password);
+    }
+    const secret = await readSecret(folder.path, { kind: "service", name: "power" });
+    const power = await under.connect("service:power", { password: secret });
+    await power.mqtt.subscribeAsync("outrider/v1/node/+/power/set");
+    const vera = await under.connect("vera", { password });
+    const paul = await under.connect("paul", { password });
+    await expect(vera.mqtt.publishAsync(SET, "On", { qos: 1 })).rejects.toMatchObject({
+      code: 0x87,
+    });
+    const other = SET.replace("n1", "n3");
+    await expect(paul.mqtt.publishAsync(other, "On", { qos: 1 })).rejects.toMatchObject({
+      code: 0x87,
+    });
+    await paul.mqtt.publishAsync(SET, "On", { qos: 1 });
+    expect((await power.received(SET)).user).toEqual({ "outrider-actor": "person:paul" });
+    await paul.mqtt.subscribeAsync("outrider/v1/node/+/power/result", { qos: 1 });
+    for (const node of ["n3", "n1"]) {
+      await power.mqtt.publishAsync(`outrider/v1/node/${node}/power/result`, "{}", { qos: 1 });
+    }
+    await paul.received("outrider/v1/node/n1/power/result");
+    expect(paul.messages.map(({ topic }) => topic)).toEqual(["outrider/v1/node/n1/power/result"]);
+  });
+
+  it("is let in with a token of theirs, until it is revoked or a right is taken away", async () => {
+    await using folder = await temporaryFolder();
+    await using under = await brokerUnderTest({ credentials: await openCredentials(folder.path) });
+    await addCredential(folder.path, ADMIN);
+    await using identity = await openIdentity({ dataDirectory: folder.path });
+    const { store } = identity;
+    const { token, secret } = await store.tokens.create("admin", { name: "ha", rights: ["read"] });
+    const reading = await under.connect("admin", { password: secret });
+    await expect(reading.mqtt.publishAsync(SET, "On", { qos: 1 })).rejects.toMatchObject({
+      code: 0x87,
+    });
+    await refusal(under.connect("operator", { password: secret }));
+    await store.tokens.revoke("admin", token.id);
+    await eventually("the end of the token's connection", () => !reading.mqtt.connected);
+    expect(reading.ended.code).toBe(WITHDRAWN);
+    const password = await readSecret(folder.path, { kind: "person", name: "operator" });
+    const operator = await under.connect("operator", { password });
+    await store.people.change("operator", { role: "viewer" });
+    await eventually("the end of the operator's connection", () => !operator.mqtt.connected);
+    const viewer = await under.connect("operator", { password });
+    await expect(viewer.mqtt.publishAsync(SET, "On", { qos: 1 })).rejects.toMatchObject({
+      code: 0x87,
+    });
+  });
+
   it("may be connected as often as wanted", async () => {
     await using under = await brokerUnderTest();
     await Promise.all(Array.from({ length: 5 }, () => under.connect("alice")));

@@ -1,8 +1,8 @@
 import type { Identity } from "@outrider/contracts/acl";
 import type { ConnectRefusal } from "./connack.js";
-import type { CredentialStore } from "./credentials.js";
-import { ANONYMOUS, claimOf } from "./identity.js";
-import { BusyError } from "./turnstile.js";
+import type { CredentialStore } from "@outrider/identity/credential-store";
+import { ANONYMOUS, claimOf } from "@outrider/identity/names";
+import { BusyError } from "@outrider/identity/turnstile";
 
 /** Who is let in. At least one of the two. */
 export interface Admission {

@@ -1,7 +1,7 @@
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readSecret } from "./credentials.js";
+import { readSecret } from "@outrider/identity/credentials";
 import { connect, ConnectRefused, eventually, run, temporaryFolder } from "./testing/support.js";
 
 const MAIN = new URL("./main.js", import.meta.url).pathname;
@@ -31,8 +31,13 @@ describe("the broker as a program", () => {
     const first = await started(folder.path);
     await using _first = first.program;
     const secrets = await readdir(join(folder.path, "secrets"));
-    expect(secrets.toSorted()).toEqual(["person-operator", "service-inventory", "service-power"]);
-    for (const file of ["credentials.json", ...secrets.map((name) => join("secrets", name))]) {
+    expect(secrets.toSorted()).toEqual([
+      "person-operator",
+      "service-gateway",
+      "service-inventory",
+      "service-power",
+    ]);
+    for (const file of ["identity.sqlite", ...secrets.map((name) => join("secrets", name))]) {
       expect((await stat(join(folder.path, file))).mode & 0o777).toBe(0o600);
     }
     const password = await readSecret(folder.path, { kind: "service", name: "power" });

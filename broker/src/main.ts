@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { EnvironmentError } from "@outrider/contracts/environment";
+import { StorageError } from "@outrider/storage/storage-error";
 import { startBroker } from "./broker.js";
-import { openCredentials } from "./credentials.js";
-import { CredentialsError } from "./credentials-file.js";
+import { openCredentials } from "@outrider/identity/credential-store";
+import { CredentialsError } from "@outrider/identity/credentials-file";
 import { readConfig } from "./environment.js";
 import { jsonLog } from "./json-log.js";
 
@@ -10,7 +11,10 @@ import { jsonLog } from "./json-log.js";
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = jsonLog("broker", config.level);
-  const credentials = await openCredentials(config.data, { log });
+  const credentials = await openCredentials(config.data, {
+    log,
+    databaseUrl: config.databaseUrl,
+  });
   const broker = await startBroker({
     host: config.host,
     port: config.port,
@@ -39,7 +43,11 @@ main().catch((error: unknown) => {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof EnvironmentError) {
     log.error({ problems: error.problems }, "the configuration cannot be used");
-  } else if (error instanceof CredentialsError || typeof code === "string") {
+  } else if (
+    error instanceof CredentialsError ||
+    error instanceof StorageError ||
+    typeof code === "string"
+  ) {
     log.error({ problem: (error as Error).message, code }, "the broker cannot start");
   } else {
     throw error;

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { Access } from "./access.js";
 import { hasOnlyQos0 } from "./aedes-internals.js";
 import type { ConnectRefusal } from "./connack.js";
-import { ANONYMOUS } from "./identity.js";
+import { ANONYMOUS } from "@outrider/identity/names";
 import type { Outgoing } from "./slow-readers.js";
 
 /** A connection, from the first byte to the last. */

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { ConnectionRate } from "./connection-rate.js";
-import { claimOf } from "./identity.js";
+import { claimOf } from "@outrider/identity/names";
 import { jsonLog } from "./json-log.js";
 import { passableProperties } from "./publish-properties.js";
 import { Refusals } from "./refusals.js";
 import { recordingLog } from "./testing/support.js";
-import { BusyError, Turnstile } from "./turnstile.js";
 
 describe("a user name", () => {
   it.each([
@@ -36,38 +35,6 @@ describe("a user name", () => {
     "alice\u202e",
   ])("%j is none", (text) => {
     expect(claimOf(text)).toBeUndefined();
-  });
-});
-
-describe("a turnstile", () => {
-  it("lets a few through at once, in order, and turns away whom it cannot seat", async () => {
-    const turnstile = new Turnstile(2, 3);
-    const order: number[] = [];
-    let inside = 0;
-    let most = 0;
-    const outcomes = await Promise.allSettled(
-      [1, 2, 3, 4, 5, 6, 7].map((number) =>
-        turnstile.pass(async () => {
-          most = Math.max(most, ++inside);
-          await Promise.resolve();
-          inside--;
-          order.push(number);
-          if (number === 2) throw new Error("two");
-        }),
-      ),
-    );
-    expect(most).toBe(2);
-    expect(order).toEqual([1, 2, 3, 4, 5]);
-    const failures = outcomes.flatMap((one) =>
-      one.status === "rejected" ? [one.reason as Error] : [],
-    );
-    expect(failures.map((one) => one.constructor.name)).toEqual([
-      "Error",
-      "BusyError",
-      "BusyError",
-    ]);
-    await expect(turnstile.pass(async () => "again")).resolves.toBe("again");
-    expect(failures[1]).toBeInstanceOf(BusyError);
   });
 });
 

@@ -1,8 +1,9 @@
 import { readAgentConfig } from "@outrider/agent/config";
 import { startAgent } from "@outrider/agent/agent";
 import { startBroker, type RunningBroker } from "@outrider/broker/broker";
-import { addCredential, openCredentials, secretPath } from "@outrider/broker/credentials";
 import type { AgentId } from "@outrider/contracts/ids";
+import { openCredentials } from "@outrider/identity/credential-store";
+import { addCredentials, secretPath } from "@outrider/identity/credentials";
 import { readInventoryConfig } from "@outrider/inventory-service/config";
 import { startInventory, type RunningInventory } from "@outrider/inventory-service/start";
 import type { Log } from "@outrider/messaging/log";
@@ -98,13 +99,10 @@ async function startOwnBroker({ config, logOf }: PartsContext): Promise<RunningB
  * @returns those that run elsewhere and got theirs just now
  */
 export async function addAgents(config: Config, world: World): Promise<Parts["newAgents"]> {
-  const added: { agent: AgentId; secretFile: string }[] = [];
-  for (const agent of world.site.agents) {
-    const claim = { kind: "agent", name: agent } as const;
-    const isNew = await addCredential(config.dataDirectory, claim);
-    if (isNew && !world.agents.includes(agent)) {
-      added.push({ agent, secretFile: secretPath(config.dataDirectory, claim) });
-    }
-  }
-  return added;
+  const { dataDirectory } = config;
+  const claims = world.site.agents.map((name) => ({ kind: "agent", name }) as const);
+  const isNew = await addCredentials(dataDirectory, claims);
+  return claims
+    .filter(({ name }, index) => isNew[index] === true && !world.agents.includes(name))
+    .map((claim) => ({ agent: claim.name, secretFile: secretPath(dataDirectory, claim) }));
 }

@@ -13,7 +13,7 @@ import {
   type MqttClient,
 } from "mqtt";
 import { startBroker, type BrokerOptions, type RunningBroker } from "../broker.js";
-import { claimOf } from "../identity.js";
+import { claimOf } from "@outrider/identity/names";
 import type { Log } from "../log.js";
 
 /** What the tests of this package share. */
@@ -78,6 +78,7 @@ export function brokerOptions(): BrokerOptions {
       },
       refresh: async () => {},
       stillStands: () => true,
+      close: async () => {},
     },
   };
 }

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { addCredential, readSecret } from "@outrider/broker/credentials";
+import { addCredential, readSecret } from "@outrider/identity/credentials";
 import { listening } from "@outrider/testing/broker";
 import { startNode, startProgram, type Child } from "@outrider/testing/child";
 import { freePort } from "@outrider/testing/free-port";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { agentEvent, AGENT_PROTOCOL } from "@outrider/contracts/agent";
 import { topicOf, TOPIC_ROOT } from "@outrider/contracts/contract";
-import { addCredential } from "@outrider/broker/credentials";
+import { addCredential } from "@outrider/identity/credentials";
 import { mosquittoSub } from "@outrider/testing/mqtt-cli";
 import type { Deployment } from "../deployment.js";
 import { hostMs } from "./machine.js";
