@@ -3,7 +3,7 @@ import { auditMigrations } from "@outrider/audit/audit-migrations";
 import { searchAudit, verifyAudit } from "@outrider/contracts/audit";
 import { commandId, nodeId } from "@outrider/contracts/ids";
 import type { NodeLock } from "@outrider/contracts/lock";
-import { findCommand } from "@outrider/contracts/transition";
+import { createTransition, findCommand, getTransition } from "@outrider/contracts/transition";
 import { openStorage } from "@outrider/storage/open-storage";
 import { eventually } from "@outrider/testing/eventually";
 import { afterEach, describe, expect, it } from "vitest";
@@ -171,9 +171,12 @@ describe("the power service of a fleet", () => {
 
   it("never acts on what a backup held open (P1)", async () => {
     stage = await FleetStage.start({});
-    await stage.see("Off", n0);
+    await stage.see("Off", n0, n1, n2);
     await stage.ask(n0, "On", { id: "c0" });
     await stage.command(0);
+    const t1 = { id: commandId("t1"), action: "On", nodes: "n1,n2", parallel: 1 } as const;
+    await stage.asking.ask(createTransition, t1, ada);
+    await stage.command(1);
     await stage.service.kill();
     const storage = await openStorage(storageOptions(stage));
     await storage.write([
@@ -190,9 +193,15 @@ describe("the power service of a fleet", () => {
       reasonCode: "interrupted",
     });
     await stage.see("Off", n0);
-    await stage.ask(n1, "On");
-    await stage.command(1);
-    expect(stage.deliveries.slice(sent).map(({ node }) => node)).toEqual([n1]);
+    const { transition, tasks } = await eventually("the transition has ended", async () => {
+      const page = await stage.asking.ask(getTransition, { id: t1.id }, ada);
+      return page.transition.state === "Aborted" ? page : undefined;
+    });
+    expect(transition.abortedBy).toBe("service:power");
+    expect(tasks.map(({ state }) => state)).toEqual(["Unknown", "Unknown"]);
+    await stage.ask(n0, "On", { id: "c1" });
+    await stage.command(2);
+    expect(stage.deliveries.slice(sent).map(({ node }) => node)).toEqual([n0]);
   });
 });
 

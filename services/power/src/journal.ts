@@ -4,7 +4,7 @@ import type { Storage } from "@outrider/storage/storage";
 import type { Migration, Restored, Statement } from "@outrider/storage/storage";
 import { StorageError } from "@outrider/storage/storage-error";
 import { MEMORY_MIGRATION } from "./memory.js";
-import type { Run } from "./run.js";
+import type { Outcome, Run } from "./run.js";
 import { TRANSITION_MIGRATION } from "./transitions/transition-store.js";
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -130,9 +130,26 @@ export class Journal {
     return this.storage.restored("power");
   }
 
-  /** Records how the runs that a backup held open have ended, and that the restore is settled. */
-  async settle({ settled }: Restored, ended: readonly Run[]): Promise<void> {
-    await this.storage.write([...ended.flatMap((run) => this.#saving(run)), settled]);
+  /**
+   * Records how the runs that a backup held open have ended, and that the restore is settled. What transitions had
+   * still to do is ended in the same transaction: it was ordered for a world that has gone on.
+   */
+  async settle({ settled }: Restored, ended: readonly Run[], outcome: Outcome): Promise<void> {
+    const { reasonCode = null, detail = null, endedAt } = outcome;
+    await this.storage.write([
+      ...ended.flatMap((run) => this.#saving(run)),
+      {
+        sql: `UPDATE power_task SET state = ?, reason_code = ?, detail = ?, ended_at = ?
+              WHERE state IN ('Waiting', 'Draining', 'Running')
+              AND transition IN (SELECT id FROM power_transition WHERE open = 1)`,
+        params: [outcome.status, reasonCode, detail, endedAt],
+      },
+      {
+        sql: `UPDATE power_transition SET state = 'Aborting', aborted_by = 'service:power'
+              WHERE open = 1 AND state = 'InProgress'`,
+      },
+      settled,
+    ]);
   }
 
   /** Records that the terminal result was taken by the broker. */

@@ -50,7 +50,7 @@ export function forgetOld({ journal, clock, log }: Parts): () => void {
 
 /** What a backup holds open may have been done since, and the world has gone on: nothing of it acts. */
 async function giveUp(restored: Restored, { journal, clock, log }: Parts): Promise<void> {
-  const detail = `the power service was put back from a backup of ${restored.backupAt}, in which this command had not ended; what became of it is not known, and nothing more is done for it`;
+  const detail = `the power service was put back from a backup of ${restored.backupAt}, in which this had not ended; what became of it is not known, and nothing more is done for it`;
   const outcome = {
     status: "Unknown",
     reasonCode: "interrupted",
@@ -62,7 +62,7 @@ async function giveUp(restored: Restored, { journal, clock, log }: Parts): Promi
     seq: run.seq + SEQ_GAP,
     phase: { kind: "done", outcome },
   }));
-  await journal.settle(restored, ended);
+  await journal.settle(restored, ended, outcome);
   log.warn(
     { commands: ended.length, backupAt: restored.backupAt },
     "put back from a backup: commands that it held open are given up",
