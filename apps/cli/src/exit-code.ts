@@ -1,6 +1,6 @@
-import type { MessagingErrorCode } from "@outrider/messaging/errors";
 import type { CommandStatus } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
+import type { TransitionTask } from "@outrider/contracts/transition";
 
 /** What `outrider` ends with. Scripts rely on these numbers. */
 export const EXIT = {
@@ -43,6 +43,10 @@ const REASON_EXIT: Readonly<Record<ReasonCode, ExitCode>> = {
   "host-halted": EXIT.precondition,
   "fault-latched": EXIT.precondition,
   refused: EXIT.error,
+  "no-start-slot": EXIT.timedOut,
+  interlocked: EXIT.precondition,
+  "drain-failed": EXIT.precondition,
+  aborted: EXIT.error,
   unreachable: EXIT.unreachable,
   "timed-out": EXIT.timedOut,
   "not-verified": EXIT.error,
@@ -79,19 +83,42 @@ export function exitOfResult(result: {
   }
 }
 
-export function exitOfMessagingError(code: MessagingErrorCode): ExitCode {
-  switch (code) {
-    case "not-authorized":
-      return EXIT.notAllowed;
-    case "disconnected":
-      return EXIT.unreachable;
-    case "timed-out":
+/** Codes of problems that no command has. */
+const PROBLEM_EXIT: Readonly<Record<string, ExitCode>> = {
+  "not-found": EXIT.precondition,
+  conflict: EXIT.precondition,
+  "precondition-failed": EXIT.precondition,
+  unavailable: EXIT.unreachable,
+  "not-signed-in": EXIT.notAllowed,
+  "sign-in-failed": EXIT.notAllowed,
+  "password-expired": EXIT.notAllowed,
+  "foreign-origin": EXIT.notAllowed,
+};
+
+/** The exit code of a request that the gateway refused. @param status of HTTP, for codes of a later version */
+export function exitOfCode(code: string, status: number): ExitCode {
+  const known =
+    PROBLEM_EXIT[code] ??
+    (Object.hasOwn(REASON_EXIT, code) ? REASON_EXIT[code as ReasonCode] : undefined);
+  if (known !== undefined) return known;
+  if (status === 401 || status === 403) return EXIT.notAllowed;
+  if (status === 400 || status === 422) return EXIT.usage;
+  if ([404, 409, 412, 423].includes(status)) return EXIT.precondition;
+  if (status === 504) return EXIT.timedOut;
+  return status === 503 ? EXIT.unreachable : EXIT.error;
+}
+
+/** The exit code of one node's task in a transition. */
+export function exitOfTask(task: Pick<TransitionTask, "state" | "reasonCode">): ExitCode {
+  switch (task.state) {
+    case "Waiting":
+    case "Draining":
+    case "Running":
       return EXIT.timedOut;
-    case "refused-by-broker":
-    case "protocol":
-      return EXIT.error;
+    case "Canceled":
+      return task.reasonCode === "expired" ? EXIT.timedOut : EXIT.error;
     default:
-      return code satisfies never;
+      return exitOfResult({ status: task.state, reasonCode: task.reasonCode });
   }
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { runCli } from "./run.js";
+import { terminal } from "./terminal.js";
 
 /** One Ctrl-C may come twice: from the terminal, and passed on by npm. */
 const SAME_PRESS_MS = 500;
@@ -15,10 +16,10 @@ process.on("SIGINT", () => {
     process.exit(130);
   }
 });
-
-process.exitCode = await runCli(process.argv.slice(2), process.env, {
-  out: (line) => process.stdout.write(`${line}\n`),
-  error: (line) => process.stderr.write(`${line}\n`),
-  isTerminal: process.stderr.isTTY,
-  interrupted: interrupted.signal,
+// A reader that has seen enough, as `head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
 });
+
+process.exitCode = await runCli(process.argv.slice(2), process.env, terminal(interrupted.signal));

@@ -1,57 +1,63 @@
-import type { PowerState } from "@outrider/contracts/power";
-import { commandId } from "@outrider/contracts/ids";
 import { describe, expect, it } from "vitest";
-import { ageText, nodesJson, nodeTable } from "./node-rows.js";
+import { NODE_COLUMNS, type NodeView } from "./node-rows.js";
+import { ageText, showList, type Format } from "./output.js";
+import { recordingConsole } from "./testing/recording-console.js";
 
-const NOW = new Date("2026-11-23T12:00:00.000Z");
-const at = (ageMs: number): string => new Date(NOW.getTime() - ageMs).toISOString();
-
-function state(ageMs: number, more: Partial<PowerState> = {}): PowerState {
-  const measured = { since: at(60_000), observedAt: at(ageMs), staleAfterMs: 10_000 };
+function node(id: string, more: Partial<NodeView> = {}): NodeView {
+  const measured = { evidence: "ReadBack", ageMs: 3000, stale: false };
   return {
-    supply: { value: "On", evidence: "ReadBack", ...measured },
-    host: { value: "Running", evidence: "ReadBack", ...measured },
+    id,
+    name: id,
+    roles: ["storage"],
+    labels: {},
+    supportedActions: [],
+    supply: { value: "On", ...measured },
+    host: { value: "Running", ...measured },
     ...more,
   };
 }
 
+function shown(nodes: readonly NodeView[], format: Format = "table"): string[] {
+  const { console, said } = recordingConsole();
+  showList(nodes, format, NODE_COLUMNS, console);
+  return said.out.join("\n").split("\n");
+}
+
 describe("the table of nodes", () => {
-  it("shows supply, host, evidence, age and the last command", () => {
-    const lastCommand = {
-      id: commandId("a"),
-      action: "PowerCycle",
-      status: "Succeeded",
-    } as const;
-    expect(
-      nodeTable([{ node: "n1", power: state(3000, { lastCommand }) }, { node: "n2" }], NOW),
-    ).toBe(
-      [
-        "NODE  SUPPLY  HOST     EVIDENCE  AGE  LAST COMMAND",
-        "n1    On      Running  ReadBack  3s   PowerCycle Succeeded",
-        "n2    -       -        -         -    -",
-      ].join("\n"),
-    );
+  it("shows supply, host, evidence, age, last command and roles in columns", () => {
+    const { supply: _supply, host: _host, ...unheard } = node("n10", { roles: [] });
+    const lastCommand = { id: "a" as never, action: "PowerCycle", status: "Succeeded" } as const;
+    expect(shown([node("n1", { lastCommand }), unheard])).toEqual([
+      "NODE  SUPPLY  HOST     EVIDENCE  AGE  LAST COMMAND          ROLES    NOTE",
+      "n1    On      Running  ReadBack  3s   PowerCycle Succeeded  storage",
+      "n10   -       -        -         -    -                     -",
+    ]);
   });
 
   it("never shows a stale value as if it were fresh (P9)", () => {
-    const [, line = ""] = nodeTable([{ node: "n1", power: state(10_001) }], NOW).split("\n");
+    const stale = { value: "On", evidence: "ReadBack", ageMs: 90_000, stale: true };
+    const [, line = ""] = shown([node("n1", { supply: stale, host: { ...stale, value: "Running" } })]);
     expect(line).toContain("stale (was On)");
     expect(line).toContain("stale (was Running)");
-    const json = JSON.stringify(nodesJson([{ node: "n1", power: state(10_001) }], NOW));
-    expect(json.match(/"stale":true/g)).toHaveLength(2);
+    expect(line).not.toMatch(/\s(On|Running)\s/);
   });
 
-  it("shows a value as fresh up to its age limit", () => {
-    expect(nodeTable([{ node: "n1", power: state(10_000) }], NOW)).not.toContain("stale");
+  it("names faults and locks, and lets no text of a server move the cursor", () => {
+    const held = {
+      lock: "l" as never,
+      holder: "person:anna",
+      since: "2026-11-23T00:00:00.000Z",
+      until: "2026-11-23T00:00:00.000Z",
+    };
+    const lines = shown([
+      node("n1", { fault: "refused\u001b[2J\r\nn2", lock: { fence: 1, waiting: 0, held } }),
+    ]);
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toContain("locked by person:anna; fault: refused?[2J??n2");
   });
 
-  it("names faults, and lets no text of the bus move the cursor", () => {
-    const text = nodeTable(
-      [{ node: "n1", power: state(0, { fault: "refused\u001b[2J\r\nn2" }) }],
-      NOW,
-    );
-    expect(text).toContain("fault: refused?[2J??n2");
-    expect(text.split("\n")).toHaveLength(2);
+  it("prints names alone, one a line, for other commands", () => {
+    expect(shown([node("n1"), node("n2")], "name")).toEqual(["n1", "n2"]);
   });
 });
 

@@ -1,14 +1,15 @@
-import type { Action, PowerResult } from "@outrider/contracts/power";
-import { REASONS, type ReasonCode } from "@outrider/contracts/reasons";
-import type { CommandId } from "@outrider/contracts/ids";
-import { askPower } from "@outrider/messaging/command-client";
-import { MessagingError } from "@outrider/messaging/errors";
+import { foldNodes } from "@outrider/contracts/node-set";
+import type { Action } from "@outrider/contracts/power";
+import type { Transition, TransitionPlan } from "@outrider/contracts/transition";
 import { mintCommandId } from "@outrider/messaging/mint-id";
-import type { Session } from "@outrider/messaging/session";
-import { isServing } from "./connection.js";
+import { ApiError, type Api } from "./api.js";
+import { confirmed } from "./confirm.js";
 import type { Console } from "./console.js";
-import { EXIT, exitOfAll, exitOfMessagingError, exitOfResult, type ExitCode } from "./exit-code.js";
-import { plain } from "./plain.js";
+import { EXIT, type ExitCode } from "./exit-code.js";
+import { nodesOf } from "./node-list.js";
+import { showOne, type Format } from "./output.js";
+import { plain, table } from "./plain.js";
+import { follow } from "./transitions.js";
 
 /** The words of the command line, and the actions that they ask for. */
 export const POWER_WORDS = {
@@ -24,99 +25,85 @@ export const POWER_WORDS = {
 export type PowerWord = keyof typeof POWER_WORDS;
 
 export interface PowerAsk {
-  readonly nodes: readonly string[];
+  readonly nodes: string;
   readonly action: Action;
   readonly timeoutMs: number;
-  readonly escalate: boolean;
-  readonly reason?: string | undefined;
-  readonly json: boolean;
+  readonly wait: boolean;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly format: Format;
+  /** What the transition is told beside action and nodes. */
+  readonly more: Readonly<Record<string, unknown>>;
 }
 
-/** What became of the command for one node. */
-interface NodeOutcome {
-  readonly node: string;
-  readonly id: CommandId;
-  readonly exitCode: ExitCode;
-  readonly result?: PowerResult;
-  readonly problem?: string;
-}
+/** Fewer nodes than this are acted on without a question. */
+const ASK_FROM = 4;
 
-/** How long a command may wait to be started when more time is given for the whole of it. */
-const TTL = { least: 100, most: 10_000 } as const;
-
-/** Asks for the action on every node at once and waits for all terminal results. */
-export async function power(session: Session, ask: PowerAsk, console: Console): Promise<ExitCode> {
-  if (!(await isServing(session, "power", console.interrupted))) {
-    throw new MessagingError(
-      "disconnected",
-      "the power service is not there, so nothing was asked; start it and try again",
-    );
-  }
-  const outcomes = await Promise.all(
-    ask.nodes.map((node) => powerOne(session, node, ask, console)),
-  );
-  if (ask.json) console.out(JSON.stringify(outcomes.map(outcomeJson), undefined, 2));
-  else for (const outcome of outcomes) console.out(outcomeLine(outcome, ask.action));
-  return exitOfAll(outcomes.map(({ exitCode }) => exitCode));
-}
-
-async function powerOne(
-  session: Session,
-  node: string,
-  { action, timeoutMs, escalate, reason }: PowerAsk,
-  console: Console,
-): Promise<NodeOutcome> {
+/** Asks for the action on a node set, as a transition, and waits for its end. */
+export async function power(api: Api, ask: PowerAsk, console: Console): Promise<ExitCode> {
+  const { nodes, action, more, format } = ask;
+  const body = { action, nodes, ...more };
+  if (ask.dryRun) return showPlan(await api.post("/power/plan", body), format, console);
+  if (action !== "On" && !(await mayGoOn(api, ask, console))) return EXIT.usage;
+  // Minted here, so that an answer that was lost can be asked for again.
   const id = mintCommandId();
-  let accepted: PowerResult | undefined;
+  const begun = await begin(api, { ...body, id }, console);
+  if (ask.wait) return follow(api, begun, ask, console);
+  if (format === "table") console.out(plain(`${begun.id}: ${action} of ${begun.nodes} goes on`));
+  else showOne(begun, format, begun.id, console);
+  return EXIT.verified;
+}
+
+async function begin(
+  api: Api,
+  body: { readonly id: string },
+  console: Console,
+): Promise<Transition> {
   try {
-    const result = await askPower(
-      session,
-      {
-        node,
-        action,
-        id,
-        ttlMs: Math.min(Math.max(timeoutMs, TTL.least), TTL.most),
-        ...(escalate ? { escalate } : {}),
-        ...(reason === undefined ? {} : { reason }),
-      },
-      {
-        withinMs: timeoutMs,
-        signal: console.interrupted,
-        progress: (progress) => {
-          accepted = progress;
-          if (console.isTerminal && !progress.terminal) console.error(progressLine(node, progress));
-        },
-      },
-    );
-    return { node, id, result, exitCode: exitOfResult(result) };
+    return await api.post<Transition>("/power", body);
   } catch (error) {
     if (console.interrupted.aborted) {
-      const problem = accepted
-        ? `interrupted; ${action} was accepted and goes on`
-        : `interrupted; whether ${action} was accepted is not known`;
-      return { node, id, problem, exitCode: EXIT.interrupted };
+      console.error(
+        `outrider: interrupted before an answer came; whether it was accepted: outrider describe transition ${body.id}`,
+      );
     }
-    if (!(error instanceof MessagingError)) throw error;
-    return { node, id, problem: error.message, exitCode: exitOfMessagingError(error.code) };
+    if (error instanceof ApiError && error.exitCode === EXIT.timedOut) {
+      throw new ApiError(
+        `${error.message} Whether it was accepted: outrider describe transition ${body.id}`,
+        error.exitCode,
+        error.problem,
+      );
+    }
+    throw error;
   }
 }
 
-function progressLine(node: string, { action, status, detail }: PowerResult): string {
-  return plain(`${node}: ${action ?? ""} ${status}${detail === undefined ? "" : `: ${detail}`}`);
+/** Whether somebody means it: asked for more than three nodes, where there is somebody to ask. */
+async function mayGoOn(api: Api, ask: PowerAsk, console: Console): Promise<boolean> {
+  if (ask.yes) return true;
+  const ids = (await nodesOf(api, ask.nodes)).map(({ id }) => id);
+  if (ids.length < ASK_FROM) return true;
+  return confirmed(`${ask.action} of ${ids.length} nodes: ${foldNodes(ids)}`, console);
 }
 
-function outcomeLine({ node, id, result, problem }: NodeOutcome, action: Action): string {
-  if (!result) return plain(`${node}: ${action} ${problem ?? ""} (id ${id})`);
-  const { status, reasonCode, detail } = result;
-  const what = reasonCode === undefined ? status : `${status}/${reasonCode}`;
-  const why = detail ?? adviceOn(reasonCode);
-  return plain(`${node}: ${action} ${what}${why === undefined ? "" : `: ${why}`}`);
-}
-
-function adviceOn(reasonCode: ReasonCode | undefined): string | undefined {
-  return reasonCode && REASONS[reasonCode];
-}
-
-function outcomeJson({ node, id, exitCode, result, problem }: NodeOutcome): object {
-  return { node, id, exitCode, ...(result ? { result } : { problem }) };
+function showPlan(plan: TransitionPlan, format: Format, console: Console): ExitCode {
+  if (format !== "table") {
+    showOne(plan, format, String(plan.total), console);
+    return EXIT.verified;
+  }
+  const rows = plan.groups.map(({ nodes, count, outcome, reasonCode, detail }) =>
+    [
+      nodes,
+      String(count),
+      reasonCode === undefined ? outcome : `${outcome}/${reasonCode}`,
+      detail,
+    ].map(plain),
+  );
+  console.out(table([["NODES", "COUNT", "OUTCOME", "DETAIL"], ...rows]));
+  const least =
+    plan.leastMs > 0 ? `; the last one begins after ${plan.leastMs / 1000} s at the earliest` : "";
+  console.out(`${plan.total} nodes${least}. Nothing was done.`);
+  return plan.groups.some(({ outcome }) => outcome === "reject")
+    ? EXIT.precondition
+    : EXIT.verified;
 }

@@ -1,9 +1,11 @@
 import { EnvironmentError } from "@outrider/contracts/environment";
-import { MessagingError } from "@outrider/messaging/errors";
+import { NodeSetError } from "@outrider/contracts/node-set";
 import { CommanderError, type Command } from "commander";
-import { connectionAdvice, readCliConfig, withSession } from "./connection.js";
+import { Api, ApiError } from "./api.js";
+import type { Environment } from "./cli.js";
 import type { Console } from "./console.js";
-import { EXIT, exitOfMessagingError, type ExitCode } from "./exit-code.js";
+import { targetOf } from "./contexts.js";
+import { EXIT, type ExitCode } from "./exit-code.js";
 import { plain } from "./plain.js";
 import { createProgram } from "./program.js";
 
@@ -14,43 +16,59 @@ import { createProgram } from "./program.js";
  */
 export async function runCli(
   args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   console: Console,
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.verified;
-  const program = createProgram(async (use) => {
-    const config = readCliConfig(environment);
-    try {
-      exitCode = await withSession(config, console.interrupted, use);
-    } catch (error) {
-      if (console.interrupted.aborted) {
-        console.error("outrider: interrupted; nothing was asked");
-        exitCode = EXIT.interrupted;
-      } else if (error instanceof MessagingError) {
-        console.error(plain(`outrider: ${connectionAdvice(config, error)}`));
-        exitCode = exitOfMessagingError(error.code);
-      } else throw error;
-    }
-  }, console);
+  const program: Command = createProgram({
+    console,
+    environment,
+    online: async (use) => {
+      const { context } = program.opts<{ readonly context?: string }>();
+      exitCode = await use(new Api(targetOf(environment, context), console.interrupted));
+    },
+    offline: async (use) => {
+      exitCode = await use();
+    },
+  });
   configure(program, console);
   try {
     await program.parseAsync(args, { from: "user" });
+    return exitCode;
   } catch (error) {
-    if (error instanceof EnvironmentError) {
-      for (const problem of error.problems) console.error(`outrider: ${problem}`);
-      return EXIT.usage;
-    }
-    if (!(error instanceof CommanderError)) throw error;
+    return told(error, console);
+  }
+}
+
+/** Says what went wrong, and with which code to end. @throws what is a defect */
+function told(error: unknown, console: Console): ExitCode {
+  if (error instanceof CommanderError) {
     return error.exitCode === 0 ? EXIT.verified : EXIT.usage;
   }
-  return exitCode;
+  if (console.interrupted.aborted) {
+    console.error("outrider: interrupted");
+    return EXIT.interrupted;
+  }
+  if (error instanceof EnvironmentError) {
+    for (const problem of error.problems) console.error(plain(`outrider: ${problem}`));
+    return EXIT.usage;
+  }
+  if (error instanceof NodeSetError) {
+    console.error(plain(`outrider: ${error.message}`));
+    return EXIT.usage;
+  }
+  if (error instanceof ApiError) {
+    console.error(plain(`outrider: ${error.message}`));
+    return error.exitCode;
+  }
+  throw error;
 }
 
 /** Lets commander speak through our console and end nothing by itself; subcommands too. */
 function configure(command: Command, console: Console): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => console.out(text.trimEnd()),
-    writeErr: (text) => console.error(text.trimEnd()),
+    writeErr: (text) => console.error(text.trimEnd().split("\n").map(plain).join("\n")),
   });
   for (const sub of command.commands) configure(sub, console);
 }

@@ -1,0 +1,147 @@
+import { verifyDataDirectory } from "@outrider/audit/offline";
+import { EnvironmentError } from "@outrider/contracts/environment";
+import type { AuditRecord, AuditVerdict } from "@outrider/contracts/audit";
+import { Option, type Command } from "commander";
+import type { Cli } from "../cli.js";
+import { EXIT, type ExitCode } from "../exit-code.js";
+import { integer, outputOption } from "../options.js";
+import { showList, type Columns, type Format } from "../output.js";
+
+const LOGS = ["gateway", "inventory", "power"] as const;
+
+interface SearchOptions {
+  readonly log?: string;
+  readonly actor?: string;
+  readonly act?: string;
+  readonly subject?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: number;
+  readonly output: Format;
+}
+
+const RECORDS: Columns<AuditRecord> = {
+  head: ["AT", "LOG", "SEQ", "STAGE", "ACTOR", "VIA", "ACT", "SUBJECT", "REASON"],
+  name: ({ log, seq }) => `${log}/${seq}`,
+  row: ({ at, log, seq, stage, actor, via, act, subject, reason }) => [
+    at,
+    log,
+    String(seq),
+    stage,
+    actor,
+    via,
+    act,
+    subject,
+    reason ?? "",
+  ],
+};
+
+interface Verdict extends Partial<AuditVerdict> {
+  readonly log: string;
+  readonly problem?: string;
+  readonly file?: string;
+}
+
+const VERDICTS: Columns<Verdict> = {
+  head: ["LOG", "INTACT", "RECORDS", "HEAD", "DETAIL"],
+  name: ({ log }) => log,
+  row: ({ log, intact, records, head, detail, brokenAt, problem, file }) => [
+    file === undefined ? log : `${file} ${log}`,
+    intact === undefined ? "unknown" : intact ? "yes" : `NO, from record ${brokenAt ?? "?"}`,
+    String(records ?? "-"),
+    head?.slice(0, 16) ?? "-",
+    problem ?? detail ?? "",
+  ],
+};
+
+export function addAuditCommands(program: Command, cli: Cli): void {
+  const group = program.command("audit").description("who did what, written before it was done");
+  group
+    .command("search")
+    .description("records, newest first")
+    .addOption(new Option("--log <log>", "only this one").choices(LOGS))
+    .option("--actor <actor>", "such as person:anna")
+    .option("--act <act>", "such as power.actuate")
+    .option("--subject <subject>", "a node, a user …")
+    .option("--since <time>", "RFC 3339, or a date")
+    .option("--until <time>", "RFC 3339, or a date")
+    .addOption(
+      new Option("--limit <n>", "at most so many").argParser(integer(1, 10_000)).default(100),
+    )
+    .addOption(outputOption())
+    .action((options: SearchOptions) =>
+      cli.online(async (api) => {
+        const { log, output, limit, since, until, ...rest } = options;
+        const query = { ...rest, since: timeOf(since), until: timeOf(until) };
+        const found: AuditRecord[] = [];
+        for (const one of log === undefined ? LOGS : [log]) {
+          let before: number | undefined;
+          let count = 0;
+          do {
+            const page = await api.get<{ records: AuditRecord[]; next?: number }>("/audit", {
+              ...query,
+              log: one,
+              before,
+              limit: Math.min(100, limit - count),
+            });
+            found.push(...page.records);
+            count += page.records.length;
+            before = page.next;
+          } while (before !== undefined && count < limit);
+        }
+        const newest = found.toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit);
+        showList(newest, output, RECORDS, cli.console);
+        return EXIT.verified;
+      }),
+    );
+  group
+    .command("verify")
+    .description("whether the logs are as they were written; 1 when one is not")
+    .option("--data <dir>", "look into this data folder, without asking anybody")
+    .addOption(outputOption())
+    .action(({ data, output }: { data?: string; output: Format }) => {
+      if (data !== undefined) {
+        return cli.offline(async () => verdict(await onDisk(data), output, cli));
+      }
+      return cli.online(async (api) => {
+        const { logs } = await api.get<{
+          logs: { log: string; verdict?: AuditVerdict[]; problem?: string }[];
+        }>("/audit/verdicts");
+        const verdicts = logs.map(({ log, verdict: [one] = [], problem }) => ({
+          ...one,
+          log,
+          ...(problem === undefined ? {} : { problem }),
+        }));
+        return verdict(verdicts, output, cli);
+      });
+    });
+}
+
+function verdict(verdicts: readonly Verdict[], output: Format, { console }: Cli): ExitCode {
+  showList(verdicts, output, VERDICTS, console);
+  if (verdicts.some(({ intact }) => intact === false)) return EXIT.error;
+  if (verdicts.length === 0) {
+    console.error("outrider: there is no audit log");
+    return EXIT.precondition;
+  }
+  return verdicts.every(({ intact }) => intact) ? EXIT.verified : EXIT.timedOut;
+}
+
+async function onDisk(dir: string): Promise<readonly Verdict[]> {
+  try {
+    return await verifyDataDirectory(dir);
+  } catch (error) {
+    throw new EnvironmentError([
+      `${dir}: ${error instanceof Error ? error.message : "cannot be read"}`,
+    ]);
+  }
+}
+
+function timeOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new EnvironmentError([
+    `${JSON.stringify(text)}: expected a time such as 2026-11-23T05:00:00Z`,
+  ]);
+}

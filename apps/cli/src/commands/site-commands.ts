@@ -1,0 +1,134 @@
+import { readFile } from "node:fs/promises";
+import { EnvironmentError } from "@outrider/contracts/environment";
+import type { SiteApplied, SiteFault } from "@outrider/contracts/inventory";
+import { Option, type Command } from "commander";
+import { ApiError, type Api, type Reply } from "../api.js";
+import type { Cli } from "../cli.js";
+import { confirmed } from "../confirm.js";
+import { EXIT, type ExitCode } from "../exit-code.js";
+import { nodesOf } from "../node-list.js";
+import { integer, nodesArgument, outputOption, yesOption } from "../options.js";
+import { showOne, type Format } from "../output.js";
+import { plain } from "../plain.js";
+
+interface ApplyOptions {
+  readonly file: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly yes?: boolean;
+  readonly output: Format;
+}
+
+export function addSiteCommands(program: Command, cli: Cli): void {
+  program
+    .command("apply")
+    .description("put a site file into force: shows what changes, asks, then all of it or nothing")
+    .requiredOption("-f, --file <file>", "the site file, - for standard input")
+    .option("--dry-run", "show what would change, and change nothing")
+    .option("--force", "also remove nodes that are on, or locked by others")
+    .addOption(yesOption())
+    .addOption(outputOption())
+    .action((options: ApplyOptions) => cli.online((api) => apply(api, options, cli)));
+  program
+    .command("export")
+    .description("print the site file in force")
+    .addOption(new Option("--revision <n>", "an earlier one").argParser(integer(1, 1e9)))
+    .action(({ revision }: { revision?: number }) =>
+      cli.online(async (api) => {
+        const query = revision === undefined ? "" : `?revision=${revision}`;
+        const { text } = await api.ask("GET", `/site/file${query}`);
+        cli.console.out(text.trimEnd().split("\n").map(plain).join("\n"));
+        return EXIT.verified;
+      }),
+    );
+  nodesArgument(program.command("identify"))
+    .description("make nodes show where they are")
+    .action((nodes: string[]) =>
+      cli.online(async (api) => {
+        for (const { id } of await nodesOf(api, nodes.join(","))) {
+          cli.console.error(plain(`outrider: ${id}: Unsupported: it has no identify interface`));
+        }
+        return EXIT.precondition;
+      }),
+    );
+}
+
+async function apply(api: Api, options: ApplyOptions, cli: Cli): Promise<ExitCode> {
+  const { console } = cli;
+  const { file, dryRun = false, force = false, output } = options;
+  const text = file === "-" ? await console.input() : await siteText(file);
+  let planned: Reply<SiteApplied>;
+  try {
+    planned = await put(api, text, { dryRun: true, force });
+  } catch (error) {
+    return refused(error, file, console.error);
+  }
+  const { body: plan, headers } = planned;
+  if (dryRun || output === "table") showChanges(plan, output, cli);
+  if (dryRun) return EXIT.verified;
+  if (plan.changes.length === 0 && plan.outcome === "unchanged") return EXIT.verified;
+  const doIt =
+    options.yes === true ||
+    (await confirmed(`${plan.changes.length} changes go into force`, console));
+  if (!doIt) return EXIT.usage;
+  try {
+    // Only onto what the differences were shown against.
+    const { body } = await put(
+      api,
+      text,
+      { dryRun: false, force },
+      headers.get("etag") ?? undefined,
+    );
+    if (output === "table") console.out(plain(`applied: revision ${body.site?.revision ?? "?"}`));
+    else showChanges(body, output, cli);
+    return EXIT.verified;
+  } catch (error) {
+    return refused(error, file, console.error);
+  }
+}
+
+function put(
+  api: Api,
+  value: string,
+  { dryRun, force }: { readonly dryRun: boolean; readonly force: boolean },
+  tag?: string,
+): Promise<Reply<SiteApplied>> {
+  const query = new URLSearchParams({ dryRun: String(dryRun), force: String(force) });
+  return api.ask<SiteApplied>("PUT", `/site/file?${query.toString()}`, {
+    text: { type: "application/yaml", value },
+    ...(tag === undefined ? {} : { headers: { "if-match": tag } }),
+  });
+}
+
+/** All that is wrong with a site file, one line each, as a compiler says it. */
+function refused(error: unknown, file: string, say: (line: string) => void): ExitCode {
+  const faults = error instanceof ApiError ? error.problem["faults"] : undefined;
+  if (!(error instanceof ApiError) || !Array.isArray(faults)) throw error;
+  for (const { line, path, message } of faults as SiteFault[]) {
+    say(plain(`${file}:${line}: ${path}: ${message}`));
+  }
+  return error.exitCode;
+}
+
+function showChanges(applied: SiteApplied, format: Format, { console }: Cli): void {
+  if (format !== "table") return showOne(applied, format, applied.outcome, console);
+  const signs = { added: "+", removed: "-", changed: "~" } as const;
+  for (const { kind, path, before, after } of applied.changes) {
+    const values = [before, after].filter((one) => one !== undefined).join(" → ");
+    console.out(plain(`${signs[kind]} ${path}${values === "" ? "" : `: ${values}`}`));
+  }
+  for (const { line, path, message } of applied.warnings ?? []) {
+    console.error(plain(`outrider: warning: line ${line}: ${path}: ${message}`));
+  }
+  if (applied.changes.length === 0) console.out("nothing changes");
+}
+
+async function siteText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new EnvironmentError([
+      `${file}: ${error instanceof Error ? error.message : "cannot be read"}`,
+    ]);
+  }
+}

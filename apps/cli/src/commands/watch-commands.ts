@@ -1,0 +1,55 @@
+import { Option, type Command } from "commander";
+import type { Cli } from "../cli.js";
+import { eventText, subjectOf, type EventView } from "../event-rows.js";
+import { EXIT } from "../exit-code.js";
+import { nodesArgument } from "../options.js";
+import { plain } from "../plain.js";
+
+const QUIET: readonly string[] = ["hello", "heartbeat", "snapshot-end"];
+
+interface WatchOptions {
+  readonly kinds?: string;
+  readonly output: "table" | "jsonl";
+  readonly snapshot?: boolean;
+}
+
+export function addWatchCommand(program: Command, cli: Cli): void {
+  nodesArgument(
+    program.command("watch").description("show what happens, as it happens, until Ctrl-C"),
+    false,
+  )
+    .option(
+      "--kinds <kinds>",
+      "only these, with commas between them: node,result,event,transition,lock",
+    )
+    .option("--snapshot", "begin with how things are")
+    .addOption(
+      new Option("-o, --output <format>", "how to print")
+        .choices(["table", "jsonl"])
+        .default("table"),
+    )
+    .action((words: string[], { kinds, output, snapshot = false }: WatchOptions) =>
+      cli.online(async (api) => {
+        const nodes = words.length === 0 ? undefined : words.join(",");
+        let live = snapshot;
+        for await (const { event, data } of api.events("/events", { nodes, kinds })) {
+          if (event === "snapshot-end") {
+            live = true;
+            cli.console.progress("watching; Ctrl-C ends");
+          }
+          if (!live || QUIET.includes(event)) continue;
+          const told = data as EventView;
+          cli.console.out(output === "jsonl" ? JSON.stringify(told) : lineOf(told));
+        }
+        cli.console.error("outrider: the gateway has ended the stream; begin again to go on");
+        return EXIT.unreachable;
+      }),
+    );
+}
+
+function lineOf(event: EventView): string {
+  const at = event.at ?? new Date().toISOString();
+  return plain(
+    `${at.slice(11, 23)}  ${event.kind.padEnd(10)}  ${subjectOf(event).padEnd(10)}  ${eventText(event)}`,
+  );
+}

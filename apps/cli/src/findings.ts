@@ -1,0 +1,124 @@
+import type { AgentRow, ServiceRow } from "./commands/get-commands.js";
+import type { NodeView } from "./node-rows.js";
+import { foldNodes } from "@outrider/contracts/node-set";
+
+export interface Finding {
+  readonly level: "ok" | "warning" | "error";
+  readonly what: string;
+  /** What to do. Empty where nothing is wrong. */
+  readonly advice: string;
+}
+
+/** What the doctor has looked at. */
+export interface Looked {
+  readonly version: string;
+  readonly gatewayVersion: string;
+  /** The gateway's calendar minus ours, in milliseconds; undefined: not told. */
+  readonly clockDifferenceMs: number | undefined;
+  readonly services: readonly ServiceRow[];
+  readonly agents: readonly AgentRow[];
+  readonly nodes: readonly NodeView[];
+  readonly drift: number;
+  readonly proposals: number;
+  /** Of the data folder, where it is on this machine. */
+  readonly disk?: { readonly path: string; readonly freeBytes: number; readonly totalBytes: number };
+}
+
+const NEEDED = ["inventory", "power"];
+/** Certificates, tokens and leases read oddly beyond this. */
+const CLOCK_MS = 5000;
+const FREE = { share: 0.05, bytes: 500_000_000 } as const;
+
+/** What is wrong, and what to do about it; what is right, too, so that one sees what was looked at. */
+export function findings(looked: Looked): Finding[] {
+  return [
+    ...services(looked),
+    ...agents(looked),
+    ...nodes(looked),
+    ...clocks(looked),
+    ...disk(looked),
+    looked.drift === 0
+      ? fine("what is there is what is declared")
+      : warning(`${looked.drift} things are not as they are declared`, "see `outrider get drift`"),
+    ...(looked.proposals === 0
+      ? []
+      : [warning(`${looked.proposals} things were seen that nobody declared`, "see `outrider get proposals`")]),
+  ];
+}
+
+function services({ services: found, version, gatewayVersion }: Looked): Finding[] {
+  const said = found.map(({ id, status }): Finding => {
+    const state = status?.state ?? "never seen";
+    if (state === "ready") return fine(`service ${id} is ready`);
+    const advice = `look into its log (journalctl -u outrider-${id}), and start it again when it does not come back by itself`;
+    return state === "lost" || state === "never seen"
+      ? fault(`service ${id} is ${state}`, advice)
+      : warning(`service ${id} is ${state}`, advice);
+  });
+  for (const id of NEEDED.filter((one) => !found.some((other) => other.id === one))) {
+    said.push(fault(`service ${id} was never seen`, "start it, and check that it and the gateway use one broker"));
+  }
+  const other = found.filter(({ status }) => status && status.version !== gatewayVersion).map(({ id }) => id);
+  if (other.length > 0) {
+    said.push(warning(`${other.join(", ")} have another version than the gateway (${gatewayVersion})`, "bring all parts to one version"));
+  }
+  if (version !== gatewayVersion) {
+    said.push(warning(`this program is ${version}, the gateway ${gatewayVersion}`, "bring both to one version"));
+  }
+  return said;
+}
+
+function agents({ agents: found }: Looked): Finding[] {
+  if (found.length === 0) return [warning("no agent was ever heard", "start one on the host that is wired to the nodes")];
+  return found.flatMap(({ id, status, endpoints, failed }) => {
+    if (status?.state !== "ready") {
+      const advice = `check that its host is up and reaches the broker; its nodes cannot be managed meanwhile`;
+      return [fault(`agent ${id} is ${status?.state ?? "never seen"}`, advice)];
+    }
+    if (failed === 0) return [fine(`agent ${id} is ready with ${endpoints} endpoints`)];
+    return [fault(`agent ${id} could not open ${failed} of ${endpoints} endpoints`, `see \`outrider describe agent ${id}\` for why`)];
+  });
+}
+
+function nodes({ nodes: all }: Looked): Finding[] {
+  const said: Finding[] = [];
+  const tell = (wrong: readonly NodeView[], what: string, advice: string): void => {
+    if (wrong.length > 0) said.push(warning(`${foldNodes(wrong.map(({ id }) => id))}: ${what}`, advice));
+  };
+  tell(
+    all.filter(({ status }) => status?.management === "Unavailable"),
+    "cannot be managed now",
+    "see which agent they hang on, and how it fares",
+  );
+  tell(
+    all.filter(({ supply }) => !supply || supply.stale),
+    "nothing fresh is known of their supply",
+    "see how their agent fares; silence is not Off",
+  );
+  tell(
+    all.filter(({ fault: latched }) => latched !== undefined),
+    "power-on attempts are exhausted",
+    "find out why, then `outrider power on` clears it",
+  );
+  return said.length > 0 ? said : [fine(`${all.length} nodes can be managed`)];
+}
+
+function clocks({ clockDifferenceMs }: Looked): Finding[] {
+  if (clockDifferenceMs === undefined) return [];
+  if (Math.abs(clockDifferenceMs) <= CLOCK_MS) return [fine("the gateway's clock agrees with this one")];
+  const which = clockDifferenceMs > 0 ? "ahead of" : "behind";
+  const seconds = Math.round(Math.abs(clockDifferenceMs) / 1000);
+  return [warning(`the gateway's clock is ${seconds} s ${which} this one`, "set both by NTP; ages and times are read wrongly meanwhile")];
+}
+
+function disk({ disk: found }: Looked): Finding[] {
+  if (!found) return [];
+  const { path, freeBytes, totalBytes } = found;
+  const text = `${path} has ${Math.round(freeBytes / 1e6)} MB free`;
+  const isShort = freeBytes < FREE.bytes || freeBytes < totalBytes * FREE.share;
+  return [isShort ? warning(text, "make room; power goes on from a reserve, logs do not") : fine(text)];
+}
+
+const fine = (what: string): Finding => ({ level: "ok", what, advice: "" });
+const warning = (what: string, advice: string): Finding => ({ level: "warning", what, advice });
+const fault = (what: string, advice: string): Finding => ({ level: "error", what, advice });

@@ -1,0 +1,70 @@
+import { parseDuration } from "@outrider/contracts/clock";
+import { NodeSetError, parseNodeSet } from "@outrider/contracts/node-set";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { FORMATS } from "./output.js";
+
+/** Options and arguments that several commands have. What is wrong is said before anything is asked. */
+
+export function outputOption(): Option {
+  return new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table");
+}
+
+export function reasonOption(mandatory = false): Option {
+  const option = new Option("--reason <text>", "why; kept with it and in the audit log");
+  return option.argParser(reason).makeOptionMandatory(mandatory);
+}
+
+export function yesOption(): Option {
+  return new Option("-y, --yes", "do not ask");
+}
+
+/** Several words are one node set, as if commas stood between them. */
+export function nodesArgument(command: Command, mandatory = true): Command {
+  const name = mandatory ? "<nodeset...>" : "[nodeset...]";
+  return command.argument(name, "node set: n[01-08,11], @role, label=value, @all", nodeSet);
+}
+
+function nodeSet(text: string, before?: readonly string[]): string[] {
+  const words = [...(before ?? []), text];
+  try {
+    parseNodeSet(words.join(","));
+  } catch (error) {
+    if (error instanceof NodeSetError) throw new InvalidArgumentError(`${error.message}.`);
+    throw error;
+  }
+  return words;
+}
+
+/** @param bounds in milliseconds */
+export function duration(bounds: { readonly min: number; readonly max: number }) {
+  return (text: string): number => {
+    const span = parseDuration(/^\d+$/.test(text) ? `${text}s` : text);
+    if (span === undefined || span < bounds.min || span > bounds.max) {
+      const [least, most] = [bounds.min, bounds.max].map(durationText);
+      throw new InvalidArgumentError(
+        `Expected a duration from ${least} to ${most}, such as 30s or 5m.`,
+      );
+    }
+    return span;
+  };
+}
+
+export function integer(min: number, max: number) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (/^\d{1,15}$/.test(text) && number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`Expected a number from ${min} to ${max}.`);
+  };
+}
+
+function reason(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("Expected a reason.");
+  if (text.length > 500) throw new InvalidArgumentError("Expected at most 500 characters.");
+  return text;
+}
+
+function durationText(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  if (ms % 86_400_000 === 0 && ms > 0) return `${ms / 86_400_000}d`;
+  return `${ms / 1000}s`;
+}
