@@ -4,6 +4,7 @@ import {
   NodeSetError,
   parseNodeSet,
   resolveNodeSet,
+  type NodeSetExpression,
 } from "@outrider/contracts/node-set";
 import type { NodeId } from "@outrider/contracts/ids";
 
@@ -22,15 +23,30 @@ export interface KnownNode {
 const MOST_FOLDED = 32_000;
 
 /** Resolves a node set among nodes. A node that is not among them is an error, as is an empty set. */
-export function resolveNodes(text: string, universe: Iterable<KnownNode>): Resolved {
+export function resolveNodes(text: string, universe: ReadonlyMap<NodeId, KnownNode>): Resolved {
   try {
-    const nodes = resolveNodeSet(parseNodeSet(text), { nodes: universe }) as NodeId[];
+    const expression = parseNodeSet(text);
+    const nodes =
+      namedOnly(expression, universe) ??
+      (resolveNodeSet(expression, { nodes: universe.values() }) as NodeId[]);
     if (nodes.length > 0) return { ok: true, nodes };
     return { ok: false, message: "no node is in this set; expected at least one" };
   } catch (error) {
     if (!(error instanceof NodeSetError)) throw error;
     return { ok: false, message: error.message };
   }
+}
+
+/** What a set of names alone comes to, without a look at all the other nodes; undefined when it takes one. */
+function namedOnly(
+  { text, terms }: NodeSetExpression,
+  universe: ReadonlyMap<NodeId, KnownNode>,
+): NodeId[] | undefined {
+  if (!terms.every(({ term, operator }) => term.kind === "names" && operator === "or")) {
+    return undefined;
+  }
+  const nodes = nodesOfFolded(text);
+  return nodes.every((node) => universe.has(node)) ? nodes : undefined;
 }
 
 /** The folded form of ids. */

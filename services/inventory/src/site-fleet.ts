@@ -32,7 +32,8 @@ export function readDomains(
   misshapen: readonly NodeId[],
   report: Report,
 ): ReadonlyMap<string, DeclaredDomain> {
-  const named = [...nodes, ...misshapen.map((id) => ({ id, roles: [], labels: {} }))];
+  const named = new Map<NodeId, KnownNode>(nodes.map((node) => [node.id, node]));
+  for (const id of misshapen) named.set(id, { id, roles: [], labels: {} });
   const byId = new Map(nodes.map((node) => [node.id as string, node]));
   return new Map(
     Object.entries(declared).map(([id, domain]) => [
@@ -45,12 +46,12 @@ export function readDomains(
 function readDomain(
   id: string,
   domain: SitePowerDomain,
-  all: readonly KnownNode[],
+  named: ReadonlyMap<NodeId, KnownNode>,
   byId: ReadonlyMap<string, DeclaredNode>,
   report: Report,
 ): DeclaredDomain {
   const path = ["powerDomains", id];
-  const resolved = resolveNodes(domain.nodes, all);
+  const resolved = resolveNodes(domain.nodes, named);
   if (!resolved.ok) report([...path, "nodes"], `${quoted(domain.nodes)}: ${resolved.message}`);
   const nodes = resolved.ok ? resolved.nodes : [];
   const agents = new Set(

@@ -124,7 +124,7 @@ export class Locks {
 
   acquire(ask: AcquireLock, asker: Asker): Promise<Lock> {
     return this.#serve(asker, async () => {
-      const resolved = resolveNodes(ask.nodes, this.#nodes.values());
+      const resolved = resolveNodes(ask.nodes, this.#nodes);
       if (!resolved.ok) throw new RequestError("invalid", resolved.message, { field: "nodes" });
       const { nodes } = resolved;
       if (!canBeFolded(nodes)) {
