@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { port, type Variable } from "@outrider/contracts/environment";
+import { port, yesOrNo, type Variable } from "@outrider/contracts/environment";
 import { readServiceConfig, type ServiceConfig } from "@outrider/service-kit/config";
 
 export interface GatewayConfig extends ServiceConfig {
@@ -9,6 +9,8 @@ export interface GatewayConfig extends ServiceConfig {
   readonly httpPort: number;
   /** Names, beside its addresses, that people reach this gateway by. */
   readonly hosts: readonly string[];
+  /** Whether this is the built-in demonstration, in which whoever is on this machine may act. */
+  readonly demo?: boolean;
 }
 
 const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
@@ -36,11 +38,13 @@ export function readGatewayConfig(
     OUTRIDER_BIND: address("127.0.0.1"),
     OUTRIDER_HTTP_PORT: port(8080),
     OUTRIDER_HTTP_HOSTS: hostNames,
+    OUTRIDER_DEMO: yesOrNo(false),
   });
   return {
     ...common,
     bind: own.OUTRIDER_BIND,
     httpPort: own.OUTRIDER_HTTP_PORT,
     hosts: own.OUTRIDER_HTTP_HOSTS,
+    demo: own.OUTRIDER_DEMO,
   };
 }

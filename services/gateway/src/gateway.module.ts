@@ -4,7 +4,8 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { RequestClient } from "@outrider/messaging/request-client";
 import { Session } from "@outrider/messaging/session";
-import { CLOCK, LOG } from "@outrider/service-kit/tokens";
+import type { Metrics } from "@outrider/service-kit/metrics";
+import { CLOCK, LOG, METRICS } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
 import { Gateway } from "./gateway.js";
 import type { GatewayConfig } from "./config.js";
@@ -66,7 +67,7 @@ export class GatewayModule {
         },
         {
           provide: Gateway,
-          inject: [Mirror, Results, Happenings, RequestClient, LiveClients, CLOCK, LOG],
+          inject: [Mirror, Results, Happenings, RequestClient, LiveClients, CLOCK, LOG, METRICS],
           useFactory: (
             mirror: Mirror,
             results: Results,
@@ -75,6 +76,7 @@ export class GatewayModule {
             clients: LiveClients,
             clock: Clock,
             log: Log,
+            metrics: Metrics,
           ) =>
             new Gateway(
               config,
@@ -84,6 +86,7 @@ export class GatewayModule {
                 happenings,
                 requests,
                 clients,
+                counted: counting(metrics, mirror, clients),
                 people,
                 audit,
                 tickets: new Tickets(clock),
@@ -103,4 +106,24 @@ export class GatewayModule {
       ],
     };
   }
+}
+
+/** What the gateway measures of itself. @returns what counts an answer */
+function counting(
+  metrics: Metrics,
+  mirror: Mirror,
+  clients: LiveClients,
+): (operation: string, status: number) => void {
+  const requests = metrics.counter(
+    "outrider_gateway_requests_total",
+    "Requests answered, by operation and status.",
+    ["operation", "status"],
+  );
+  metrics.gauge("outrider_gateway_live_clients", "Clients that look on.", () => clients.count);
+  metrics.gauge(
+    "outrider_gateway_nodes",
+    "Nodes that are declared.",
+    () => mirror.nodeIds().length,
+  );
+  return (operation, status) => requests.add({ operation, status: String(status) });
 }

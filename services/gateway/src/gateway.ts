@@ -7,7 +7,6 @@ import { API, createServer, listen } from "./http/server.js";
 import type { LiveClients } from "./live/clients.js";
 import { LiveWebSocket } from "./live/web-socket.js";
 import { sse } from "./live/sse.js";
-import { Metrics } from "./metrics.js";
 import type { GatewayParts } from "./parts.js";
 import { openApiText } from "./openapi/openapi-text.js";
 import { ROUTES } from "./routes/table.js";
@@ -22,17 +21,12 @@ export class Gateway {
 
   constructor(
     private readonly config: GatewayConfig,
-    given: Omit<GatewayParts, "metrics" | "counted">,
+    parts: GatewayParts,
     private readonly defect: (error: unknown) => void,
   ) {
     const hosts = new Hosts(config.bind, config.hosts);
-    this.#clients = given.clients;
-    const metrics = new Metrics(given.mirror, () => this.#clients.count);
-    const parts = (this.#parts = {
-      ...given,
-      metrics: () => metrics.text(),
-      counted: (id: string, status: number) => metrics.count(id, status),
-    });
+    this.#parts = parts;
+    this.#clients = parts.clients;
     this.#app = createServer(ROUTES, hosts, parts, defect);
     servePage(this.#app, hosts);
     this.#app.get(`${API}/openapi.json`, (request, reply) => {

@@ -1,42 +1,22 @@
 import { WebSocket } from "ws";
 import { eventually } from "@outrider/testing/eventually";
-import { startTestBroker, type TestBroker } from "@outrider/testing/broker";
-import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
-import { silentLog } from "@outrider/messaging/log";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startGateway, type RunningGateway } from "./start.js";
+import { LiveClients } from "./live/clients.js";
+import { Happenings } from "./live/happenings.js";
+import type { RunningGateway } from "./start.js";
+import { openDoor, type Door } from "./testing/door.js";
 import { rawRequest } from "./testing/raw-request.js";
 import { openSse } from "./testing/sse-client.js";
 
-let broker: TestBroker;
-let folder: TempDir;
+let door: Door;
 let gateway: RunningGateway;
 
 beforeAll(async () => {
-  [broker, folder] = await Promise.all([startTestBroker(), tempDir("gw-")]);
-  gateway = await startGateway(
-    {
-      mqttUrl: broker.url,
-      dataDirectory: folder.path,
-      bind: "127.0.0.1",
-      httpPort: 0,
-      hosts: ["outrider.example"],
-    },
-    {
-      log: silentLog,
-      defect: (error) => {
-        throw error;
-      },
-      anonymous: "loopback-operator",
-    },
-  );
+  door = await openDoor(true);
+  ({ gateway } = door);
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await broker?.[Symbol.asyncDispose]();
-  await folder?.remove();
-});
+afterAll(() => door?.[Symbol.asyncDispose]());
 
 const ws = (): string => `${gateway.url.replace("http", "ws")}/api/v1/events/ws`;
 
@@ -184,12 +164,10 @@ describe("P19: what is sent", () => {
   it("by somebody who does not read the events ends that one's connection and nothing else", async () => {
     await using reader = await openSse(`${gateway.url}/api/v1/events`);
     await reader.next(({ event }) => event === "snapshot-end");
-    const { Happenings } = await import("./live/happenings.js");
     const happenings = gateway.context.get(Happenings);
     const stopped = new AbortController();
     const frozen = await fetch(`${gateway.url}/api/v1/events`, { signal: stopped.signal });
     expect(frozen.status).toBe(200);
-    const { LiveClients } = await import("./live/clients.js");
     const clients = gateway.context.get(LiveClients, { strict: false });
     expect(clients.count).toBe(2);
     const data = { text: "x".repeat(60_000) };

@@ -19,8 +19,7 @@ export interface GatewayParts {
   readonly people: People;
   readonly replies: Replies;
   readonly audit: AuditLog;
-  /** The gateway's own metrics in Prometheus' text format. */
-  readonly metrics: () => string;
+  /** Counts an answer, by operation and status. */
   readonly counted: (operation: string, status: number) => void;
   readonly tickets: Tickets;
   readonly clients: LiveClients;

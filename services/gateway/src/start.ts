@@ -10,7 +10,9 @@ import { Gateway } from "./gateway.js";
 import { GatewayModule } from "./gateway.module.js";
 import { REPLY_MIGRATION } from "./http/replies.js";
 import { VERSION } from "./version.js";
-import { demoPeople } from "./people/demo-people.js";
+import { ensureAdministrator } from "@outrider/identity/first-run";
+import { openIdentity, type OpenIdentity } from "@outrider/identity/open-identity";
+import { StorePeople } from "./people/store-people.js";
 
 export interface GatewayDependencies {
   readonly log: Log;
@@ -24,6 +26,8 @@ export interface GatewayDependencies {
 export interface RunningGateway extends RunningService {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
+  /** The administrator that was made because there was none, with the one-time password: to be shown once. */
+  readonly firstAdministrator?: { readonly name: string; readonly password: string };
 }
 
 /**
@@ -35,7 +39,12 @@ export async function startGateway(
   config: GatewayConfig,
   dependencies: GatewayDependencies,
 ): Promise<RunningGateway> {
-  const { log, clock, defect } = dependencies;
+  const { log, defect, anonymous } = dependencies;
+  const { clock = systemClock } = dependencies;
+  await using started = new AsyncDisposableStack();
+  // Closed last, when nobody asks after anybody any more.
+  const stack = started.use(new AsyncDisposableStack());
+  const opened: { identity?: OpenIdentity } = {};
   const service = await startService({
     name: "gateway",
     version: VERSION,
@@ -45,21 +54,17 @@ export async function startGateway(
           { namespace: "gateway", steps: [REPLY_MIGRATION] },
           auditMigrations("gateway"),
         ]);
+        const identity = stack.use(await openIdentity(config, { log, clock }));
+        opened.identity = identity;
         const audit = await AuditLog.open({
           storage,
           log: "gateway",
-          clock: clock ?? systemClock,
+          clock,
           anchor: anchorPath(config.dataDirectory, "gateway"),
           problem: (what, error) => log.error({ err: error }, what),
         });
-        return GatewayModule.with({
-          config,
-          storage,
-          audit,
-          people: demoPeople(),
-          version: VERSION,
-          defect,
-        });
+        const people = new StorePeople(identity.store, anonymous !== undefined);
+        return GatewayModule.with({ config, storage, audit, people, version: VERSION, defect });
       },
     },
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
@@ -68,14 +73,20 @@ export async function startGateway(
     standingBy: config.standby ? announceStandby("gateway") : undefined,
     log,
     defect,
-    ...(clock ? { clock } : {}),
+    clock,
   });
+  stack.defer(() => service.stop());
   const gateway = service.context.get(Gateway);
-  try {
-    await gateway.start();
-  } catch (error) {
-    await service.stop();
-    throw error;
-  }
-  return { ...service, url: gateway.url };
+  const firstAdministrator =
+    opened.identity && anonymous === undefined
+      ? await ensureAdministrator(opened.identity.store)
+      : undefined;
+  await gateway.start();
+  const running = started.move();
+  return {
+    ...service,
+    url: gateway.url,
+    ...(firstAdministrator ? { firstAdministrator } : {}),
+    stop: () => running.disposeAsync(),
+  };
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { RequestError } from "@outrider/messaging/request-error";
+import { StorageError } from "@outrider/storage/storage-error";
 import type { GatewayParts } from "../parts.js";
 import { actorNameOf, type Admitted } from "../people/people.js";
 import { admit, authorize, checkForgery, viaOf } from "./admission.js";
@@ -11,6 +12,16 @@ import { checkOrigin, type Hosts } from "./origin.js";
 import { HttpProblem, malformed } from "./problem.js";
 import { None, type AnyRoute, type Answer, type Call } from "./route.js";
 import { readBody, readParameters } from "./shape.js";
+
+/** Of the disk or the database, not of ours. */
+const STORAGE_FAILURES: ReadonlySet<string> = new Set([
+  "full",
+  "io",
+  "busy",
+  "unreachable",
+  "unknown",
+  "closed",
+]);
 
 /** Whoever uses a public route without having signed in. */
 const STRANGER: Admitted = {
@@ -55,6 +66,10 @@ export function wireOfError(error: unknown): Wire | undefined {
   if (error instanceof RequestError) {
     const { code, message, field } = error;
     return wireOf(new HttpProblem(code, message, { field }));
+  }
+  if (error instanceof StorageError && STORAGE_FAILURES.has(error.code)) {
+    const detail = `the gateway could not write (${error.code}), so nothing was done: ${error.message}`;
+    return wireOf(new HttpProblem("storage-failed", detail));
   }
   return undefined;
 }

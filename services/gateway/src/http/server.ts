@@ -9,6 +9,8 @@ import type { AnyRoute } from "./route.js";
 
 export const API = "/api/v1";
 
+const DEFECT = "a defect in the gateway; its log has the details";
+
 /** Connections at once; more are refused by the kernel's backlog and wait there. */
 const MAX_CONNECTIONS = 10_000;
 
@@ -19,6 +21,14 @@ export function createServer(
   parts: GatewayParts,
   defect: (error: unknown) => void,
 ): FastifyInstance {
+  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const wire = wireOfError(error) ?? wireOfFramework(error, request, routes);
+    if (wire) return send(reply, wire);
+    if (reply.raw.destroyed) return;
+    parts.log.error({ err: error }, "a request met a defect");
+    send(reply, wireOf(new HttpProblem("internal", DEFECT)));
+    defect(error);
+  };
   const app = Fastify({
     logger: false,
     trustProxy: false,
@@ -28,13 +38,13 @@ export function createServer(
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     clientErrorHandler: refuseUnreadable,
-    frameworkErrors: (error, _request, reply) =>
-      answerError(error, reply as FastifyReply, parts, defect),
+    frameworkErrors: (error, request, reply) =>
+      answerError(error, request as FastifyRequest, reply as FastifyReply),
   });
   // Bodies are read once it is known who sends them, so that a stranger's are small.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
-  app.setErrorHandler((error, _request, reply) => answerError(error, reply, parts, defect));
+  app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) => {
     checkOrigin(request.headers, hosts, { navigation: true });
     send(reply, wireOf(notFound(request, routes)));
@@ -57,28 +67,20 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
   return (app.server.address() as AddressInfo).port;
 }
 
-function answerError(
-  error: unknown,
-  reply: FastifyReply,
-  { log }: Pick<GatewayParts, "log">,
-  defect: (error: unknown) => void,
-): void {
-  const wire = wireOfError(error) ?? wireOfFramework(error);
-  if (wire) return send(reply, wire);
-  if (reply.raw.destroyed) return;
-  log.error({ err: error }, "a request met a defect");
-  send(
-    reply,
-    wireOf(new HttpProblem("internal", "a defect in the gateway; its log has the details")),
-  );
-  defect(error);
-}
-
 /** What Fastify itself refuses: a path that cannot be decoded, a parameter that is too long. */
-function wireOfFramework(error: unknown): Wire | undefined {
+function wireOfFramework(
+  error: unknown,
+  request: FastifyRequest,
+  routes: readonly AnyRoute[],
+): Wire | undefined {
   const { statusCode, code } = error as { readonly statusCode?: number; readonly code?: string };
   if (!code?.startsWith("FST_") || !statusCode || statusCode >= 500) return undefined;
-  return wireOf(statusCode === 404 ? missing() : malformed("the request’s path cannot be read"));
+  const problem = notFound(request, routes);
+  return wireOf(
+    problem.code === "method-not-allowed"
+      ? problem
+      : malformed("the request’s path cannot be read"),
+  );
 }
 
 function notFound({ url, method }: FastifyRequest, routes: readonly AnyRoute[]): HttpProblem {
@@ -86,6 +88,7 @@ function notFound({ url, method }: FastifyRequest, routes: readonly AnyRoute[]):
   const known = routes.filter((route) => patternOf(route).test(path));
   if (known.length === 0) return missing();
   const allow = [...new Set(known.map((route) => route.method))];
+  if ((allow as string[]).includes(method)) return missing();
   return new HttpProblem("method-not-allowed", `this does not do ${plain(method)}; see Allow`, {
     headers: { allow: [...allow, ...(allow.includes("GET") ? ["HEAD"] : [])].join(", ") },
   });

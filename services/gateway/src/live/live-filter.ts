@@ -2,7 +2,7 @@ import { HttpProblem } from "../http/problem.js";
 import type { Mirror } from "../mirror/mirror.js";
 import { selectNodes } from "../mirror/select.js";
 import type { Subject } from "../people/people.js";
-import { visibleTo } from "../people/scope.js";
+import { isVisibleTo } from "@outrider/identity/subject";
 import type { Happening } from "./happenings.js";
 
 /** What someone who looks on wants to be told of. */
@@ -39,7 +39,7 @@ export class LiveFilter {
   }
 
   node(id: string): boolean {
-    return visibleTo(this.subject, id) && (this.#members()?.has(id) ?? true);
+    return isVisibleTo(this.subject, id) && (this.#members()?.has(id) ?? true);
   }
 
   happening({ kind, node }: Happening): boolean {

@@ -79,7 +79,14 @@ export interface People {
 
   signIn(name: string, password: string, address: string, signal: AbortSignal): Promise<SignedIn>;
   signOut(secret: string): Promise<void>;
-  changePassword(name: string, old: string, next: string, signal: AbortSignal): Promise<void>;
+  /** Ends all sessions of the person, and begins a new one. */
+  changePassword(
+    name: string,
+    old: string,
+    next: string,
+    address: string,
+    signal: AbortSignal,
+  ): Promise<SignedIn>;
 
   list(): Promise<Person[]>;
   get(name: string): Promise<Person>;
@@ -110,8 +117,6 @@ export interface People {
 
   sessions(name: string): Promise<BrowserSession[]>;
   revokeSession(name: string, id: string): Promise<void>;
-
-  close(): Promise<void>;
 }
 
 /** How a subject stands in commands and audit logs. */

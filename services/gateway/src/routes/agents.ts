@@ -129,9 +129,6 @@ export const AGENT_ROUTES = [
     statuses: { 200: "The metrics." },
     problems: [404, 503, 504],
     handle: async ({ params, signal }, parts) => {
-      if (params.service === "gateway") {
-        return { text: { type: "text/plain; version=0.0.4", value: parts.metrics() } };
-      }
       const reply = await askListener(parts, params.service, { path: "/metrics", signal });
       if (reply.status === 404) {
         throw new HttpProblem("not-found", `the ${params.service} service tells no metrics`);

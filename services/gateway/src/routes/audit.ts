@@ -8,6 +8,7 @@ import {
 } from "@outrider/contracts/decorators";
 import { AuditRecord, AuditVerdict, searchAudit, verifyAudit } from "@outrider/contracts/audit";
 import { RequestError } from "@outrider/messaging/request-error";
+import { HttpProblem } from "../http/problem.js";
 import { route, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import { asking } from "./asking.js";
@@ -58,7 +59,7 @@ async function verdictOf(
         : await asking(parts, call, verifyAudit[log], {}, 60_000);
     return { log, verdict: [verdict] };
   } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
+    if (!(error instanceof RequestError) && !(error instanceof HttpProblem)) throw error;
     return { log, problem: error.message };
   }
 }

@@ -15,7 +15,7 @@ import {
 } from "@outrider/contracts/inventory";
 import { HttpProblem } from "../http/problem.js";
 import { route, type Call } from "../http/route.js";
-import { visibleTo } from "../people/scope.js";
+import { isVisibleTo } from "@outrider/identity/subject";
 import { asking } from "./asking.js";
 import { knownNode, NodeParams } from "./nodes.js";
 
@@ -114,12 +114,12 @@ export const INVENTORY_ROUTES = [
       if ((node === undefined) === (part === undefined)) {
         throw new HttpProblem("invalid", "name either a node or a part", { field: "node" });
       }
-      if (node !== undefined && !visibleTo(call.subject, node)) {
+      if (node !== undefined && !isVisibleTo(call.subject, node)) {
         throw new HttpProblem("unknown-node", `there is no node ${node}`, { field: "node" });
       }
       const page = await asking(parts, call, getHistory, call.query as never);
       const entries = page.entries.filter(
-        (one) => one.node === undefined || visibleTo(call.subject, one.node),
+        (one) => one.node === undefined || isVisibleTo(call.subject, one.node),
       );
       return { body: { ...page, entries } };
     },
@@ -137,13 +137,14 @@ export const INVENTORY_ROUTES = [
     problems: [503, 504],
     handle: async (call: Call<object, DriftQuery>, parts) => {
       const { subject } = call.query;
-      const { drift } = await asking(parts, call, listDrift, {});
-      const shown = drift.filter(
+      const all = await asking(parts, call, listDrift, {});
+      if (subject === undefined && call.subject.nodes === undefined) return { body: all };
+      const drift = all.drift.filter(
         (one) =>
           (subject === undefined || one.subject === subject) &&
-          (call.subject.nodes === undefined || visibleTo(call.subject, one.subject)),
+          isVisibleTo(call.subject, one.subject),
       );
-      return { body: { drift: shown } };
+      return { body: { drift, total: drift.length } };
     },
   }),
   route({

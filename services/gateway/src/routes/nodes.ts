@@ -4,7 +4,7 @@ import { HOST_VALUES, SUPPLY_VALUES, type Host, type Supply } from "@outrider/co
 import { tagOf } from "../http/etag.js";
 import { HttpProblem } from "../http/problem.js";
 import { route, type Call } from "../http/route.js";
-import { visibleTo } from "../people/scope.js";
+import { isVisibleTo } from "@outrider/identity/subject";
 import type { GatewayParts } from "../parts.js";
 import { selectNodes } from "../mirror/select.js";
 import { NodeView, nodeView, stampOf } from "./node-view.js";
@@ -51,7 +51,7 @@ function listNodes(
   let more = false;
   for (const id of mirror.nodeIds()) {
     const record = mirror.node(id);
-    if (!record || !visibleTo(subject, id) || (wanted && !wanted.has(id))) {
+    if (!record || !isVisibleTo(subject, id) || (wanted && !wanted.has(id))) {
       if (id === after) passed = true;
       continue;
     }
@@ -99,7 +99,7 @@ export function knownNode(
   { mirror }: Pick<GatewayParts, "mirror">,
 ): NonNullable<ReturnType<GatewayParts["mirror"]["node"]>> {
   const record = mirror.node(id);
-  if (record && visibleTo(subject, id)) return record;
+  if (record && isVisibleTo(subject, id)) return record;
   throw new HttpProblem(
     "unknown-node",
     `there is no node ${id} in the site; GET /api/v1/nodes lists those that are`,

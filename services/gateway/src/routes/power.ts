@@ -19,6 +19,7 @@ import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import { waitSeconds } from "../http/prefer.js";
+import { asking } from "./asking.js";
 import { knownNode, NodeParams } from "./nodes.js";
 
 /** Asks for one action on one node. */
@@ -58,14 +59,16 @@ async function command(
   call: Call<NodeParams, object, PowerCommand>,
   parts: GatewayParts,
 ): Promise<Answer<Command>> {
-  const { actor, via, signal, body } = call;
+  const { actor, body } = call;
   const { node } = knownNodeId(call, parts);
   checkOverride(call, parts, node);
   const key = keyOf(call);
   const { lock, override, ...set } = body;
   const id = set.id ?? (key === undefined ? mintCommandId() : commandId(idOfKey(actor, key, node)));
   using terminal = parts.results.terminal(node, id);
-  const { result } = await parts.requests.ask(
+  const { result } = await asking(
+    parts,
+    call,
     commandNode,
     {
       node: node as never,
@@ -73,7 +76,7 @@ async function command(
       ...(lock === undefined ? {} : { lock }),
       ...(override === undefined ? {} : { override }),
     },
-    { actor, via, signal, withinMs: Math.max(set.ttlMs ?? TTL_MS.default, 10_000) },
+    Math.max(set.ttlMs ?? TTL_MS.default, 10_000),
   );
   if (result.status === "Rejected") throw rejected(node, result);
   const last = result.terminal ? result : await awaited(call, parts, terminal.result, result);
@@ -149,11 +152,7 @@ async function find(
   const actor = call.query.actor ?? call.actor;
   const heard = parts.results.find(node, id);
   if (heard && heard.actor === actor) return answerOf(node, heard);
-  const { result } = await parts.requests.ask(
-    findCommand,
-    { node: node as never, id, actor },
-    { actor: call.actor, via: call.via, signal: call.signal },
-  );
+  const { result } = await asking(parts, call, findCommand, { node: node as never, id, actor });
   return answerOf(node, result);
 }
 

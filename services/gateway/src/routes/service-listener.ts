@@ -29,8 +29,12 @@ export async function askListener(
   { method = "GET", path, headers = {}, body, signal }: ListenerRequest,
 ): Promise<ListenerReply> {
   const known = mirror.service(service);
+  if (!known) {
+    throw new HttpProblem("not-found", `no ${service} service has ever been heard in this site`);
+  }
   const listener = known?.description?.listener;
-  if (!listener || known?.status?.state !== "ready") {
+  const state = known.status?.state;
+  if (!listener || (state !== "ready" && state !== "degraded")) {
     throw new HttpProblem(
       "unavailable",
       `the ${service} service is not there; check that it runs, then ask again`,

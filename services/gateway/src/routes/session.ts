@@ -92,8 +92,9 @@ async function changePassword(
     );
   }
   await audit.append({ actor, via, act: "user.change-password", subject: subject.name });
-  await people.changePassword(subject.name, body.old, body.new, call.signal);
-  return {};
+  const { name } = subject;
+  const signedIn = await people.changePassword(name, body.old, body.new, call.address, call.signal);
+  return { headers: { "set-cookie": cookieOf(signedIn.secret, call.secure) } };
 }
 
 export const SESSION_ROUTES = [

@@ -1,6 +1,6 @@
 import { IsBoolean } from "class-validator";
 import { check } from "@outrider/contracts/codec";
-import { Integer, Optional } from "@outrider/contracts/decorators";
+import { Integer, NestedList, Optional, Text } from "@outrider/contracts/decorators";
 import { getSite, SiteApplied, SiteInForce } from "@outrider/contracts/inventory";
 import { Problem } from "@outrider/contracts/service-plane";
 import { soleTag } from "../http/etag.js";
@@ -20,6 +20,8 @@ export class SiteQuery {
 export class ApplyQuery {
   /** Says what would change, and changes nothing. */
   @Optional() @IsBoolean() dryRun?: boolean;
+  /** What the file is called, for the messages. */
+  @Optional() @Text(200) file?: string;
   /** Also removes nodes that are on, or locked by others. */
   @Optional() @IsBoolean() force?: boolean;
 }
@@ -47,6 +49,7 @@ async function apply(
   const query = new URLSearchParams({
     dryRun: dryRun ? "yes" : "no",
     ...(force ? { force: "yes" } : {}),
+    ...(call.query.file === undefined ? {} : { file: call.query.file }),
     ...(ifMatch === undefined ? {} : { ifMatch }),
   });
   const reply = await askListener(parts, "inventory", {
@@ -111,6 +114,18 @@ function parsed(json: string): unknown {
   }
 }
 
+/** Newest first. */
+export class SiteRevisions {
+  @NestedList(() => SiteInForce, 1000) sites!: SiteInForce[];
+}
+
+async function revisions(call: Call, parts: GatewayParts): Promise<Answer<SiteRevisions>> {
+  const reply = await askListener(parts, "inventory", { path: "/sites", signal: call.signal });
+  const read = check(SiteRevisions, parsed(reply.text), false);
+  if (reply.status !== 200 || !read.ok) throw problemOf(reply);
+  return { body: read.value };
+}
+
 const APPLY = {
   tag: "site",
   right: "site",
@@ -154,6 +169,18 @@ export const SITE_ROUTES = [
     problems: [404, 503, 504],
     headers: ["if-none-match"],
     handle: text,
+  }),
+  route({
+    method: "GET",
+    path: "/site/revisions",
+    id: "listSiteRevisions",
+    tag: "site",
+    summary: "The sites that were in force, as far as they are kept.",
+    right: "read",
+    reply: SiteRevisions,
+    statuses: { 200: "The revisions." },
+    problems: [503, 504],
+    handle: revisions,
   }),
   route({
     ...APPLY,
