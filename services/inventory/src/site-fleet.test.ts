@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { agentId } from "@outrider/contracts/ids";
 import { contentHash, desiredDomains, desiredEndpoints } from "./desired.js";
@@ -102,5 +103,13 @@ describe("what is declared for many nodes", () => {
     const hash = (of: typeof site): string =>
       contentHash(desiredEndpoints(of, a), desiredDomains(of, a));
     expect(hash(slower)).not.toBe(hash(site));
+  });
+});
+
+describe("the example of the documents", () => {
+  it("is a right site file", () => {
+    const page = readFileSync(new URL("../../../docs/site-file.md", import.meta.url), "utf8");
+    const [, example = ""] = /```yaml\n([^]*?)```/.exec(page) ?? [];
+    expect(readSite(example, "site-file.md")).toMatchObject({ name: "lab" });
   });
 });
