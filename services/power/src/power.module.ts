@@ -30,7 +30,7 @@ import { Results } from "./results.js";
 import { Runs } from "./runs.js";
 import { Stalls } from "./stalls.js";
 import { States } from "./states.js";
-import { transitionProviders } from "./transitions/transition-providers.js";
+import { TransitionLifecycle, transitionProviders } from "./transitions/transition-providers.js";
 
 /** By then inventory's descriptions have arrived, and states of nodes that it does not name are leftovers. */
 const SETTLE_AFTER = seconds(5);
@@ -49,12 +49,15 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     private readonly memory: Memory,
     private readonly pacing: Pacing,
     private readonly audit: AuditLog,
+    private readonly transitions: TransitionLifecycle,
     private readonly storage: Storage,
   ) {}
 
   async onModuleInit(): Promise<void> {
     await this.memory.load();
     await this.runs.load();
+    // After the runs: what these know of a task's command decides what becomes of it.
+    await this.transitions.start();
     this.states.start((node) => this.runs.last(node));
     this.session.own(powerState);
     this.session.own(nodeStatus);
@@ -210,7 +213,18 @@ export class PowerModule {
         },
         {
           provide: Lifecycle,
-          inject: [Session, CLOCK, Nodes, Runs, States, Stalls, Memory, Pacing, AuditLog],
+          inject: [
+            Session,
+            CLOCK,
+            Nodes,
+            Runs,
+            States,
+            Stalls,
+            Memory,
+            Pacing,
+            AuditLog,
+            TransitionLifecycle,
+          ],
           useFactory: (
             session: Session,
             clock: Clock,
@@ -221,6 +235,7 @@ export class PowerModule {
             memory: Memory,
             pacing: Pacing,
             audit: AuditLog,
+            transitions: TransitionLifecycle,
           ) =>
             new Lifecycle(
               session,
@@ -232,6 +247,7 @@ export class PowerModule {
               memory,
               pacing,
               audit,
+              transitions,
               storage,
             ),
         },

@@ -1,5 +1,5 @@
 import { AuditLog } from "@outrider/audit/audit-log";
-import type { OnModuleDestroy, OnModuleInit, Provider } from "@nestjs/common";
+import type { OnModuleDestroy, Provider } from "@nestjs/common";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
@@ -23,14 +23,15 @@ import { Transitions } from "./transitions.js";
 import { WorldView } from "./world-view.js";
 
 /** Takes up what a former process left, and follows the connection. */
-class TransitionLifecycle implements OnModuleInit, OnModuleDestroy {
+export class TransitionLifecycle implements OnModuleDestroy {
   constructor(
     private readonly session: Session,
     private readonly transitions: Transitions,
     private readonly news: TransitionNews,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  /** Once the runs are loaded, and before the first message. */
+  async start(): Promise<void> {
     await this.transitions.load();
     this.session.onBorn(() => {
       this.news.connected();
