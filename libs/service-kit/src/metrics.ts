@@ -24,14 +24,15 @@ export class Metrics {
 
   /** A value that is read when somebody asks. @throws Error when the name is taken */
   gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
+    const gauge = new Gauge({
       name,
       help,
-      registers: [this.#registry],
+      registers: [],
       collect() {
         this.set(read());
       },
     });
+    this.#registry.registerMetric(gauge);
   }
 
   /** Several values of one name, read when somebody asks. @throws Error when the name is taken */
@@ -41,16 +42,17 @@ export class Metrics {
     label: string,
     read: () => Iterable<readonly [value: string, reading: number]>,
   ): void {
-    new Gauge({
+    const gauge = new Gauge({
       name,
       help,
       labelNames: [label],
-      registers: [this.#registry],
+      registers: [],
       collect() {
         this.reset();
         for (const [value, reading] of read()) this.set({ [label]: value }, reading);
       },
     });
+    this.#registry.registerMetric(gauge);
   }
 
   get contentType(): string {

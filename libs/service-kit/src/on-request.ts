@@ -25,6 +25,7 @@ export function OnRequest<Request extends object, Reply extends object>(
   operation: Operation<Request, Reply>,
 ) {
   // Of the method's own type: one that always returns a promise, or never does, is as good.
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it is what lets both fit
   return <Answer extends Promise<Reply> | Reply>(
     target: object,
     method: string | symbol,

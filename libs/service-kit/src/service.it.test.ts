@@ -58,8 +58,8 @@ class Answers {
   }
 
   @OnRequest(defective)
-  defective(_: Asked<Ask>): Told {
-    throw new TypeError("a programming error");
+  defective({ body }: Asked<Ask>): Told {
+    throw new TypeError(`a programming error with ${body.word}`);
   }
 }
 
@@ -232,7 +232,21 @@ describe.each(brokerKinds())("a service and those who ask it, on %s", (kind) => 
     expect(metrics).toMatch(/^outrider_broker_connected 1$/m);
     expect(metrics).toMatch(/^process_resident_memory_bytes \d+$/m);
     await service.stop();
-    await expect(get("/health")).rejects.toThrow();
+    await expect(get("/health")).rejects.toThrow("fetch failed");
+  });
+
+  it("says on the bus that it is degraded when its process stood still, and when it is ready again", async () => {
+    const { session } = await client();
+    const states: string[] = [];
+    session.subscribe(serviceStatus, { service: "boot" }, ({ payload: { state } }) => {
+      if (states.at(-1) !== state) states.push(state);
+    });
+    await eventually("its state is seen", () => states.length > 0);
+    // The whole process of this test stands still, as under SIGSTOP.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+    await eventually("it says so", () => states.at(-1) === "degraded");
+    await eventually("it is over", () => states.at(-1) === "ready");
+    expect(states).toEqual(["ready", "degraded", "ready"]);
   });
 
   it("is ready for others once it is, says when it stops, and a start that fails leaves nothing behind", async () => {

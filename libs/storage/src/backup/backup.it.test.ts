@@ -152,6 +152,18 @@ describe.each(KIND)("a backup of a deployment with $name", (kind) => {
     await restore(to, true);
   });
 
+  it("is not put back while anybody has the store open, service or not", async () => {
+    await backUp();
+    await restore();
+    await using used = await storageFor(to, KINDS);
+    await used.write([{ sql: "INSERT INTO kinds_parent (word) VALUES ('kept')" }]);
+    await expect(restore(to, true)).rejects.toThrow(/stop (it|what uses)/);
+    expect(await used.get("SELECT word FROM kinds_parent WHERE word = 'kept'")).toBeDefined();
+    await used.close();
+    await restore(to, true);
+    expect(await contents(to)).toEqual(await contents(from));
+  });
+
   it("that is damaged anywhere is refused, and nothing is changed", async () => {
     await backUp();
     const { size } = await stat(file);

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { RESTORE_MARKER } from "./restore-marker.js";
-import type { ArchivedSchema } from "./manifest.js";
+import { BackupError, type ArchivedSchema } from "./manifest.js";
 
 /** Folders of the data directory that belong to the deployment as a whole. */
 const FOLDERS = ["secrets", "keys"];
@@ -86,6 +86,27 @@ export async function copyPlain(
   for (const path of files) {
     await mkdir(join(to, path, ".."), { recursive: true, mode: 0o700 });
     await copyFile(join(directory, path), join(to, path));
+  }
+}
+
+/**
+ * Makes each store one file, without a log beside it, as it is when nobody uses it.
+ * @throws BackupError when a process has one of them open, which need not be a service that holds a lock
+ */
+export function closeStores(directory: string, files: readonly string[]): void {
+  for (const name of files.filter((one) => one.endsWith(".sqlite"))) {
+    const db = new DatabaseSync(join(directory, name), { timeout: 0 });
+    try {
+      db.exec("PRAGMA journal_mode = DELETE");
+    } catch (cause) {
+      const said = cause instanceof Error ? cause.message : String(cause);
+      throw new BackupError(
+        `a process still uses ${join(directory, name)} (fuser names it); stop it first: ${said}`,
+        { cause },
+      );
+    } finally {
+      db.close();
+    }
   }
 }
 

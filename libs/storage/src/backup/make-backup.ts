@@ -43,7 +43,7 @@ export async function makeBackup(options: BackupOptions): Promise<Manifest> {
     const manifest = await gather(options, work);
     // The manifest comes first in the archive, so that whoever looks need not read all of it.
     const entries = (await readdir(work)).filter((name) => name !== MANIFEST);
-    await create({ file: partial, cwd: work, gzip: true, portable: true, mode: 0o600 } as never, [
+    await create({ file: partial, cwd: work, gzip: true, portable: true, mode: 0o600 }, [
       MANIFEST,
       ...entries,
     ]);

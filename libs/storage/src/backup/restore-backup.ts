@@ -7,7 +7,7 @@ import { extract } from "tar";
 import { acquireInstanceLock } from "../instance-lock.js";
 import { ServerConnection } from "../postgres/server.js";
 import { isStorageError } from "../storage-error.js";
-import { findDataFiles, markRestored } from "./data-files.js";
+import { closeStores, findDataFiles, markRestored } from "./data-files.js";
 import {
   BackupError,
   DATA,
@@ -60,6 +60,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreOut
         `${data} is in use (${occupied.slice(0, 3).join(", ")} …); restore into an empty folder, or add --replace to put aside what is there`,
       );
     }
+    closeStores(data, occupied);
     const mark = { id, restoredAt: timestamp(systemClock), backupAt: manifest.madeAt };
     for (const { path } of manifest.files) {
       if (path.startsWith(`${DATA}/`) && path.endsWith(".sqlite"))
@@ -132,9 +133,7 @@ async function lockAll(data: string): Promise<Disposable> {
 
 async function occupants(data: string): Promise<string[]> {
   const { stores, plain } = await findDataFiles(data);
-  // Logs beside a store are part of it.
-  const logs = stores.flatMap((name) => [`${name}-wal`, `${name}-shm`]);
-  return [...stores, ...logs.filter((name) => existsSync(join(data, name))), ...plain];
+  return [...stores, ...plain];
 }
 
 /** Moves the old aside and the new in. While the marker stands no service starts here, and a restore begins anew. */

@@ -14,6 +14,7 @@ import { BackupError, type ArchivedSchema } from "./manifest.js";
 /** Of storage itself. Leases, writers and marks of former restores stay where they are. */
 const OWN = ["outrider_migration", "outrider_migration_text"];
 const ROWS_AT_ONCE = 500;
+const LOOKS = 20;
 
 /** Writes every table of the schema as it is at one moment. Writers go on. */
 export async function dumpTables(client: Client, folder: string): Promise<ArchivedSchema[]> {
@@ -69,6 +70,7 @@ export async function loadTables(
   await client.query("SET idle_in_transaction_session_timeout = 0");
   await inSchemaTransaction(client, async () => {
     await refuseActive(client);
+    await refuseConnected(client);
     await clear(client, restoring.replace);
     await inSchemaOrder(client, folder);
     const rules = await foreignKeys(client);
@@ -98,6 +100,26 @@ async function refuseActive(client: Client): Promise<void> {
     throw new BackupError(
       `stop what uses this database first: ${rows.map(({ name, holder }) => `${name} (${holder})`).join(", ")}`,
     );
+  }
+}
+
+/** Brokers and gateways hold no lease. Connections that were just closed are gone in a moment. */
+async function refuseConnected(client: Client): Promise<void> {
+  for (let left = LOOKS; left >= 0; left -= 1) {
+    const { rows } = await client.query<{ n: number }>(
+      `SELECT COUNT(*) AS n FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'outrider' AND pid <> pg_backend_pid()`,
+    );
+    const n = rows[0]?.n ?? 0;
+    if (n === 0) return;
+    if (left === 0) {
+      throw new BackupError(
+        `stop what uses this database first: Outrider has ${n} more connections to it (pg_stat_activity names them)`,
+      );
+    }
+    await client.query("SELECT pg_sleep(0.1)");
+    // What pg_stat_activity shows is frozen within a transaction.
+    await client.query("SELECT pg_stat_clear_snapshot()");
   }
 }
 
