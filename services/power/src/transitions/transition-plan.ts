@@ -30,9 +30,10 @@ export interface PlanView {
 
 type Planned = Pick<PlannedGroup, "outcome" | "reasonCode" | "detail">;
 
-const MAX_GROUPS = 500;
+/** So many that all of them fit into a message with what each has room for. */
+const MAX_GROUPS = 200;
 /** All groups together have this much room, in characters. */
-const MAX_FOLDED = 40_000;
+const MAX_FOLDED = 30_000;
 const NOBODY: ReadonlySet<NodeId> = new Set();
 
 /** What a transition would do, as things stand now. Pure. */

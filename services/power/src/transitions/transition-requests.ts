@@ -203,7 +203,7 @@ export class TransitionRequests {
     try {
       return await write();
     } catch (error) {
-      if (!isStorageError(error, "full", "io", "busy", "corrupt")) throw error;
+      if (!isStorageError(error, "full", "io", "busy", "corrupt", "unreachable")) throw error;
       const detail = `the database of the power service could not be written (${error.code}), so nothing was begun; free disk space on its host`;
       throw new RequestError("storage-failed", detail, { cause: error });
     }
