@@ -22,6 +22,7 @@ describe("the health of a service", () => {
   let storage: WatchedStorage;
   let certain = true;
   const told: string[] = [];
+  const fatal: unknown[] = [];
 
   beforeEach(async () => {
     stack = new AsyncDisposableStack();
@@ -48,7 +49,13 @@ describe("the health of a service", () => {
       write: (...args: Parameters<Storage["write"]>) =>
         fails ? Promise.reject(new StorageError(fails, "the disk fails")) : real.write(...args),
     });
-    storage = new WatchedStorage("h", unsteady, () => health.update());
+    fatal.length = 0;
+    storage = new WatchedStorage(
+      "h",
+      unsteady,
+      () => health.update(),
+      (error) => fatal.push(error),
+    );
     health.watch(storage);
   });
   afterEach(() => stack.disposeAsync());
@@ -76,10 +83,17 @@ describe("the health of a service", () => {
     expect(told).toEqual(["degraded", "ready"]);
   });
 
+  it.each(["held", "unknown"] as const)("ends the process after %s", async (code) => {
+    fails = code;
+    await write();
+    expect(fatal).toEqual([expect.objectContaining({ code })]);
+  });
+
   it("does not mind what the store refuses with reason", async () => {
     await write(1);
     for (let n = 0; n < 5; n += 1) expect(await write(1)).toBe(false);
     expect(health.state).toBe("ready");
+    expect(fatal).toEqual([]);
   });
 
   it("is degraded while nobody knows whether this is the active instance", async () => {

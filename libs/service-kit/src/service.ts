@@ -163,14 +163,19 @@ async function startParts(
 /** The service's module, with its storage opened. */
 async function moduleOf(
   { storages, active, health }: Parts,
-  { module, dataDirectory, databaseUrl }: ServiceOptions,
+  { module, dataDirectory, databaseUrl, defect }: ServiceOptions,
 ): Promise<Type | DynamicModule> {
   if (!("build" in module)) return module;
   return module.build({
     storage: async (migrations) => {
       const opened = await storageFor({ dataDirectory, databaseUrl }, migrations, active.lease);
       const { namespace } = "namespace" in migrations ? migrations : migrations[0];
-      const storage = new WatchedStorage(namespace, opened, () => health?.update());
+      const storage = new WatchedStorage(
+        namespace,
+        opened,
+        () => health?.update(),
+        defect ?? raise,
+      );
       storages.push(storage);
       health?.watch(storage);
       return storage;

@@ -15,7 +15,6 @@ const FAILURES: ReadonlySet<StorageErrorCode> = new Set([
   "corrupt",
   "busy",
   "unreachable",
-  "unknown",
 ]);
 
 /** So many in a row are no accident. */
@@ -31,6 +30,11 @@ export class WatchedStorage implements Storage {
     readonly namespace: string,
     private readonly storage: Storage,
     private readonly changed: () => void,
+    /**
+     * Told, before the caller is, of what nobody in this process can go on after: another instance is active (`held`),
+     * or what stands in the store is not known (`unknown`), which the next start reads.
+     */
+    private readonly fatal: (error: unknown) => void,
   ) {}
 
   /** Whether the last calls failed one after another, through the fault of the store. */
@@ -83,6 +87,7 @@ export class WatchedStorage implements Storage {
     try {
       return await call;
     } catch (error) {
+      if (isStorageError(error, "held", "unknown")) this.fatal(error);
       if (isStorageError(error) && FAILURES.has(error.code)) {
         this.#failures += 1;
         this.#lastError = `${error.code}: ${error.message}`;

@@ -8,7 +8,7 @@
  * | `corrupt` | the file is damaged: stop, keep the file, restore or recover it as the message says |
  * | `busy` | another process held the database for longer than the busy timeout: repeat, then look for that process |
  * | `unreachable` | the database server does not answer: look after it; the same call may be repeated |
- * | `unknown` | the server was lost in the middle of the commit and could not be asked: **it may have been applied**; look before repeating |
+ * | `unknown` | the server was lost in the middle of the commit and could not be asked: **it may have been applied**; what is in memory may be wrong, so start anew from the store (services end) |
  * | `precondition` | a statement did not change `expectChanges` rows: read again and decide anew, never just repeat |
  * | `migration` | code and database do not belong together: run the release that the message names, or mend the list |
  * | `constraint` | a unique, foreign-key, check or not-null rule refused it: the value is wrong or there already |
