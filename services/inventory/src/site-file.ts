@@ -1,7 +1,13 @@
 import type { Duration } from "@outrider/contracts/clock";
 import { endpointId, isNodeId, nodeId, type AgentId, type NodeId } from "@outrider/contracts/ids";
 import { SITE_INTERFACES, type SiteFile, type SiteNode } from "@outrider/contracts/site-file";
-import { pathText, SiteFileError, type Report, type SiteProblem } from "./site-problem.js";
+import {
+  pathText,
+  SiteFileError,
+  type Report,
+  type SitePath,
+  type SiteProblem,
+} from "./site-problem.js";
 import { fleetProblems } from "./fleet-rules.js";
 import { readDuration } from "./site-durations.js";
 import { readDomains, readDraw, readRoles } from "./site-fleet.js";
@@ -28,27 +34,45 @@ export function readSite(text: string, file: string): Site {
       void list.push({ line: yaml.lineOf(path), path: pathText(path), message });
   const report = into(problems);
   const warnings: SiteProblem[] = [];
-  const nodes = Object.entries(declared.nodes).map(([id, node]) => readNode(id, node, report));
-  const site: Site = {
-    file,
-    name: declared.site,
-    agents: Object.keys(declared.agents) as AgentId[],
-    nodes,
-    powerDomains: readDomains(
-      declared.powerDomains,
-      nodes,
-      misshapen(yaml.value, declared),
-      report,
-    ),
-    roles: readRoles(declared.roles, report),
-    warnings,
-    value: yaml.value,
-    lineOf: linesOf(text),
-  };
+  const site = siteOf(declared, { file, text, value: yaml.value, warnings, report });
   ruleProblems(site, yaml, report);
   fleetProblems(site, report, into(warnings));
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
+}
+
+/**
+ * A site whose file was read before, in another thread, and found right.
+ * @param value what the file says
+ */
+export function readAgain(
+  { text, value, warnings }: Pick<Site, "value" | "warnings"> & { readonly text: string },
+  file: string,
+): Site {
+  const report = (path: SitePath, message: string): void => {
+    throw new TypeError(`${pathText(path)}: ${message}, which was not so when it was read`);
+  };
+  return siteOf(value as SiteFile, { file, text, value, warnings, report });
+}
+
+interface Source extends Pick<Site, "file" | "value" | "warnings"> {
+  readonly text: string;
+  readonly report: Report;
+}
+
+function siteOf(declared: SiteFile, { file, text, value, warnings, report }: Source): Site {
+  const nodes = Object.entries(declared.nodes).map(([id, node]) => readNode(id, node, report));
+  return {
+    file,
+    name: declared.site,
+    agents: Object.keys(declared.agents) as AgentId[],
+    nodes,
+    powerDomains: readDomains(declared.powerDomains, nodes, misshapen(value, declared), report),
+    roles: readRoles(declared.roles, report),
+    warnings,
+    value,
+    lineOf: linesOf(text),
+  };
 }
 
 /** Nodes that the file has and whose shape is wrong. Whoever names them is not wrong too. */

@@ -5,7 +5,7 @@ import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
 import type { InventoryConfig } from "./config.js";
 import { inventoryModule } from "./inventory.module.js";
-import { readSite } from "./site-file.js";
+import { readSiteAside } from "./site-reader.js";
 import { SiteFileError } from "./site-problem.js";
 import { siteListener } from "./record/site-listener.js";
 import { SiteRecord, type SiteSource } from "./record/site-record.js";
@@ -47,7 +47,7 @@ export async function readSource(file: string): Promise<SiteSource> {
       { line: 1, path: "", message: `${reason}; expected a site file` },
     ]);
   }
-  return { path: file, text, site: readSite(text, file) };
+  return { path: file, text, site: await readSiteAside(text, file) };
 }
 
 /** The site that a file declares. @throws SiteFileError when it cannot be read or used */

@@ -112,7 +112,7 @@ describe("what the service keeps", () => {
     await inventory.stop();
   });
 
-  it("P6: that was put back from a backup raises every fence above any that was given since, once", async () => {
+  it("that was put back from a backup raises every fence above any that was given since, once (P6)", async () => {
     await start();
     await client.ask(acquireLock, { nodes: "n1" }, ann);
     await inventory.stop();

@@ -64,7 +64,7 @@ describe("a lock", () => {
     ]);
   });
 
-  it("P6: that is broken has a new fence before anybody else has it", () => {
+  it("that is broken has a new fence before anybody else has it (P6)", () => {
     const book = new LockBook();
     made(book, book.acquire(ask("a", NODES), at(0)));
     const change = made(book, book.break(commandId("a"), "person:eve", at(1)));
@@ -203,7 +203,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 );
 
 describe("whatever is asked, in whatever order", () => {
-  it("P6: one holder at most has a node, fences only rise, and nobody waits for what is free", () => {
+  it("one holder at most has a node, fences only rise, and nobody waits for what is free (P6)", () => {
     fc.assert(
       fc.property(steps, (all) => {
         let book = new LockBook();

@@ -169,7 +169,7 @@ describe("a lock", () => {
 });
 
 describe("the service", () => {
-  it("P6: is killed, and locks and queue go on with fences that only rise", async () => {
+  it("is killed, and locks and queue go on with fences that only rise (P6)", async () => {
     const lock = await acquire({ nodes: "n1,n2" });
     const waits = await acquire({ nodes: "n1", queue: true }, "bob");
     await program.kill("SIGKILL");
@@ -188,7 +188,7 @@ describe("the service", () => {
     expect(fences).toEqual(fences.toSorted((a, b) => a - b));
   });
 
-  it("P6: raises its fence above what an agent has seen", async () => {
+  it("raises its fence above what an agent has seen (P6)", async () => {
     await acquire({ nodes: "n1" });
     const agent = new Session({ url: broker.url, clientId: "agent-rack-a" });
     agent.retain(

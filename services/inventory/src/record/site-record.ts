@@ -14,7 +14,7 @@ import type { Inventory } from "../inventory.js";
 import type { Asker, Locks } from "../locks/locks.js";
 import { foldedNodes } from "../node-sets.js";
 import type { Supplies } from "../supplies.js";
-import { readSite } from "../site-file.js";
+import { readSiteAside } from "../site-reader.js";
 import { SiteFileError, type SiteProblem } from "../site-problem.js";
 import { parseSiteYaml } from "../site-yaml.js";
 import type { Site } from "../site.js";
@@ -82,7 +82,9 @@ export class SiteRecord {
     if (await this.#takesFile(source)) return this.#fromFile(source);
     const { text, revision, hash } = this.current;
     const same = hash === hashOf(source.text);
-    await inventory.apply(same ? source.site : readSite(text, `site revision ${revision}`));
+    await inventory.apply(
+      same ? source.site : await readSiteAside(text, `site revision ${revision}`),
+    );
   }
 
   /** The configured file was read again. @throws SiteFileError */
@@ -104,7 +106,7 @@ export class SiteRecord {
     }
     let site: Site;
     try {
-      site = readSite(text, options.file);
+      site = await readSiteAside(text, options.file);
       this.#options.inventory.check(site);
     } catch (error) {
       if (!(error instanceof SiteFileError)) throw error;
