@@ -41,8 +41,11 @@ export class Locks {
 
   /** Who holds a node is as inventory says; its fence only rises, also where inventory came back from an old backup. */
   take(node: NodeId, lock: NodeLock): void {
-    this.#locks.set(node, { ...lock, fence: Math.max(lock.fence, this.fence(node)) });
-    this.#news.add(node);
+    const before = this.#locks.get(node);
+    const next = { ...lock, fence: Math.max(lock.fence, before?.fence ?? 0) };
+    this.#locks.set(node, next);
+    // Inventory says everything again at each connection.
+    if (JSON.stringify(before) !== JSON.stringify(next)) this.#news.add(node);
   }
 
   /** The locks that have changed since the last call. */

@@ -127,7 +127,7 @@ describe("the pacing of starts", () => {
     expect(stage.pacing.refusal(nodeId("n0"))).toMatchObject({ reasonCode: "no-start-slot" });
   });
 
-  it("lets go what waits for watts once a node was seen to be off", () => {
+  it("lets go what waits for watts once a node was seen to be off", async () => {
     const two = [nodeId("n0"), nodeId("n1")];
     const draws = Object.fromEntries(
       two.map((node) => [node, { runningWatts: 6, startingWatts: 6 }]),
@@ -140,7 +140,16 @@ describe("the pacing of starts", () => {
     expect(stage.went).toEqual([]);
     stage.off = (node) => (node === "n1" ? stage.clock.monotonicMs() : undefined);
     stage.pacing.wentOff(nodeId("n1"));
+    expect(stage.went, "watts were counted a moment ago").toEqual([]);
+    await stage.clock.advance(100);
+    stage.pacing.wentOff(nodeId("n1"));
     expect(stage.went).toEqual(["k0"]);
+    stage.pacing.ended("k0", true);
+    stage.off = () => undefined;
+    stage.pacing.request(start(1));
+    stage.off = (node) => (node === "n0" ? stage.clock.monotonicMs() : undefined);
+    await stage.clock.advance(1000);
+    expect(stage.went, "found by the tick, though nobody said so").toEqual(["k0", "k1"]);
   });
 
   it("keeps order and slots over a new policy, and is quiet where it has changed", async () => {

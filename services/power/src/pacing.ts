@@ -9,6 +9,8 @@ import type { Start, Starters, Starts } from "./starts.js";
 
 /** How often those who wait are told how they get on, and watts are counted again, in milliseconds. */
 const TICK_MS = 1000;
+/** Watts are not counted more often than this because of what was measured, in milliseconds. */
+const COUNT_AGAIN_MS = 100;
 /** So many of a queue are told at each tick. */
 const TOLD_AT_ONCE = 32;
 
@@ -20,6 +22,7 @@ interface Domain {
   readonly room: Room;
   blocked: Extract<Next, { kind: "wait" }> | undefined;
   tickedMs: number;
+  lookedMs: number;
   timer: AbortController | undefined;
 }
 
@@ -105,7 +108,9 @@ export class Pacing implements Starts {
   /** A node was measured to be off: there may be watts again. */
   wentOff(node: NodeId): void {
     const domain = this.#domainOf(node);
-    if (domain?.blocked?.for === "watts") this.#look(domain);
+    if (domain?.blocked?.for !== "watts") return;
+    // A rack that goes down says so node by node; what is skipped here, the tick finds.
+    if (this.parts.clock.monotonicMs() - domain.lookedMs >= COUNT_AGAIN_MS) this.#look(domain);
   }
 
   stop(): void {
@@ -156,6 +161,7 @@ export class Pacing implements Starts {
       },
       blocked: undefined,
       tickedMs: clock.monotonicMs(),
+      lookedMs: clock.monotonicMs(),
       timer: undefined,
     };
   }
@@ -167,6 +173,7 @@ export class Pacing implements Starts {
   #look(domain: Domain, key?: string): boolean {
     const { clock } = this.parts;
     let went = false;
+    domain.lookedMs = clock.monotonicMs();
     for (;;) {
       const next = domain.queue.next(clock.monotonicMs(), domain.room);
       if (next.kind !== "go") {
