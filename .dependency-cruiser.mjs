@@ -43,7 +43,7 @@ const MAY_IMPORT = {
   ],
   "hardware/simulators": [],
   "apps/backup": ["libs/storage"],
-  "apps/cli": ["libs/contracts", "libs/messaging"],
+  "apps/cli": ["libs/contracts", "libs/messaging", "libs/audit"],
 };
 const OURS = "^(libs|services|hardware|apps|broker|e2e)/";
 const FOR_TESTS = [

@@ -4,7 +4,14 @@ import type { Argument, Command, Option } from "commander";
 export interface Completions {
   readonly words: readonly string[];
   /** What must be asked for beside the words. */
-  readonly dynamic?: "nodes" | "files" | "contexts" | "agents" | "transitions" | "locks" | undefined;
+  readonly dynamic?:
+    | "nodes"
+    | "files"
+    | "contexts"
+    | "agents"
+    | "transitions"
+    | "locks"
+    | undefined;
 }
 
 /**
@@ -33,10 +40,14 @@ export function completionsOf(program: Command, words: readonly string[]): Compl
   }
   if (awaited) return valuesOf(awaited);
   if (typed.startsWith("-") && !onlyOperands) {
-    return { words: [...command.options, ...program.options].flatMap(({ long }) => (long ? [long] : [])) };
+    return {
+      words: [...command.options, ...program.options].flatMap(({ long }) => (long ? [long] : [])),
+    };
   }
   if (command.commands.length > 0) {
-    return { words: command.commands.map((one) => one.name()).filter((name) => !name.startsWith("__")) };
+    return {
+      words: command.commands.map((one) => one.name()).filter((name) => !name.startsWith("__")),
+    };
   }
   return ofArgument(command, operands);
 }
@@ -48,7 +59,8 @@ function ofArgument(command: Command, operands: number): Completions {
   const name = argument.name();
   if (name === "nodeset" || name === "node") return { words: [], dynamic: "nodes" };
   if (name === "id") return { words: [], dynamic: dynamicOf(command) };
-  if (name === "name" && command.parent?.name() === "context") return { words: [], dynamic: "contexts" };
+  if (name === "name" && command.parent?.name() === "context")
+    return { words: [], dynamic: "contexts" };
   if (name === "command") return { words: [], dynamic: "files" };
   return { words: argument.argChoices ?? [] };
 }

@@ -21,7 +21,11 @@ export interface Looked {
   readonly drift: number;
   readonly proposals: number;
   /** Of the data folder, where it is on this machine. */
-  readonly disk?: { readonly path: string; readonly freeBytes: number; readonly totalBytes: number };
+  readonly disk?: {
+    readonly path: string;
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+  };
 }
 
 const NEEDED = ["inventory", "power"];
@@ -42,7 +46,12 @@ export function findings(looked: Looked): Finding[] {
       : warning(`${looked.drift} things are not as they are declared`, "see `outrider get drift`"),
     ...(looked.proposals === 0
       ? []
-      : [warning(`${looked.proposals} things were seen that nobody declared`, "see `outrider get proposals`")]),
+      : [
+          warning(
+            `${looked.proposals} things were seen that nobody declared`,
+            "see `outrider get proposals`",
+          ),
+        ]),
   ];
 }
 
@@ -56,34 +65,58 @@ function services({ services: found, version, gatewayVersion }: Looked): Finding
       : warning(`service ${id} is ${state}`, advice);
   });
   for (const id of NEEDED.filter((one) => !found.some((other) => other.id === one))) {
-    said.push(fault(`service ${id} was never seen`, "start it, and check that it and the gateway use one broker"));
+    said.push(
+      fault(
+        `service ${id} was never seen`,
+        "start it, and check that it and the gateway use one broker",
+      ),
+    );
   }
-  const other = found.filter(({ status }) => status && status.version !== gatewayVersion).map(({ id }) => id);
+  const other = found
+    .filter(({ status }) => status && status.version !== gatewayVersion)
+    .map(({ id }) => id);
   if (other.length > 0) {
-    said.push(warning(`${other.join(", ")} have another version than the gateway (${gatewayVersion})`, "bring all parts to one version"));
+    said.push(
+      warning(
+        `${other.join(", ")} have another version than the gateway (${gatewayVersion})`,
+        "bring all parts to one version",
+      ),
+    );
   }
   if (version !== gatewayVersion) {
-    said.push(warning(`this program is ${version}, the gateway ${gatewayVersion}`, "bring both to one version"));
+    said.push(
+      warning(
+        `this program is ${version}, the gateway ${gatewayVersion}`,
+        "bring both to one version",
+      ),
+    );
   }
   return said;
 }
 
 function agents({ agents: found }: Looked): Finding[] {
-  if (found.length === 0) return [warning("no agent was ever heard", "start one on the host that is wired to the nodes")];
+  if (found.length === 0)
+    return [warning("no agent was ever heard", "start one on the host that is wired to the nodes")];
   return found.flatMap(({ id, status, endpoints, failed }) => {
     if (status?.state !== "ready") {
       const advice = `check that its host is up and reaches the broker; its nodes cannot be managed meanwhile`;
       return [fault(`agent ${id} is ${status?.state ?? "never seen"}`, advice)];
     }
     if (failed === 0) return [fine(`agent ${id} is ready with ${endpoints} endpoints`)];
-    return [fault(`agent ${id} could not open ${failed} of ${endpoints} endpoints`, `see \`outrider describe agent ${id}\` for why`)];
+    return [
+      fault(
+        `agent ${id} could not open ${failed} of ${endpoints} endpoints`,
+        `see \`outrider describe agent ${id}\` for why`,
+      ),
+    ];
   });
 }
 
 function nodes({ nodes: all }: Looked): Finding[] {
   const said: Finding[] = [];
   const tell = (wrong: readonly NodeView[], what: string, advice: string): void => {
-    if (wrong.length > 0) said.push(warning(`${foldNodes(wrong.map(({ id }) => id))}: ${what}`, advice));
+    if (wrong.length > 0)
+      said.push(warning(`${foldNodes(wrong.map(({ id }) => id))}: ${what}`, advice));
   };
   tell(
     all.filter(({ status }) => status?.management === "Unavailable"),
@@ -105,10 +138,16 @@ function nodes({ nodes: all }: Looked): Finding[] {
 
 function clocks({ clockDifferenceMs }: Looked): Finding[] {
   if (clockDifferenceMs === undefined) return [];
-  if (Math.abs(clockDifferenceMs) <= CLOCK_MS) return [fine("the gateway's clock agrees with this one")];
+  if (Math.abs(clockDifferenceMs) <= CLOCK_MS)
+    return [fine("the gateway's clock agrees with this one")];
   const which = clockDifferenceMs > 0 ? "ahead of" : "behind";
   const seconds = Math.round(Math.abs(clockDifferenceMs) / 1000);
-  return [warning(`the gateway's clock is ${seconds} s ${which} this one`, "set both by NTP; ages and times are read wrongly meanwhile")];
+  return [
+    warning(
+      `the gateway's clock is ${seconds} s ${which} this one`,
+      "set both by NTP; ages and times are read wrongly meanwhile",
+    ),
+  ];
 }
 
 function disk({ disk: found }: Looked): Finding[] {
@@ -116,7 +155,9 @@ function disk({ disk: found }: Looked): Finding[] {
   const { path, freeBytes, totalBytes } = found;
   const text = `${path} has ${Math.round(freeBytes / 1e6)} MB free`;
   const isShort = freeBytes < FREE.bytes || freeBytes < totalBytes * FREE.share;
-  return [isShort ? warning(text, "make room; power goes on from a reserve, logs do not") : fine(text)];
+  return [
+    isShort ? warning(text, "make room; power goes on from a reserve, logs do not") : fine(text),
+  ];
 }
 
 const fine = (what: string): Finding => ({ level: "ok", what, advice: "" });

@@ -36,7 +36,9 @@ describe("the table of nodes", () => {
 
   it("never shows a stale value as if it were fresh (P9)", () => {
     const stale = { value: "On", evidence: "ReadBack", ageMs: 90_000, stale: true };
-    const [, line = ""] = shown([node("n1", { supply: stale, host: { ...stale, value: "Running" } })]);
+    const [, line = ""] = shown([
+      node("n1", { supply: stale, host: { ...stale, value: "Running" } }),
+    ]);
     expect(line).toContain("stale (was On)");
     expect(line).toContain("stale (was Running)");
     expect(line).not.toMatch(/\s(On|Running)\s/);

@@ -26,7 +26,9 @@ export function createProgram(cli: Cli): Command {
   const program = new Command("outrider")
     .description("Out-of-band management for clusters of small computers.")
     .version(VERSION)
-    .addOption(new Option("--context <name>", "the gateway to ask, of those in the configuration file"))
+    .addOption(
+      new Option("--context <name>", "the gateway to ask, of those in the configuration file"),
+    )
     .addHelpText("after", EPILOGUE);
   addPowerCommands(program, cli);
   addGetCommands(program, cli);

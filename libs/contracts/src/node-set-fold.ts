@@ -10,7 +10,7 @@ interface Name {
 /** NUL stands in no id. */
 const HOLE = "\u0000";
 
-/** Compares names so that `n9` comes before `n10`, and `n1` before `n01`. */
+/** Compares names so that `n9` comes before `n10`, and `n2` before `n01`, as ClusterShell orders them. */
 export function byName(a: string, b: string): number {
   const [one, other] = [nameOf(a), nameOf(b)];
   if (one.shape !== other.shape) return one.shape < other.shape ? -1 : 1;
@@ -80,34 +80,31 @@ function foldTuples(tuples: readonly (readonly string[])[]): string[][] {
 
 /** `1,2,3,7` → `1-3,7`; `09,10,11` → `09-11`. @param numbers sorted, each once */
 function foldNumbers(numbers: readonly string[]): string {
-  const left = new Set(numbers);
   const ranges: string[] = [];
-  for (const first of numbers) {
-    if (!left.delete(first)) continue;
-    const width = first.length > 1 && first.startsWith("0") ? first.length : 0;
+  for (let at = 0; at < numbers.length;) {
+    const first = numbers[at] ?? "";
     let last = first;
-    for (;;) {
-      const next = String(BigInt(last) + 1n).padStart(width, "0");
-      if ((width > 0 && next.length !== width) || !left.delete(next)) break;
-      last = next;
-    }
+    for (at += 1; numbers[at] === successor(first, last); at += 1) last = numbers[at] ?? "";
     ranges.push(first === last ? first : `${first}-${last}`);
   }
   return ranges.join(",");
 }
 
+/** The number that goes on a range, with as many digits where zeros lead; a text that is no number where none can. */
+function successor(first: string, last: string): string {
+  const next = String(BigInt(last) + 1n);
+  const isPadded = first.length > 1 && first.startsWith("0");
+  if (!isPadded) return next;
+  return next.length > first.length ? "" : next.padStart(first.length, "0");
+}
+
+/** Fewer digits first, so that `9` comes before `10`, and all of `01` to `99` after `1` to `9`. */
 function byNumbers(one: readonly string[], other: readonly string[]): number {
   for (const [at, digits] of one.entries()) {
     const against = other[at] ?? "";
     if (digits === against) continue;
-    const [a, b] = [withoutZeros(digits), withoutZeros(against)];
-    if (a.length !== b.length) return a.length - b.length;
-    if (a !== b) return a < b ? -1 : 1;
-    return digits.length - against.length;
+    if (digits.length !== against.length) return digits.length - against.length;
+    return digits < against ? -1 : 1;
   }
   return 0;
-}
-
-function withoutZeros(digits: string): string {
-  return digits.replace(/^0+(?=\d)/, "");
 }

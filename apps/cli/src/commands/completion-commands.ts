@@ -53,8 +53,11 @@ async function dynamicWords(
     const api = new Api(target, AbortSignal.timeout(PATIENCE_MS));
     if (dynamic === "nodes") return await nodeWords(api, typed);
     if (dynamic === "locks") return (await locksOf(api, false)).map(({ id }) => id);
-    if (dynamic === "agents") return (await api.get<{ agents: AgentRow[] }>("/agents")).agents.map(({ id }) => id);
-    const { transitions } = await api.get<{ transitions: { id: string }[] }>("/transitions", { active: true });
+    if (dynamic === "agents")
+      return (await api.get<{ agents: AgentRow[] }>("/agents")).agents.map(({ id }) => id);
+    const { transitions } = await api.get<{ transitions: { id: string }[] }>("/transitions", {
+      active: true,
+    });
     return transitions.map(({ id }) => id);
   } catch {
     // A shell that completes has no place for a message.
@@ -71,5 +74,7 @@ async function nodeWords(api: Api, typed: string): Promise<string[]> {
     nodes.flatMap((node) => Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)),
   );
   const plainLabels = [...labels].filter((label) => /^[\w.=/-]+$/.test(label));
-  return [...nodes.map(({ id }) => id), "@all", ...roles, ...plainLabels].map((word) => head + word);
+  return [...nodes.map(({ id }) => id), "@all", ...roles, ...plainLabels].map(
+    (word) => head + word,
+  );
 }

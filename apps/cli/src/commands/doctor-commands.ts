@@ -31,7 +31,10 @@ export function addDoctorCommand(program: Command, cli: Cli): void {
 }
 
 async function look(api: Api, { environment }: Cli): Promise<Looked> {
-  const { body: health, headers } = await api.ask<{ version: string; services: ServiceRow[] }>("GET", "/health");
+  const { body: health, headers } = await api.ask<{ version: string; services: ServiceRow[] }>(
+    "GET",
+    "/health",
+  );
   const now = Date.now();
   const date = Date.parse(headers.get("date") ?? "");
   // These are asked for one after the other: whoever may not read is told so once.

@@ -79,37 +79,58 @@ interface UserOptions {
 
 export function addPeopleCommands(program: Command, cli: Cli): void {
   addUserCommands(program.command("user").description("who can sign in"), cli);
-  addCredentials(program.command("token").description("what programs show in the place of a password"), "tokens", cli)
+  addCredentials(
+    program.command("token").description("what programs show in the place of a password"),
+    "tokens",
+    cli,
+  )
     .command("add")
     .description("make a token; it is shown once")
     .argument("<name>", "what it is for")
     .addOption(ownerOption())
     .addOption(rightsOption())
-    .addOption(new Option("--days <n>", "good for so long; default: for ever").argParser(integer(1, 3650)))
+    .addOption(
+      new Option("--days <n>", "good for so long; default: for ever").argParser(integer(1, 3650)),
+    )
     .addOption(outputOption())
-    .action((name: string, options: { user?: string; rights?: string[]; days?: number; output: Format }) =>
-      cli.online(async (api) => {
-        const { user, rights, days, output } = options;
-        const issued = await api.post<IssuedToken>(`${await ownerPath(api, user)}/tokens`, { name, rights, days });
-        if (output === "table") cli.console.out(plain(issued.token));
-        else showOne(issued, output, issued.id, cli.console);
-        return EXIT.verified;
-      }),
+    .action(
+      (
+        name: string,
+        options: { user?: string; rights?: string[]; days?: number; output: Format },
+      ) =>
+        cli.online(async (api) => {
+          const { user, rights, days, output } = options;
+          const issued = await api.post<IssuedToken>(`${await ownerPath(api, user)}/tokens`, {
+            name,
+            rights,
+            days,
+          });
+          if (output === "table") cli.console.out(plain(issued.token));
+          else showOne(issued, output, issued.id, cli.console);
+          return EXIT.verified;
+        }),
     );
   addCredentials(program.command("key").description("SSH keys"), "keys", cli)
     .command("add")
     .description("add a public key")
     .argument("<name>", "whose or what machine's it is")
-    .requiredOption("-f, --file <file>", "the public key, such as ~/.ssh/id_ed25519.pub; - for standard input")
+    .requiredOption(
+      "-f, --file <file>",
+      "the public key, such as ~/.ssh/id_ed25519.pub; - for standard input",
+    )
     .addOption(ownerOption())
     .addOption(outputOption())
-    .action((name: string, { user, file, output }: { user?: string; file: string; output: Format }) =>
-      cli.online(async (api) => {
-        const key = (file === "-" ? await cli.console.input() : await keyText(file)).trim();
-        const added = await api.post<Credential>(`${await ownerPath(api, user)}/keys`, { name, key });
-        showOne(added, output, added.id, cli.console);
-        return EXIT.verified;
-      }),
+    .action(
+      (name: string, { user, file, output }: { user?: string; file: string; output: Format }) =>
+        cli.online(async (api) => {
+          const key = (file === "-" ? await cli.console.input() : await keyText(file)).trim();
+          const added = await api.post<Credential>(`${await ownerPath(api, user)}/keys`, {
+            name,
+            key,
+          });
+          showOne(added, output, added.id, cli.console);
+          return EXIT.verified;
+        }),
     );
 }
 
@@ -126,7 +147,9 @@ function addUserCommands(group: Command, cli: Cli): void {
       }),
     );
   described(group.command("add").description("add a user, who gets a one-time password"))
-    .addOption(new Option("--role <role>", "what the user may").choices(ROLES).makeOptionMandatory())
+    .addOption(
+      new Option("--role <role>", "what the user may").choices(ROLES).makeOptionMandatory(),
+    )
     .action((name: string, { displayName, role, rights, nodes }: UserOptions) =>
       cli.online(async (api) => {
         const body = { name, displayName, role, rights, nodes };
@@ -155,7 +178,8 @@ function addUserCommands(group: Command, cli: Cli): void {
     .addOption(yesOption())
     .action((name: string, { yes = false }: { yes?: boolean }) =>
       cli.online(async (api) => {
-        if (!yes && !(await confirmed(plain(`${name} can sign in no more`), console))) return EXIT.usage;
+        if (!yes && !(await confirmed(plain(`${name} can sign in no more`), console)))
+          return EXIT.usage;
         await api.delete(`/users/${encodeURIComponent(name)}`);
         console.out(plain(`${name}: removed`));
         return EXIT.verified;
@@ -193,7 +217,9 @@ function addCredentials(group: Command, what: "tokens" | "keys", cli: Cli): Comm
     .addOption(outputOption())
     .action(({ user, output }: { user?: string; output: Format }) =>
       cli.online(async (api) => {
-        const found = await api.get<Record<typeof what, Credential[]>>(`${await ownerPath(api, user)}/${what}`);
+        const found = await api.get<Record<typeof what, Credential[]>>(
+          `${await ownerPath(api, user)}/${what}`,
+        );
         showList(found[what], output, columns, cli.console);
         return EXIT.verified;
       }),
@@ -218,12 +244,14 @@ function ownerOption(): Option {
 }
 
 function rightsOption(): Option {
-  return new Option("--rights <rights>", `with commas between them: ${RIGHTS.join(",")}`).argParser((text) => {
-    const rights = text.split(",").map((one) => one.trim());
-    const wrong = rights.find((right) => !(RIGHTS as readonly string[]).includes(right));
-    if (wrong !== undefined) throw new InvalidArgumentError(`${wrong} is no right.`);
-    return rights;
-  });
+  return new Option("--rights <rights>", `with commas between them: ${RIGHTS.join(",")}`).argParser(
+    (text) => {
+      const rights = text.split(",").map((one) => one.trim());
+      const wrong = rights.find((right) => !(RIGHTS as readonly string[]).includes(right));
+      if (wrong !== undefined) throw new InvalidArgumentError(`${wrong} is no right.`);
+      return rights;
+    },
+  );
 }
 
 async function ownerPath(api: Api, user: string | undefined): Promise<string> {
@@ -235,6 +263,8 @@ async function keyText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new EnvironmentError([`${file}: ${error instanceof Error ? error.message : "cannot be read"}`]);
+    throw new EnvironmentError([
+      `${file}: ${error instanceof Error ? error.message : "cannot be read"}`,
+    ]);
   }
 }
