@@ -265,10 +265,10 @@ describe("a person", () => {
     await people.create({ name: "paul", role: "viewer", rights: ["power"], nodes: "n[1-2]" });
     const password = "correct horse battery";
     for (const name of ["vera", "paul"]) {
-      const once = await people.resetPassword(name);
+      const oneTime = await people.resetPassword(name);
       // A password that must be changed opens nothing here.
-      await refusal(under.connect(name, { password: once }));
-      await people.changePassword(name, once, password);
+      await refusal(under.connect(name, { password: oneTime }));
+      await people.changePassword(name, oneTime, password);
     }
     const secret = await readSecret(folder.path, { kind: "service", name: "power" });
     const power = await under.connect("service:power", { password: secret });

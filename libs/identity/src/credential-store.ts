@@ -152,7 +152,7 @@ function makeIdentity(
   site: string,
   now: string,
 ): Standing | undefined {
-  const [kind, name = ""] = splitOnce(key);
+  const [kind, name] = splitOnce(key);
   if (kind === "token") {
     const token = tokens.get(name);
     const owner = token && people.get(token.owner);
