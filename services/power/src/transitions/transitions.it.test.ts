@@ -1,3 +1,4 @@
+import { searchAudit } from "@outrider/contracts/audit";
 import { commandId } from "@outrider/contracts/ids";
 import {
   abortTransition,
@@ -123,6 +124,30 @@ describe("transitions", () => {
     });
   });
 
+  it("are in the audit log before anything is done, with who aborted them and how they ended (P20)", async () => {
+    await open({ nodes: 4 });
+    stage.behave = () => "hold";
+    const reason = "new kernel";
+    await stage.create({ id: t1, action: "PowerCycle", nodes: "n[1-4]", parallel: 1, reason });
+    await eventually("the first is under way", () => stage.acted.length === 1);
+    await stage.ask(abortTransition, { id: t1 }, "user:bert");
+    await stage.release();
+    await stage.ended(t1);
+    const { records } = await stage.ask(searchAudit.power, { subject: t1 });
+    expect(
+      records.toReversed().map(({ act, stage: at, actor }) => `${actor} ${act} ${at}`),
+    ).toEqual([
+      "user:anna power.transition intent",
+      "user:bert power.transition.abort intent",
+      "user:anna power.transition outcome",
+    ]);
+    const [begun] = records.toReversed();
+    expect(begun).toMatchObject({ reason, data: { action: "PowerCycle", nodes: "n[1-4]" } });
+    const ofNode = await stage.ask(searchAudit.power, { subject: "n1" });
+    expect(ofNode.records.at(-1)).toMatchObject({ stage: "intent", data: { transition: t1 } });
+    expect(begun?.seq).toBeLessThan(ofNode.records.at(-1)?.seq ?? 0);
+  });
+
   it("give up at their deadline what has not begun", async () => {
     await open({ nodes: 4 });
     stage.behave = () => "hold";
@@ -170,7 +195,7 @@ describe("transitions", () => {
     "power.accepted#5",
     "power.issued#5",
     "power.told-outcome#9",
-  ])("act once on each node though the service dies at %s (P1, P5)", async (point) => {
+  ])("act once on each node though the service dies at %s (P1) (P5)", async (point) => {
     await open({ nodes: 24 });
     await stage.service.kill();
     await stage.startService({ OUTRIDER_FAILPOINT: point });
