@@ -150,7 +150,7 @@ export class Api {
       string,
       unknown
     >;
-    const { code, detail } = problem;
+    const { code, detail, field } = problem;
     const said =
       typeof detail === "string"
         ? detail
@@ -158,7 +158,7 @@ export class Api {
     const hint = status === 401 ? "; `outrider login` signs in, or set OUTRIDER_TOKEN_FILE" : "";
     return new ApiError(
       said + hint,
-      exitOfCode(typeof code === "string" ? code : "", status),
+      exitOfCode(typeof code === "string" ? code : "", status, typeof field === "string" ? field : ""),
       problem,
     );
   }

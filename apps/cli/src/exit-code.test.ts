@@ -1,7 +1,7 @@
 import { REASON_CODES } from "@outrider/contracts/reasons";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EXIT, exitOfAll, exitOfResult, type ExitCode } from "./exit-code.js";
+import { EXIT, exitOfAll, exitOfCode, exitOfResult, exitOfTask, type ExitCode } from "./exit-code.js";
 
 describe("the exit code of a result", () => {
   it.each([
@@ -53,5 +53,39 @@ describe("the exit code of several nodes", () => {
     expect(exitOfAll([5, 5])).toBe(EXIT.precondition);
     expect(exitOfAll([5, 7])).toBe(EXIT.error);
     expect(exitOfAll([0, 130])).toBe(EXIT.interrupted);
+  });
+});
+
+describe("the exit code of a refused request", () => {
+  it.each([
+    ["not-signed-in", 401, "", 4],
+    ["not-allowed", 403, "", 4],
+    ["locked", 423, "", 5],
+    ["interlocked", 409, "", 5],
+    ["precondition-failed", 412, "", 5],
+    ["unknown-node", 404, "node", 5],
+    ["invalid", 422, "nodes", 5],
+    ["invalid", 422, "parallel", 2],
+    ["unavailable", 503, "", 7],
+    ["timed-out", 504, "", 6],
+    ["from-the-future", 403, "", 4],
+    ["from-the-future", 418, "", 1],
+    ["constructor", 500, "", 1],
+  ] as const)("%s with status %i of %j is %i", (code, status, field, exit) => {
+    expect(exitOfCode(code, status, field)).toBe(exit);
+  });
+});
+
+describe("the exit code of a node's task", () => {
+  it.each([
+    ["Succeeded", undefined, 0],
+    ["Waiting", undefined, 6],
+    ["Canceled", "aborted", 1],
+    ["Canceled", "expired", 6],
+    ["Rejected", "interlocked", 5],
+    ["Failed", "drain-failed", 5],
+    ["TimedOut", "no-start-slot", 6],
+  ] as const)("%s/%s is %i", (state, reasonCode, exit) => {
+    expect(exitOfTask({ state, ...(reasonCode ? { reasonCode } : {}) })).toBe(exit);
   });
 });

@@ -95,10 +95,12 @@ const PROBLEM_EXIT: Readonly<Record<string, ExitCode>> = {
   "foreign-origin": EXIT.notAllowed,
 };
 
-/** The exit code of a request that the gateway refused. @param status of HTTP, for codes of a later version */
-export function exitOfCode(code: string, status: number): ExitCode {
+/** The exit code of a request that the gateway refused. @param status of HTTP, for codes of a later version @param field that was wrong */
+export function exitOfCode(code: string, status: number, field = ""): ExitCode {
+  // How a node set is written was checked here: what is wrong is that the site has not these nodes.
+  if (code === "invalid" && field === "nodes") return EXIT.precondition;
   const known =
-    PROBLEM_EXIT[code] ??
+    (Object.hasOwn(PROBLEM_EXIT, code) ? PROBLEM_EXIT[code] : undefined) ??
     (Object.hasOwn(REASON_EXIT, code) ? REASON_EXIT[code as ReasonCode] : undefined);
   if (known !== undefined) return known;
   if (status === 401 || status === 403) return EXIT.notAllowed;

@@ -31,14 +31,17 @@ export function addWatchCommand(program: Command, cli: Cli): void {
     .action((words: string[], { kinds, output, snapshot = false }: WatchOptions) =>
       cli.online(async (api) => {
         const nodes = words.length === 0 ? undefined : words.join(",");
+        const shown = new Map<string, string>();
         let live = snapshot;
         for await (const { event, data } of api.events("/events", { nodes, kinds })) {
           if (event === "snapshot-end") {
             live = true;
             cli.console.progress("watching; Ctrl-C ends");
           }
+          if (!live && event === "node") isRepeated(data as EventView, shown);
           if (!live || QUIET.includes(event)) continue;
           const told = data as EventView;
+          if (output === "table" && isRepeated(told, shown)) continue;
           cli.console.out(output === "jsonl" ? JSON.stringify(told) : lineOf(told));
         }
         cli.console.error("outrider: the gateway has ended the stream; begin again to go on");
@@ -52,4 +55,13 @@ function lineOf(event: EventView): string {
   return plain(
     `${at.slice(11, 23)}  ${event.kind.padEnd(10)}  ${subjectOf(event).padEnd(10)}  ${eventText(event)}`,
   );
+}
+
+/** Whether a node is as it was last told: unchanged values are repeated on the bus, for people they are no news. */
+function isRepeated(event: EventView, shown: Map<string, string>): boolean {
+  if (event.kind !== "node") return false;
+  const [subject, text] = [subjectOf(event), eventText(event)];
+  const before = shown.get(subject);
+  shown.set(subject, text);
+  return before === text;
 }
