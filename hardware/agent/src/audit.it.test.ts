@@ -100,5 +100,5 @@ describe("the audit log of an agent", () => {
     const verdicts = await verifyDataDirectory(stage.dir.path);
     expect(verdicts).toMatchObject([{ log: `agent-${AGENT}`, intact: true }]);
     expect(verdicts[0]?.records).toBeGreaterThan(edges.length);
-  });
+  }, 300_000);
 });

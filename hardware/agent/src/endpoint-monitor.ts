@@ -9,6 +9,8 @@ import type { Reporter } from "./reporter.js";
 
 /** Unchanged values are repeated this often within the span in which they go stale. */
 const REPEATS = 3;
+/** This part of an interval a regular reading may be kept back, so that many endpoints share one. */
+const PATIENCE = 1 / 8;
 /** Made once: an abort without a reason makes an error with a stack each time. */
 const RESTED = new Error("rested");
 
@@ -36,7 +38,8 @@ export class EndpointMonitor implements AsyncDisposable {
     private readonly endpoint: Endpoint,
     private readonly options: MonitorOptions,
   ) {
-    endpoint.onReading = (reading, undisturbed) => this.#take(reading, undisturbed);
+    endpoint.onReading = (reading, undisturbed, askedMs) =>
+      this.#take(reading, undisturbed, askedMs);
     endpoint.poke = () => this.#poke();
     this.#watch = endpoint.port?.watch?.(() => this.#poke());
     this.#running = this.#run(this.#ended.signal).catch((error: unknown) => {
@@ -65,21 +68,25 @@ export class EndpointMonitor implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    // The first reading, and whatever was asked for, does not wait for others.
+    let patience: Duration | undefined;
     while (!signal.aborted) {
       this.#poked = false;
       try {
-        await this.endpoint.sense(signal);
+        await this.endpoint.sense(signal, { patience });
       } catch (error) {
         if (!(error instanceof PortError)) throw error;
       }
       if (!this.#poked) await this.#rest(signal);
+      patience = this.#poked ? undefined : milliseconds(this.#interval * PATIENCE);
     }
   }
 
   async #rest(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
-    const slept = this.options.clock.sleep(this.#interval, either);
+    const rest = milliseconds(this.#interval * (1 - PATIENCE));
+    const slept = this.options.clock.sleep(rest, either);
     const woken = this.#wake.next(either);
     try {
       await Promise.race([slept, woken]);
@@ -94,7 +101,7 @@ export class EndpointMonitor implements AsyncDisposable {
     this.#wake.tell();
   }
 
-  #take(reading: PowerReading | PortError, undisturbed: boolean): void {
+  #take(reading: PowerReading | PortError, undisturbed: boolean, askedMs: number): void {
     const { clock, reporter, guardian } = this.options;
     const { desired, memory } = this.endpoint;
     const { observation, changed } = this.#tracker.take(
@@ -111,6 +118,7 @@ export class EndpointMonitor implements AsyncDisposable {
     }
     if (reading instanceof PortError) return;
     if (undisturbed) guardian.seen(this.endpoint, reading.supply);
-    if (reading.drawWatts !== undefined) guardian.measured(this.endpoint, reading.drawWatts);
+    if (reading.drawWatts !== undefined)
+      guardian.measured(this.endpoint, reading.drawWatts, askedMs);
   }
 }

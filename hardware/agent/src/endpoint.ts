@@ -3,7 +3,7 @@ import type { DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent"
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
-import type { PowerPort, PowerReading } from "@outrider/ports/power-port";
+import type { PowerPort, PowerReading, ReadOptions } from "@outrider/ports/power-port";
 import { measuredDraw, NO_MEMORY, type EndpointMemory } from "./command-record.js";
 import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
 import type { AgentLog } from "./log.js";
@@ -32,7 +32,9 @@ export class Endpoint {
   /** Asks for a reading and a report soon. */
   poke: () => void = () => {};
   /** Is told of every reading. */
-  onReading: ((reading: PowerReading | PortError, undisturbed: boolean) => void) | undefined;
+  onReading:
+    | ((reading: PowerReading | PortError, undisturbed: boolean, askedMs: number) => void)
+    | undefined;
   #activity: Activity | undefined;
   /** Counts beginnings and ends of activities. */
   #changes = 0;
@@ -93,11 +95,12 @@ export class Endpoint {
   }
 
   /** Reads the device. @throws PortError, or the signal's reason when that was aborted */
-  async sense(signal: AbortSignal): Promise<PowerReading> {
+  async sense(signal: AbortSignal, options: ReadOptions = {}): Promise<PowerReading> {
     const { port } = this;
     if (!port) throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? ""}`);
     const changes = this.#changes;
     const number = ++this.#asked;
+    const askedMs = this.clock.monotonicMs();
     const undisturbed = (): boolean => this.#changes === changes && this.#activity === undefined;
     try {
       const reading = await withDeadline(
@@ -105,15 +108,15 @@ export class Endpoint {
         READ_WITHIN,
         signal,
         `The device of ${this.id}`,
-        (within) => port.read(within),
+        (within) => port.read(within, options),
       );
       this.#hear(number, reading.supply);
-      this.onReading?.(reading, undisturbed());
+      this.onReading?.(reading, undisturbed(), askedMs);
       return reading;
     } catch (error) {
       if (error instanceof PortError) {
         this.#hear(number, "Unknown");
-        this.onReading?.(error, undisturbed());
+        this.onReading?.(error, undisturbed(), askedMs);
       }
       throw error;
     }

@@ -70,8 +70,8 @@ export class Guardian {
   }
 
   /** The draw was measured: the most is remembered, and written when it has grown by more than noise. */
-  measured(endpoint: Endpoint, watts: number): void {
-    const grown = endpoint.gate.measured(endpoint.id, watts);
+  measured(endpoint: Endpoint, watts: number, askedMs: number): void {
+    const grown = endpoint.gate.measured(endpoint.id, watts, askedMs);
     if (!grown || this.#noting.has(endpoint)) return;
     const { runningWatts = 0, startingWatts = 0 } = endpoint.memory;
     const worthIt =

@@ -199,15 +199,21 @@ describe("the gate for starts", () => {
     configure(1);
     gate.seen(id(1), "On");
     await clock.advance(1000);
-    expect(gate.measured(id(1), 8)).toEqual({ runningWatts: 8 });
-    expect(gate.measured(id(1), 7)).toBeUndefined();
+    expect(gate.measured(id(1), 8, clock.monotonicMs())).toEqual({ runningWatts: 8 });
+    expect(gate.measured(id(1), 7, clock.monotonicMs())).toBeUndefined();
     gate.seen(id(1), "Off");
     const starting = start(1);
     await clock.advance(200);
     await starting;
-    expect(gate.measured(id(1), 12)).toEqual({ runningWatts: 8, startingWatts: 12 });
+    expect(gate.measured(id(1), 12, clock.monotonicMs())).toEqual({
+      runningWatts: 8,
+      startingWatts: 12,
+    });
     await clock.advance(1000);
-    expect(gate.measured(id(1), 9)).toEqual({ runningWatts: 9, startingWatts: 12 });
+    expect(gate.measured(id(1), 9, clock.monotonicMs())).toEqual({
+      runningWatts: 9,
+      startingWatts: 12,
+    });
   });
 
   it("P10: whatever is asked for and whatever fails, starts obey spacing, concurrency and watts", async () => {

@@ -110,18 +110,18 @@ export class StartGate {
 
   /**
    * Takes a measurement into account.
+   * @param askedMs when the device was asked, which is before it measured
    * @returns what is now known of the draw, when it has grown
    */
-  measured(id: EndpointId, watts: number): Partial<Draw> | undefined {
+  measured(id: EndpointId, watts: number, askedMs: number): Partial<Draw> | undefined {
     const member = this.#member(id);
     const { domain: name } = member.desired;
     if (name === undefined) return undefined;
     const { limits } = this.#domain(name);
-    const nowMs = this.clock.monotonicMs();
     // Somebody else may have started it, too.
     const starting =
-      (member.start && isGoingOn(member.start, nowMs)) ||
-      nowMs < member.onSinceMs + (limits?.startDurationMs ?? 0);
+      (member.start && isGoingOn(member.start, askedMs)) ||
+      askedMs < member.onSinceMs + (limits?.startDurationMs ?? 0);
     const key = starting ? "startingWatts" : "runningWatts";
     if (watts <= (member.measured[key] ?? 0)) return undefined;
     member.measured = { ...member.measured, [key]: watts };

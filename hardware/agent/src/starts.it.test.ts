@@ -29,7 +29,7 @@ describe("starts in a power domain", () => {
       slots: SLOTS,
       runningWatts: RUNNING_WATTS,
       startingWatts: STARTING_WATTS,
-      startingMs: DOMAIN.startDurationMs,
+      startingMs: DOMAIN.startDurationMs / 4,
     });
     await stage.startAgent();
     await stage.configureEndpoints(
@@ -72,7 +72,9 @@ describe("starts in a power domain", () => {
       slots.every((slot) => stage.observation(slot)?.supply !== "On"),
     );
     await client.mains(true);
-    await eventually("half of it is on", async () => (await supplyOns(since)) >= SLOTS / 2);
+    await eventually("half of it is on", async () => (await supplyOns(since)) >= SLOTS / 2, {
+      withinMs: 60_000,
+    });
     await stage.restartAgent();
     await eventually("all of it is on", async () => (await supplyOns(since)) >= SLOTS, {
       withinMs: 60_000,

@@ -43,7 +43,8 @@ export async function withDeadline<T>(
   }
 }
 
-function reasonOf(signal: AbortSignal, what: string): Error {
+/** Why a signal was aborted, as the one who waits for `what` is told it. */
+export function reasonOf(signal: AbortSignal, what: string): Error {
   const reason = signal.reason as Error;
   return reason.name === "TimeoutError"
     ? new PortError("timed-out", `${what} did not answer in time.`, { cause: reason })

@@ -1,4 +1,5 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
+import type { Duration } from "./time.js";
 import type { Evidence, Host, Supply } from "@outrider/contracts/power";
 
 /** Supply and host of one node as the device has just said. */
@@ -24,6 +25,14 @@ export const SUPPLY_OFF: PowerReading = {
   hostEvidence: "Assumed",
 };
 
+export interface ReadOptions {
+  /**
+   * How long the question may be kept back so that one exchange answers for many endpoints. Default: not at all.
+   * However long it is kept back, the answer is younger than the call.
+   */
+  readonly patience?: Duration | undefined;
+}
+
 /** What a device may be able to do by itself. The rest of the actions is composed from the supply. */
 export type NativeAction = Extract<
   EndpointAction,
@@ -37,7 +46,7 @@ export type NativeAction = Extract<
  */
 export interface PowerPort extends AsyncDisposable {
   /** Reads supply and host from the device. A device that cannot be reached is a PortError, never `Off`. */
-  read(signal: AbortSignal): Promise<PowerReading>;
+  read(signal: AbortSignal, options?: ReadOptions): Promise<PowerReading>;
   /**
    * Asks the device once and returns when it has taken the request. Does not verify: the agent reads back.
    * Setting the present state is no error and switches nothing.

@@ -71,7 +71,7 @@ async function answerTo(
       await machine.setMains(readSupply(await readBody(request)).on);
       return { json: { on: machine.mains } };
     default:
-      return answerSlots(machine, request, pathname);
+      return answerSlots(machine, edges, request, pathname);
   }
 }
 
@@ -118,6 +118,7 @@ function readEdges(
 
 async function answerSlots(
   machine: SlotMachine,
+  edges: EdgeLog,
   request: IncomingMessage,
   path: string,
 ): Promise<Answer> {
@@ -129,7 +130,7 @@ async function answerSlots(
   if (!match) throw notFound(request, path);
   const slot = Number(match[1]);
   const { silent } = machine.faults(slot);
-  const run = route(machine, slot, `${request.method} ${match[2] ?? ""}`.trim());
+  const run = route(machine, edges, slot, `${request.method} ${match[2] ?? ""}`.trim());
   if (!run) throw notFound(request, path);
   const body = await readBody(request);
   if (run.control) return { json: await run.act(body) };
@@ -145,10 +146,10 @@ interface Route {
   readonly control?: true;
 }
 
-function route(machine: SlotMachine, slot: number, key: string): Route | undefined {
+function route(machine: SlotMachine, edges: EdgeLog, slot: number, key: string): Route | undefined {
   switch (key) {
     case "GET":
-      return { act: () => machine.view(slot) };
+      return { act: () => ({ ...machine.view(slot), seq: edges.newest(slot) }) };
     case "PUT supply":
       return { act: (body) => machine.setSupply(slot, readSupply(body).on) };
     case "POST reset":

@@ -72,7 +72,7 @@ export class HttpClient implements Disposable {
    * @throws the signal's reason when it was aborted
    */
   request(asked: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    const what = `${this.what} (${asked.method} ${asked.path})`;
+    const what = `${this.what} (${asked.method} ${asked.path.slice(0, 80)})`;
     return withDeadline(this.options.clock, asked.deadline, signal, what, async (within) => {
       for (let attempt = 1; ; attempt++) {
         const sent = await this.#send(asked, what, within, attempt);

@@ -1,7 +1,12 @@
 import { Integer } from "@outrider/contracts/decorators";
 import { seconds } from "@outrider/contracts/clock";
 import { defineDriver } from "@outrider/ports/driver";
-import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
+import {
+  SUPPLY_OFF,
+  type PowerPort,
+  type PowerReading,
+  type ReadOptions,
+} from "@outrider/ports/power-port";
 import { PortError } from "@outrider/ports/port-error";
 import { QmpLink } from "@outrider/transports/qmp";
 import { SlotDevice } from "@outrider/transports/slots";
@@ -65,8 +70,8 @@ class QemuPower implements PowerPort {
     private readonly machine: QmpLink,
   ) {}
 
-  async read(signal: AbortSignal): Promise<PowerReading> {
-    if ((await this.chassis.get(signal)).supply === "off") return SUPPLY_OFF;
+  async read(signal: AbortSignal, options?: ReadOptions): Promise<PowerReading> {
+    if ((await this.chassis.get(signal, options?.patience)).supply === "off") return SUPPLY_OFF;
     try {
       return readingOf(await this.#status(signal));
     } catch (error) {

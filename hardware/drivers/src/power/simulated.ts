@@ -43,7 +43,7 @@ function checkUrl(url: string): string {
 
 function portOf(device: SlotDevice): PowerPort {
   return {
-    read: async (signal) => readingOf(await device.get(signal)),
+    read: async (signal, options) => readingOf(await device.get(signal, options?.patience)),
     setSupply: async (on, signal) => void (await device.setSupply(on, signal)),
     native: {
       ForceRestart: (signal) => device.act("reset", signal),
