@@ -2,6 +2,7 @@ import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readSecret } from "@outrider/identity/credentials";
+import { openIdentity } from "@outrider/identity/open-identity";
 import { connect, ConnectRefused, eventually, run, temporaryFolder } from "./testing/support.js";
 
 const MAIN = new URL("./main.js", import.meta.url).pathname;
@@ -122,6 +123,23 @@ describe("outrider-credentials", () => {
     });
     expect(await program.exited).toBe(2);
     expect(program.err()).toContain(message);
+  });
+
+  it("gives a person who is locked out a new one-time password", async () => {
+    await using folder = await temporaryFolder();
+    const call = async (...words: string[]) => {
+      await using program = run(process.execPath, [PROGRAM, ...words], {
+        OUTRIDER_DATA: folder.path,
+      });
+      return { code: await program.exited, out: program.out(), err: program.err() };
+    };
+    await call("add", "person", "ada", "administrator");
+    const { out } = await call("reset", "ada");
+    const [, password = ""] = /^one-time password of ada: (\S+)\n$/.exec(out) ?? [];
+    await using identity = await openIdentity({ dataDirectory: folder.path });
+    const { person } = await identity.store.signIns.check("ada", password, "192.0.2.1");
+    expect(person.mustChangePassword).toBe(true);
+    expect(await call("reset", "bob")).toMatchObject({ code: 2, err: "there is no such person\n" });
   });
 
   it("adds what several processes add at once", async () => {
