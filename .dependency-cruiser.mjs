@@ -21,7 +21,13 @@ const MAY_IMPORT = {
     "libs/service-kit",
     "libs/audit",
   ],
-  "services/power": ["libs/contracts", "libs/messaging", "libs/storage", "libs/service-kit"],
+  "services/power": [
+    "libs/contracts",
+    "libs/messaging",
+    "libs/storage",
+    "libs/service-kit",
+    "libs/audit",
+  ],
   "services/gateway": [
     "libs/contracts",
     "libs/messaging",

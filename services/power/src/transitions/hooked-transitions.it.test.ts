@@ -8,7 +8,7 @@ import { abortTransition } from "@outrider/contracts/transition";
 import { eventually } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Stage } from "./stage.testing.js";
+import { Stage } from "./testing/stage.js";
 
 const t1 = commandId("t1");
 

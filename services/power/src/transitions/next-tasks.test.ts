@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MAX_ASKING, MAX_DRAINING, nextTasks, PATIENCE_MS } from "./next-tasks.js";
 import { Progress } from "./progress.js";
 import type { Order } from "./task.js";
-import { AT, FakeWorld, orderOf, tasksOf } from "./world.testing.js";
+import { AT, FakeWorld, orderOf, tasksOf } from "./testing/world.js";
 
 function progressOf(count: number, order: Partial<Order> = {}): Progress {
   return new Progress(orderOf(order), { state: "InProgress", revision: 1 }, tasksOf(count));

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { MAX_ASKING, MAX_DRAINING, nextTasks } from "./next-tasks.js";
 import { Progress, type Task } from "./progress.js";
 import type { Ending, Head, TaskRecord } from "./task.js";
-import { AT, FakeWorld, orderOf, tasksOf } from "./world.testing.js";
+import { AT, FakeWorld, orderOf, tasksOf } from "./testing/world.js";
 
 const FRESH: Head = { state: "InProgress", revision: 1 };
 

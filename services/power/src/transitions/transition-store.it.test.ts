@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Progress } from "./progress.js";
 import type { Head } from "./task.js";
 import { TRANSITION_MIGRATION, TransitionStore } from "./transition-store.js";
-import { orderOf, tasksOf } from "./world.testing.js";
+import { orderOf, tasksOf } from "./testing/world.js";
 
 const MIGRATIONS = { namespace: "power", steps: [{ id: 1, ...TRANSITION_MIGRATION }] };
 const FRESH: Head = { state: "InProgress", revision: 1 };

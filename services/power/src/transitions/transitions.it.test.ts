@@ -8,7 +8,7 @@ import {
 } from "@outrider/contracts/transition";
 import { eventually } from "@outrider/testing/eventually";
 import { afterEach, describe, expect, it } from "vitest";
-import { Stage, type StageOptions } from "./stage.testing.js";
+import { Stage, type StageOptions } from "./testing/stage.js";
 
 const t1 = commandId("t1");
 

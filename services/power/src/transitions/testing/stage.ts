@@ -81,7 +81,7 @@ export class Stage implements AsyncDisposable {
 
   async startService(more: Record<string, string> = {}): Promise<void> {
     this.#supplies.clear();
-    this.service = await startNode(import.meta.resolve("../main.js"), {
+    this.service = await startNode(import.meta.resolve("../../main.js"), {
       env: {
         OUTRIDER_MQTT_URL: this.broker.url,
         OUTRIDER_DATA: this.data.path,

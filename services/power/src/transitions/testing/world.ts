@@ -1,7 +1,7 @@
 import { commandId, nodeId, type NodeId } from "@outrider/contracts/ids";
 import type { Supply } from "@outrider/contracts/power";
-import type { View, Window } from "./next-tasks.js";
-import type { Order, TaskRecord } from "./task.js";
+import type { View, Window } from "../next-tasks.js";
+import type { Order, TaskRecord } from "../task.js";
 
 /** A world for tests of the pure parts: everything is as it is set. */
 export class FakeWorld implements View {
