@@ -232,6 +232,25 @@ describe("a backup of SQLite files", () => {
     expect(await journal.restored()).toBeUndefined();
   });
 
+  it("has the heads of audit logs that are noted in files, none of which stays behind", async () => {
+    await using from = await tempDir();
+    await using to = await tempDir();
+    const file = join(from.path, "backup.tar.gz");
+    await (await storageFor({ dataDirectory: from.path }, KINDS)).close();
+    for (const [folder, head] of [
+      [from.path, "7"],
+      [to.path, "9"],
+    ] as const) {
+      await mkdir(join(folder, "audit"));
+      await writeFile(join(folder, "audit", "power.head"), head);
+    }
+    await writeFile(join(to.path, "audit", "gateway.head"), "3");
+    await makeBackup({ dataDirectory: from.path, file, version: "1" });
+    await restoreBackup({ dataDirectory: to.path, file, replace: true });
+    expect(await readFile(join(to.path, "audit", "power.head"), "utf8")).toBe("7");
+    expect(await readdir(join(to.path, "audit"))).toEqual(["power.head"]);
+  });
+
   it("of nothing is refused", async () => {
     await using from = await tempDir();
     const file = join(from.path, "backup.tar.gz");

@@ -5,7 +5,7 @@ import { RESTORE_MARKER } from "./restore-marker.js";
 import { BackupError, type ArchivedSchema } from "./manifest.js";
 
 /** Folders of the data directory that belong to the deployment as a whole. */
-const FOLDERS = ["secrets", "keys"];
+const FOLDERS = ["secrets", "keys", "audit"];
 /** What only a running process has a use for, and backups themselves. */
 const FLEETING = /(\.tar\.gz|\.lock|\.holder\.json|\.next|-wal|-shm|-journal|\.partial|\.sock)$/;
 /**
@@ -30,7 +30,8 @@ export async function findDataFiles(directory: string): Promise<DataFiles> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const { name } = entry;
     if (entry.isDirectory() && FOLDERS.includes(name)) {
-      plain.push(...(await filesUnder(directory, name)));
+      const files = await filesUnder(directory, name);
+      plain.push(...files.filter((path) => !FLEETING.test(path)));
     } else if (entry.isFile() && !FLEETING.test(name) && name !== RESTORE_MARKER) {
       if (!name.endsWith(".sqlite")) plain.push(name);
       else if (!isAgents(join(directory, name))) stores.push(name);

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { systemClock, timestamp } from "@outrider/contracts/clock";
 import { create } from "tar";
 import { ServerConnection } from "../postgres/server.js";
-import { copyPlain, copyStores, findDataFiles } from "./data-files.js";
+import { copyPlain, copyStores, findDataFiles, type DataFiles } from "./data-files.js";
 import {
   BackupError,
   DATA,
@@ -64,14 +64,20 @@ async function gather(
   const data = join(work, DATA);
   await mkdir(data, { mode: 0o700 });
   const found = await findDataFiles(dataDirectory);
+  if (!isDeployment(found)) {
+    throw new BackupError(
+      `there is nothing of Outrider in ${dataDirectory}; give the data directory of the deployment, also when its tables are in PostgreSQL: secrets and keys are there`,
+    );
+  }
   const madeAt = timestamp(systemClock);
+  // First, so that no head of an audit log that is noted in a file is ahead of the log in the archive.
+  await copyPlain(dataDirectory, found.plain, data);
   const schemas: ArchivedSchema[] = [];
   schemas.push(...(await copyStores(dataDirectory, found.stores, data)));
   if (databaseUrl !== undefined) schemas.push(...(await dump(databaseUrl, join(work, TABLES))));
-  await copyPlain(dataDirectory, found.plain, data);
   if (schemas.length === 0) {
     throw new BackupError(
-      `there is nothing of Outrider in ${dataDirectory}; give the data directory of the deployment, and --database if it has one`,
+      `no service has made its tables yet in ${databaseUrl === undefined ? dataDirectory : "the database"}, so there is nothing to back up`,
     );
   }
   const manifest: Manifest = {
@@ -85,6 +91,13 @@ async function gather(
   };
   await writeFile(join(work, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
   return manifest;
+}
+
+/** Whether it is a data directory, and not just any folder with files in it. */
+function isDeployment({ stores, plain }: DataFiles): boolean {
+  return (
+    stores.length > 0 || plain.some((path) => /^(secrets|keys)\/|^credentials\.json$/.test(path))
+  );
 }
 
 async function dump(url: string, folder: string): Promise<ArchivedSchema[]> {
