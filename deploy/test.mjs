@@ -16,6 +16,7 @@ const PEERS = {
   e2fsprogs: "/sbin/mke2fs",
   faketime: "/usr/bin/faketime",
   strace: "/usr/bin/strace",
+  chromium: "/usr/bin/chromium",
   "util-linux": "/usr/bin/prlimit",
   lz4: "/usr/bin/lz4",
   postgresql: "/usr/bin/psql",

@@ -137,7 +137,7 @@ function confirmed(action, nodes) {
   const go = form.querySelector('button[value="do"]');
   go.textContent = label;
   const judge = () => (go.disabled = mustType && form.elements.typed.value.trim() !== word);
-  form.oninput = judge;
+  form.addEventListener("input", judge);
   judge();
   dialog.returnValue = "";
   dialog.showModal();
@@ -145,6 +145,7 @@ function confirmed(action, nodes) {
     dialog.addEventListener(
       "close",
       () => {
+        form.removeEventListener("input", judge);
         if (dialog.returnValue !== "do") return resolve(undefined);
         resolve({
           ...(form.elements.reason.value.trim()

@@ -104,12 +104,12 @@ function listen() {
   on("event", addEvent);
   on("transition", transitionChanged);
   for (const kind of ["lock", "site", "proposal"]) on(kind, addEvent);
-  source.onerror = async () => {
+  source.addEventListener("error", () => {
     health("not connected: what is shown grows old", "bad");
     // The browser connects again by itself, but not after an answer that is no stream.
     if (source.readyState !== EventSource.CLOSED) return;
     setTimeout(() => void begin(), 3000);
-  };
+  });
 }
 
 let asked = 0;

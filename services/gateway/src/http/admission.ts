@@ -10,6 +10,12 @@ export const VIA_HEADER = "outrider-via";
 export const SESSION_COOKIE = "outrider-session";
 export const SECURE_SESSION_COOKIE = "__Host-outrider-session";
 
+/** Whoever uses a public route without having signed in. */
+const STRANGER: Admitted = {
+  subject: { kind: "anonymous", name: "stranger", rights: [] },
+  by: "anonymous",
+};
+
 /** Who a request comes from. Undefined: nobody has signed in. */
 export async function admit(
   headers: IncomingHttpHeaders,
@@ -38,6 +44,7 @@ export async function admit(
 
 /**
  * Whether whoever was admitted may use a route at all. Which nodes of it is asked once they are known.
+ * @returns whoever it is
  * @throws HttpProblem 401, 403
  */
 export function authorize(
@@ -45,8 +52,8 @@ export function authorize(
   access: Access,
   node: string | undefined,
   people: People,
-): void {
-  if (access === "public") return;
+): Admitted {
+  if (access === "public") return admitted ?? STRANGER;
   if (!admitted) {
     throw new HttpProblem(
       "not-signed-in",
@@ -59,9 +66,10 @@ export function authorize(
       "the password is one-time; set one of your own with PUT /api/v1/session/password first",
     );
   }
-  if (access === "signed-in") return;
+  if (access === "signed-in") return admitted;
   const verdict = people.may(admitted.subject, access, node);
   if (verdict !== true) throw new HttpProblem("not-allowed", verdict);
+  return admitted;
 }
 
 /**

@@ -10,7 +10,8 @@ import { entityTag, names } from "./etag.js";
 import { once } from "./idempotency.js";
 import { checkOrigin, type Hosts } from "./origin.js";
 import { HttpProblem, malformed } from "./problem.js";
-import { None, type AnyRoute, type Answer, type Call } from "./route.js";
+import { Nothing } from "@outrider/contracts/service-plane";
+import { type AnyRoute, type Answer, type Call } from "./route.js";
 import { readBody, readParameters } from "./shape.js";
 
 /** Of the disk or the database, not of ours. */
@@ -23,12 +24,6 @@ const STORAGE_FAILURES: ReadonlySet<string> = new Set([
   "closed",
 ]);
 
-/** Whoever uses a public route without having signed in. */
-const STRANGER: Admitted = {
-  subject: { kind: "anonymous", name: "stranger", rights: [] },
-  by: "anonymous",
-};
-
 /** From the request to the answer of one route: origin, who, may they, shape, and only then what it does. */
 export function exchange(
   route: AnyRoute,
@@ -39,13 +34,13 @@ export function exchange(
   return async (request, reply) => {
     const { headers } = request;
     checkOrigin(headers, hosts, { navigation: false });
-    const admitted = await admit(headers, request.ip, parts.people);
-    if (changes) checkForgery(admitted, headers);
-    const node = (request.params as { readonly node?: string }).node;
-    authorize(admitted, route.right, node, parts.people);
+    const found = await admit(headers, request.ip, parts.people);
+    if (changes) checkForgery(found, headers);
+    const { node } = request.params as { readonly node?: string };
+    const admitted = authorize(found, route.right, node, parts.people);
     const params = readParameters(route.params, request.params as object);
     const query = readParameters(route.query, request.query as object);
-    const { bytes, body, text } = await readWanted(route, request, admitted);
+    const { bytes, body, text } = await readWanted(route, request, found !== undefined);
     const gone = new AbortController();
     reply.raw.once("close", () => gone.abort());
     const call = callOf({ request, admitted, params, query, body, text, gone: gone.signal });
@@ -77,12 +72,12 @@ export function wireOfError(error: unknown): Wire | undefined {
 async function readWanted(
   route: AnyRoute,
   { raw, headers }: FastifyRequest,
-  admitted: Admitted | undefined,
+  isKnown: boolean,
 ): Promise<{ readonly bytes: Buffer; readonly body: object; readonly text: string }> {
   const nothing = { bytes: Buffer.alloc(0), body: {}, text: "" };
   if (route.method === "GET") return nothing;
-  const json = (route.body as unknown) !== None;
-  const maxBytes = admitted ? route.maxBytes : Math.min(route.maxBytes, MAX_STRANGER_BYTES);
+  const json = (route.body as unknown) !== Nothing;
+  const maxBytes = isKnown ? route.maxBytes : Math.min(route.maxBytes, MAX_STRANGER_BYTES);
   const bytes = await readBytes(raw, maxBytes);
   if (bytes.byteLength === 0 && (route.bodyOptional || (!json && route.takes === undefined))) {
     return json ? { ...nothing, body: readBody(route.body, {}) } : nothing;
@@ -99,14 +94,14 @@ async function readWanted(
 
 function callOf(given: {
   readonly request: FastifyRequest;
-  readonly admitted: Admitted | undefined;
+  readonly admitted: Admitted;
   readonly params: object;
   readonly query: object;
   readonly body: object;
   readonly text: string;
   readonly gone: AbortSignal;
 }): Call<object, object, object> {
-  const { request, admitted = STRANGER, params, query, body, text, gone } = given;
+  const { request, admitted, params, query, body, text, gone } = given;
   const { subject } = admitted;
   return {
     subject,

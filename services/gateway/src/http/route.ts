@@ -1,5 +1,6 @@
 import type { Right } from "@outrider/contracts/identity";
 import type { Via } from "@outrider/contracts/power";
+import { Nothing } from "@outrider/contracts/service-plane";
 import type { GatewayParts } from "../parts.js";
 import type { Admitted, Subject } from "../people/people.js";
 
@@ -10,11 +11,8 @@ export type Access = "public" | "signed-in" | Right;
 
 type Class<T extends object> = new () => T;
 
-/** A class that asks for nothing. */
-export class None {}
-
 /** A request that was let in and whose shape is right. */
-export interface Call<P = None, Q = None, B = None> {
+export interface Call<P = Nothing, Q = Nothing, B = Nothing> {
   readonly subject: Subject;
   /** How the subject showed who it is. */
   readonly admitted: Admitted;
@@ -40,7 +38,7 @@ export interface Answer<R = object> {
   readonly body?: R;
   /** In the place of a body: a text and its media type. */
   readonly text?: { readonly type: string; readonly value: string };
-  /** What the body's entity tag is made of. A matching If-None-Match is answered with 304. */
+  /** What the body's entity tag is made of. A matching If-Nothing-Match is answered with 304. */
   readonly etag?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -102,12 +100,12 @@ export const MAX_BODY_BYTES = 1_048_576;
 
 /** Declares a route. Left out: no parameters, no query, no body, no reply. */
 export function route<
-  P extends object = None,
-  Q extends object = None,
-  B extends object = None,
-  R extends object = None,
+  P extends object = Nothing,
+  Q extends object = Nothing,
+  B extends object = Nothing,
+  R extends object = Nothing,
 >(given: Given<P, Q, B, R>): AnyRoute {
-  const none = None as Class<never>;
+  const none: Class<object> = Nothing;
   return {
     params: none,
     query: none,
@@ -120,5 +118,5 @@ export function route<
     headers: [],
     maxBytes: MAX_BODY_BYTES,
     ...given,
-  } as unknown as AnyRoute;
+  };
 }

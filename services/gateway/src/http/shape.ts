@@ -1,7 +1,7 @@
 import { check } from "@outrider/contracts/codec";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
 import { malformed } from "./problem.js";
-import { None } from "./route.js";
+import { Nothing } from "@outrider/contracts/service-plane";
 
 type Class<T extends object> = new () => T;
 type Property = { readonly type?: string; readonly [key: string]: unknown };
@@ -14,16 +14,16 @@ interface Shape {
 const shapes = new Map<Class<object>, Shape>();
 
 function shapeOf(type: Class<object>): Shape {
-  if (type === None) return {};
+  if (type === Nothing) return {};
   let known = shapes.get(type);
   if (!known) {
-    known = jsonSchemaOf(type) as Shape;
+    known = jsonSchemaOf(type);
     shapes.set(type, known);
   }
   return known;
 }
 
-/** The properties of a class as its schema has them; none of {@link None}. */
+/** The properties of a class as its schema has them; none of {@link Nothing}. */
 export function propertiesOf(type: Class<object>): Readonly<Record<string, Property>> {
   return shapeOf(type).properties ?? {};
 }
@@ -54,7 +54,7 @@ export function readParameters<T extends object>(type: Class<T>, given: object):
 
 /** @throws HttpProblem 400 that names the field */
 export function readBody<T extends object>(type: Class<T>, value: unknown): T {
-  if ((type as Class<object>) === None) return {} as T;
+  if ((type as Class<object>) === Nothing) return {} as T;
   const read = check(type, value, true);
   if (!read.ok) throw malformed(read.refusal.message, read.refusal.field);
   return read.value;

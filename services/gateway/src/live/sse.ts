@@ -25,12 +25,12 @@ export function sse(
   return async (request, reply) => {
     const { headers } = request;
     checkOrigin(headers, hosts, { navigation: false });
-    const admitted = await admit(headers, request.ip, parts.people);
-    authorize(admitted, "read", undefined, parts.people);
+    const found = await admit(headers, request.ip, parts.people);
+    const admitted = authorize(found, "read", undefined, parts.people);
     const query = readParameters(LiveQuery, request.query as object);
-    const filter = new LiveFilter(query, admitted!.subject, parts.mirror);
+    const filter = new LiveFilter(query, admitted.subject, parts.mirror);
     const lastId = headers["last-event-id"];
-    const seat = clients.sit(() => reply.raw.destroy(), admitted!);
+    const seat = clients.sit(() => reply.raw.destroy(), admitted);
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, {

@@ -2,7 +2,8 @@ import type { JsonSchema } from "@outrider/contracts/schema";
 import { PROBLEM_TYPE } from "../http/answer.js";
 import { API } from "../http/server.js";
 import { ALL_PROBLEMS } from "../http/problem.js";
-import { None, type AnyRoute, type HeaderName } from "../http/route.js";
+import { Nothing } from "@outrider/contracts/service-plane";
+import { type AnyRoute, type HeaderName } from "../http/route.js";
 import { propertiesOf, requiredOf } from "../http/shape.js";
 import { Schemas } from "./schemas.js";
 import { STREAMS } from "./streams.js";
@@ -22,7 +23,6 @@ const HEADERS: Readonly<
   },
   "if-match": {
     description: "The entity tag of what was read: nothing is done when it has changed since.",
-    pattern: '^(\\*|(W/)?"[0-9]{1,15}")$',
   },
   "if-none-match": {
     description: "An entity tag that the client has: 304 when it is still the present one.",
@@ -105,8 +105,8 @@ function operation(route: AnyRoute, schemas: Schemas): Json {
     ...(isPublic ? { security: [] } : {}),
     "x-right": route.right,
     parameters: [
-      ...parameters(route.params as never, "path"),
-      ...parameters(route.query as never, "query"),
+      ...parameters(route.params, "path"),
+      ...parameters(route.query, "query"),
       ...route.headers.map((name) => header(name)),
     ],
     ...(body ? { requestBody: body } : {}),
@@ -124,9 +124,9 @@ function operation(route: AnyRoute, schemas: Schemas): Json {
 
 function bodyOf(route: AnyRoute, schemas: Schemas): Json | undefined {
   if (route.takes !== undefined) {
-    return { required: true, content: { [route.takes]: { schema: { type: "string" } } } };
+    return { required: true, content: { [route.takes]: { schema: textSchema(route.takes) } } };
   }
-  if ((route.body as unknown) === None) return undefined;
+  if ((route.body as unknown) === Nothing) return undefined;
   const schema = schemas.input(route.body);
   return { required: !route.bodyOptional, content: { "application/json": { schema } } };
 }
@@ -134,16 +134,21 @@ function bodyOf(route: AnyRoute, schemas: Schemas): Json | undefined {
 function success(route: AnyRoute, status: number, description: string, schemas: Schemas): Json {
   const content =
     route.gives !== undefined
-      ? { [route.gives]: { schema: { type: "string" } } }
-      : (route.reply as unknown) === None || status === 204
+      ? { [route.gives]: { schema: textSchema(route.gives) } }
+      : (route.reply as unknown) === Nothing || status === 204
         ? undefined
         : { "application/json": { schema: schemas.reply(route.reply) } };
   return { description, ...(content ? { content } : {}) };
 }
 
+/** Of a body that is no JSON. YAML is read as what it says: a site file is a map. */
+function textSchema(type: string): JsonSchema {
+  return { type: type === "application/yaml" ? "object" : "string" };
+}
+
 /** Which problems a route can answer with. */
 export function problemsOf(route: AnyRoute): number[] {
-  const has = (type: unknown): boolean => type !== None;
+  const has = (type: unknown): boolean => type !== Nothing;
   const takesBody = has(route.body) || route.takes !== undefined;
   const statuses = [
     ...route.problems,

@@ -8,6 +8,7 @@ import {
   Timestamp,
 } from "@outrider/contracts/decorators";
 import { route } from "../http/route.js";
+import type { Numbered } from "../live/happenings.js";
 import { LiveFilter } from "../live/live-filter.js";
 
 /** Something that happened. */
@@ -35,6 +36,17 @@ export class EventsQuery {
   @Optional() @Integer(1, 1000) limit?: number;
 }
 
+function eventOf({ id, at, kind, node, service, data }: Numbered): EventView {
+  return {
+    id,
+    at,
+    kind,
+    ...(node === undefined ? {} : { node }),
+    ...(service === undefined ? {} : { service }),
+    data: data as Record<string, unknown>,
+  };
+}
+
 export const EVENT_ROUTES = [
   route({
     method: "GET",
@@ -54,7 +66,7 @@ export const EVENT_ROUTES = [
         .toReversed()
         .filter((one) => filter.happening(one))
         .slice(0, query.limit ?? 100)
-        .map(({ seq: _, ...one }) => one as EventView);
+        .map(eventOf);
       return { body: { events } };
     },
   }),

@@ -4,7 +4,7 @@ import { Integer, NestedList, Optional, Text } from "@outrider/contracts/decorat
 import { getSite, SiteApplied, SiteInForce } from "@outrider/contracts/inventory";
 import { Problem } from "@outrider/contracts/service-plane";
 import { soleTag } from "../http/etag.js";
-import { HttpProblem, malformed } from "../http/problem.js";
+import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import { asking } from "./asking.js";
@@ -44,7 +44,10 @@ async function apply(
   const header = call.header("if-match");
   const ifMatch = soleTag(header);
   if (header !== undefined && header.trim() !== "*" && !/^\d{1,15}$/.test(ifMatch ?? "")) {
-    throw malformed("must be the one tag of the site that was read, or *", "If-Match");
+    throw new HttpProblem(
+      "precondition-failed",
+      "If-Match must be the one tag that the site was read with, or *; read the site again",
+    );
   }
   const query = new URLSearchParams({
     dryRun: dryRun ? "yes" : "no",

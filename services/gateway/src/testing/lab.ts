@@ -61,9 +61,15 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     };
     const [power, , , gateway] = await Promise.all(
       [
-        startNode(import.meta.resolve("@outrider/power-service/main"), { env }),
-        startNode(import.meta.resolve("@outrider/inventory-service/main"), { env }),
-        startNode(import.meta.resolve("@outrider/agent/main"), { env }),
+        startNode(import.meta.resolve("@outrider/power-service/main"), {
+          env,
+          readyWithinMs: 60_000,
+        }),
+        startNode(import.meta.resolve("@outrider/inventory-service/main"), {
+          env,
+          readyWithinMs: 60_000,
+        }),
+        startNode(import.meta.resolve("@outrider/agent/main"), { env, readyWithinMs: 60_000 }),
         startNode(
           options.closed
             ? new URL("../main.js", import.meta.url)
