@@ -169,6 +169,54 @@ describe("transitions", () => {
     });
   });
 
+  it("give it up at the same time when the service dies in between", async () => {
+    await open({ nodes: 4 });
+    stage.behave = () => "hold";
+    const nodes = "n[1-4]";
+    await stage.create({ id: t1, action: "PowerCycle", nodes, parallel: 1, deadlineMs: 5000 });
+    await eventually("the first is under way", () => stage.acted.length === 1);
+    await stage.service.kill("SIGKILL");
+    await stage.startService();
+    await eventually("the deadline has come", async () => {
+      return (await stage.transition(t1)).counts.canceled === 3;
+    });
+    await stage.release();
+    expect(await stage.ended(t1)).toMatchObject({ counts: { succeeded: 1, canceled: 3 } });
+    expect(stage.acted).toHaveLength(1);
+  });
+
+  it("leave alone what somebody else has locked (P6)", async () => {
+    await open({ nodes: 3 });
+    const lock = commandId("l1");
+    const [n1] = stage.nodes;
+    if (!n1) throw new Error("there is a first node");
+    stage.lock(n1, {
+      fence: 7,
+      waiting: 0,
+      held: {
+        lock,
+        holder: "user:bert",
+        reason: "firmware",
+        since: "2026-11-23T00:00:00.000Z",
+        until: "2999-01-01T00:00:00.000Z",
+      },
+    });
+    const ask = { action: "PowerCycle", nodes: "n[1-3]" } as const;
+    await eventually("the lock is known", async () => {
+      const plan = await stage.ask(planTransition, ask);
+      return plan.groups.some(({ reasonCode }) => reasonCode === "locked");
+    });
+    await stage.create({ ...ask, id: t1 });
+    expect(await stage.ended(t1)).toMatchObject({ counts: { succeeded: 2, rejected: 1 } });
+    expect((await stage.tasks(t1)).get("n1")).toMatchObject({
+      reasonCode: "locked",
+      detail: expect.stringContaining("user:bert"),
+    });
+    const own = await stage.create({ ...ask, nodes: "n1", lock }, "user:bert");
+    expect(await stage.ended(own.id)).toMatchObject({ counts: { succeeded: 1 } });
+    expect(stage.acted.at(-1)?.command.fence).toBe(7);
+  });
+
   it("of two people at once act on a node one at a time, and say so", async () => {
     await open({ nodes: 4 });
     stage.behave = () => "hold";

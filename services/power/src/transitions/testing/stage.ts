@@ -10,6 +10,7 @@ import {
 } from "@outrider/contracts/agent";
 import { sitePolicy, type SitePolicy } from "@outrider/contracts/fleet";
 import { agentId, endpointId, nodeId, type CommandId, type NodeId } from "@outrider/contracts/ids";
+import { nodeLock, type NodeLock } from "@outrider/contracts/lock";
 import { nodeDescription, nodeEvent, type NodeEvent } from "@outrider/contracts/node";
 import { powerState } from "@outrider/contracts/power";
 import { serviceEvent, type Operation, type ServiceEvent } from "@outrider/contracts/service-plane";
@@ -60,6 +61,7 @@ export class Stage implements AsyncDisposable {
   readonly #supplies = new Map<string, string>();
   readonly #sessions: Session[] = [];
   #agent!: Session;
+  #inventory!: Session;
   #client!: RequestClient;
   #seq = 0;
 
@@ -166,6 +168,11 @@ export class Stage implements AsyncDisposable {
     );
   }
 
+  /** Somebody takes a node's lock; the service may hear of it a moment later. */
+  lock(node: NodeId, lock: NodeLock): void {
+    this.#inventory.retain(nodeLock, { node }, lock);
+  }
+
   /** Ends what the agent holds. */
   async release(): Promise<void> {
     for (const { node, command } of this.acted) {
@@ -195,6 +202,7 @@ export class Stage implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const inventory = this.#session("inventory");
+    this.#inventory = inventory;
     const { policy = {}, roles = () => [] } = this.options;
     inventory.retain(
       sitePolicy,
