@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Identity, Role } from "@outrider/contracts/acl";
+import type { Identity } from "@outrider/contracts/acl";
+import type { Role } from "@outrider/contracts/identity";
 import { startNode } from "@outrider/testing/child";
 import type { Secret } from "@outrider/testing/outrider-broker";
 

@@ -6,6 +6,7 @@ const FACTS: BannerFacts = {
   version: "1",
   site: "demo",
   door: { url: "mqtt://127.0.0.1:1883", host: "127.0.0.1", port: 1883 },
+  webUrl: "http://127.0.0.1:8080",
   nodes: [nodeId("n1"), nodeId("n2")],
   demo: { found: false, virtualMachine: undefined },
   notYet: [],
@@ -25,6 +26,8 @@ describe("the banner", () => {
     const text = banner({
       ...FACTS,
       demo: undefined,
+      webUrl: "http://127.0.0.1:9080",
+      administrator: { name: "admin", password: "once" },
       door: {
         url: "mqtt://127.0.0.1:2883",
         host: "127.0.0.1",
@@ -34,10 +37,8 @@ describe("the banner", () => {
         secretFile: "/my data/secret",
       },
     });
-    expect(text).toContain(
-      "\n  OUTRIDER_MQTT_URL=mqtt://127.0.0.1:2883 OUTRIDER_USER=operator " +
-        "OUTRIDER_SECRET_FILE='/my data/secret' npx outrider get nodes\n",
-    );
+    expect(text).toContain("\n  OUTRIDER_URL=http://127.0.0.1:9080 npx outrider get nodes\n");
+    expect(text).toContain("\nsign in   admin, one-time password once ");
     expect(text).toContain(`-p 2883 -u operator -P "$(cat '/my data/secret')"`);
     expect(text).not.toContain("hidden");
   });

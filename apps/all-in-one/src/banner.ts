@@ -5,6 +5,10 @@ export interface BannerFacts {
   readonly version: string;
   readonly site: string;
   readonly door: Door;
+  /** Of the web page and the REST interface. */
+  readonly webUrl: string;
+  /** The administrator that was made just now, with the one-time password. */
+  readonly administrator?: { readonly name: string; readonly password: string } | undefined;
   readonly nodes: readonly NodeId[];
   readonly demo?:
     | { readonly found: boolean; readonly virtualMachine: string | undefined }
@@ -15,18 +19,24 @@ export interface BannerFacts {
   readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
 }
 
-const DEFAULT_URL = "mqtt://127.0.0.1:1883";
+const DEFAULT_URL = "http://127.0.0.1:8080";
 
 /** What is printed once everything serves. Every command in it works as it stands. */
 export function banner(facts: BannerFacts): string {
   const { door, nodes, demo } = facts;
   const node = nodes.find((id) => !facts.notYet.includes(id)) ?? nodes[0];
-  const outrider = `${environmentOf(door)}npx outrider`;
+  const outrider = `${environmentOf(facts.webUrl)}npx outrider`;
   const mqtt = mosquitto(door);
   return [
     "",
     `Outrider ${facts.version} runs the site ${facts.site}: ${listOf(nodes)}`,
     ...(demo ? [demoLine(demo)] : []),
+    `web       ${facts.webUrl}/`,
+    ...(facts.administrator
+      ? [
+          `sign in   ${facts.administrator.name}, one-time password ${facts.administrator.password} (shown this once; outrider login ${facts.administrator.name})`,
+        ]
+      : []),
     `MQTT      ${door.url}${door.username ? `, user ${door.username}, secret in ${door.secretFile}` : ""}`,
     ...facts.newAgents.map(
       ({ agent, secretFile }) =>
@@ -66,13 +76,8 @@ function demoLine({ found, virtualMachine }: NonNullable<BannerFacts["demo"]>): 
 }
 
 /** What the command line must be told. */
-function environmentOf({ url, username, secretFile }: Door): string {
-  return [
-    url === DEFAULT_URL ? "" : `OUTRIDER_MQTT_URL=${url} `,
-    username === undefined
-      ? ""
-      : `OUTRIDER_USER=${username} OUTRIDER_SECRET_FILE=${shell(secretFile ?? "")} `,
-  ].join("");
+function environmentOf(webUrl: string): string {
+  return webUrl === DEFAULT_URL ? "" : `OUTRIDER_URL=${webUrl} `;
 }
 
 function mosquitto({ host, port, username, secretFile }: Door): string {

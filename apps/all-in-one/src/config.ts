@@ -1,20 +1,29 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import {
+  databaseUrl,
   EnvironmentError,
   mqttUrl,
   optionalText,
   port,
   readEnvironment,
   text,
+  yesOrNo,
   type Variable,
 } from "@outrider/contracts/environment";
 import { isAgentId, type AgentId } from "@outrider/contracts/ids";
 
 export interface Config {
-  /** Address that the broker listens on. */
+  /** Address that the broker and the gateway listen on. */
   readonly bind: string;
   readonly mqttPort: number;
+  readonly httpPort: number;
+  /** Names, beside its addresses, that people reach the gateway by, as the variable has them. */
+  readonly httpHosts: string | undefined;
+  /** PostgreSQL for everything that is kept; files in the data folder without it. */
+  readonly databaseUrl: string | undefined;
+  /** Networks that drain hooks may reach although they would be refused, as the variable has them. */
+  readonly webhookAllow: string | undefined;
   /** A broker of somebody else's; ours is not started then. */
   readonly externalBroker: string | undefined;
   /** Absolute. */
@@ -35,19 +44,21 @@ const ELSEWHERE = [
   "OUTRIDER_BOOT_ID_FILE",
   "OUTRIDER_CACHE",
   "OUTRIDER_FAILPOINT",
+  "OUTRIDER_GATEWAY_SECRET_FILE",
   "OUTRIDER_INVENTORY_SECRET_FILE",
   "OUTRIDER_LOG_LEVEL",
   "OUTRIDER_POWER_SECRET_FILE",
   "OUTRIDER_REQUIRE_PEERS",
   "OUTRIDER_SECRET_FILE",
+  "OUTRIDER_TOKEN",
+  "OUTRIDER_TOKEN_FILE",
+  "OUTRIDER_URL",
   "OUTRIDER_USER",
 ];
 
 /** Of the design, and not there yet: whoever sets one would rely on something that does not happen. */
 const LATER = [
   "OUTRIDER_CONSOLE_LINK_PORT",
-  "OUTRIDER_DATABASE_URL",
-  "OUTRIDER_HTTP_PORT",
   "OUTRIDER_INFLUX_URL",
   "OUTRIDER_MQTTS_PORT",
   "OUTRIDER_MQTT_WS_PORT",
@@ -63,12 +74,6 @@ const agentList: Variable<readonly AgentId[]> = {
   fallback: { value: [] },
 };
 
-const yesOrNo = (fallback: boolean): Variable<boolean> => ({
-  expected: "yes or no",
-  read: (value) => (value === "yes" ? true : value === "no" ? false : undefined),
-  fallback: { value: fallback },
-});
-
 const bind: Variable<string> = {
   expected: "an IP address of this machine",
   read: (value) => (isIP(value) > 0 ? value : undefined),
@@ -78,6 +83,10 @@ const bind: Variable<string> = {
 const VARIABLES = {
   OUTRIDER_BIND: bind,
   OUTRIDER_MQTT_PORT: port(1883),
+  OUTRIDER_HTTP_PORT: port(8080),
+  OUTRIDER_HTTP_HOSTS: optionalText(),
+  OUTRIDER_DATABASE_URL: databaseUrl(),
+  OUTRIDER_WEBHOOK_ALLOW: optionalText(),
   OUTRIDER_MQTT_PLAINTEXT: yesOrNo(false),
   OUTRIDER_MQTT_URL: { ...mqttUrl(), fallback: { value: undefined } } as Variable<
     string | undefined
@@ -112,6 +121,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return {
     bind: values.OUTRIDER_BIND,
     mqttPort: values.OUTRIDER_MQTT_PORT,
+    httpPort: values.OUTRIDER_HTTP_PORT,
+    httpHosts: values.OUTRIDER_HTTP_HOSTS,
+    databaseUrl: values.OUTRIDER_DATABASE_URL,
+    webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,
     externalBroker: values.OUTRIDER_MQTT_URL,
     dataDirectory: resolve(values.OUTRIDER_DATA),
     siteFile: values.OUTRIDER_SITE,

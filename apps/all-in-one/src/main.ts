@@ -52,6 +52,8 @@ async function run(): Promise<void> {
           version: VERSION,
           site: world.site.name,
           door,
+          webUrl: parts.webUrl,
+          administrator: parts.administrator,
           nodes: world.site.nodes.map(({ id }) => id),
           demo: world.demo && {
             found: world.demo.found,
@@ -63,7 +65,14 @@ async function run(): Promise<void> {
       );
       // For whoever starts this program from another one.
       if (!process.stdout.isTTY) {
-        const ready = { ready: true, name: "all-in-one", pid: process.pid, url: door.url };
+        const { webUrl } = parts;
+        const ready = {
+          ready: true,
+          name: "all-in-one",
+          pid: process.pid,
+          url: door.url,
+          webUrl,
+        };
         process.stdout.write(`${JSON.stringify(ready)}\n`);
       }
       await aborted(stopping);

@@ -1,9 +1,11 @@
 import { readAgentConfig } from "@outrider/agent/config";
 import { startAgent } from "@outrider/agent/agent";
 import { startBroker, type RunningBroker } from "@outrider/broker/broker";
-import type { AgentId } from "@outrider/contracts/ids";
 import { openCredentials } from "@outrider/identity/credential-store";
 import { addCredentials, secretPath } from "@outrider/identity/credentials";
+import type { AgentId } from "@outrider/contracts/ids";
+import { readGatewayConfig } from "@outrider/gateway-service/config";
+import { startGateway } from "@outrider/gateway-service/start";
 import { readInventoryConfig } from "@outrider/inventory-service/config";
 import { startInventory, type RunningInventory } from "@outrider/inventory-service/start";
 import type { Log } from "@outrider/messaging/log";
@@ -25,6 +27,9 @@ export interface PartsContext {
 export interface Parts {
   /** Port of our broker; 0 where the broker is somebody else's. */
   readonly port: number;
+  /** Where people find the web page and the REST interface. */
+  readonly webUrl: string;
+  readonly administrator: { readonly name: string; readonly password: string } | undefined;
   readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
   readonly inventory: RunningInventory;
   /** Agents first, the broker last, so that everybody can say that they leave. */
@@ -32,7 +37,7 @@ export interface Parts {
 }
 
 /**
- * Starts broker, inventory, power and agents in this process. Each is configured as it would be in a process of its
+ * Starts broker, inventory, power, gateway and agents in this process. Each is configured as it would be in a process of its
  * own, and they meet on the broker only.
  * @throws what the first part that fails throws; those that had started are stopped
  */
@@ -57,11 +62,25 @@ export async function startParts(context: PartsContext): Promise<Parts> {
     started.push(
       await startPowerService(readPowerConfig(environment), { log: logOf("power"), defect }),
     );
+    const gateway = await startGateway(readGatewayConfig(environment), {
+      log: logOf("gateway"),
+      defect,
+      // Never with a site of one's own.
+      ...(config.siteFile === undefined ? { anonymous: "loopback-operator" as const } : {}),
+    });
+    started.push(gateway);
     for (const agent of world.agents) {
       const own = readAgentConfig({ ...environment, OUTRIDER_AGENT: agent });
       agents.push(await startAgent(own, { log: logOf(`agent-${agent}`), defect }));
     }
-    return { port: broker?.port ?? 0, newAgents, inventory, stop };
+    return {
+      port: broker?.port ?? 0,
+      webUrl: gateway.url,
+      administrator: gateway.firstAdministrator,
+      newAgents,
+      inventory,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -78,7 +97,16 @@ export function partEnvironment(
     OUTRIDER_MQTT_URL: config.externalBroker ?? brokerUrl(config.bind, port),
     OUTRIDER_DATA: config.dataDirectory,
     OUTRIDER_SITE: world.siteFile,
+    OUTRIDER_BIND: config.bind,
+    OUTRIDER_HTTP_PORT: String(config.httpPort),
+    ...given("OUTRIDER_HTTP_HOSTS", config.httpHosts),
+    ...given("OUTRIDER_DATABASE_URL", config.databaseUrl),
+    ...given("OUTRIDER_WEBHOOK_ALLOW", config.webhookAllow),
   };
+}
+
+function given(name: string, value: string | undefined): Record<string, string> {
+  return value === undefined ? {} : { [name]: value };
 }
 
 async function startOwnBroker({ config, logOf }: PartsContext): Promise<RunningBroker | undefined> {
@@ -87,7 +115,10 @@ async function startOwnBroker({ config, logOf }: PartsContext): Promise<RunningB
   return startBroker({
     host: config.bind,
     port: config.mqttPort,
-    credentials: await openCredentials(config.dataDirectory, { log }),
+    credentials: await openCredentials(config.dataDirectory, {
+      log,
+      databaseUrl: config.databaseUrl,
+    }),
     // Never with a site of one's own.
     ...(config.siteFile === undefined ? { anonymous: "loopback-operator" } : {}),
     log,
@@ -99,9 +130,9 @@ async function startOwnBroker({ config, logOf }: PartsContext): Promise<RunningB
  * @returns those that run elsewhere and got theirs just now
  */
 export async function addAgents(config: Config, world: World): Promise<Parts["newAgents"]> {
-  const { dataDirectory } = config;
+  const { dataDirectory, databaseUrl } = config;
   const claims = world.site.agents.map((name) => ({ kind: "agent", name }) as const);
-  const isNew = await addCredentials(dataDirectory, claims);
+  const isNew = await addCredentials(dataDirectory, claims, databaseUrl);
   return claims
     .filter(({ name }, index) => isNew[index] === true && !world.agents.includes(name))
     .map((claim) => ({ agent: claim.name, secretFile: secretPath(dataDirectory, claim) }));

@@ -53,7 +53,26 @@ async function run(): Promise<number> {
       newAgents = await addAgents(config, world);
     }
     const environment = partEnvironment(config, world, port);
+    let webUrl = "";
+    let httpPort = config.httpPort;
     await Promise.all([
+      supervisor
+        .start({
+          name: "gateway",
+          program: import.meta.resolve("@outrider/gateway-service/main"),
+          environment: () => ({
+            ...environment,
+            OUTRIDER_HTTP_PORT: String(httpPort),
+            // The demonstration lets whoever is on this machine act; nobody else does.
+            ...(config.siteFile === undefined ? { OUTRIDER_DEMO: "yes" } : {}),
+          }),
+          stopWithin: STOP_WITHIN,
+        })
+        .then((ready) => {
+          webUrl = String(ready["url"]);
+          // Started again, it must be where people have found it.
+          httpPort = Number(new URL(webUrl).port || 80);
+        }),
       supervisor.start({
         name: "inventory",
         program: import.meta.resolve("@outrider/inventory-service/main"),
@@ -83,6 +102,7 @@ async function run(): Promise<number> {
         version: VERSION,
         site: world.site.name,
         door,
+        webUrl,
         nodes: world.site.nodes.map(({ id }) => id),
         demo: world.demo && {
           found: world.demo.found,
@@ -93,7 +113,7 @@ async function run(): Promise<number> {
       }),
     );
     if (!process.stdout.isTTY) {
-      const ready = { ready: true, name: "split", pid: process.pid, url: door.url };
+      const ready = { ready: true, name: "split", pid: process.pid, url: door.url, webUrl };
       process.stdout.write(`${JSON.stringify({ ...ready, parts: supervisor.pids() })}\n`);
     }
     return await supervisor.ended();

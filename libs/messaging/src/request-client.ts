@@ -145,9 +145,8 @@ function readReply<Reply extends object>(
   { body, problem }: ServiceReply,
 ): Reply {
   if (problem) {
-    throw new RequestError(problem.code, problem.detail, {
-      ...(problem.field === undefined ? {} : { field: problem.field }),
-    });
+    const { code, detail, field } = problem;
+    throw new RequestError(code, detail, field === undefined ? {} : { field });
   }
   const read = check(reply, body, false);
   if (read.ok) return read.value;

@@ -16,8 +16,9 @@ export class RetainedDocuments {
     string,
     { readonly payload: string | undefined; readonly qos: 0 | 1 }
   >();
-  readonly #dirty = new Set<string>();
   readonly #underWay = new Set<string>();
+  /** Topics whose document has changed while an older one was under way. */
+  readonly #again = new Set<string>();
   /** Topics with somebody's document on them that is not ours, until it is known which are ours. */
   readonly #leftovers = new Map<string, 0 | 1>();
   /** The presence: ours, but said by somebody else. */
@@ -42,8 +43,7 @@ export class RetainedDocuments {
     const text = payload === undefined ? undefined : encode(contract, payload);
     this.#wanted.set(topic, { payload: text, qos: contract.qos });
     this.#leftovers.delete(topic);
-    this.#dirty.add(topic);
-    this.#pump();
+    this.#send(topic);
   }
 
   /** Leaves a topic alone, whatever stands there. */
@@ -69,9 +69,10 @@ export class RetainedDocuments {
   async attach(connection: Connection): Promise<void> {
     this.#connection = connection;
     this.#underWay.clear();
-    for (const topic of this.#wanted.keys()) this.#dirty.add(topic);
+    this.#again.clear();
     const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
-    this.#pump();
+    for (const topic of this.#wanted.keys()) this.#send(topic);
+    this.#rest();
     const lost = await Promise.race([idle, connection.closed]);
     if (lost) throw lost;
   }
@@ -84,21 +85,23 @@ export class RetainedDocuments {
   #clear(topic: string, qos: 0 | 1): void {
     this.#log.info({ topic }, "a retained document that nobody stands for is cleared");
     this.#wanted.set(topic, { payload: undefined, qos });
-    this.#dirty.add(topic);
-    this.#pump();
+    this.#send(topic);
   }
 
-  #pump(): void {
+  /** Publishes what is wanted on a topic, at once or after what is under way on it. */
+  #send(topic: string): void {
     const connection = this.#connection;
     if (!connection) return;
-    for (const topic of this.#dirty) {
-      if (this.#underWay.has(topic)) continue;
-      const wanted = this.#wanted.get(topic);
-      this.#dirty.delete(topic);
-      if (!wanted) continue;
-      this.#publish(connection, topic, wanted.payload, wanted.qos).catch(this.#crash);
+    if (this.#underWay.has(topic)) {
+      this.#again.add(topic);
+      return;
     }
-    if (this.#dirty.size > 0 || this.#underWay.size > 0) return;
+    const wanted = this.#wanted.get(topic);
+    if (wanted) this.#publish(connection, topic, wanted.payload, wanted.qos).catch(this.#crash);
+  }
+
+  #rest(): void {
+    if (this.#underWay.size > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
@@ -124,6 +127,7 @@ export class RetainedDocuments {
     }
     if (this.#connection !== connection) return;
     this.#underWay.delete(topic);
-    this.#pump();
+    if (this.#again.delete(topic)) this.#send(topic);
+    this.#rest();
   }
 }

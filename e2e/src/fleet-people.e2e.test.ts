@@ -1,0 +1,147 @@
+import type { Lock } from "@outrider/contracts/lock";
+import { startNode } from "@outrider/testing/child";
+import { eventually } from "@outrider/testing/eventually";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Fleet } from "./fleet/fleet.js";
+import { Rest, RestError } from "./fleet/rest.js";
+import { begin, ended } from "./fleet/transitions.js";
+
+const CLI = import.meta.resolve("@outrider/cli/main");
+
+let fleet: Fleet;
+let admin: Rest;
+let ada: Rest;
+let bob: Rest;
+
+/** What the gateway says no with. */
+async function refusal(asked: Promise<unknown>): Promise<{ status: number; problem: unknown }> {
+  try {
+    await asked;
+  } catch (error) {
+    if (error instanceof RestError) return { status: error.status, problem: error.problem };
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+async function command(rest: Rest, node: string, body: object): Promise<unknown> {
+  return rest.post(`/nodes/${node}/power`, body, { prefer: "wait=60" });
+}
+
+describe("several people and their locks", () => {
+  beforeAll(async () => {
+    fleet = await Fleet.start({
+      racks: { a: { prefix: "n", slots: 6, node: { roles: ["storage"] } } },
+      site: { roles: { storage: { power: { interlock: "last-in-role", keepRunning: 2 } } } },
+    });
+    admin = await fleet.administrator();
+    ada = await admin.newPerson("ada", "operator");
+    bob = await admin.newPerson("bob", "operator");
+    const { id } = await begin(ada, { action: "On", nodes: "@all" });
+    await ended(ada, id);
+    await fleet.supplies("On");
+  });
+  afterAll(async () => {
+    await fleet?.[Symbol.asyncDispose]();
+  });
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(() => {
+      process.stderr.write(`${fleet.lastWords()}\n`);
+    });
+  });
+
+  test("(P6) whoever does not hold the lock is refused, and is told who does, why and until when", async () => {
+    const lock = await ada.post<Lock>("/locks", { nodes: "n[1-2]", reason: "swapping disks" });
+    expect(lock).toMatchObject({ state: "Held", holder: "person:ada", nodes: "n[1-2]" });
+    const since = await fleet.mark("a");
+    const { status, problem } = await refusal(command(bob, "n1", { action: "PowerCycle" }));
+    expect(status).toBe(423);
+    expect(problem).toMatchObject({
+      code: "locked",
+      detail: expect.stringMatching(/person:ada.*swapping disks/),
+    });
+    const { id } = await begin(bob, { action: "PowerCycle", nodes: "n[1-3]" });
+    const end = await ended(bob, id);
+    expect(end.counts).toMatchObject({ succeeded: 1, rejected: 2 });
+    expect(new Set((await fleet.edges("a", since)).map(({ slot }) => slot))).toEqual(new Set([3]));
+    await command(ada, "n1", { action: "PowerCycle", lock: lock.id });
+    await ada.delete(`/locks/${lock.id}`);
+    await command(bob, "n1", { action: "PowerCycle" });
+  });
+
+  test("(P6) a holder that was frozen past its lease can do nothing when it thaws", async () => {
+    const holder = await startNode(CLI, {
+      args: ["lock", "run", "--lease", "2s", "--reason", "frozen", "n4", "--", "sleep", "600"],
+      env: { OUTRIDER_URL: ada.url, OUTRIDER_TOKEN: ada.token, HOME: fleet.data },
+      ready: "none",
+    });
+    await eventually("ada holds n4", () => fleet.locks.get("n4")?.held?.holder === "person:ada");
+    const held = fleet.locks.get("n4");
+    await holder.kill("SIGSTOP");
+    const next = await bob.post<Lock>("/locks", { nodes: "n4", queue: true });
+    expect(next.state).toBe("Queued");
+    await eventually("bob holds n4", () => fleet.locks.get("n4")?.held?.holder === "person:bob");
+    expect(fleet.locks.get("n4")?.fence).toBeGreaterThan(held?.fence ?? Number.NaN);
+    await command(bob, "n4", { action: "PowerCycle", lock: next.id });
+    const since = await fleet.mark("a");
+    await holder.kill("SIGCONT");
+    const late = refusal(command(ada, "n4", { action: "ForceOff", lock: held?.held?.lock }));
+    expect((await late).status).toBeGreaterThanOrEqual(409);
+    expect((await holder.exited).code).not.toBe(0);
+    expect(await fleet.edges("a", since)).toEqual([]);
+    await bob.delete(`/locks/${next.id}`);
+    // Free again, the old lock is worth no more than before.
+    const stale = refusal(command(ada, "n4", { action: "ForceOff", lock: held?.held?.lock }));
+    expect((await stale).problem).toMatchObject({ code: "fenced" });
+    expect(await fleet.edges("a", since)).toEqual([]);
+  });
+
+  test("(P6) (P20) only an administrator breaks a lock, and the audit says who and why", async () => {
+    const lock = await ada.post<Lock>("/locks", { nodes: "n5" });
+    const before = fleet.locks.get("n5")?.fence ?? 0;
+    const broken = { reason: "ada is on holiday" };
+    expect((await refusal(bob.post(`/locks/${lock.id}/break`, broken))).status).toBe(403);
+    await admin.post(`/locks/${lock.id}/break`, broken);
+    await eventually("n5 is free", () => fleet.locks.get("n5")?.held === undefined);
+    expect(fleet.locks.get("n5")?.fence).toBeGreaterThan(before);
+    const { records } = await admin.get<{ records: { actor: string; reason?: string }[] }>(
+      "/audit?log=inventory&act=lock.break",
+    );
+    expect(records[0]).toMatchObject({ actor: "person:admin", reason: "ada is on holiday" });
+    const { logs } = await admin.get<{ logs: { log: string; verdict?: { intact: boolean }[] }[] }>(
+      "/audit/verdicts",
+    );
+    expect(logs.map(({ verdict }) => verdict?.[0]?.intact)).toEqual([true, true, true]);
+  });
+
+  test("an interlock keeps the last nodes of a role up, unless somebody overrides it with a reason", async () => {
+    const since = await fleet.mark("a");
+    const { id } = await begin(bob, { action: "ForceOff", nodes: "@storage" });
+    const end = await ended(bob, id);
+    expect(end.counts).toMatchObject({ succeeded: 4, rejected: 2 });
+    const offs = (await fleet.edges("a", since)).filter(({ edge }) => edge === "supply-off");
+    expect(offs).toHaveLength(4);
+    const left = fleet.nodes.find((_, at) => !offs.some(({ slot }) => slot === at + 1)) ?? "";
+    const force = { action: "ForceOff", override: true, reason: "the room is on fire" };
+    expect((await refusal(command(bob, left, force))).status).toBe(403);
+    await command(admin, left, force);
+    const back = await begin(ada, { action: "On", nodes: "@storage" });
+    await ended(ada, back.id);
+  });
+
+  test("a cycle of a whole role goes through it without ever leaving too few up", async () => {
+    await fleet.supplies("On");
+    const since = await fleet.mark("a");
+    const { id } = await begin(ada, { action: "PowerCycle", nodes: "@storage" });
+    const end = await ended(ada, id);
+    expect(end.counts).toMatchObject({ succeeded: 6 });
+    let down = 0;
+    let most = 0;
+    for (const { edge } of await fleet.edges("a", since)) {
+      if (edge === "supply-off") down += 1;
+      if (edge === "supply-on") down -= 1;
+      most = Math.max(most, down);
+    }
+    expect(most).toBeLessThanOrEqual(4);
+  });
+});
