@@ -183,6 +183,29 @@ test("a rack outlives its reader, and ends with its owner", async () => {
   expect(await exited).toBe(0);
 });
 
+test("a device of many slots answers for all at once, leaves out the silent, and is cut off without mains", async () => {
+  const it = await startRack({ dir, slots: 10_000 });
+  started.push(it);
+  const { client } = it;
+  await client.supply(10_000, true);
+  await client.faults(9_999, { silent: true });
+  const answer = await raw(it.listen, "GET", "/readings?slots=9998-10000", "", {
+    host: "localhost",
+  });
+  const seq = (await client.edges()).at(-1)?.seq;
+  expect(answer.json).toMatchObject({
+    seq,
+    readings: [
+      { slot: 9_998, supply: "off", seq: 0 },
+      { slot: 10_000, supply: "on", seq },
+    ],
+  });
+  expect(await client.mains(false)).toEqual({ on: false });
+  await expect(client.get(1)).rejects.toMatchObject({ code: "ECONNRESET" });
+  await client.mains(true);
+  expect(await client.get(10_000)).toMatchObject({ supply: "off" });
+});
+
 interface RawAnswer {
   readonly status: number | undefined;
   readonly json: { readonly error: { readonly code: string } };

@@ -32,6 +32,56 @@ function rackOf(flavour: SimulatedFlavour = "normal"): Rack {
 
 const seen = (): string[] => edges.after(0).map((e) => `${e.edge}/${e.cause}@${e.monotonicMs}`);
 
+describe("draw", () => {
+  test("is more while a machine starts, and each edge says what all slots draw together", async () => {
+    const spec = {
+      ...DEFAULT_SIMULATED_SLOT,
+      runningWatts: 8,
+      startingWatts: 12,
+      startingMs: 300,
+      haltedWatts: 1,
+    };
+    const rack = new Rack([spec, spec], edges, clock);
+    await rack.setSupply(1, true);
+    clock.advance(300);
+    expect(rack.view(1).drawWatts).toBe(8);
+    await rack.setSupply(2, true);
+    expect(rack.view(2).drawWatts).toBe(12);
+    clock.advance(100);
+    await rack.setSupply(2, false);
+    clock.advance(1000);
+    await rack.setSupply(2, true);
+    clock.advance(300);
+    await rack.guest(1, "halt");
+    await rack.setSupply(1, false);
+    expect(edges.after(0).map(({ totalWatts }) => totalWatts)).toEqual([12, 20, 8, 20, 9, 8]);
+  });
+});
+
+describe("mains", () => {
+  test("takes all supplies in one instant, and they stay off when it is back", async () => {
+    const rack = new Rack(
+      Array.from({ length: 1000 }, () => DEFAULT_SIMULATED_SLOT),
+      edges,
+      clock,
+    );
+    await Promise.all([1, 500, 1000].map((slot) => rack.setSupply(slot, true)));
+    clock.advance(1000);
+    const before = edges.seq;
+    await rack.setMains(false);
+    expect(rack.mains).toBe(false);
+    await rack.setMains(true);
+    const lost = edges.after(before);
+    expect(lost.map(({ slot, edge, cause }) => `${slot} ${edge} ${cause}`)).toEqual([
+      "1 brown-out outside",
+      "500 brown-out outside",
+      "1000 brown-out outside",
+    ]);
+    expect(new Set(lost.map(({ monotonicMs }) => monotonicMs)).size).toBe(1);
+    expect(rack.slots().every(({ supply }) => supply === "off")).toBe(true);
+  });
+});
+
 describe("supply", () => {
   test("switches on and off with one edge per change, none per request", async () => {
     const rack = rackOf();
