@@ -64,7 +64,7 @@ describe("the power service of a fleet", () => {
     await stage.see("Off", n0, n1, n2);
     await stage.ask(n0, "On");
     const first = await stage.command(0);
-    await stage.ask(n1, "On", { id: "c1", ttlMs: 300 });
+    await stage.ask(n1, "On", { id: "c1", ttlMs: 1500 });
     const failed = await stage.terminal("c1");
     expect(failed).toMatchObject({ status: "Failed", reasonCode: "no-start-slot" });
     expect(failed.detail).toContain("psu-a: 1 of 1 starts are under way");

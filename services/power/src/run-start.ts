@@ -1,10 +1,17 @@
+import type { NodeId } from "@outrider/contracts/ids";
+import type { ActStep } from "@outrider/contracts/ladder";
 import { startsSupply, type Run, type RunEvent } from "./run.js";
 import type { Start } from "./starts.js";
 
 /** The start that a run waits for or makes. */
 export function startOf({ key, node, phase }: Run): Start | undefined {
   if (phase.kind !== "acting" && phase.kind !== "waiting-for-slot") return undefined;
-  return startsSupply(phase.step) ? { key, node, owed: phase.step.owed } : undefined;
+  return startsSupply(phase.step) ? startBy(phase.step, key, node) : undefined;
+}
+
+/** The start that a rung makes. */
+export function startBy({ action, owed }: ActStep, key: string, node: NodeId): Start {
+  return { key, node, owed, cycles: action !== "On" };
 }
 
 /** Whether a run's wait for a slot has a limit. */

@@ -345,6 +345,19 @@ describe("a start in a power domain", () => {
     expect(waiting.phase).toMatchObject({ kind: "waiting-for-slot", step: { owed: true } });
   });
 
+  it("waits again when its agent had no room in time, where its patience has no end", () => {
+    const impatient = begin("On", world());
+    const refused = report(impatient, "Rejected", "no-start-slot");
+    expect(outcome(advance(impatient, refused, world()))).toEqual(["Failed", "no-start-slot"]);
+    const patient: Run = { ...impatient, patience: "unlimited" };
+    expect(outcome(advance(patient, refused, world(full)))).toBe("waiting-for-slot");
+    const again = advance(patient, refused, world());
+    expect(again.phase).toMatchObject({ kind: "acting", command: { action: "On" } });
+    const reviving = haltedRun(world());
+    const waiting = advance(reviving, report(reviving, "Rejected", "no-start-slot"), world(full));
+    expect([outcome(waiting), waiting.attempt]).toEqual(["waiting-for-slot", 1]);
+  });
+
   it("is given up only while nothing was sent", () => {
     const canceled: RunEvent = { kind: "canceled", by: "person:bob", reasonCode: "aborted" };
     const given = advance(begin("On", world(full)), canceled, world());

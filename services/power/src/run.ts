@@ -267,6 +267,11 @@ function settled(run: Run, step: ActStep, report: CommandReport, world: World): 
     return { ...next, phase: { kind: "done", outcome: { ...next.phase.outcome, detail } } };
   }
   const { reasonCode, detail } = report;
+  // The agent limits its domains too, and did nothing because it had no room in time: who waits for ever, waits again.
+  const isPatient = step.owed || run.patience === "unlimited";
+  if (isPatient && report.status === "Rejected" && reasonCode === "no-start-slot") {
+    return act(run, step, world);
+  }
   const pausing = (pauseMs: number): Phase => ({
     kind: "pausing",
     step,

@@ -21,7 +21,7 @@ import type { Nodes } from "./nodes.js";
 import { forgetOld, recall } from "./recall.js";
 import { resultOf, type Results } from "./results.js";
 import { advance, describePhase, hasNotBegun, type Run, type RunEvent, type World } from "./run.js";
-import { endsStart, isTimed, mayHaveStarted, startOf } from "./run-start.js";
+import { endsStart, isTimed, mayHaveStarted, startBy, startOf } from "./run-start.js";
 import type { Start, Starters, Starts } from "./starts.js";
 
 /** Crash points for fault tests, in the order of a command's life. */
@@ -384,7 +384,7 @@ export class Runs implements Starters {
       supply: seen?.supply ?? "Unknown",
       now: timestamp(clock),
       envelope: (step, run) => this.#dispatch.envelope(step, run, locks.fence(node), issuedMs),
-      takeSlot: (step, run) => starts.request({ key: run.key, node, owed: step.owed }),
+      takeSlot: (step, run) => starts.request(startBy(step, run.key, node)),
       barred: (run) => locks.judge(node, run.actor),
     };
   }

@@ -73,6 +73,22 @@ describe("a queue of starts", () => {
     expect(kinds(queue.next(5100, roomOf()))).toBe("k1");
   });
 
+  it("is never further ahead of an agent than that can start in five seconds", () => {
+    const queue = new StartQueue({ ...relaxed, startSpacingMs: 2000 }, 0);
+    for (const index of [0, 1, 2, 3]) queue.add(start(index));
+    queue.add({ ...start(4), cycles: true });
+    expect([0, 2000, 4000].map((nowMs) => kinds(queue.next(nowMs, roomOf())))).toEqual([
+      "k0",
+      "k1",
+      "k2",
+    ]);
+    expect(queue.next(60_000, roomOf())).toMatchObject({ why: "3 starts are with the agent" });
+    queue.ended(start(0), true, 60_000);
+    expect(kinds(queue.next(60_000, roomOf()))).toBe("k3");
+    // A cycle has no deadline for its On.
+    expect(kinds(queue.next(62_000, roomOf()))).toBe("k4");
+  });
+
   it("counts what is not known to be off as running", () => {
     const limits = { ...relaxed, wattBudget: 44 };
     const unknown = roomOf((node) => (node === "n1" || node === "n2" ? undefined : 0));

@@ -28,6 +28,12 @@ export type Next =
       readonly why: string;
     };
 
+/**
+ * An agent spaces the starts of its domain as well, from the answers of its devices, and so falls behind us by a little
+ * at each. What waits with it has a deadline: never more of it than it can start within this span, in milliseconds.
+ */
+const AHEAD_MS = 5000;
+
 /** Sums of fractions must not keep a start back. */
 const WATTS_TOLERANCE = 1e-6;
 
@@ -126,6 +132,10 @@ export class StartQueue {
     if (!oneAgent && startSpacingMs > 0 && under) {
       return { kind: "wait", for: "one-at-a-time", why: `${under.node} is starting` };
     }
+    const ahead = oneAgent && !start.cycles ? this.#withAgent() : 0;
+    if (startSpacingMs > 0 && ahead >= Math.max(2, Math.ceil(AHEAD_MS / startSpacingMs))) {
+      return { kind: "wait", for: "concurrency", why: `${ahead} starts are with the agent` };
+    }
     this.#forget(nowMs);
     const others = this.#fading.filter(({ node }) => node !== start.node);
     const untilMs = others.length > 0 ? Math.min(...others.map((one) => one.untilMs)) : undefined;
@@ -140,6 +150,13 @@ export class StartQueue {
     if (usedWatts + needsWatts <= wattBudget + WATTS_TOLERANCE) return undefined;
     const why = `watts: ${round(usedWatts)} of ${round(wattBudget)} W used, ${start.node} needs ${round(needsWatts)} W to start`;
     return { kind: "wait", for: "watts", untilMs, why };
+  }
+
+  /** Starts whose report is awaited, but for cycles: those wait off, and without a deadline. */
+  #withAgent(): number {
+    let count = 0;
+    for (const { cycles } of this.#slots.values()) if (!cycles) count++;
+    return count;
   }
 
   /** What all nodes but one draw at most now. Whatever is not known to be off counts as running. */

@@ -8,6 +8,8 @@ export interface Start {
   readonly node: NodeId;
   /** Whether it finishes what was begun; such starts go first. */
   readonly owed: boolean;
+  /** Whether the supply is switched off first: such a start takes its time, and its On has no deadline. */
+  readonly cycles?: boolean | undefined;
 }
 
 /** Whoever asks for starts. */
