@@ -1,3 +1,5 @@
+import { RequestError } from "@outrider/messaging/request-error";
+
 /** Runs one thing after another, whether or not the one before failed. */
 export class Turns {
   #tail: Promise<unknown> = Promise.resolve();
@@ -7,10 +9,15 @@ export class Turns {
     return this.#stopped;
   }
 
-  /** @throws Error once stopped; what was asked for is not done then */
+  /** @throws RequestError `unavailable` once stopped; what was asked for is not done then */
   take<T>(run: () => Promise<T>): Promise<T> {
     const turn = this.#tail.then(() => {
-      if (this.#stopped) throw new StoppedError();
+      if (this.#stopped) {
+        throw new RequestError(
+          "unavailable",
+          "the inventory service is stopping, so nothing was done; ask again in a few seconds",
+        );
+      }
       return run();
     });
     this.#tail = turn.catch(() => undefined);
@@ -21,14 +28,5 @@ export class Turns {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#tail;
-  }
-}
-
-/** The service is leaving. */
-export class StoppedError extends Error {
-  override readonly name = "StoppedError";
-
-  constructor() {
-    super("the service is stopping");
   }
 }

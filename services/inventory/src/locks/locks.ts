@@ -15,6 +15,7 @@ import type { BookLock, Instant } from "./book-lock.js";
 import { LockBook } from "./lock-book.js";
 import { LockBoard } from "./lock-board.js";
 import type { LockChange } from "./lock-draft.js";
+import { orderOf, pageOf } from "./lock-page.js";
 import { lockText, type LockStore } from "./lock-store.js";
 
 /** Who asks, as the service that asked has checked. */
@@ -36,8 +37,6 @@ const UNATTRIBUTED = "mqtt:unattributed";
 const DEFAULT_PRIORITY = 50;
 /** How soon the end of a lease is tried again when it could not be written. */
 const RETRY_MS = 1000;
-/** What a page of locks may have in bytes, so that the reply fits a message. */
-const PAGE_BYTES = 48_000;
 /** A token beyond it was never given by us. */
 const HIGHEST_FENCE = 2 ** 52;
 /** By how much fences rise when the store is an old one again: more than anybody took since it was saved. */
@@ -118,7 +117,15 @@ export class Locks {
         { nodes: raised.length },
         "an agent has seen newer fences than this store; they rise above",
       );
-      await this.#make(this.#book.raise(raised, this.#now()));
+      try {
+        await this.#make(this.#book.raise(raised, this.#now()));
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error;
+        log.error(
+          { error: error.message },
+          "newer fences could not be written; the agent's next description brings them again",
+        );
+      }
     });
   }
 
@@ -191,24 +198,11 @@ export class Locks {
     return this.#turns.take(() => this.#told(id));
   }
 
+  /** Newest first. @throws RequestError `invalid` for a cursor that is none */
   async list(activeOnly: boolean, cursor: string | undefined, limit: number): Promise<LockPage> {
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
-    if (!Number.isSafeInteger(before) || before < 0) {
-      throw new RequestError("invalid", "is no cursor of a page before", { field: "cursor" });
-    }
-    const found = await this.#options.store.page(activeOnly, before, limit + 1);
-    const locks: Lock[] = [];
-    let bytes = 0;
-    for (const lock of found.slice(0, limit)) {
-      const told = lockText(this.#book.active.get(lock.id) ?? lock, {
-        position: this.#book.position(lock.id),
-      });
-      bytes += Buffer.byteLength(JSON.stringify(told));
-      if (locks.length > 0 && bytes > PAGE_BYTES) break;
-      locks.push(told);
-    }
-    const last = found[locks.length - 1];
-    return { locks, ...(locks.length < found.length && last ? { next: String(last.order) } : {}) };
+    const found = await this.#options.store.page(activeOnly, orderOf(cursor), limit + 1);
+    const now = found.map((lock) => this.#book.active.get(lock.id) ?? lock);
+    return pageOf(now, limit, (id) => this.#book.position(id));
   }
 
   /** Who else than the actor holds one of these nodes. */
