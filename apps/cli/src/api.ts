@@ -158,7 +158,11 @@ export class Api {
     const hint = status === 401 ? "; `outrider login` signs in, or set OUTRIDER_TOKEN_FILE" : "";
     return new ApiError(
       said + hint,
-      exitOfCode(typeof code === "string" ? code : "", status, typeof field === "string" ? field : ""),
+      exitOfCode(
+        typeof code === "string" ? code : "",
+        status,
+        typeof field === "string" ? field : "",
+      ),
       problem,
     );
   }

@@ -21,8 +21,15 @@ it("asks the demo on this machine, as nobody, when nothing is said", () => {
 });
 
 it("asks the chosen context with its token, and another one when it is named", () => {
-  writeContexts(environment, { current: "lab", contexts: { lab: LAB, home: { url: "http://home:1" } } });
-  expect(targetOf(environment, undefined)).toEqual({ name: "context lab", url: "http://lab:8080", token: "secret" });
+  writeContexts(environment, {
+    current: "lab",
+    contexts: { lab: LAB, home: { url: "http://home:1" } },
+  });
+  expect(targetOf(environment, undefined)).toEqual({
+    name: "context lab",
+    url: "http://lab:8080",
+    token: "secret",
+  });
   expect(targetOf(environment, "home")).toEqual({ name: "context home", url: "http://home:1" });
   expect(() => targetOf(environment, "moon")).toThrow(/no context moon; known are: lab, home/);
 });

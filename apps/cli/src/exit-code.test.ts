@@ -1,7 +1,14 @@
 import { REASON_CODES } from "@outrider/contracts/reasons";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EXIT, exitOfAll, exitOfCode, exitOfResult, exitOfTask, type ExitCode } from "./exit-code.js";
+import {
+  EXIT,
+  exitOfAll,
+  exitOfCode,
+  exitOfResult,
+  exitOfTask,
+  type ExitCode,
+} from "./exit-code.js";
 
 describe("the exit code of a result", () => {
   it.each([

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { findings, type Looked } from "./findings.js";
 
-const status = (state: string) => ({ state, instance: "i", version: "1", startedAt: "2026-11-23T00:00:00.000Z" }) as never;
+const status = (state: string) =>
+  ({ state, instance: "i", version: "1", startedAt: "2026-11-23T00:00:00.000Z" }) as never;
 const WELL: Looked = {
   version: "1",
   gatewayVersion: "1",
@@ -12,7 +13,8 @@ const WELL: Looked = {
   drift: 0,
   proposals: 0,
 };
-const wrong = (looked: Partial<Looked>) => findings({ ...WELL, ...looked }).filter(({ level }) => level !== "ok");
+const wrong = (looked: Partial<Looked>) =>
+  findings({ ...WELL, ...looked }).filter(({ level }) => level !== "ok");
 
 it("finds nothing wrong where nothing is", () => {
   expect(wrong({})).toEqual([]);
@@ -20,9 +22,21 @@ it("finds nothing wrong where nothing is", () => {
 
 it.each([
   [{ services: WELL.services.slice(0, 2) }, "error", /service power was never seen/],
-  [{ services: [...WELL.services.slice(0, 2), { id: "power", status: status("lost") }] }, "error", /power is lost/],
-  [{ agents: [{ id: "rack-a", status: status("lost"), endpoints: 3, failed: 0 }] }, "error", /agent rack-a is lost/],
-  [{ agents: [{ id: "rack-a", status: status("ready"), endpoints: 3, failed: 2 }] }, "error", /could not open 2 of 3/],
+  [
+    { services: [...WELL.services.slice(0, 2), { id: "power", status: status("lost") }] },
+    "error",
+    /power is lost/,
+  ],
+  [
+    { agents: [{ id: "rack-a", status: status("lost"), endpoints: 3, failed: 0 }] },
+    "error",
+    /agent rack-a is lost/,
+  ],
+  [
+    { agents: [{ id: "rack-a", status: status("ready"), endpoints: 3, failed: 2 }] },
+    "error",
+    /could not open 2 of 3/,
+  ],
   [{ agents: [] }, "warning", /no agent/],
   [{ clockDifferenceMs: -61_000 }, "warning", /61 s behind/],
   [{ version: "0" }, "warning", /this program is 0, the gateway 1/],

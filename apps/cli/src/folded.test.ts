@@ -24,7 +24,7 @@ it("gathers nodes that fared alike, those that went wrong last", () => {
 });
 
 it("lets nothing that a server says move the cursor", () => {
-  expect(foldedTasks([task("n1", { state: "Failed", detail: "no\u001b[2J\r\nn2: Succeeded" })])).toEqual([
-    "n1: Failed: no?[2J??n2: Succeeded",
-  ]);
+  expect(
+    foldedTasks([task("n1", { state: "Failed", detail: "no\u001b[2J\r\nn2: Succeeded" })]),
+  ).toEqual(["n1: Failed: no?[2J??n2: Succeeded"]);
 });

@@ -37,6 +37,8 @@ export function terminal(interrupted: AbortSignal): Console {
         output: hidden ? quiet : stderr,
         terminal: true,
       });
+      // In raw mode Ctrl-C is a key, which would only close this reader.
+      lines.on("SIGINT", () => process.emit("SIGINT"));
       try {
         if (hidden) stderr.write(question);
         const answer = await lines.question(hidden ? "" : question, { signal: interrupted });
