@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { AuditRecord } from "@outrider/contracts/audit";
+import { ACTOR_PATTERN } from "@outrider/contracts/ids";
 import type { Via } from "@outrider/contracts/power";
 import { StorageError } from "@outrider/storage/storage-error";
 
@@ -38,7 +39,6 @@ export interface AuditRow {
 export const MAX_DATA_CHARACTERS = 4096;
 export const COLUMNS = "seq, at, log, actor, via, act, subject, stage, reason, data, hash";
 
-const ACTOR = /^[a-z][a-z-]*:[^\s\u0000-\u001f\u007f]{1,128}$/u;
 const ACT = /^[a-z][a-z0-9]*([.-][a-z0-9]+)*$/;
 /** Characters that make a line of a log lie. */
 const UNSEEMLY = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/gu;
@@ -52,7 +52,7 @@ export function columnsOf(
   at: string,
   entry: AuditEntry,
 ): Omit<AuditRow, "seq" | "hash"> {
-  if (!ACTOR.test(entry.actor))
+  if (!ACTOR_PATTERN.test(entry.actor))
     throw new StorageError("programming", "an audit actor is <kind>:<name>");
   if (entry.act.length > 100 || !ACT.test(entry.act))
     throw new StorageError("programming", "an audit act is lower-case words with dots or hyphens");

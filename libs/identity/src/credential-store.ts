@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Identity } from "@outrider/contracts/acl";
-import { timestamp } from "@outrider/contracts/clock";
+import { seconds, timestamp } from "@outrider/contracts/clock";
 import type { ServiceName } from "@outrider/contracts/ids";
 import { isApiToken } from "./api-tokens.js";
 import { DEFAULT_SITE, ensureFirstCredentials } from "./credentials.js";
@@ -28,6 +28,9 @@ export interface CredentialStore {
   stillStands(identity: Identity): boolean;
   close(): Promise<void>;
 }
+
+/** Whoever connects gives up sooner than a database that is away. */
+const PATIENCE = seconds(1);
 
 /** What an identity was made of, by which it is told whether it still stands. */
 interface Standing {
@@ -102,18 +105,28 @@ class StoredCredentials implements CredentialStore {
     return key !== undefined && this.#current(key)?.identity === identity;
   }
 
-  /** A database that cannot be asked is said once, and what was last read counts on. */
+  /** A database that cannot be asked, or not soon, is said once, and what was last read counts on. */
   async refresh(): Promise<void> {
-    try {
-      await this.store.refresh();
-      this.#unreachable = false;
-    } catch (error) {
-      if (!this.#unreachable) {
-        const problem = error instanceof Error ? error.message : "unknown";
-        this.log.error({ problem }, "credentials cannot be read; the last that were read count on");
-      }
-      this.#unreachable = true;
+    const answered = new AbortController();
+    const reading = this.store.refresh().then(
+      () => (this.#unreachable = false),
+      (error: unknown) => this.#say(error instanceof Error ? error.message : "unknown"),
+    );
+    await Promise.race([
+      reading,
+      this.store.clock.sleep(PATIENCE, answered.signal).then(
+        () => this.#say("the database takes long to answer"),
+        () => undefined,
+      ),
+    ]);
+    answered.abort();
+  }
+
+  #say(problem: string): void {
+    if (!this.#unreachable) {
+      this.log.error({ problem }, "credentials cannot be read; the last that were read count on");
     }
+    this.#unreachable = true;
   }
 
   async #byToken(name: string, secret: string): Promise<Identity | undefined> {
