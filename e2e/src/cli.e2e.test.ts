@@ -211,7 +211,7 @@ describe("the command line of an administrator", () => {
         code: 4,
         error: expect.stringContaining("outrider login") as string,
       });
-      await using login = terminal(`login ${closed.url} -u ${first} --name lab`, closed);
+      await using login = terminal(`login ${first} ${closed.url} --name lab`, closed);
       await login.shows(/Password of/);
       login.type(`${password}\r`);
       await login.shows(/New password/);

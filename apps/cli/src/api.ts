@@ -60,19 +60,19 @@ export class Api {
     return (await this.ask<T>("DELETE", path)).body;
   }
 
-  /** All pages of a list. @param pick the items of a page */
-  async pages<Page extends { readonly next?: string }, Item>(
+  /** All pages of a list. @param name of the items in a page */
+  async pages<Item>(
     path: string,
     query: Readonly<Record<string, Given>>,
-    pick: (page: Page) => readonly Item[],
+    name: string,
     atMost = Number.POSITIVE_INFINITY,
   ): Promise<Item[]> {
     const items: Item[] = [];
     let cursor: string | undefined;
     do {
-      const page = await this.get<Page>(path, { ...query, cursor });
-      items.push(...pick(page));
-      cursor = page.next;
+      const page = await this.get<Readonly<Record<string, unknown>>>(path, { ...query, cursor });
+      items.push(...((page[name] ?? []) as Item[]));
+      cursor = page["next"] as string | undefined;
     } while (cursor !== undefined && items.length < atMost);
     return items.slice(0, atMost);
   }

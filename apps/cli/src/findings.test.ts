@@ -43,7 +43,7 @@ it.each([
   [{ disk: { path: "/d", freeBytes: 1e6, totalBytes: 1e12 } }, "warning", /1 MB free/],
   [{ drift: 2 }, "warning", /2 things are not/],
 ] as const)("%j is a finding with what to do", (looked, level, what) => {
-  const found = wrong(looked as Partial<Looked>);
+  const found = wrong(looked);
   expect(found).toHaveLength(1);
   expect(found[0]).toMatchObject({ level, what: expect.stringMatching(what) as string });
   expect(found[0]?.advice).not.toBe("");

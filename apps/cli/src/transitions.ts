@@ -68,11 +68,7 @@ export async function follow(
 }
 
 export function tasksOf(api: Api, id: string): Promise<TransitionTask[]> {
-  return api.pages<TransitionPage, TransitionTask>(
-    `/transitions/${id}`,
-    { limit: 200 },
-    ({ tasks }) => tasks,
-  );
+  return api.pages<TransitionTask>(`/transitions/${id}`, { limit: 200 }, "tasks");
 }
 
 export function showTasks(

@@ -35,14 +35,14 @@ export function addContextCommands(program: Command, cli: Cli): void {
   program
     .command("login")
     .description("sign in with a password, and keep a token for this machine")
+    .argument("<user>", "who signs in")
     .argument("[url]", "the gateway; default: the one in use")
-    .requiredOption("-u, --user <name>", "who signs in")
     .option("--name <context>", "what to call it", "default")
     .option("--days <n>", "how long the token is good for", integer(1, 3650), 90)
     .option("--password-stdin", "read the password from standard input")
-    .action((url: string | undefined, options: LoginOptions) =>
+    .action((user: string, url: string | undefined, options: LoginOptions) =>
       cli.offline(async () => {
-        const { user, name, days, passwordStdin = false } = options;
+        const { name, days, passwordStdin = false } = options;
         checkName(name);
         const { context } = program.opts<{ readonly context?: string }>();
         const at = url ?? targetOf(environment, context).url;
@@ -173,7 +173,6 @@ export function addContextCommands(program: Command, cli: Cli): void {
 }
 
 interface LoginOptions {
-  readonly user: string;
   readonly name: string;
   readonly days: number;
   readonly passwordStdin?: boolean;

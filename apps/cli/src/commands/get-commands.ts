@@ -175,10 +175,10 @@ export function addGetCommands(program: Command, cli: Cli): void {
       .addOption(limit()),
     TRANSITIONS,
     (api, _words, { active, limit: atMost }) =>
-      api.pages<{ transitions: Transition[]; next?: string }, Transition>(
+      api.pages<Transition>(
         "/transitions",
         { active, limit: Math.min(100, atMost) },
-        (page) => page.transitions,
+        "transitions",
         atMost,
       ),
   );
@@ -253,10 +253,10 @@ export function addGetCommands(program: Command, cli: Cli): void {
         history.error("error: name either a node or --part SERIAL");
       }
       return cli.online(async (api) => {
-        const entries = await api.pages<{ entries: HistoryEntry[]; next?: string }, HistoryEntry>(
+        const entries = await api.pages<HistoryEntry>(
           "/history",
           { node, part, limit: Math.min(200, atMost) },
-          (page) => page.entries,
+          "entries",
           atMost,
         );
         showList(entries, output, HISTORY, cli.console);
@@ -266,10 +266,10 @@ export function addGetCommands(program: Command, cli: Cli): void {
 }
 
 export function locksOf(api: Api, ended: boolean, atMost = 10_000): Promise<Lock[]> {
-  return api.pages<{ locks: Lock[]; next?: string }, Lock>(
+  return api.pages<Lock>(
     "/locks",
     { active: ended ? false : undefined, limit: Math.min(200, atMost) },
-    (page) => page.locks,
+    "locks",
     atMost,
   );
 }
