@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { agentDescription, type AgentDescription } from "@outrider/contracts/agent";
 import { nodeLock, type NodeLock } from "@outrider/contracts/lock";
 import { nodeStatus, type NodeStatus } from "@outrider/contracts/node";
 import {
@@ -53,6 +54,7 @@ export class Fleet implements AsyncDisposable {
   readonly states = new Map<string, PowerState>();
   readonly statuses = new Map<string, NodeStatus>();
   readonly locks = new Map<string, NodeLock>();
+  readonly descriptions = new Map<string, AgentDescription>();
   readonly results: { readonly node: string; readonly result: PowerResult }[] = [];
   readonly simulators = new Map<string, Simulator>();
   readonly parts = new Map<string, Part>();
@@ -134,6 +136,11 @@ export class Fleet implements AsyncDisposable {
   /** Adds another process of a part, as somebody does who wants a second one. Not started yet. */
   another(name: PartName, as: string, more: Readonly<Record<string, string>> = {}): Part {
     return this.#add(as, name, more);
+  }
+
+  /** The gateway was started again, on another port: people find it there. */
+  moved(): void {
+    this.#rest = new Rest(String(this.part("gateway").ready["url"]), `Bearer ${this.rest.token}`);
   }
 
   /** Waits until every node can be managed and its supply is known. */
@@ -230,6 +237,9 @@ export class Fleet implements AsyncDisposable {
     });
     session.subscribe(nodeLock, {}, ({ payload, parameters: { node } }) => {
       this.locks.set(node, payload);
+    });
+    session.subscribe(agentDescription, {}, ({ payload, parameters: { agent } }) => {
+      this.descriptions.set(agent, payload);
     });
     session.subscribe(powerResult, {}, ({ payload, parameters: { node } }) => {
       this.results.push({ node, result: payload });
