@@ -84,13 +84,15 @@ export class EndpointMonitor implements AsyncDisposable {
 
   async #rest(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
+    const end = (): void => over.abort(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
     const rest = milliseconds(this.#interval * (1 - PATIENCE));
-    const slept = this.options.clock.sleep(rest, either);
-    const woken = this.#wake.next(either);
+    const slept = this.options.clock.sleep(rest, over.signal);
+    const woken = this.#wake.next(over.signal);
     try {
       await Promise.race([slept, woken]);
     } finally {
+      signal.removeEventListener("abort", end);
       over.abort(RESTED);
       await Promise.allSettled([slept, woken]);
     }

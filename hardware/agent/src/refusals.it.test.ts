@@ -54,6 +54,10 @@ describe("what an agent refuses", () => {
     await eventually("the fence is described", () => stage.description?.fences["n2"] === 7);
     await stage.restartAgent();
     expect(await stage.run(2, "On", { fence: 6 })).toMatchObject({ reasonCode: "fenced" });
+    await stage.configure([1, 3, 4]);
+    await stage.configure([1, 2, 3, 4]);
+    // Whoever brings no token knows of no lock.
+    expect(await stage.run(2, "On")).toMatchObject({ reasonCode: "fenced" });
     expect(await stage.supplyEdges(2)).toEqual([]);
   });
 
