@@ -35,7 +35,7 @@ import { TransitionLifecycle, transitionProviders } from "./transitions/transiti
 /** By then inventory's descriptions have arrived, and states of nodes that it does not name are leftovers. */
 const SETTLE_AFTER = seconds(5);
 
-/** Loads what a former process left before the first message, and follows the connection. */
+/** Begins with the first message, and follows the connection. */
 class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   private readonly stopped = new AbortController();
 
@@ -54,8 +54,6 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.memory.load();
-    await this.runs.load();
     // After the runs: what these know of a task's command decides what becomes of it.
     await this.transitions.start();
     this.states.start((node) => this.runs.last(node));
@@ -180,8 +178,9 @@ export class PowerModule {
             Interlocks,
             Pacing,
             AuditTrail,
+            Memory,
           ],
-          useFactory: (
+          useFactory: async (
             session: Session,
             beacon: ClockBeacon,
             clock: Clock,
@@ -194,8 +193,11 @@ export class PowerModule {
             interlocks: Interlocks,
             starts: Pacing,
             trail: AuditTrail,
-          ) =>
-            new Runs({
+            memory: Memory,
+          ) => {
+            // What a former process left is taken up before anybody can ask for anything, transitions included.
+            await memory.load();
+            const runs = new Runs({
               session,
               beacon,
               clock,
@@ -209,7 +211,10 @@ export class PowerModule {
               trail,
               defect,
               changed: (node) => states.publish(node),
-            }),
+            });
+            await runs.load();
+            return runs;
+          },
         },
         {
           provide: Lifecycle,
