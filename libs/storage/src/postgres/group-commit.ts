@@ -29,8 +29,7 @@ export interface GroupOptions {
 }
 
 /**
- * Applies a group of transactions, in order, under one COMMIT: each within a savepoint of its own, its statements sent
- * without waiting for one another. The last group's number and the lease are part of the same transaction.
+ * Applies a group of transactions, in order, under one COMMIT. The last group's number and the lease are part of the same transaction.
  * @returns `one-by-one` when nothing is applied and it cannot be told who is to blame: run each alone
  * @throws ConnectionLost
  */
@@ -41,16 +40,8 @@ export async function commitGroup(
 ): Promise<GroupResult | "one-by-one"> {
   let finished: GroupResult | undefined;
   try {
-    const head = begin(connection, options);
-    // It is looked at with the first transaction, which is sent right behind it.
-    head.catch(() => undefined);
-    const outcomes: Outcome[] = [];
-    for (const transaction of group) {
-      const applied = one(connection, transaction, options.place);
-      // What the head says explains what the first transaction met.
-      if (outcomes.length === 0) await afterBoth(head, applied);
-      outcomes.push(await applied);
-    }
+    const outcomes =
+      (await together(connection, group, options)) ?? (await apart(connection, group, options));
     if (outcomes.every((outcome) => "failure" in outcome)) {
       await connection.client.query("ROLLBACK");
       return { outcomes, commits: 0 };
@@ -79,6 +70,44 @@ export async function commitGroup(
   }
 }
 
+/**
+ * Sends the whole group without waiting and without savepoints: nearly always nothing fails.
+ * @returns undefined when something did; the transaction is rolled back then
+ */
+async function together(
+  connection: ServerConnection,
+  group: readonly BoundTransaction[],
+  options: GroupOptions,
+): Promise<Outcome[] | undefined> {
+  const { client } = connection;
+  const head = begin(connection, options);
+  const sent = group.map((transaction) => transaction.map((bound) => run(client, bound)));
+  await Promise.allSettled([head, ...sent.flat()]);
+  await head;
+  const outcomes: Outcome[] = [];
+  for (const [index, transaction] of sent.entries()) {
+    const outcome = outcomeOf(group[index] ?? [], await Promise.allSettled(transaction), options);
+    if ("failure" in outcome) {
+      await client.query("ROLLBACK");
+      return undefined;
+    }
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+/** Each within a savepoint of its own, so that one that fails takes no other with it. */
+async function apart(
+  connection: ServerConnection,
+  group: readonly BoundTransaction[],
+  options: GroupOptions,
+): Promise<Outcome[]> {
+  await begin(connection, options);
+  const outcomes: Outcome[] = [];
+  for (const transaction of group) outcomes.push(await one(connection, transaction, options));
+  return outcomes;
+}
+
 async function begin(
   { client }: ServerConnection,
   { writer, number, turn, lease, place }: GroupOptions,
@@ -104,11 +133,22 @@ async function begin(
 async function one(
   { client }: ServerConnection,
   transaction: BoundTransaction,
-  place: string,
+  options: GroupOptions,
 ): Promise<Outcome> {
   const savepoint = client.query("SAVEPOINT one");
   const sent = transaction.map((bound) => run(client, bound));
   const [, ...settled] = await Promise.allSettled([savepoint, ...sent]);
+  const outcome = outcomeOf(transaction, settled, options);
+  await client.query("failure" in outcome ? "ROLLBACK TO one; RELEASE one" : "RELEASE one");
+  return outcome;
+}
+
+/** @throws what a statement met when it was not its own fault, but the connection's */
+function outcomeOf(
+  transaction: BoundTransaction,
+  settled: readonly PromiseSettledResult<StatementResult>[],
+  { place }: GroupOptions,
+): Outcome {
   const results: StatementResult[] = [];
   for (const [index, result] of settled.entries()) {
     const failure =
@@ -116,14 +156,11 @@ async function one(
         ? failureOf(result.reason, place)
         : unexpected(transaction[index], result.value, index);
     if (failure) {
-      // The connection is the group's matter.
       if (failure.code === "unreachable") throw (result as PromiseRejectedResult).reason;
-      await client.query("ROLLBACK TO one; RELEASE one");
       return { failure: { ...failure, statement: index } };
     }
     if (result.status === "fulfilled") results.push(result.value);
   }
-  await client.query("RELEASE one");
   return { results };
 }
 
@@ -149,12 +186,6 @@ function unexpected(
     code: "precondition",
     message: `statement ${index} changed ${changes} rows, not ${expected}`,
   };
-}
-
-/** Waits for both, so that nothing is under way any more. @throws what the first one is rejected with */
-async function afterBoth(first: Promise<void>, second: Promise<unknown>): Promise<void> {
-  await Promise.allSettled([first, second]);
-  await first;
 }
 
 function isLost(connection: ServerConnection, error: unknown): boolean {
