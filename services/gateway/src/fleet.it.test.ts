@@ -33,6 +33,15 @@ async function offs(slot: number): Promise<number> {
   return edges.filter(({ edge }) => edge === "supply-off").length;
 }
 
+/** Resolves once a transition that was asked for has ended. */
+async function ended({ headers }: { readonly headers: Headers }): Promise<void> {
+  const path = String(headers.get("location")).replace("/api/v1", "");
+  await eventually("it has ended", async () => {
+    const { body } = await ask("GET", path);
+    return (body["transition"] as Json)["state"] === "Completed";
+  });
+}
+
 describe("an idempotency key", () => {
   it("has a command act once, and gives the first answer again", async () => {
     await ask("POST", "/nodes/n1/power", { action: "On" }, { prefer: "wait=20" });
@@ -75,6 +84,7 @@ describe("an idempotency key", () => {
     ];
     expect(first).toMatchObject({ status: 202, body: { total: 6, asked: "n[1-6]" } });
     expect(again.body["id"]).toBe(first.body["id"]);
+    await ended(first);
   });
 });
 
@@ -84,10 +94,7 @@ describe("a transition", () => {
     const asked = await ask("POST", "/power", { action: "PowerCycle", nodeIds, reason: "test" });
     expect(asked).toMatchObject({ status: 202, body: { nodes: "n[3-5]", total: 3 } });
     const path = String(asked.headers.get("location")).replace("/api/v1", "");
-    await eventually("it has ended", async () => {
-      const { body } = await ask("GET", path);
-      return (body["transition"] as Json)["state"] === "Completed";
-    });
+    await ended(asked);
     const { body, headers } = await ask("GET", path);
     expect(body).toMatchObject({
       transition: { counts: { succeeded: 3 } },

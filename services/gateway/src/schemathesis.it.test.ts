@@ -65,10 +65,8 @@ describe.skipIf(program === undefined)("schemathesis", () => {
     );
     await writeFile(process.env["OUTRIDER_SCHEMATHESIS_REPORT"] ?? "/dev/null", said);
     const [, failures = ""] = said.split(/=+ FAILURES =+/);
-    expect({ code, failures: failures.slice(0, 6000) }, said.slice(-3000)).toEqual({
-      code: 0,
-      failures: "",
-    });
+    expect(failures.slice(0, 6000)).toBe("");
+    expect({ code, end: said.slice(-2000) }).toMatchObject({ code: 0 });
     expect(lab.gateway.running).toBe(true);
   });
 });

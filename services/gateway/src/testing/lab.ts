@@ -58,24 +58,16 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       OUTRIDER_SITE: siteFile,
       OUTRIDER_AGENT: "lab",
       OUTRIDER_HTTP_PORT: "0",
+      ...(options.closed ? {} : { OUTRIDER_DEMO: "yes" }),
     };
+    // Far above what is expected, because the machine may be busy.
+    const started = { env, readyWithinMs: 60_000 };
     const [power, , , gateway] = await Promise.all(
       [
-        startNode(import.meta.resolve("@outrider/power-service/main"), {
-          env,
-          readyWithinMs: 60_000,
-        }),
-        startNode(import.meta.resolve("@outrider/inventory-service/main"), {
-          env,
-          readyWithinMs: 60_000,
-        }),
-        startNode(import.meta.resolve("@outrider/agent/main"), { env, readyWithinMs: 60_000 }),
-        startNode(
-          options.closed
-            ? new URL("../main.js", import.meta.url)
-            : new URL("demo-main.js", import.meta.url),
-          { env },
-        ),
+        startNode(import.meta.resolve("@outrider/power-service/main"), started),
+        startNode(import.meta.resolve("@outrider/inventory-service/main"), started),
+        startNode(import.meta.resolve("@outrider/agent/main"), started),
+        startNode(new URL("../main.js", import.meta.url), started),
       ].map(async (starting) => stack.use(await starting)) as [
         Promise<Child>,
         Promise<Child>,
@@ -94,13 +86,17 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     if (!options.closed) {
-      await eventually("every node can be managed", async () => {
-        const reply = await ask("GET", "/nodes?management=Available&limit=1000");
-        const { nodes: seen = [] } = (await reply.json()) as {
-          nodes?: { supply: { value: string } }[];
-        };
-        return seen.length === nodes && seen.every(({ supply }) => supply.value !== "Unknown");
-      });
+      await eventually(
+        "every node can be managed",
+        async () => {
+          const reply = await ask("GET", "/nodes?management=Available&limit=1000");
+          const { nodes: seen = [] } = (await reply.json()) as {
+            nodes?: { supply: { value: string } }[];
+          };
+          return seen.length === nodes && seen.every(({ supply }) => supply.value !== "Unknown");
+        },
+        { withinMs: 60_000 },
+      );
     }
     return {
       url,
