@@ -21,6 +21,9 @@ const PEERS = {
   lz4: "/usr/bin/lz4",
   postgresql: "/usr/bin/psql",
   "xz-utils": "/usr/bin/xz",
+  "python3-venv": "/usr/share/doc/python3-venv",
+  zsh: "/usr/bin/zsh",
+  fish: "/usr/bin/fish",
 };
 
 const asked = process.argv.slice(2).filter((one) => PARTS.includes(one));

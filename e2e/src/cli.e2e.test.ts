@@ -1,10 +1,11 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startLab, type Lab } from "@outrider/gateway-service/testing/lab";
 import { SlotClient } from "@outrider/simulators/spawn";
 import { startNode, startProgram } from "@outrider/testing/child";
 import { eventually } from "@outrider/testing/eventually";
-import { findProgram } from "@outrider/testing/peers";
+import { findProgram, requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasTerminal, Terminal } from "./terminal.js";
 
@@ -162,26 +163,41 @@ describe("the command line, against everything", () => {
     expect((await outrider("get transitions --active")).out).toBe("");
   });
 
-  test("completes words, nodes and roles in bash", async () => {
-    const script = join(lab.data, "..", "complete.sh");
-    const program = `outrider() { ${process.execPath} ${new URL(CLI).pathname} "$@"; }`;
-    await writeFile(
-      script,
+  const program = `outrider() { '${process.execPath}' '${fileURLToPath(CLI)}' "$@"; }`;
+  test.each([
+    [
+      "bash",
       `${program}
 source <(outrider completion bash)
-say() { COMP_LINE="$1" COMP_POINT=\${#1}; _outrider; printf '%s: %s\\n' "$1" "\${COMPREPLY[*]}"; }
-say 'outrider pow'
-say 'outrider power off @s'
-say 'outrider power off n1,n'
-`,
-    );
-    const bash = await startProgram(findProgram("bash") ?? "bash", {
+say() { COMP_LINE="$1" COMP_POINT=\${#1}; _outrider; echo "$1: \${COMPREPLY[*]}"; }`,
+    ],
+    [
+      "zsh",
+      // Outside of the line editor compadd does nothing, so that what it is handed is printed.
+      `${program}
+compdef() { :; }
+source <(outrider completion zsh)
+compadd() { shift 2; words_=("$@"); }
+say() { words=("\${(@s: :)1}"); CURRENT=\${#words}; words_=(); _outrider; echo "$1: \${(j: :)words_}"; }`,
+    ],
+    [
+      "fish",
+      `function outrider; '${process.execPath}' '${fileURLToPath(CLI)}' $argv; end
+outrider completion fish | source
+function say; echo "$argv[1]: "(complete -C "$argv[1]" | string join ' '); end`,
+    ],
+  ])("completes words, nodes and roles in %s", async (shell, begin) => {
+    if (!requirePeer(shell, `apt-get install ${shell}`)) return;
+    const script = join(lab.data, "..", `complete.${shell}`);
+    const lines = ["outrider pow", "outrider power off @s", "outrider power off n1,n"];
+    await writeFile(script, [begin, ...lines.map((line) => `say '${line}'`), ""].join("\n"));
+    const child = await startProgram(findProgram(shell) ?? shell, {
       args: [script],
       env: environment(lab),
       ready: "none",
     });
-    await bash.exited;
-    expect(bash.lines).toEqual([
+    await child.exited;
+    expect(child.lines).toEqual([
       "outrider pow: power",
       "outrider power off @s: @storage",
       "outrider power off n1,n: n1,n1 n1,n2 n1,n3 n1,n4 n1,n5",

@@ -4,7 +4,7 @@ import type { Console } from "./console.js";
 
 const HEAD = `# \`outrider\`: all commands
 
-Generated from the program by \`node apps/cli/dist/write-reference.js\`. How to use them: [command-line.md](../command-line.md).
+Generated from the program by \`npm run reference\`. How to use them: [command-line.md](../command-line.md).
 `;
 
 /** The reference of the command line, as it stands in \`docs/reference/cli.md\`. */
