@@ -26,7 +26,8 @@ type Answer = { readonly json: unknown } | "silence" | "no-mains";
  * An exception that is no SlotError ends the process.
  */
 export function slotServer(machine: SlotMachine, edges: EdgeLog): Server {
-  return createServer((request, response) => {
+  // Longer than any client pauses: one that writes into a connection that is just being closed would have to try again.
+  return createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     void serve(machine, edges, request, response);
   });
 }
