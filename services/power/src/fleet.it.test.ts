@@ -7,7 +7,7 @@ import { createTransition, findCommand, getTransition } from "@outrider/contract
 import { openStorage } from "@outrider/storage/open-storage";
 import { eventually } from "@outrider/testing/eventually";
 import { afterEach, describe, expect, it } from "vitest";
-import { domainOf, FleetStage } from "./fleet-stage.testing.js";
+import { domainOf, FleetStage } from "./testing/fleet-stage.js";
 import { MIGRATIONS } from "./journal.js";
 
 const [n0, n1, n2] = [nodeId("n0"), nodeId("n1"), nodeId("n2")];
