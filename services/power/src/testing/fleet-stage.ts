@@ -87,7 +87,7 @@ export class FleetStage {
   async startService(env: Record<string, string> = {}): Promise<void> {
     // What a former process said says nothing of this one.
     this.states.clear();
-    this.service = await startNode(import.meta.resolve("./main.js"), {
+    this.service = await startNode(import.meta.resolve("../main.js"), {
       env: { OUTRIDER_MQTT_URL: this.broker.url, OUTRIDER_DATA: this.data.path, ...env },
     });
   }
