@@ -8,6 +8,7 @@ import {
   type AgentEvent,
   type AgentStatus,
   type Incident,
+  type Observation,
 } from "@outrider/contracts/agent";
 import { timestamp, type Clock } from "@outrider/contracts/clock";
 import { isAgentId, isNodeId, type AgentId } from "@outrider/contracts/ids";
@@ -122,7 +123,9 @@ export class Agents {
       const node = this.nodes.nodeOf(observation.endpoint);
       if (node === undefined) continue;
       this.runs.seen(node, observation);
-      if (observation.drawWatts !== undefined) this.draws.measured(node, observation.drawWatts);
+      if (observation.drawWatts !== undefined) {
+        this.draws.measured(node, observation.drawWatts, onForMs(observation));
+      }
       if (observation.supply === "Off") this.pacing.wentOff(node);
       this.states.publish(node);
     }
@@ -195,4 +198,9 @@ export class Agents {
       "not sent; it is repeated when the agent repeats",
     );
   }
+}
+
+/** How long the supply had been on when it was looked at, by the agent's own clock; 0 where it was not. */
+function onForMs({ supply, supplySince, observedAt }: Observation): number {
+  return supply === "On" ? Math.max(0, Date.parse(observedAt) - Date.parse(supplySince)) : 0;
 }

@@ -1,28 +1,47 @@
 import type { NodeId } from "@outrider/contracts/ids";
 import type { Policies } from "./policies.js";
 
+/** What a node has drawn at most, in watts, apart by whether it was starting. */
+export interface LearnedDraw {
+  readonly runningWatts?: number | undefined;
+  readonly startingWatts?: number | undefined;
+}
+
+/** So long after it came on a node counts as starting at least, in milliseconds: what it draws then is its surge. */
+const STARTS_FOR_MS = 2000;
+
 /** What nodes draw: as declared, or as it was measured where that is more. */
 export class Draws {
-  readonly #learned = new Map<NodeId, number>();
+  readonly #learned = new Map<NodeId, LearnedDraw>();
   /** Learned since it was last asked for. */
-  #news = new Map<NodeId, number>();
+  #news = new Map<NodeId, LearnedDraw>();
 
   constructor(private readonly policies: Policies) {}
 
   /** What a former process had learned. */
-  recall(draws: Iterable<readonly [NodeId, number]>): void {
-    for (const [node, watts] of draws) this.#learned.set(node, watts);
+  recall(draws: Iterable<readonly [NodeId, LearnedDraw]>): void {
+    for (const [node, draw] of draws) this.#learned.set(node, draw);
   }
 
-  /** A measurement. Only the largest counts: a domain must bear the worst that a node has done. */
-  measured(node: NodeId, watts: number): void {
-    if (watts <= (this.#learned.get(node) ?? 0)) return;
-    this.#learned.set(node, watts);
-    this.#news.set(node, watts);
+  /**
+   * A measurement. Only the largest counts: a domain must bear the worst that a node has done.
+   * @param onForMs how long the supply had been on, in milliseconds
+   */
+  measured(node: NodeId, watts: number, onForMs: number): void {
+    const startsForMs = Math.max(
+      STARTS_FOR_MS,
+      this.policies.domainOf(node)?.domain.startDurationMs ?? 0,
+    );
+    const key = onForMs < startsForMs ? "startingWatts" : "runningWatts";
+    const before = this.#learned.get(node);
+    if (watts <= (before?.[key] ?? 0)) return;
+    const learned = { ...before, [key]: watts };
+    this.#learned.set(node, learned);
+    this.#news.set(node, learned);
   }
 
   /** What is new since the last call. */
-  news(): [NodeId, number][] {
+  news(): [NodeId, LearnedDraw][] {
     const news = [...this.#news];
     this.#news = new Map();
     return news;
@@ -30,13 +49,19 @@ export class Draws {
 
   /** What a node draws while it runs, in watts; its share of the budget where nothing is known. */
   runningWatts(node: NodeId): number {
-    const known = max(this.policies.drawOf(node)?.runningWatts, this.#learned.get(node));
+    const known = max(
+      this.policies.drawOf(node)?.runningWatts,
+      this.#learned.get(node)?.runningWatts,
+    );
     return known ?? this.#share(node);
   }
 
-  /** What a node draws while it starts, in watts. */
+  /** What a node draws while it starts, in watts; never less than while it runs. */
   startingWatts(node: NodeId): number {
-    const starting = this.policies.drawOf(node)?.startingWatts;
+    const starting = max(
+      this.policies.drawOf(node)?.startingWatts,
+      this.#learned.get(node)?.startingWatts,
+    );
     return Math.max(starting ?? 0, this.runningWatts(node));
   }
 

@@ -12,7 +12,9 @@ export const MEMORY_MIGRATION: Migration = {
   id: 2,
   name: "memory",
   sql: `
-    CREATE TABLE power_draw (node TEXT PRIMARY KEY, watts DOUBLE PRECISION NOT NULL);
+    CREATE TABLE power_draw (
+      node TEXT PRIMARY KEY, running_watts DOUBLE PRECISION, starting_watts DOUBLE PRECISION
+    );
     CREATE TABLE power_lock (node TEXT PRIMARY KEY, document TEXT NOT NULL);
     CREATE TABLE power_policy (number INTEGER PRIMARY KEY, document TEXT NOT NULL);
   `,
@@ -44,10 +46,17 @@ export class Memory {
   /** Puts into force what a former process knew. Before the first message. */
   async load(): Promise<void> {
     const { storage, clock, policies, locks, draws } = this.parts;
-    const learned = await storage.all<{ node: NodeId; watts: number }>(
-      "SELECT node, watts FROM power_draw",
+    const learned = await storage.all<{
+      node: NodeId;
+      running_watts: number | null;
+      starting_watts: number | null;
+    }>("SELECT node, running_watts, starting_watts FROM power_draw");
+    draws.recall(
+      learned.map(({ node, running_watts: running, starting_watts: starting }) => [
+        node,
+        { runningWatts: running ?? undefined, startingWatts: starting ?? undefined },
+      ]),
     );
-    draws.recall(learned.map(({ node, watts }) => [node, watts]));
     const held = await storage.all<{ node: NodeId; document: string }>(
       "SELECT node, document FROM power_lock",
     );
@@ -76,11 +85,12 @@ export class Memory {
     const { storage, log, locks, draws } = this.parts;
     const statements: Statement[] = [];
     for (const [node, lock] of locks.news()) statements.push(lockStatement(node, lock));
-    for (const [node, watts] of draws.news()) {
+    for (const [node, { runningWatts, startingWatts }] of draws.news()) {
       statements.push({
-        sql: `INSERT INTO power_draw (node, watts) VALUES (?, ?)
-              ON CONFLICT (node) DO UPDATE SET watts = excluded.watts`,
-        params: [node, watts],
+        sql: `INSERT INTO power_draw (node, running_watts, starting_watts) VALUES (?, ?, ?)
+              ON CONFLICT (node) DO UPDATE
+              SET running_watts = excluded.running_watts, starting_watts = excluded.starting_watts`,
+        params: [node, runningWatts ?? null, startingWatts ?? null],
       });
     }
     const policy = this.#policy && JSON.stringify(this.#policy);

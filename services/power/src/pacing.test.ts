@@ -113,17 +113,20 @@ describe("the pacing of starts", () => {
     expect(stage.draws.startingWatts(nodeId("n0"))).toBe(12);
     // Nothing is known of this one: its share of the budget.
     expect(stage.draws.runningWatts(nodeId("n1"))).toBe(10);
-    stage.draws.measured(nodeId("n0"), 14);
-    stage.draws.measured(nodeId("n0"), 3);
+    stage.draws.measured(nodeId("n0"), 14, 100);
+    stage.draws.measured(nodeId("n0"), 9, 60_000);
+    stage.draws.measured(nodeId("n0"), 3, 60_000);
     expect(stage.draws.startingWatts(nodeId("n0"))).toBe(14);
-    expect(stage.draws.news()).toEqual([["n0", 14]]);
+    // The surge of a start is no draw of a node that runs, or a tight budget would never have room again.
+    expect(stage.draws.runningWatts(nodeId("n0"))).toBe(9);
+    expect(stage.draws.news()).toEqual([["n0", { startingWatts: 14, runningWatts: 9 }]]);
     expect(stage.draws.news()).toEqual([]);
   });
 
   it("refuses a start that no budget could ever bear, and says so", () => {
     stage.policies.take(policy({ wattBudget: 20, nodes: [nodeId("n0"), nodeId("n1")] }));
     expect(stage.pacing.refusal(nodeId("n0"))).toBeUndefined();
-    stage.draws.measured(nodeId("n0"), 21);
+    stage.draws.measured(nodeId("n0"), 21, 60_000);
     expect(stage.pacing.refusal(nodeId("n0"))).toMatchObject({ reasonCode: "no-start-slot" });
   });
 
