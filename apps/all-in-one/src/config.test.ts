@@ -59,10 +59,12 @@ describe("the environment", () => {
     ]);
   });
 
-  it("lets MQTT without TLS leave this machine only when told so in so many words", () => {
+  it("lets MQTT and HTTP without TLS leave this machine only when told so in so many words", () => {
     expect(problems({ OUTRIDER_BIND: "0.0.0.0" })).toEqual([
       expect.stringContaining("OUTRIDER_MQTT_PLAINTEXT=yes"),
+      expect.stringContaining("OUTRIDER_HTTP_PLAINTEXT=yes"),
     ]);
-    expect(problems({ OUTRIDER_BIND: "0.0.0.0", OUTRIDER_MQTT_PLAINTEXT: "yes" })).toEqual([]);
+    const said = { OUTRIDER_MQTT_PLAINTEXT: "yes", OUTRIDER_HTTP_PLAINTEXT: "yes" };
+    expect(problems({ OUTRIDER_BIND: "0.0.0.0", ...said })).toEqual([]);
   });
 });

@@ -85,6 +85,7 @@ const VARIABLES = {
   OUTRIDER_MQTT_PORT: port(1883),
   OUTRIDER_HTTP_PORT: port(8080),
   OUTRIDER_HTTP_HOSTS: optionalText(),
+  OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
   OUTRIDER_DATABASE_URL: databaseUrl(),
   OUTRIDER_WEBHOOK_ALLOW: optionalText(),
   OUTRIDER_MQTT_PLAINTEXT: yesOrNo(false),
@@ -115,6 +116,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     problems.push(
       `OUTRIDER_BIND=${JSON.stringify(values.OUTRIDER_BIND)}; expected 127.0.0.1 or ::1, because this version has no TLS; ` +
         "OUTRIDER_MQTT_PLAINTEXT=yes lets secrets cross the network in the clear",
+    );
+  }
+  if (!isLoopback(values.OUTRIDER_BIND) && !values.OUTRIDER_HTTP_PLAINTEXT) {
+    problems.push(
+      `OUTRIDER_BIND=${JSON.stringify(values.OUTRIDER_BIND)}; the gateway has no TLS yet, either: ` +
+        "OUTRIDER_HTTP_PLAINTEXT=yes lets passwords cross the network in the clear; better put a TLS proxy before it",
     );
   }
   if (problems.length > 0) throw new EnvironmentError(problems);

@@ -99,6 +99,8 @@ export function partEnvironment(
     OUTRIDER_SITE: world.siteFile,
     OUTRIDER_BIND: config.bind,
     OUTRIDER_HTTP_PORT: String(config.httpPort),
+    // Asked for already, where it is needed.
+    OUTRIDER_HTTP_PLAINTEXT: "yes",
     ...given("OUTRIDER_HTTP_HOSTS", config.httpHosts),
     ...given("OUTRIDER_DATABASE_URL", config.databaseUrl),
     ...given("OUTRIDER_WEBHOOK_ALLOW", config.webhookAllow),

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { port, yesOrNo, type Variable } from "@outrider/contracts/environment";
+import { EnvironmentError, port, yesOrNo, type Variable } from "@outrider/contracts/environment";
 import { readServiceConfig, type ServiceConfig } from "@outrider/service-kit/config";
 
 export interface GatewayConfig extends ServiceConfig {
@@ -38,8 +38,16 @@ export function readGatewayConfig(
     OUTRIDER_BIND: address("127.0.0.1"),
     OUTRIDER_HTTP_PORT: port(8080),
     OUTRIDER_HTTP_HOSTS: hostNames,
+    OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
     OUTRIDER_DEMO: yesOrNo(false),
   });
+  const isLoopback = own.OUTRIDER_BIND === "::1" || own.OUTRIDER_BIND.startsWith("127.");
+  if (!isLoopback && !own.OUTRIDER_HTTP_PLAINTEXT) {
+    throw new EnvironmentError([
+      `OUTRIDER_BIND=${JSON.stringify(own.OUTRIDER_BIND)}; expected 127.0.0.1 or ::1, because this version has no TLS; ` +
+        "put a TLS proxy before it, or OUTRIDER_HTTP_PLAINTEXT=yes lets passwords cross the network in the clear",
+    ]);
+  }
   return {
     ...common,
     bind: own.OUTRIDER_BIND,
