@@ -6,11 +6,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { Deployment } from "../deployment.js";
 import { measureBrokers } from "./brokers.js";
 import { measureCommandPath } from "./command-path.js";
+import { measurePeers } from "./fleet-peers.js";
 import { measureFrozenReader } from "./frozen-reader.js";
 import { load, machine } from "./machine.js";
 import { replaceResults } from "./markdown.js";
+import { measureSize } from "./one-process.js";
 import { measureParts } from "./parts.js";
 import { FULL, QUICK, type Plan } from "./plan.js";
+import { measureRest } from "./rest-commands.js";
+import { measureTransition } from "./transition.js";
 
 const DOCUMENT = new URL("../../../docs/performance.md", import.meta.url);
 
@@ -29,6 +33,13 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     title: "A reader that is frozen",
     measure: (plan) => inLab(1, (lab) => measureFrozenReader(lab, plan.frozenReader)),
   },
+  fleet: {
+    title: "A transition over many nodes",
+    measure: (plan) => measureTransition(plan.transition),
+  },
+  rest: { title: "Commands over REST", measure: (plan) => measureRest(plan.rest) },
+  peers: { title: "Beside powerman and PDUDaemon", measure: (plan) => measurePeers(plan.peers) },
+  size: { title: "Everything in one process", measure: (plan) => measureSize(plan.size) },
   parts: { title: "Checks and commits", measure: (plan) => measureParts(plan.parts) },
 };
 

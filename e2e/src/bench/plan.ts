@@ -1,13 +1,21 @@
 import type { BrokersPlan } from "./brokers.js";
 import type { CommandPathPlan } from "./command-path.js";
+import type { PeersPlan } from "./fleet-peers.js";
 import type { FrozenReaderPlan } from "./frozen-reader.js";
+import type { SizePlan } from "./one-process.js";
 import type { PartsPlan } from "./parts.js";
+import type { RestPlan } from "./rest-commands.js";
+import type { TransitionPlan } from "./transition.js";
 
 /** How much is measured. Everything is bounded in number and time. */
 export interface Plan {
   readonly commandPath: CommandPathPlan;
   readonly brokers: BrokersPlan;
   readonly frozenReader: FrozenReaderPlan;
+  readonly transition: TransitionPlan;
+  readonly rest: RestPlan;
+  readonly peers: PeersPlan;
+  readonly size: SizePlan;
   readonly parts: PartsPlan;
 }
 
@@ -15,6 +23,10 @@ export const FULL: Plan = {
   commandPath: { rounds: 4, burstsAtOnce: { 1: 30, 50: 8 } },
   brokers: { rounds: 4, messages: 20_000, idleClients: 5000 },
   frozenReader: { publishers: 150, spanMs: 12_000 },
+  transition: { nodes: 1000, domains: 50, startSpacingMs: 500 },
+  rest: { bursts: { 1: 60, 50: 12, 500: 5 }, bulkRounds: 4 },
+  peers: { slots: 100, rounds: 4 },
+  size: { nodes: [1000, 10_000], settleMs: 15_000, looks: 8 },
   parts: { rounds: 9 },
 };
 
@@ -22,5 +34,9 @@ export const QUICK: Plan = {
   commandPath: { rounds: 2, burstsAtOnce: { 1: 15, 50: 3 } },
   brokers: { rounds: 1, messages: 5000, idleClients: 500 },
   frozenReader: { publishers: 150, spanMs: 3000 },
+  transition: { nodes: 200, domains: 20, startSpacingMs: 300 },
+  rest: { bursts: { 1: 15, 50: 4, 200: 2 }, bulkRounds: 2 },
+  peers: { slots: 20, rounds: 1 },
+  size: { nodes: [1000], settleMs: 5000, looks: 2 },
   parts: { rounds: 2 },
 };
