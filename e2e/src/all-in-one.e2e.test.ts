@@ -65,6 +65,7 @@ async function startDemo(command: string): Promise<Demo> {
   const folder = await tempDir("start-");
   onTestFinished(() => folder.remove());
   const port = await freePort();
+  const httpPort = await freePort();
   const config = join(folder.path, "config");
   await mkdir(config);
   // Where the Mosquitto clients look for their defaults: README's commands name no port.
@@ -80,14 +81,15 @@ async function startDemo(command: string): Promise<Demo> {
       .filter((place) => !place.startsWith(root) && !place.includes("node_modules"))
       .join(delimiter),
     XDG_CONFIG_HOME: config,
-    OUTRIDER_MQTT_URL: `mqtt://127.0.0.1:${port}`,
+    OUTRIDER_URL: `http://127.0.0.1:${httpPort}`,
   };
   const data = join(folder.path, "data");
-  const { OUTRIDER_MQTT_URL: _, ...own } = env;
+  const { OUTRIDER_URL: _, ...own } = env;
   const shell = Shell.run(command, {
     ...own,
     OUTRIDER_DATA: data,
     OUTRIDER_MQTT_PORT: String(port),
+    OUTRIDER_HTTP_PORT: String(httpPort),
   });
   await shell.says("that it is ready", (line) => line.startsWith('{"ready":true'));
   return { shell, port, data, env };
@@ -136,7 +138,7 @@ describe.skipIf(!hasMosquittoClients())("the demonstration", () => {
       const shell = Shell.run(command, demo.env);
       expect([command, await shell.exited]).toEqual([command, 0]);
       if (command.includes("get nodes")) expect(shell.lines.join("\n")).toMatch(/\bn1\b.*\bOn\b/);
-      else expect(shell.lines).toEqual(["n1: PowerCycle Succeeded"]);
+      else expect(shell.lines).toEqual(["n[1-3]: Succeeded"]);
     }
     expect((await rack.edges({ since: before, slot: 1 })).map(({ edge }) => edge)).toEqual([
       "supply-off",
@@ -171,7 +173,7 @@ async function bannerWorks(demo: Demo): Promise<void> {
     "mosquitto_pub",
   ]);
   const [get = "", power = "", sub = "", pub = ""] = printed;
-  const { OUTRIDER_MQTT_URL: _, XDG_CONFIG_HOME: __, ...bare } = demo.env;
+  const { OUTRIDER_URL: _, XDG_CONFIG_HOME: __, ...bare } = demo.env;
   const listening = Shell.run(sub, bare);
   await listening.says("the state", (line) => line.includes("/power/state {"));
   for (const line of [get, power, pub]) {

@@ -15,7 +15,13 @@ const CLI = fileURLToPath(new URL("../../cli/bin/outrider.mjs", import.meta.url)
 
 function start(program: URL, data: string, env: Record<string, string> = {}): Promise<Child> {
   return startNode(program, {
-    env: { OUTRIDER_DATA: data, OUTRIDER_MQTT_PORT: "0", OUTRIDER_DEMO_VM: "no", ...env },
+    env: {
+      OUTRIDER_DATA: data,
+      OUTRIDER_MQTT_PORT: "0",
+      OUTRIDER_HTTP_PORT: "0",
+      OUTRIDER_DEMO_VM: "no",
+      ...env,
+    },
     readyWithinMs: 60_000,
   });
 }
@@ -27,10 +33,21 @@ interface Ended {
 }
 
 /** The command line against a running site. */
-function outrider(site: Child, args: readonly string[], env: Record<string, string> = {}): Ended {
+function outrider(
+  site: Child,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input = "",
+): Ended {
   return spawnSync(process.execPath, [CLI, ...args], {
-    env: { ...process.env, OUTRIDER_MQTT_URL: String(site.ready["url"]), ...env },
+    env: {
+      ...process.env,
+      OUTRIDER_URL: String(site.ready["webUrl"]),
+      XDG_CONFIG_HOME: folder.path,
+      ...env,
+    },
     encoding: "utf8",
+    input,
   });
 }
 
@@ -79,7 +96,7 @@ describe.each([
   it("cycles n1 exactly once, by the rack's own account", async () => {
     const before = (await edges(folder.path, 1)).length;
     const { status, stdout } = outrider(site, ["power", "cycle", "n1"]);
-    expect(stdout).toContain("n1: PowerCycle Succeeded");
+    expect(stdout).toContain("n1: Succeeded");
     expect(status).toBe(0);
     const after = (await edges(folder.path, 1)).slice(before);
     expect(after).toEqual(["supply-off", "supply-on"]);
@@ -98,9 +115,9 @@ describe.each([
   });
 
   it("says that there is no such node", () => {
-    const { status, stdout } = outrider(site, ["power", "cycle", "n9"]);
+    const { status, stderr } = outrider(site, ["power", "cycle", "n9"]);
     expect(status).toBe(5);
-    expect(stdout).toContain("n9: PowerCycle Rejected/unknown-node");
+    expect(stderr).toContain("there is no node n9");
   });
 
   it("ends in order, and its machines with it", async () => {
@@ -130,18 +147,18 @@ describe("a site of one's own", () => {
     const data = join(folder.path, "data");
     site = await start(MAIN, data, { OUTRIDER_SITE: file, OUTRIDER_AGENTS: "rack-a" });
     expect(outrider(site, ["get", "nodes"]).status).toBe(4);
-    const operator = {
-      OUTRIDER_USER: "operator",
-      OUTRIDER_SECRET_FILE: join(data, "secrets", "person-operator"),
-    };
-    expect(outrider(site, ["get", "nodes"], operator)).toMatchObject({
+    const secret = await readFile(join(data, "secrets", "person-operator"), "utf8");
+    const login = ["login", "operator", String(site.ready["webUrl"]), "--password-stdin"];
+    expect(outrider(site, login, { OUTRIDER_URL: "" }, secret).status).toBe(0);
+    expect(outrider(site, ["get", "nodes"], { OUTRIDER_URL: "" })).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/^n1 /m),
     });
     const said = site.lines.join("\n");
     expect(said).toContain("rack-b runs elsewhere");
     expect(existsSync(join(data, "secrets", "agent-rack-b"))).toBe(true);
-    expect(said).not.toContain((await readFile(operator.OUTRIDER_SECRET_FILE, "utf8")).trim());
+    expect(said).not.toContain(secret.trim());
+    expect(said).toMatch(/^sign in +admin, one-time password \S+/m);
   });
 
   it.each([
@@ -151,7 +168,12 @@ describe("a site of one's own", () => {
     const file = join(folder.path, "site.yaml");
     await writeFile(file, "site: lab\nagents: {}\nnodes: { n1: { pwer: {} } }\n");
     const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(program)], {
-      env: { ...process.env, OUTRIDER_SITE: file, OUTRIDER_DATA: folder.path },
+      env: {
+        ...process.env,
+        OUTRIDER_SITE: file,
+        OUTRIDER_DATA: folder.path,
+        OUTRIDER_HTTP_PORT: "0",
+      },
       encoding: "utf8",
     });
     expect(status).toBe(78);
@@ -174,6 +196,7 @@ describe("a part that fails", () => {
         ...process.env,
         OUTRIDER_DATA: folder.path,
         OUTRIDER_MQTT_PORT: String(port),
+        OUTRIDER_HTTP_PORT: "0",
         OUTRIDER_DEMO_VM: "no",
       },
       encoding: "utf8",
@@ -192,6 +215,7 @@ describe("a part that fails", () => {
         ...process.env,
         OUTRIDER_DATA: folder.path,
         OUTRIDER_MQTT_PORT: String(port),
+        OUTRIDER_HTTP_PORT: "0",
         OUTRIDER_DEMO_VM: "no",
       },
       encoding: "utf8",

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isRunning, startRack, type Simulator } from "@outrider/simulators/spawn";
@@ -50,24 +50,32 @@ async function start(program: URL, dwell: string): Promise<void> {
       OUTRIDER_AGENTS: "rack-a",
       OUTRIDER_DATA: data(),
       OUTRIDER_MQTT_PORT: "0",
+      OUTRIDER_HTTP_PORT: "0",
     },
     readyWithinMs: 60_000,
   });
+  const secret = join(data(), "secrets", "person-operator");
+  const webUrl = String(site.ready["webUrl"]);
+  const login = ["login", "operator", webUrl, "--password-stdin"];
+  expect(await outriderWith(await readFile(secret, "utf8"), login)).toBe(0);
 }
 
 const data = (): string => join(folder.path, "data");
 
 /** The command line's exit code. It is waited for without blocking, so that the connection to the rack stays alive. */
-async function outrider(...args: string[]): Promise<number> {
+function outrider(...args: string[]): Promise<number> {
+  return outriderWith("", args);
+}
+
+async function outriderWith(input: string, args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [CLI, ...args], {
     env: {
       ...process.env,
-      OUTRIDER_MQTT_URL: String(site.ready["url"]),
-      OUTRIDER_USER: "operator",
-      OUTRIDER_SECRET_FILE: join(data(), "secrets", "person-operator"),
+      XDG_CONFIG_HOME: folder.path,
     },
-    stdio: "ignore",
+    stdio: ["pipe", "ignore", "ignore"],
   });
+  child.stdin.end(input);
   const [code] = (await once(child, "exit")) as [number];
   return code;
 }
