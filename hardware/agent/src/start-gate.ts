@@ -26,6 +26,8 @@ interface Member extends MemberFacts {
   desired: Pick<DesiredEndpoint, "domain" | "runningWatts" | "startingWatts">;
   off: boolean;
   measured: Partial<Draw>;
+  /** The reading before, while it runs. */
+  lastRunningWatts: number | undefined;
   draw: Draw | undefined;
   start: { asked: boolean; untilMs: number | undefined } | undefined;
   reserved: boolean;
@@ -109,7 +111,8 @@ export class StartGate {
   }
 
   /**
-   * Takes a measurement into account.
+   * Takes a measurement into account. Of a node that runs, what two readings in turn agree on: the tail of a surge,
+   * once taken for its draw, would keep a tight budget without room for ever.
    * @param askedMs when the device was asked, which is before it measured
    * @returns what is now known of the draw, when it has grown
    */
@@ -123,8 +126,10 @@ export class StartGate {
       (member.start && isGoingOn(member.start, askedMs)) ||
       askedMs < member.onSinceMs + (limits?.startDurationMs ?? 0);
     const key = starting ? "startingWatts" : "runningWatts";
-    if (watts <= (member.measured[key] ?? 0)) return undefined;
-    member.measured = { ...member.measured, [key]: watts };
+    const sure = starting ? watts : Math.min(watts, member.lastRunningWatts ?? 0);
+    member.lastRunningWatts = starting ? undefined : watts;
+    if (sure <= (member.measured[key] ?? 0)) return undefined;
+    member.measured = { ...member.measured, [key]: sure };
     member.draw = drawOfNode(member.desired, member.measured);
     return member.measured;
   }
@@ -286,6 +291,7 @@ export class StartGate {
         desired: {},
         off: false,
         measured: {},
+        lastRunningWatts: undefined,
         draw: undefined,
         start: undefined,
         reserved: false,

@@ -13,6 +13,8 @@ const STARTS_FOR_MS = 2000;
 /** What nodes draw: as declared, or as it was measured where that is more. */
 export class Draws {
   readonly #learned = new Map<NodeId, LearnedDraw>();
+  /** The reading before, of nodes that run. */
+  readonly #before = new Map<NodeId, number>();
   /** Learned since it was last asked for. */
   #news = new Map<NodeId, LearnedDraw>();
 
@@ -24,7 +26,9 @@ export class Draws {
   }
 
   /**
-   * A measurement. Only the largest counts: a domain must bear the worst that a node has done.
+   * A measurement. Only the largest counts: a domain must bear the worst that a node has done. Of a node that runs,
+   * what two readings in turn agree on: the tail of a surge, once taken for its draw, would keep a tight budget
+   * without room for ever.
    * @param onForMs how long the supply had been on, in milliseconds
    */
   measured(node: NodeId, watts: number, onForMs: number): void {
@@ -32,10 +36,14 @@ export class Draws {
       STARTS_FOR_MS,
       this.policies.domainOf(node)?.domain.startDurationMs ?? 0,
     );
-    const key = onForMs < startsForMs ? "startingWatts" : "runningWatts";
-    const before = this.#learned.get(node);
-    if (watts <= (before?.[key] ?? 0)) return;
-    const learned = { ...before, [key]: watts };
+    const starting = onForMs < startsForMs;
+    const key = starting ? "startingWatts" : "runningWatts";
+    const sure = starting ? watts : Math.min(watts, this.#before.get(node) ?? 0);
+    if (starting) this.#before.delete(node);
+    else this.#before.set(node, watts);
+    const known = this.#learned.get(node);
+    if (sure <= (known?.[key] ?? 0)) return;
+    const learned = { ...known, [key]: sure };
     this.#learned.set(node, learned);
     this.#news.set(node, learned);
   }

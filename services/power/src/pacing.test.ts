@@ -114,6 +114,7 @@ describe("the pacing of starts", () => {
     // Nothing is known of this one: its share of the budget.
     expect(stage.draws.runningWatts(nodeId("n1"))).toBe(10);
     stage.draws.measured(nodeId("n0"), 14, 100);
+    stage.draws.measured(nodeId("n0"), 13, 60_000);
     stage.draws.measured(nodeId("n0"), 9, 60_000);
     stage.draws.measured(nodeId("n0"), 3, 60_000);
     expect(stage.draws.startingWatts(nodeId("n0"))).toBe(14);
@@ -127,6 +128,7 @@ describe("the pacing of starts", () => {
     stage.policies.take(policy({ wattBudget: 20, nodes: [nodeId("n0"), nodeId("n1")] }));
     expect(stage.pacing.refusal(nodeId("n0"))).toBeUndefined();
     stage.draws.measured(nodeId("n0"), 21, 60_000);
+    stage.draws.measured(nodeId("n0"), 21, 61_000);
     expect(stage.pacing.refusal(nodeId("n0"))).toMatchObject({ reasonCode: "no-start-slot" });
   });
 
