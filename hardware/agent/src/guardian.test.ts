@@ -133,6 +133,18 @@ describe("the guardian", () => {
     expect(kinds(recorded)).toEqual(["cycle-finished"]);
   });
 
+  it("P4: finishes what a cycle owes though the budget has been lowered meanwhile", async () => {
+    const { endpoint } = watched({ attempts: 0, seen: "Off", owed: "cycle" }, "None");
+    endpoint.gate.configure({
+      endpoints: [{ ...endpoint.desired, domain: "psu", runningWatts: 8, startingWatts: 12 }],
+      domains: [{ domain: "psu", startSpacingMs: 100, startDurationMs: 1000, wattBudget: 5 }],
+    });
+    guardian.attend(endpoint);
+    await clock.advance(seconds(5));
+    expect(device.edges).toEqual(["on"]);
+    expect(endpoint.memory.owed).toBeUndefined();
+  });
+
   it("records a boot before it restores, and restores once", async () => {
     const { endpoint, recorded } = watched({ attempts: 0, seen: "On", bootId: "b0" });
     guardian.attend(endpoint);

@@ -160,6 +160,16 @@ export class Guardian {
   }
 
   async #payOwed(endpoint: Endpoint, activity: Activity): Promise<void> {
+    // What a cycle has taken from a node is kept for it.
+    const watts = endpoint.memory.owed === "cycle" ? endpoint.gate.reserve(endpoint.id) : undefined;
+    try {
+      await this.#bringOn(endpoint, activity);
+    } finally {
+      watts?.over(true);
+    }
+  }
+
+  async #bringOn(endpoint: Endpoint, activity: Activity): Promise<void> {
     const { clock, changed } = this.options;
     const { owed, attempts } = endpoint.memory;
     const by = owed === "cycle" ? RECOVERY : RESTORE;

@@ -58,8 +58,7 @@ export async function recoverCommand(
   const stop = (): void => activity.controller.abort(stopped.reason);
   stopped.addEventListener("abort", stop, { once: true });
   endpoint.begin(activity);
-  // A cycle that may have switched off keeps the watts for its On.
-  const watts = record.action === "PowerCycle" ? endpoint.gate.reserve(endpoint.id) : undefined;
+  const watts = mayHaveTaken(record, endpoint) ? endpoint.gate.reserve(endpoint.id) : undefined;
   try {
     endpoint.log.warn(
       { commandId: record.id, action: record.action, step: record.step },
@@ -73,6 +72,14 @@ export async function recoverCommand(
     endpoint.end(activity);
     options.released(endpoint);
   }
+}
+
+/**
+ * Whether a cycle may have taken a supply away that was on: the watts for its `On` are kept. One that had not begun
+ * on a node that was off has nothing to give back, and waits for room as any start does.
+ */
+function mayHaveTaken({ action, step }: CommandRecord, { memory }: Endpoint): boolean {
+  return action === "PowerCycle" && (step !== "acting" || memory.seen !== "Off");
 }
 
 async function outcomeOf(

@@ -73,6 +73,20 @@ describe("a start in a power domain", () => {
     expect(judgeStart(wish, reserved, 5000)).toMatchObject({ kind: "wait", limit: "watts" });
   });
 
+  it("P4 before watts: what a cycle owes needs no room again, whatever became of the budget, but keeps its distance", () => {
+    const draw = { runningWatts: 8, startingWatts: 12 };
+    const mid = { ...OFF, draw, reserved: true };
+    const running = { ...OFF, off: false, draw };
+    for (const wattBudget of [15, 11]) {
+      const facts = domain([mid, running], {
+        limits: { ...LIMITS, wattBudget },
+        lastStartMs: 5000,
+      });
+      expect(judgeStart(wish, facts, 5099)).toMatchObject({ kind: "wait", limit: "spacing" });
+      expect(judgeStart(wish, facts, 5100)).toEqual({ kind: "go" });
+    }
+  });
+
   it("is never possible when it alone would break the budget, and the sentence says so", () => {
     const limits = { ...LIMITS, wattBudget: 11.5 };
     const facts = domain([{ ...OFF, draw: { runningWatts: 8, startingWatts: 12 } }], { limits });

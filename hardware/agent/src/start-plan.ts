@@ -24,7 +24,10 @@ export interface MemberFacts {
   readonly draw: Draw | undefined;
   /** Set from the moment in which it may start. */
   readonly start: StartFacts | undefined;
-  /** Off for a moment in the middle of a cycle: what its `On` needs is not given to another one. */
+  /**
+   * Off for a moment in the middle of a cycle: what its `On` needs is not given to another one, and that `On` is not
+   * asked for watts again. It drew them before, or had been given them, and a cycle must not leave a node off.
+   */
   readonly reserved: boolean;
 }
 
@@ -69,9 +72,11 @@ export type StartVerdict =
 
 /** Sums of declared fractions differ by less than this from what a person computes. */
 const ROUNDING_WATTS = 1e-6;
+const GO = { kind: "go" } as const satisfies StartVerdict;
 
 export function judgeStart(wish: StartWish, domain: DomainFacts, nowMs: number): StartVerdict {
-  const watts = judgeWatts(wish.endpoint, domain, nowMs);
+  const reserved = domain.members.get(wish.endpoint)?.reserved === true;
+  const watts: StartVerdict = reserved ? GO : judgeWatts(wish.endpoint, domain, nowMs);
   if (watts.kind === "never" || wish.what === "watts") return watts;
   const paced = judgePace(wish.endpoint, domain, nowMs);
   return paced.kind === "go" ? watts : paced;
@@ -109,13 +114,13 @@ function judgePace(endpoint: EndpointId, domain: DomainFacts, nowMs: number): St
       domain,
     );
   }
-  return { kind: "go" };
+  return GO;
 }
 
 function judgeWatts(endpoint: EndpointId, domain: DomainFacts, nowMs: number): StartVerdict {
   const { limits, members } = domain;
   const { wattBudget } = limits;
-  if (wattBudget === undefined) return { kind: "go" };
+  if (wattBudget === undefined) return GO;
   const share = wattBudget / Math.max(1, members.size);
   const even: Draw = { runningWatts: share, startingWatts: share };
   const own = (members.get(endpoint)?.draw ?? even).startingWatts;
@@ -129,7 +134,7 @@ function judgeWatts(endpoint: EndpointId, domain: DomainFacts, nowMs: number): S
   for (const [id, member] of members) {
     if (id !== endpoint) drawn += drawOf(member, member.draw ?? even, nowMs);
   }
-  if (drawn + own <= wattBudget + ROUNDING_WATTS) return { kind: "go" };
+  if (drawn + own <= wattBudget + ROUNDING_WATTS) return GO;
   const starting = [...members.values()].flatMap(({ start }) => (start ? [start] : []));
   return wait(
     "watts",
