@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { systemClock } from "@outrider/contracts/clock";
 import { eventually } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
@@ -63,6 +65,40 @@ describe("a hook that is a command", () => {
     expect(await run(["/bin/sh -c true"])).toMatchObject({
       ok: false,
       detail: expect.stringContaining("could not be run"),
+    });
+  });
+
+  it.each([
+    ["its path leads through a file", ["/etc/passwd/x"]],
+    ["its arguments are too long", ["/bin/echo", "x".repeat(3_000_000)]],
+    ["an argument holds a NUL", ["/bin/echo", "a\u0000b"]],
+    ["there is no such program", ["/nowhere/at-all"]],
+    ["it may not be executed", ["/etc/passwd"]],
+  ])("fails with a sentence where %s", async (_, command) => {
+    const outcome = await run(command);
+    if (outcome.ok) throw new Error("it should have failed");
+    expect(outcome.detail).toContain(`${command[0]} could not be run: `);
+    expect(outcome.detail.length).toBeLessThan(KEPT_OUTPUT_BYTES);
+  });
+
+  it("fails with a sentence where no file descriptor is left for its pipes", async () => {
+    const script = `
+      import { openSync } from "node:fs";
+      import { systemClock } from "@outrider/contracts/clock";
+      import { runCommandHook } from ${JSON.stringify(import.meta.resolve("./command-hook.js"))};
+      try { for (;;) openSync("/dev/null"); } catch {}
+      const outcome = await runCommandHook(["/bin/true"], ${JSON.stringify(context)}, {
+        deadlineMs: 60_000, clock: systemClock, signal: new AbortController().signal,
+      });
+      console.log(JSON.stringify(outcome));`;
+    const { stdout } = await promisify(execFile)(
+      "/bin/sh",
+      ["-c", `ulimit -n 64 && exec "$0" --input-type=module -e "$1"`, process.execPath, script],
+      { cwd: import.meta.dirname },
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining("/bin/true could not be run"),
     });
   });
 

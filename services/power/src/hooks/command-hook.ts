@@ -20,15 +20,24 @@ export async function runCommandHook(
   const [program, ...args] = command;
   if (program === undefined) return failed("the hook has no program", "");
   const output = new Tail();
-  const child = spawn(program, args, {
-    env: environment(context),
-    cwd: "/",
-    shell: false,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, {
+      env: environment(context),
+      cwd: "/",
+      shell: false,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (error) {
+    // Some reasons are thrown (ENOTDIR, ELOOP, E2BIG, a NUL in an argument), others come as an event.
+    return failed(`${program} could not be run`, (error as Error).message);
+  }
+  // Without a free file descriptor there are no pipes.
+  for (const pipe of [child.stdout, child.stderr]) {
+    pipe?.on("data", (chunk: Buffer) => output.push(chunk));
+    pipe?.on("error", () => undefined);
+  }
   const over = new AbortController();
   try {
     return await Promise.race([
@@ -45,8 +54,8 @@ export async function runCommandHook(
   } finally {
     over.abort();
     killGroup(child);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
   }
 }
 
@@ -95,7 +104,9 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    // What runs as another user is not ours to kill.
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
 }
 

@@ -49,7 +49,10 @@ export class Hooks {
   ): Promise<HooksResult> {
     const failures: string[] = [];
     for (const { role, hook } of hooks) {
-      const outcome = await this.#one(hook, { ...context, role }, signal);
+      const outcome = await this.#one(hook, { ...context, role }, signal).catch((error: unknown) =>
+        // What a site declares fails as a hook, and never ends the service that carries everything else.
+        failed("it could not be run", error instanceof Error ? error.message : String(error)),
+      );
       if (outcome.ok) continue;
       failures.push(`the ${context.hook} hook of role ${role} failed: ${outcome.detail}`);
       if (signal.aborted || hook.onFailure === "stop") {
