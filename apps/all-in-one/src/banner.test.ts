@@ -27,7 +27,7 @@ describe("the banner", () => {
       ...FACTS,
       demo: undefined,
       webUrl: "http://127.0.0.1:9080",
-      administrator: { name: "admin", password: "once" },
+      administrator: { name: "admin", passwordFile: "/d/secrets/first-admin" },
       door: {
         url: "mqtt://127.0.0.1:2883",
         host: "127.0.0.1",
@@ -37,8 +37,12 @@ describe("the banner", () => {
         secretFile: "/my data/secret",
       },
     });
-    expect(text).toContain("\n  OUTRIDER_URL=http://127.0.0.1:9080 npx outrider get nodes\n");
-    expect(text).toContain("\nsign in   admin, one-time password once ");
+    expect(text).toContain(
+      "\n  npx outrider login admin http://127.0.0.1:9080\n  npx outrider get nodes\n",
+    );
+    expect(text).toContain(
+      "\nsign in   admin, with the one-time password in /d/secrets/first-admin\n",
+    );
     expect(text).toContain(`-p 2883 -u operator -P "$(cat '/my data/secret')"`);
     expect(text).not.toContain("hidden");
   });

@@ -7,8 +7,8 @@ export interface BannerFacts {
   readonly door: Door;
   /** Of the web page and the REST interface. */
   readonly webUrl: string;
-  /** The administrator that was made just now, with the one-time password. */
-  readonly administrator?: { readonly name: string; readonly password: string } | undefined;
+  /** Somebody who has not signed in yet, and the file with the one-time password. */
+  readonly administrator?: { readonly name: string; readonly passwordFile: string } | undefined;
   readonly nodes: readonly NodeId[];
   readonly demo?:
     | { readonly found: boolean; readonly virtualMachine: string | undefined }
@@ -25,7 +25,8 @@ const DEFAULT_URL = "http://127.0.0.1:8080";
 export function banner(facts: BannerFacts): string {
   const { door, nodes, demo } = facts;
   const node = nodes.find((id) => !facts.notYet.includes(id)) ?? nodes[0];
-  const outrider = `${environmentOf(facts.webUrl)}npx outrider`;
+  // Of a site of one's own: signing in keeps the address as well.
+  const outrider = demo ? `${environmentOf(facts.webUrl)}npx outrider` : "npx outrider";
   const mqtt = mosquitto(door);
   return [
     "",
@@ -34,7 +35,7 @@ export function banner(facts: BannerFacts): string {
     `web       ${facts.webUrl}/`,
     ...(facts.administrator
       ? [
-          `sign in   ${facts.administrator.name}, one-time password ${facts.administrator.password} (shown this once; outrider login ${facts.administrator.name})`,
+          `sign in   ${facts.administrator.name}, with the one-time password in ${facts.administrator.passwordFile}`,
         ]
       : []),
     `MQTT      ${door.url}${door.username ? `, user ${door.username}, secret in ${door.secretFile}` : ""}`,
@@ -47,6 +48,9 @@ export function banner(facts: BannerFacts): string {
       : []),
     "",
     "In another terminal, in this directory:",
+    ...(demo
+      ? []
+      : [`  npx outrider login ${facts.administrator?.name ?? "NAME"} ${facts.webUrl}`]),
     `  ${outrider} get nodes`,
     ...(node === undefined
       ? []

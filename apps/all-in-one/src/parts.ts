@@ -29,7 +29,8 @@ export interface Parts {
   readonly port: number;
   /** Where people find the web page and the REST interface. */
   readonly webUrl: string;
-  readonly administrator: { readonly name: string; readonly password: string } | undefined;
+  /** The administrator that was made just now, and the file with the one-time password. */
+  readonly administrator: { readonly name: string; readonly passwordFile: string } | undefined;
   readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
   readonly inventory: RunningInventory;
   /** Agents first, the broker last, so that everybody can say that they leave. */

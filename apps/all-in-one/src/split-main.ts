@@ -1,7 +1,9 @@
 #!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { banner } from "./banner.js";
-import { readConfig } from "./config.js";
+import { readConfig, type Config } from "./config.js";
 import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { AGENT_STOP_WITHIN, STOP_WITHIN } from "./part.js";
@@ -60,12 +62,13 @@ async function run(): Promise<number> {
         .start({
           name: "gateway",
           program: import.meta.resolve("@outrider/gateway-service/main"),
-          environment: () => ({
+          environment: again((standby) => ({
             ...environment,
+            ...standby,
             OUTRIDER_HTTP_PORT: String(httpPort),
             // The demonstration lets whoever is on this machine act; nobody else does.
             ...(config.siteFile === undefined ? { OUTRIDER_DEMO: "yes" } : {}),
-          }),
+          })),
           stopWithin: STOP_WITHIN,
         })
         .then((ready) => {
@@ -76,13 +79,13 @@ async function run(): Promise<number> {
       supervisor.start({
         name: "inventory",
         program: import.meta.resolve("@outrider/inventory-service/main"),
-        environment: () => environment,
+        environment: again((standby) => ({ ...environment, ...standby })),
         stopWithin: STOP_WITHIN,
       }),
       supervisor.start({
         name: "power",
         program: import.meta.resolve("@outrider/power-service/main"),
-        environment: () => environment,
+        environment: again((standby) => ({ ...environment, ...standby })),
         stopWithin: STOP_WITHIN,
       }),
       ...world.agents.map((agent) =>
@@ -103,6 +106,7 @@ async function run(): Promise<number> {
         site: world.site.name,
         door,
         webUrl,
+        administrator: firstAdministrator(config),
         nodes: world.site.nodes.map(({ id }) => id),
         demo: world.demo && {
           found: world.demo.found,
@@ -125,6 +129,28 @@ async function run(): Promise<number> {
     await supervisor.stop();
     await world.demo?.close();
   }
+}
+
+/** Whoever was made at the first start, as long as the file with the one-time password is there. */
+function firstAdministrator({
+  dataDirectory,
+  siteFile,
+}: Config): { name: string; passwordFile: string } | undefined {
+  const passwordFile = join(dataDirectory, "secrets", "first-admin");
+  return siteFile !== undefined && existsSync(passwordFile)
+    ? { name: "admin", passwordFile }
+    : undefined;
+}
+
+/**
+ * The environment of a service, asked for at every start: from the second one on it stands by, because somebody else's
+ * stand-by may have taken over meanwhile.
+ */
+function again(
+  environment: (standby: Readonly<Record<string, string>>) => Record<string, string>,
+): () => Record<string, string> {
+  let starts = 0;
+  return () => environment(starts++ === 0 ? {} : { OUTRIDER_STANDBY: "yes" });
 }
 
 process.exit(

@@ -1,3 +1,5 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { anchorPath } from "@outrider/audit/anchor-file";
 import { AuditLog } from "@outrider/audit/audit-log";
 import { auditMigrations } from "@outrider/audit/audit-migrations";
@@ -26,8 +28,8 @@ export interface GatewayDependencies {
 export interface RunningGateway extends RunningService {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
-  /** The administrator that was made because there was none, with the one-time password: to be shown once. */
-  readonly firstAdministrator?: { readonly name: string; readonly password: string };
+  /** The administrator that was made because there was none, and the file with the one-time password. */
+  readonly firstAdministrator?: { readonly name: string; readonly passwordFile: string };
 }
 
 /**
@@ -79,8 +81,11 @@ export async function startGateway(
   const gateway = service.context.get(Gateway);
   const firstAdministrator =
     opened.identity && anonymous === undefined
-      ? await ensureAdministrator(opened.identity.store)
+      ? await firstAdministratorOf(opened.identity, config.dataDirectory)
       : undefined;
+  if (firstAdministrator) {
+    log.warn(firstAdministrator, "an administrator was made, with a one-time password in a file");
+  }
   await gateway.start();
   const running = started.move();
   return {
@@ -89,4 +94,24 @@ export async function startGateway(
     ...(firstAdministrator ? { firstAdministrator } : {}),
     stop: () => running.disposeAsync(),
   };
+}
+
+/** Into a file of its owner's alone: terminals and logs are read by more people than may administer a site. */
+async function firstAdministratorOf(
+  { store }: OpenIdentity,
+  dataDirectory: string,
+): Promise<{ readonly name: string; readonly passwordFile: string } | undefined> {
+  const made = await ensureAdministrator(store);
+  if (!made) {
+    // A password that was changed opens nothing any more; its file would only lead people astray.
+    for (const { name, mustChangePassword } of await store.people.list()) {
+      const file = join(dataDirectory, "secrets", `first-${name}`);
+      if (!mustChangePassword) await rm(file, { force: true });
+    }
+    return undefined;
+  }
+  const passwordFile = join(dataDirectory, "secrets", `first-${made.name}`);
+  await mkdir(dirname(passwordFile), { recursive: true, mode: 0o700 });
+  await writeFile(passwordFile, `${made.password}\n`, { mode: 0o600 });
+  return { name: made.name, passwordFile };
 }
