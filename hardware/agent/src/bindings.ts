@@ -48,7 +48,9 @@ interface Binding {
 export class Bindings {
   readonly #bindings = new Map<EndpointId, Binding>();
   readonly #memories: Map<string, EndpointMemory>;
-  #applying: Promise<void> = Promise.resolve();
+  #wanted: ReadonlyMap<EndpointId, DesiredEndpoint> = new Map();
+  /** Endpoints that are being changed; each ends as it is wanted by then. */
+  readonly #changing = new Map<EndpointId, Promise<void>>();
   #attended = false;
   generation = 0;
 
@@ -78,16 +80,24 @@ export class Bindings {
 
   /**
    * Opens what is new, closes what is gone, and leaves what is the same alone. An endpoint with a command under way is
-   * changed when that has ended. Resolves when each endpoint was tried once.
+   * changed when that has ended; the limits of power domains hold at once, and nothing else waits for it. A newer
+   * configuration takes the place of one that waits.
+   * @returns when each endpoint was tried once
    */
-  apply(desired: AgentDesired): Promise<void> {
-    const { generation, endpoints } = desired;
-    const applied = this.#applying.then(() => {
-      this.options.gate.configure(desired);
-      return this.#apply(generation, endpoints);
-    });
-    this.#applying = applied.catch(() => undefined);
-    return applied;
+  async apply({ generation, endpoints, domains = [] }: AgentDesired): Promise<void> {
+    const { gate, log, changed } = this.options;
+    gate.configure({ endpoints, domains });
+    const wanted = new Map(endpoints.map((desired) => [desired.endpoint, desired]));
+    this.#wanted = wanted;
+    const changes = [...new Set([...this.#bindings.keys(), ...wanted.keys()])].map((id) =>
+      this.#change(id),
+    );
+    changed();
+    await Promise.all(changes);
+    if (this.#wanted !== wanted) return;
+    this.generation = generation;
+    log.info({ generation, endpoints: endpoints.length }, "the configuration is applied");
+    changed();
   }
 
   /**
@@ -116,41 +126,54 @@ export class Bindings {
   }
 
   async close(): Promise<void> {
-    await this.#applying;
+    await Promise.allSettled(this.#changing.values());
     await Promise.all([...this.#bindings.values()].map((binding) => this.#close(binding)));
   }
 
-  async #apply(generation: number, endpoints: readonly DesiredEndpoint[]): Promise<void> {
-    const { log, changed } = this.options;
-    const wanted = new Map(endpoints.map((desired) => [desired.endpoint, desired]));
-    const work: Promise<void>[] = [];
-    for (const [id, binding] of this.#bindings) {
-      const desired = wanted.get(id);
-      wanted.delete(id);
-      if (desired && isSame(desired, binding.endpoint.desired)) {
-        // Policy and sampling are read where they are used.
-        binding.endpoint.desired = desired;
-        binding.endpoint.poke();
-      } else {
-        work.push(this.#replace(binding, desired));
-      }
-    }
-    work.push(...[...wanted.values()].map((desired) => this.#add(desired)));
-    changed();
-    await Promise.all(work);
-    this.generation = generation;
-    log.info({ generation, endpoints: endpoints.length }, "the configuration is applied");
-    changed();
+  /** Makes an endpoint what it is wanted to be, whatever that is by the time in which it can be changed. */
+  #change(id: EndpointId): Promise<void> {
+    const changing = this.#changing.get(id);
+    if (changing) return changing;
+    if (this.#isAsWanted(id)) return Promise.resolve();
+    // It waits at least once, so that it is never over before it is held.
+    const change = this.#changed(id);
+    this.#changing.set(id, change);
+    return change;
   }
 
-  async #replace(binding: Binding, desired: DesiredEndpoint | undefined): Promise<void> {
+  async #changed(id: EndpointId): Promise<void> {
+    try {
+      do {
+        const binding = this.#bindings.get(id);
+        if (binding) await this.#remove(binding);
+        const desired = this.#wanted.get(id);
+        if (desired) await this.#add(desired);
+      } while (!this.#isAsWanted(id));
+    } finally {
+      // In the same moment as the last look: who wants something else from now on begins anew.
+      this.#changing.delete(id);
+    }
+    this.options.changed();
+  }
+
+  /** Whether nothing is to be opened or closed. Policy and sampling are read where they are used, and taken over. */
+  #isAsWanted(id: EndpointId): boolean {
+    const endpoint = this.#bindings.get(id)?.endpoint;
+    const desired = this.#wanted.get(id);
+    if (!endpoint || !desired) return endpoint === undefined && desired === undefined;
+    if (!isSame(desired, endpoint.desired)) return false;
+    endpoint.desired = desired;
+    endpoint.poke();
+    return true;
+  }
+
+  async #remove(binding: Binding): Promise<void> {
     const { endpoint } = binding;
     endpoint.failure = "its configuration is being changed";
     await endpoint.idle();
     await this.#close(binding);
     this.#memories.set(endpoint.id, endpoint.memory);
     this.#bindings.delete(endpoint.id);
-    if (desired) await this.#add(desired);
   }
 
   async #add(desired: DesiredEndpoint): Promise<void> {

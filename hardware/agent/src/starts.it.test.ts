@@ -108,4 +108,36 @@ describe("starts in a power domain", () => {
     const waits = stage.reports(second.id).filter(({ status }) => status === "InProgress");
     expect(waits.map(({ detail }) => detail).join()).toMatch(/waits for its start/);
   });
+
+  it("P4: an owed On that waits keeps no configuration back, and the next one can make room for it", async () => {
+    stage = await Stage.start();
+    await stage.startAgent();
+    const slow = { domain: "psu", startSpacingMs: 600_000, startDurationMs: 0 };
+    const desired = (slot: number) => ({ ...stage.desired(slot), domain: slow.domain });
+    await stage.configureEndpoints([desired(1)], [slow]);
+    await stage.bound();
+    await stage.rack.client.supply(1, true);
+    await stage.seen(1, "On");
+    const cycle = await stage.send(stage.command(1, "PowerCycle", { ttlMs: 60_000 }));
+    await eventually("the owed On waits", () =>
+      stage.reports(cycle.id).some(({ detail }) => detail?.includes("waits for its start")),
+    );
+
+    const moved = { ...desired(1), options: { socket: stage.rack.listen, slot: 3 } };
+    stage.askEndpoints([moved, desired(2)], [slow]);
+    await eventually("the other endpoint is bound", () => stage.described(2)?.state === "bound");
+    expect(stage.reports(cycle.id).some(({ terminal }) => terminal)).toBe(false);
+    expect(stage.described(1)).toMatchObject({
+      state: "failed",
+      reason: expect.stringContaining("being changed"),
+    });
+
+    const quick = { ...slow, startSpacingMs: 0 };
+    await stage.configureEndpoints([moved, desired(2)], [quick]);
+    expect(await stage.terminal(cycle.id)).toMatchObject({ status: "Succeeded" });
+    expect(await stage.supplyEdges(1)).toEqual(["supply-on", "supply-off", "supply-on"]);
+    await stage.bound();
+    expect(await stage.run(1, "On")).toMatchObject({ status: "Succeeded", changed: true });
+    expect(await stage.supplyEdges(3)).toEqual(["supply-on"]);
+  });
 });

@@ -158,16 +158,25 @@ export class Stage implements AsyncDisposable {
     endpoints: DesiredEndpoint[] | undefined,
     domains?: AgentDesired["domains"],
   ): Promise<void> {
+    const generation = this.askEndpoints(endpoints, domains);
+    await eventually(
+      "the configuration is applied",
+      () => this.description?.generation === generation,
+    );
+  }
+
+  /** Does not wait for the agent. @returns the generation */
+  askEndpoints(
+    endpoints: DesiredEndpoint[] | undefined,
+    domains?: AgentDesired["domains"],
+  ): number {
     const generation = endpoints ? ++this.#generation : 0;
     this.power.retain(
       agentDesired,
       { agent: AGENT },
       endpoints && { generation, endpoints, ...(domains ? { domains } : {}) },
     );
-    await eventually(
-      "the configuration is applied",
-      () => this.description?.generation === generation,
-    );
+    return generation;
   }
 
   described(slot: number): DescribedEndpoint | undefined {
