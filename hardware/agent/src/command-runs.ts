@@ -72,6 +72,7 @@ export class CommandRuns {
     // Only now: what the guardian was writing when the command took its place is held by now.
     const formerly = endpoint.memory;
     endpoint.hold(patch);
+    endpoint.gate.commanded(endpoint.id, command.action);
     crashPoint("agent.accepted");
     const { id, action, actor, via } = command;
     endpoint.log.info({ commandId: id, action, actor, via }, "command accepted");

@@ -1,5 +1,5 @@
 import type { DesiredDomain, DesiredEndpoint } from "@outrider/contracts/agent";
-import { milliseconds } from "@outrider/contracts/clock";
+import { milliseconds, minutes, seconds } from "@outrider/contracts/clock";
 import { endpointId, nodeId, type EndpointId } from "@outrider/contracts/ids";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { assert, asyncProperty, integer, record } from "fast-check";
@@ -154,6 +154,33 @@ describe("the gate for starts", () => {
     gate.seen(id(1), "Off");
     await clock.advance(2000);
     expect(await other).toBe("on");
+  });
+
+  it("P4: keeps the watts of a node that was stopped gracefully from policies, until it starts, is commanded off, or time is over", async () => {
+    configure(2, { wattBudget: 20 });
+    gate.remember(id(1), { runningWatts: 12 });
+    gate.remember(id(2), { runningWatts: 12 });
+    await clock.advance(1100);
+    const held = async (release: () => Promise<void> | void): Promise<void> => {
+      gate.commanded(id(1), "PushPowerButton");
+      const policy = start(2, { priority: "restore" });
+      await clock.advance(minutes(14));
+      expect(grants).toEqual([]);
+      await release();
+      await clock.advance(seconds(10));
+      expect(await policy).toBe("on");
+      expect(grants.shift()?.[0]).toBe(2);
+      gate.seen(id(2), "Off");
+    };
+    await held(() => clock.advance(minutes(1)));
+    await held(() => gate.commanded(id(1), "ForceOff"));
+    await held(async () => {
+      const own = start(1, { priority: "commanded" });
+      await clock.advance(100);
+      expect(await own).toBe("on");
+      expect(grants.shift()?.[0]).toBe(1);
+      gate.seen(id(1), "Off");
+    });
   });
 
   it("refuses a start that no room could ever be made for, and lets a policy's wait without holding up others", async () => {

@@ -1,5 +1,10 @@
-import type { AgentDesired, DesiredDomain, DesiredEndpoint } from "@outrider/contracts/agent";
-import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import type {
+  AgentDesired,
+  DesiredDomain,
+  DesiredEndpoint,
+  EndpointAction,
+} from "@outrider/contracts/agent";
+import { milliseconds, minutes, type Clock } from "@outrider/contracts/clock";
 import type { EndpointId } from "@outrider/contracts/ids";
 import type { Supply } from "@outrider/contracts/power";
 import { StartQueue, type PassResult, type Start, type Waiter } from "./start-queue.js";
@@ -12,6 +17,9 @@ import {
   type StartPriority,
   type StartWish,
 } from "./start-plan.js";
+
+/** So long after a graceful stop its node may be switched on again by whoever stopped it. */
+const RESTARTS_WITHIN = minutes(15);
 
 export interface PassOptions {
   readonly priority: StartPriority;
@@ -31,6 +39,7 @@ interface Member extends MemberFacts {
   draw: Draw | undefined;
   start: { asked: boolean; untilMs: number | undefined } | undefined;
   reserved: boolean;
+  keptUntilMs: number | undefined;
   reservations: number;
   supply: Supply;
   /** Since when it is on, whoever switched it. */
@@ -82,10 +91,11 @@ export class StartGate {
       }
     }
     const nowMs = this.clock.monotonicMs();
-    for (const [id, { start, desired }] of this.#members) {
+    for (const [id, { start, reserved, desired }] of this.#members) {
       if (wanted.has(id)) continue;
       // What still starts, or is about to, counts until it is over.
-      if ((start && isGoingOn(start, nowMs)) || this.#isAwaited(id, desired.domain)) continue;
+      if (reserved || (start && isGoingOn(start, nowMs)) || this.#isAwaited(id, desired.domain))
+        continue;
       this.#members.delete(id);
       if (desired.domain !== undefined) this.#leave(id, desired.domain);
     }
@@ -146,8 +156,7 @@ export class StartGate {
     if (!domain) return { kind: "go", start: this.#begin(id, what, false) };
     const nowMs = this.clock.monotonicMs();
     const waiter: Waiter = {
-      wish: { endpoint: id, what },
-      priority,
+      wish: { endpoint: id, what, priority },
       bounded: startByMs !== undefined,
       tell: waiting,
       ...Promise.withResolvers<PassResult>(),
@@ -183,6 +192,20 @@ export class StartGate {
     }
   }
 
+  /**
+   * A command for a supply is accepted. One that asks the host to go down may be the first half of a restart: its
+   * draw is not given to a restore policy for {@link RESTARTS_WITHIN}, or until it starts or is commanded off.
+   */
+  commanded(id: EndpointId, action: EndpointAction): void {
+    const member = this.#member(id);
+    if (action === "PushPowerButton") {
+      member.keptUntilMs = this.clock.monotonicMs() + RESTARTS_WITHIN;
+    } else if (action === "ForceOff" && member.keptUntilMs !== undefined) {
+      member.keptUntilMs = undefined;
+      this.#roomMayBe(member);
+    }
+  }
+
   /** Keeps the draw of a node that is off in the middle of a cycle for it, whether or not there is room. */
   reserve(id: EndpointId): Start {
     return this.#begin(id, "watts", false);
@@ -193,6 +216,7 @@ export class StartGate {
     if (what === "watts") return this.#reservation(member, waited);
     const start: NonNullable<Member["start"]> = { asked: false, untilMs: undefined };
     member.start = start;
+    member.keptUntilMs = undefined;
     let over = false;
     const asked = (): void => {
       if (start.asked) return;
@@ -295,6 +319,7 @@ export class StartGate {
         draw: undefined,
         start: undefined,
         reserved: false,
+        keptUntilMs: undefined,
         reservations: 0,
         supply: "Unknown",
         onSinceMs: this.clock.monotonicMs(),

@@ -6,7 +6,13 @@ import { drawOfNode, judgeStart, type DomainFacts, type MemberFacts } from "./st
 
 const LIMITS: DesiredDomain = { domain: "psu", startSpacingMs: 100, startDurationMs: 1000 };
 const id = (n: number): EndpointId => endpointId(`n${n}`, "power");
-const OFF: MemberFacts = { off: true, draw: undefined, start: undefined, reserved: false };
+const OFF: MemberFacts = {
+  off: true,
+  draw: undefined,
+  start: undefined,
+  reserved: false,
+  keptUntilMs: undefined,
+};
 
 function domain(members: MemberFacts[], rest: Partial<DomainFacts> = {}): DomainFacts {
   return {
@@ -18,7 +24,7 @@ function domain(members: MemberFacts[], rest: Partial<DomainFacts> = {}): Domain
   };
 }
 
-const wish = { endpoint: id(1), what: "start" } as const;
+const wish = { endpoint: id(1), what: "start", priority: "commanded" } as const;
 
 describe("a start in a power domain", () => {
   it("waits after a start of the agent for one spacing and the length of a start", () => {
@@ -85,6 +91,17 @@ describe("a start in a power domain", () => {
       expect(judgeStart(wish, facts, 5099)).toMatchObject({ kind: "wait", limit: "spacing" });
       expect(judgeStart(wish, facts, 5100)).toEqual({ kind: "go" });
     }
+  });
+
+  it("P4: no policy takes the watts of a node that was stopped to be started again; a command may, and time gives them back", () => {
+    const draw = { runningWatts: 8, startingWatts: 12 };
+    const stopped = { ...OFF, draw, keptUntilMs: 9000 };
+    const facts = domain([{ ...OFF, draw }, stopped], { limits: { ...LIMITS, wattBudget: 19 } });
+    const restore = { ...wish, priority: "restore" } as const;
+    expect(judgeStart(restore, facts, 8999)).toMatchObject({ limit: "watts", untilMs: 9000 });
+    expect(judgeStart(restore, facts, 9000)).toEqual({ kind: "go" });
+    expect(judgeStart(wish, facts, 8999)).toEqual({ kind: "go" });
+    expect(judgeStart({ ...restore, endpoint: id(2) }, facts, 8999)).toEqual({ kind: "go" });
   });
 
   it("is never possible when it alone would break the budget, and the sentence says so", () => {

@@ -29,6 +29,11 @@ export interface MemberFacts {
    * asked for watts again. It drew them before, or had been given them, and a cycle must not leave a node off.
    */
   readonly reserved: boolean;
+  /**
+   * A command has asked its host to go down, and its `On` may be on its way: until then a restore policy takes it for
+   * running though it is off. By the monotonic clock. Commands are judged by what is: whoever sends them knows of it.
+   */
+  readonly keptUntilMs: number | undefined;
 }
 
 /** What a node draws, in watts. */
@@ -53,6 +58,7 @@ export interface StartWish {
   readonly endpoint: EndpointId;
   /** `watts` only asks whether there is room for its draw, as a cycle does before it switches off. */
   readonly what: "start" | "watts";
+  readonly priority: StartPriority;
 }
 
 /** What keeps a start back. */
@@ -76,7 +82,7 @@ const GO = { kind: "go" } as const satisfies StartVerdict;
 
 export function judgeStart(wish: StartWish, domain: DomainFacts, nowMs: number): StartVerdict {
   const reserved = domain.members.get(wish.endpoint)?.reserved === true;
-  const watts: StartVerdict = reserved ? GO : judgeWatts(wish.endpoint, domain, nowMs);
+  const watts: StartVerdict = reserved ? GO : judgeWatts(wish, domain, nowMs);
   if (watts.kind === "never" || wish.what === "watts") return watts;
   const paced = judgePace(wish.endpoint, domain, nowMs);
   return paced.kind === "go" ? watts : paced;
@@ -110,14 +116,18 @@ function judgePace(endpoint: EndpointId, domain: DomainFacts, nowMs: number): St
     return wait(
       "concurrent-starts",
       `${starting.length} of its nodes are starting`,
-      earliest(starting),
+      earliest(starting.map(({ untilMs }) => untilMs)),
       domain,
     );
   }
   return GO;
 }
 
-function judgeWatts(endpoint: EndpointId, domain: DomainFacts, nowMs: number): StartVerdict {
+function judgeWatts(
+  { endpoint, priority }: StartWish,
+  domain: DomainFacts,
+  nowMs: number,
+): StartVerdict {
   const { limits, members } = domain;
   const { wattBudget } = limits;
   if (wattBudget === undefined) return GO;
@@ -131,17 +141,27 @@ function judgeWatts(endpoint: EndpointId, domain: DomainFacts, nowMs: number): S
     };
   }
   let drawn = 0;
+  const keptUntilMs: number[] = [];
   for (const [id, member] of members) {
-    if (id !== endpoint) drawn += drawOf(member, member.draw ?? even, nowMs);
+    if (id === endpoint) continue;
+    const keeps = priority === "restore" && isKept(member, nowMs);
+    if (keeps) keptUntilMs.push(member.keptUntilMs ?? nowMs);
+    drawn += drawOf(keeps ? { ...member, off: false } : member, member.draw ?? even, nowMs);
   }
   if (drawn + own <= wattBudget + ROUNDING_WATTS) return GO;
-  const starting = [...members.values()].flatMap(({ start }) => (start ? [start] : []));
+  const starting = [...members.values()].flatMap(({ start }) =>
+    start && isGoingOn(start, nowMs) ? [start] : [],
+  );
   return wait(
     "watts",
     `its nodes draw up to ${round(drawn)} W of ${wattBudget} W, and this start needs ${round(own)} W`,
-    earliest(starting.filter((start) => isGoingOn(start, nowMs))),
+    earliest([...starting.map(({ untilMs }) => untilMs), ...keptUntilMs]),
     domain,
   );
+}
+
+function isKept({ off, keptUntilMs }: MemberFacts, nowMs: number): boolean {
+  return off && keptUntilMs !== undefined && nowMs < keptUntilMs;
 }
 
 function drawOf(member: MemberFacts, draw: Draw, nowMs: number): number {
@@ -155,8 +175,8 @@ export function isGoingOn({ untilMs }: StartFacts, nowMs: number): boolean {
   return untilMs === undefined || nowMs < untilMs;
 }
 
-function earliest(starts: readonly StartFacts[]): number | undefined {
-  const ends = starts.flatMap(({ untilMs }) => (untilMs === undefined ? [] : [untilMs]));
+function earliest(timesMs: readonly (number | undefined)[]): number | undefined {
+  const ends = timesMs.filter((atMs) => atMs !== undefined);
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 

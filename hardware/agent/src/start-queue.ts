@@ -28,7 +28,6 @@ export type PassResult =
 /** One who waits for room in a domain. */
 export interface Waiter {
   readonly wish: StartWish;
-  readonly priority: StartPriority;
   /** Whether it gives up when there never can be room. */
   readonly bounded: boolean;
   readonly tell: ((detail: string) => void) | undefined;
@@ -64,16 +63,16 @@ export class StartQueue {
   }
 
   add(waiter: Waiter): void {
-    this.#lanes[waiter.priority].add(waiter);
+    this.#lanes[waiter.wish.priority].add(waiter);
   }
 
   has(waiter: Waiter): boolean {
-    return this.#lanes[waiter.priority].has(waiter);
+    return this.#lanes[waiter.wish.priority].has(waiter);
   }
 
   /** @returns whether it was there */
   remove(waiter: Waiter): boolean {
-    return this.#lanes[waiter.priority].delete(waiter);
+    return this.#lanes[waiter.wish.priority].delete(waiter);
   }
 
   waitsFor(endpoint: EndpointId): boolean {
