@@ -58,6 +58,16 @@ describe("which tasks begin", () => {
     expect(step(progress, world, 0)).toEqual(["n3"]);
   });
 
+  it("begins with every domain before it goes further ahead in any", () => {
+    const progress = progressOf(9);
+    const world = new FakeWorld();
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8]) {
+      const domain = n <= 4 ? "psu-a" : "psu-b";
+      world.windows.set(nodeId(`n${n}`), { domain, ahead: 3 });
+    }
+    expect(step(progress, world, 0)).toEqual(["n1", "n2", "n5", "n6", "n9", "n3", "n7"]);
+  });
+
   it("drains a bounded number of nodes at a time, and none where that is left out", () => {
     const world = new FakeWorld();
     for (const { node } of tasksOf(MAX_DRAINING + 5)) world.drains.add(node);

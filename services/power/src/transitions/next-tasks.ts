@@ -53,6 +53,8 @@ export interface Next {
   readonly againMs?: number | undefined;
 }
 
+/** A domain that has fewer than these ahead goes before those that have more: its starts are the next to be missed. */
+const HUNGRY = 2;
 /** How long a window that is full is left alone. */
 const WINDOW_POLL_MS = 250;
 const HESITATION_POLL_MS = 500;
@@ -73,7 +75,12 @@ export function nextTasks(
     return { begin: [], refuse: [], hesitate: [] };
   }
   const scan = new Scan(progress, view, nowMs, going);
-  for (const task of progress.waiting()) if (!scan.consider(task)) break;
+  const sated: Task[] = [];
+  for (const task of progress.waiting()) {
+    if (scan.isSated(task)) sated.push(task);
+    else if (!scan.consider(task)) return scan.result();
+  }
+  for (const task of sated) if (!scan.consider(task)) break;
   return scan.result();
 }
 
@@ -105,6 +112,12 @@ class Scan {
       const window = view.window(task.node);
       if (window && (task.stage !== "going" || view.awaitsStart(task))) this.#enter(window.domain);
     }
+  }
+
+  /** Whether the task's domain has enough ahead for the moment. */
+  isSated(task: Task): boolean {
+    const window = this.view.window(task.node);
+    return window !== undefined && (this.#ahead.get(window.domain) ?? 0) >= HUNGRY;
   }
 
   /** @returns whether a further task could begin */
@@ -155,7 +168,7 @@ class Scan {
         return this.#refused(task, {
           status: "Rejected",
           reasonCode: "expectation-failed",
-          detail: `the supply was expected to be ${order.expect} and is ${supply === "Unknown" ? "not known" : supply}; nothing was done`,
+          detail: `the supply was expected to be ${order.expect} and is ${supply === "Unknown" ? "not known" : supply}; ${task.wasDrained ? "its drain hooks may have run, and the node was left as it is" : "nothing was done"}`,
         });
       }
     }
