@@ -3,6 +3,7 @@ import { auditMigrations } from "@outrider/audit/audit-migrations";
 import { searchAudit, verifyAudit } from "@outrider/contracts/audit";
 import { commandId, nodeId } from "@outrider/contracts/ids";
 import type { NodeLock } from "@outrider/contracts/lock";
+import { serviceStatus } from "@outrider/contracts/service";
 import { createTransition, findCommand, getTransition } from "@outrider/contracts/transition";
 import { openStorage } from "@outrider/storage/open-storage";
 import { eventually } from "@outrider/testing/eventually";
@@ -13,9 +14,10 @@ import { MIGRATIONS } from "./journal.js";
 const [n0, n1, n2] = [nodeId("n0"), nodeId("n1"), nodeId("n2")];
 const ada = { actor: "person:ada", via: "rest" } as const;
 
-function heldBy(holder: string, fence: number): NodeLock {
-  const since = new Date().toISOString();
-  const until = new Date(Date.now() + 3_600_000).toISOString();
+const since = new Date().toISOString();
+const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+
+function heldBy(holder: string, fence: number, until = inAnHour): NodeLock {
   return {
     fence,
     waiting: 0,
@@ -124,6 +126,30 @@ describe("the power service of a fleet", () => {
     await stage.startService();
     await stage.see("On", n0);
     expect((await stage.ask(n0, "ForceOff")).reasonCode).toBe("locked");
+  });
+
+  it("lets nobody pass a lock by the calendar while inventory is there to end it (P6)", async () => {
+    const over = heldBy("person:ada", 5, "2020-01-01T00:00:00.000Z");
+    stage = await FleetStage.start({ locks: { n0: over } });
+    const say = (state: "ready" | "lost") =>
+      stage.inventory.retain(
+        serviceStatus,
+        { service: "inventory" },
+        { state, instance: "i", version: "1", startedAt: since },
+      );
+    say("ready");
+    await stage.see("On", n0);
+    // By a lock that is not his: refused in any case, but not for the same reason.
+    const bob = { actor: "person:bob", lock: commandId("l1") };
+    await eventually("the lock stands", async () => {
+      const { reasonCode } = await stage.ask(n0, "ForceOff", bob);
+      return reasonCode === "locked";
+    });
+    say("lost");
+    await eventually("nothing is left of the lease", async () => {
+      const { reasonCode } = await stage.ask(n0, "ForceOff", bob);
+      return reasonCode === "fenced";
+    });
   });
 
   it("does not take down the last of a role without a reason, and audits whoever does (P20)", async () => {

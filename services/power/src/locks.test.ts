@@ -15,10 +15,14 @@ function held(until: string, fence = 3) {
   };
 }
 
+function locksAt(clock: VirtualClock): Locks {
+  return new Locks(clock, { onDisconnect: () => () => undefined });
+}
+
 describe("locks", () => {
   it("let the holder act and tell everybody else who holds it, why, until when and what to do", () => {
     const clock = new VirtualClock();
-    const locks = new Locks(clock);
+    const locks = locksAt(clock);
     locks.take(node, held("2026-01-01T00:01:00.000Z"));
     expect(locks.judge(node, "person:ada")).toBeUndefined();
     expect(locks.judge(node, "person:ada", lock)).toBeUndefined();
@@ -36,7 +40,7 @@ describe("locks", () => {
 
   it("are free five seconds after their lease has ended, and not before", async () => {
     const clock = new VirtualClock();
-    const locks = new Locks(clock);
+    const locks = locksAt(clock);
     locks.take(node, held("2026-01-01T00:00:10.000Z"));
     await clock.advance(15_000);
     expect(locks.judge(node, "person:bob")?.reasonCode).toBe("locked");
@@ -45,8 +49,66 @@ describe("locks", () => {
     expect(locks.fence(node)).toBe(3);
   });
 
+  it("are held for as long as inventory, which is there, says so, whatever the calendar shows (P6)", async () => {
+    const clock = new VirtualClock();
+    const locks = locksAt(clock);
+    locks.inventoryIs("ready");
+    locks.take(node, held("2026-01-01T00:10:00.000Z"));
+    clock.stepCalendar(3_600_000);
+    expect(locks.judge(node, "person:bob")?.reasonCode).toBe("locked");
+    locks.inventoryIs("degraded");
+    await clock.advance(3_600_000);
+    expect(locks.judge(node, "person:bob")?.reasonCode).toBe("locked");
+    locks.take(node, { fence: 3, waiting: 0 });
+    expect(locks.judge(node, "person:bob")).toBeUndefined();
+  });
+
+  it.each([3_600_000, -3_600_000])(
+    "run out by the monotonic clock while inventory is away, when the calendar is set by %d ms",
+    async (stepMs) => {
+      const clock = new VirtualClock();
+      const locks = locksAt(clock);
+      locks.inventoryIs("ready");
+      locks.take(node, held("2026-01-01T00:00:10.000Z"));
+      locks.inventoryIs("lost");
+      clock.stepCalendar(stepMs);
+      await clock.advance(5000);
+      // Said once more at another connection: that is no new lease.
+      locks.take(node, held("2026-01-01T00:00:10.000Z"));
+      await clock.advance(10_000);
+      expect(locks.judge(node, "person:bob")?.reasonCode).toBe("locked");
+      await clock.advance(1);
+      expect(locks.judge(node, "person:bob")).toBeUndefined();
+    },
+  );
+
+  it("of another connection, or of a former process, run out unless inventory says them again", async () => {
+    const clock = new VirtualClock();
+    const locks = locksAt(clock);
+    locks.recall(node, held("2026-01-01T00:00:10.000Z"));
+    locks.inventoryIs("ready");
+    await clock.advance(15_001);
+    expect(locks.judge(node, "person:bob")).toBeUndefined();
+    locks.take(node, held("2026-01-01T00:00:10.000Z"));
+    expect(locks.judge(node, "person:bob")?.reasonCode).toBe("locked");
+    locks.disconnected();
+    await clock.advance(5001);
+    locks.inventoryIs("ready");
+    expect(locks.judge(node, "person:bob")).toBeUndefined();
+  });
+
+  it("last no longer than any lease where the calendar was wrong when they were heard", async () => {
+    const clock = new VirtualClock();
+    const locks = locksAt(clock);
+    locks.take(node, held("2036-01-01T00:00:00.000Z"));
+    await clock.advance(86_405_000);
+    expect(locks.judge(node, "person:bob")?.reasonCode).toBe("locked");
+    await clock.advance(1);
+    expect(locks.judge(node, "person:bob")).toBeUndefined();
+  });
+
   it("keep the highest fence, also when inventory comes back with a lower one", () => {
-    const locks = new Locks(new VirtualClock());
+    const locks = locksAt(new VirtualClock());
     locks.take(node, held("2026-01-01T00:01:00.000Z", 7));
     locks.take(node, { fence: 2, waiting: 0 });
     expect(locks.fence(node)).toBe(7);
@@ -67,7 +129,7 @@ describe("locks", () => {
   });
 
   it("say once which have changed", () => {
-    const locks = new Locks(new VirtualClock());
+    const locks = locksAt(new VirtualClock());
     locks.take(node, { fence: 1, waiting: 0 });
     expect(locks.news()).toEqual([[node, { fence: 1, waiting: 0 }]]);
     expect(locks.news()).toEqual([]);

@@ -60,7 +60,7 @@ export class Memory {
     const held = await storage.all<{ node: NodeId; document: string }>(
       "SELECT node, document FROM power_lock",
     );
-    for (const { node, document } of held) locks.take(node, JSON.parse(document) as NodeLock);
+    for (const { node, document } of held) locks.recall(node, JSON.parse(document) as NodeLock);
     locks.news();
     const policy = await storage.get<{ document: string }>(
       "SELECT document FROM power_policy WHERE number = 1",
