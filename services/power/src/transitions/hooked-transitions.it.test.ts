@@ -176,6 +176,82 @@ describe("transitions over nodes with drain hooks", () => {
     expect(await noted()).toEqual(["drain n1 storage", "drain n1 storage"]);
     expect(stage.actedOn("n1")).toBe(1);
   });
+
+  it("say that a node is back though the service died as its command ended", async () => {
+    await open({ storage: { drain: hook("true"), undrain: hook("true") } });
+    await stage.service.kill();
+    await stage.startService({ OUTRIDER_FAILPOINT: "transition.task-ended" });
+    stage.create({ id: t1, action: "PowerCycle", nodes: "n1" }).catch(() => undefined);
+    expect(await stage.service.exited).toMatchObject({ signal: "SIGKILL" });
+    expect(await noted()).toEqual(["drain n1 storage"]);
+    await stage.startService();
+    expect(await stage.ended(t1)).toMatchObject({ counts: { succeeded: 1 } });
+    expect(await noted()).toEqual(["drain n1 storage", "undrain n1 storage"]);
+    expect(stage.actedOn("n1")).toBe(1);
+  });
+
+  it("record that a node is drained before its hook runs", async () => {
+    await open({ storage: { drain: hook("true") } });
+    await stage.service.kill();
+    await stage.startService({ OUTRIDER_FAILPOINT: "transition.saved" });
+    stage.create({ id: t1, action: "PowerCycle", nodes: "n1" }).catch(() => undefined);
+    expect(await stage.service.exited).toMatchObject({ signal: "SIGKILL" });
+    expect(await noted()).toEqual([]);
+    await stage.startService();
+    expect(await stage.ended(t1)).toMatchObject({ counts: { succeeded: 1 } });
+    expect(await noted()).toEqual(["drain n1 storage"]);
+  });
+
+  /** A transition whose service died while a node was drained. */
+  async function diedDraining(rest: { expect?: "On"; deadlineMs?: number }): Promise<void> {
+    await open({ storage: { drain: hook("sleep 1000"), undrain: hook("true") } });
+    await stage.create({ id: t1, action: "PowerCycle", nodes: "n1", ...rest });
+    await eventually("it is being drained", async () => (await noted()).length === 1);
+    await stage.service.kill("SIGKILL");
+  }
+
+  it("say that a node stays when its drain outlived the service and nothing came of it", async () => {
+    await diedDraining({ expect: "On" });
+    stage.seenAtStart = "Off";
+    await stage.startService();
+    expect(await stage.ended(t1)).toMatchObject({ counts: { rejected: 1 } });
+    const task = (await stage.tasks(t1)).get("n1");
+    expect(task).toMatchObject({ state: "Rejected", reasonCode: "expectation-failed" });
+    expect(task?.detail).not.toContain("nothing was done");
+    expect(await noted()).toEqual(["drain n1 storage", "undrain n1 storage"]);
+  });
+
+  it("say that a node stays when the deadline came while the service was away", async () => {
+    const deadlineMs = 3000;
+    await diedDraining({ deadlineMs });
+    const beyondMs = Date.now() + deadlineMs;
+    await eventually("the deadline has passed", () => Date.now() > beyondMs);
+    await stage.startService();
+    expect(await stage.ended(t1)).toMatchObject({ state: "Completed", counts: { canceled: 1 } });
+    const task = (await stage.tasks(t1)).get("n1");
+    expect(task).toMatchObject({ state: "Canceled", reasonCode: "expired" });
+    expect(task?.detail).not.toContain("nothing was done");
+    expect(await noted()).toEqual(["drain n1 storage", "undrain n1 storage"]);
+    expect(stage.acted).toEqual([]);
+  });
+
+  it("say that a node stays though the service died over the abort", async () => {
+    const gate = join(folder.path, "gate");
+    const undrain = hook(`test -e ${gate} || sleep 1000`);
+    await open({ storage: { drain: hook("sleep 1000"), undrain } });
+    await stage.create({ id: t1, action: "PowerCycle", nodes: "n1" });
+    await eventually("it is being drained", async () => (await noted()).length === 1);
+    await stage.ask(abortTransition, { id: t1 });
+    await eventually("it is told that it stays", async () => (await noted()).length === 2);
+    await stage.service.kill("SIGKILL");
+    await writeFile(gate, "");
+    await stage.startService();
+    expect(await stage.ended(t1)).toMatchObject({ state: "Aborted", counts: { canceled: 1 } });
+    expect((await stage.tasks(t1)).get("n1")?.detail).not.toContain("nothing was done");
+    const undrained = "undrain n1 storage";
+    expect(await noted()).toEqual(["drain n1 storage", undrained, undrained]);
+    expect(stage.acted).toEqual([]);
+  });
 });
 
 describe("transitions and what the site declares", () => {

@@ -2,7 +2,7 @@ import { array, assert, constantFrom, integer, nat, option, property, record } f
 import { isTaskEnded } from "@outrider/contracts/transition";
 import { describe, expect, it } from "vitest";
 import { MAX_ASKING, MAX_DRAINING, nextTasks } from "./next-tasks.js";
-import { Progress, type Task } from "./progress.js";
+import { Progress, type Stop, type Task } from "./progress.js";
 import type { Ending, Head, TaskRecord } from "./task.js";
 import { AT, FakeWorld, orderOf, tasksOf } from "./testing/world.js";
 
@@ -164,8 +164,7 @@ class Rig {
         return;
       case "abort":
       case "expire":
-        this.#progress.stop(kind === "abort" ? "aborted" : "expired", "user:bert", AT);
-        this.#isStopped = true;
+        this.#stop(kind === "abort" ? "aborted" : "expired");
         return;
       case "reconnect":
         this.#world.connected = !this.#world.connected;
@@ -239,7 +238,16 @@ class Rig {
       this.#progress.accepted(position, AT);
       if (ending) this.#progress.ended(position, ending, AT);
     }
-    if (this.#progress.stopped) this.#progress.stop(this.#progress.stopped, undefined, AT);
+    if (this.#progress.stopped) this.#stop(this.#progress.stopped);
+  }
+
+  #stop(why: Stop): void {
+    this.#isStopped = true;
+    this.#progress.stop(why, "user:bert", AT);
+    for (const task of [...this.#progress.waiting()]) {
+      must(task.wasDrained === true, "only what was drained is left to its undrain hooks");
+      this.#progress.ended(task.position, this.#progress.stopEnding(task), AT);
+    }
   }
 
   #check(): void {

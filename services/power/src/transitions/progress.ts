@@ -1,4 +1,5 @@
 import type { NodeId } from "@outrider/contracts/ids";
+import { takesDown } from "../interlocks.js";
 import { isTaskEnded, type TaskCounts, type TaskState } from "@outrider/contracts/transition";
 import { countTasks, type Ending, type Head, type Order, type TaskRecord } from "./task.js";
 
@@ -13,7 +14,7 @@ export interface Task extends TaskRecord {
   readonly stage: Stage;
   /** Since when it would begin but for something that may not have been heard yet, by our monotonic clock. */
   readonly hesitatesSinceMs?: number | undefined;
-  /** Whether its drain hooks were begun. */
+  /** Whether its drain hooks were begun, or may have been by a former process. */
   readonly wasDrained?: boolean | undefined;
 }
 
@@ -60,7 +61,8 @@ export class Progress {
       // What a former process had begun waits again, until the journal says more.
       if (wasBegun) this.#changed.add(position);
       const { node, command } = record;
-      return { node, command, position, stage: "waiting", state: "Waiting", wasDrained: wasBegun };
+      const wasDrained = wasBegun && takesDown(order.action) && order.skipDrain !== true;
+      return { node, command, position, stage: "waiting", state: "Waiting", wasDrained };
     });
     for (const task of this.#tasks) {
       this.#states.set(task.state, (this.#states.get(task.state) ?? 0) + 1);
@@ -163,7 +165,10 @@ export class Progress {
     this.#settle(at);
   }
 
-  /** Begins no further task, and ends those that were not begun. Repeating it changes nothing. */
+  /**
+   * Begins no further task, and ends those that were not begun. What was drained already goes on waiting: whoever calls
+   * ends it, once its node was told that it stays. Repeating it changes nothing.
+   */
   stop(why: Stop, by: string | undefined, at: string): void {
     if (this.isEnded) return;
     if (this.#stop !== "aborted" && this.#stop !== why) {
@@ -173,19 +178,22 @@ export class Progress {
         this.#isHeadChanged = true;
       }
     }
-    for (const { position } of this.#waiting.values()) {
-      this.ended(position, this.stopEnding(), at);
+    for (const task of this.#waiting.values()) {
+      if (!task.wasDrained) this.ended(task.position, this.stopEnding(task), at);
     }
     this.#settle(at);
   }
 
   /** How a task ends that is not begun any more. */
-  stopEnding(): Ending {
+  stopEnding({ wasDrained }: Pick<Task, "wasDrained">): Ending {
+    const what = wasDrained
+      ? "the node was acted upon; its drain hooks may have run, and the node was left as it is"
+      : "this had begun; nothing was done";
     if (this.#stop === "expired") {
       return {
         status: "Canceled",
         reasonCode: "expired",
-        detail: "the deadline of the transition came before this had begun; nothing was done",
+        detail: `the deadline of the transition came before ${what}`,
       };
     }
     const { abortedBy } = this.#head;
@@ -193,7 +201,7 @@ export class Progress {
     return {
       status: "Canceled",
       reasonCode: "aborted",
-      detail: `the transition was aborted${by} before this had begun; nothing was done`,
+      detail: `the transition was aborted${by} before ${what}`,
     };
   }
 

@@ -76,6 +76,8 @@ export class Transitions {
     for (const { order, head } of await store.open()) {
       const work = this.#adopt(new Progress(order, head, await store.tasks(order.id)));
       await this.#takeUp(work);
+      // What the journal knows has begun, and is not given up.
+      this.#awaitDeadline(work);
     }
   }
 
@@ -106,6 +108,7 @@ export class Transitions {
       "transition begun",
     );
     const work = this.#adopt(new Progress(order, head, tasks));
+    this.#awaitDeadline(work);
     const { counts } = work.progress;
     news.tell(order.id, { head, tasks: work.progress.tasks, counts });
     this.#wake(work);
@@ -132,17 +135,19 @@ export class Transitions {
   }
 
   #adopt(progress: Progress): Work {
-    const { clock } = this.parts;
     const work = workOf(progress);
-    const { id, createdAt, deadlineMs } = progress.order;
-    this.#works.set(id, work);
-    if (deadlineMs !== undefined) {
-      // The calendar counts only from one process to the next.
-      const goneMs = Math.max(0, clock.now().getTime() - Date.parse(createdAt));
-      const leftMs = milliseconds(Math.max(0, deadlineMs - goneMs));
-      this.#after(leftMs, work.over.signal, () => this.#stopWork(work, "expired", undefined));
-    }
+    this.#works.set(progress.order.id, work);
     return work;
+  }
+
+  #awaitDeadline(work: Work): void {
+    const { clock } = this.parts;
+    const { createdAt, deadlineMs } = work.progress.order;
+    if (deadlineMs === undefined) return;
+    // The calendar counts only from one process to the next.
+    const goneMs = Math.max(0, clock.now().getTime() - Date.parse(createdAt));
+    const leftMs = milliseconds(Math.max(0, deadlineMs - goneMs));
+    this.#after(leftMs, work.over.signal, () => this.#stopWork(work, "expired", undefined));
   }
 
   /** What a former process asked for takes its outcome from the journal; what it did not ask for waits. */
@@ -199,7 +204,7 @@ export class Transitions {
     const next = nextTasks(progress, world.of(progress.order), nowMs, this.#goingElsewhere(work));
     const at = timestamp(clock);
     for (const { position } of next.hesitate) progress.hesitate(position, nowMs);
-    for (const { task, ending } of next.refuse) progress.ended(task.position, ending, at);
+    for (const { task, ending } of next.refuse) this.#commandEnded(work, task.position, ending);
     for (const { task, stage } of next.begin) {
       progress.begin(task.position, stage, nowMs, at);
       if (stage === "draining") this.#detach(this.#drain(work, task));
@@ -231,13 +236,16 @@ export class Transitions {
     const ended = new AbortController();
     work.draining.set(position, ended);
     const signal = AbortSignal.any([ended.signal, work.over.signal]);
+    // Were the process to die without that record, nobody would undrain what a hook had begun to drain.
+    await this.#recorder.recorded(work);
+    if (this.#stopped.signal.aborted) return;
     const hooks = this.parts.world.drainHooks(node);
     const { go, detail } = await this.#hooks.run(progress.order, node, "drain", hooks, signal);
     work.draining.delete(position);
     // Another process takes it up, and drains again.
     if (this.#stopped.signal.aborted) return;
     if (progress.stopped === "aborted") {
-      this.#commandEnded(work, position, progress.stopEnding());
+      this.#commandEnded(work, position, progress.stopEnding({ wasDrained: true }));
     } else if (go) {
       progress.drained(position, detail);
       const task = progress.at(position);
@@ -305,25 +313,22 @@ export class Transitions {
     const cameUp = ending.status === "Succeeded" && bringsUp(action);
     const stayedUp =
       task.wasDrained === true && (ending.status === "Rejected" || ending.status === "Canceled");
-    const hooks =
-      (cameUp || stayedUp) && !skipDrain ? this.parts.world.undrainHooks(task.node) : [];
-    const drained = join(task.detail, ending.detail);
-    if (hooks.length === 0) {
-      progress.ended(position, { ...ending, detail: drained }, timestamp(this.parts.clock));
-    } else {
+    const whole = { ...ending, detail: join(task.detail, ending.detail) };
+    if ((cameUp || stayedUp) && !skipDrain && this.#hooks.mayUndrain(task.node)) {
       progress.undraining(position);
-      this.#detach(this.#undrain(work, task, { ...ending, detail: drained }));
+      this.#detach(this.#undrain(work, task, whole));
+    } else {
+      progress.ended(position, whole, timestamp(this.parts.clock));
     }
     this.#recorder.changed(work);
     this.#wake(work);
   }
 
   async #undrain(work: Work, { node, position }: Task, ending: Ending): Promise<void> {
-    const { world, clock, news } = this.parts;
+    const { clock, news } = this.parts;
     const { progress } = work;
     const { order } = progress;
-    const hooks = world.undrainHooks(node);
-    const { detail } = await this.#hooks.run(order, node, "undrain", hooks, work.over.signal);
+    const detail = await this.#hooks.undrain(order, node, work.over.signal);
     if (this.#stopped.signal.aborted) return;
     if (detail !== undefined) await news.undrainFailed(node, order.id, detail);
     const whole = { ...ending, detail: join(ending.detail, detail) };
@@ -335,6 +340,9 @@ export class Transitions {
   #stopWork(work: Work, why: "aborted" | "expired", by: string | undefined): void {
     const { progress } = work;
     progress.stop(why, by, timestamp(this.parts.clock));
+    for (const task of [...progress.waiting()]) {
+      this.#commandEnded(work, task.position, progress.stopEnding(task));
+    }
     for (const task of progress.inFlight()) {
       if (task.stage === "going") this.#giveUp(work, task);
     }

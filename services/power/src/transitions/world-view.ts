@@ -49,13 +49,23 @@ export class WorldView {
     return this.#hooks(node, "undrain");
   }
 
+  /**
+   * Whether what is declared of a node's hooks has been heard, or would have been by now. Until then, as at the start of
+   * the service, a node without hooks cannot be told from one whose hooks are not known yet.
+   */
+  knowsHooks(node: NodeId): boolean {
+    const { nodes, policies } = this.parts;
+    if (policies.current !== undefined && nodes.description(node) !== undefined) return true;
+    return this.#isSettled();
+  }
+
   /** The view for one transition, as things stand now. */
   of(order: Pick<Order, "action">): View {
     const { clock, nodes, policies, interlocks } = this.parts;
     const { action } = order;
     const nowMs = clock.monotonicMs();
     const sinceMs = this.#connectedSinceMs;
-    const settled = sinceMs !== undefined && nowMs - sinceMs >= PATIENCE_MS;
+    const settled = this.#isSettled();
     const isRestart = action === "GracefulRestart";
     return {
       // What inventory declares comes with the first messages of a connection; without it no limit would be known.
@@ -81,6 +91,12 @@ export class WorldView {
         return barred && { detail: barred.detail, mayPass: barred.inFlight.length > 0 };
       },
     };
+  }
+
+  /** Whether the connection stands for so long that what was not heard is not there. */
+  #isSettled(): boolean {
+    const sinceMs = this.#connectedSinceMs;
+    return sinceMs !== undefined && this.parts.clock.monotonicMs() - sinceMs >= PATIENCE_MS;
   }
 
   /** Whether nothing runs on the node that could be drained. */

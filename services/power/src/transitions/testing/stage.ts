@@ -56,6 +56,8 @@ export class Stage implements AsyncDisposable {
   readonly events: ServiceEvent[] = [];
   readonly nodeEvents: NodeEvent[] = [];
   behave: (node: NodeId, command: AgentCommand) => Behaviour = () => "succeed";
+  /** What the agent sees while the service starts. */
+  seenAtStart: "On" | "Off" = "On";
   service!: Child;
   readonly #known = new Map<CommandId, "held" | CommandReport>();
   readonly #supplies = new Map<string, string>();
@@ -92,7 +94,7 @@ export class Stage implements AsyncDisposable {
       },
     });
     const knows = async (): Promise<boolean> => {
-      await this.see();
+      await this.see(this.seenAtStart);
       return this.#supplies.size === this.options.nodes;
     };
     await eventually("the service knows every supply", knows, { everyMs: 100 });
