@@ -60,7 +60,10 @@ export async function measurePeers({ slots, rounds }: PeersPlan): Promise<string
     `${slots} supplies of one simulated rack, all on or all off by one request, in turns; Outrider's is a transition over REST:`,
     table(head, rows),
   ];
-  if (missing.length > 0) parts.push(`Not installed here: ${missing.join(", ")}.`);
+  if (missing.length > 0)
+    parts.push(
+      `Not installed here: ${missing.join(", ")} (\`apt-get install powerman pdudaemon curl\`).`,
+    );
   return parts.join("\n\n");
 }
 

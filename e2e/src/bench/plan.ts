@@ -24,9 +24,9 @@ export const FULL: Plan = {
   brokers: { rounds: 4, messages: 20_000, idleClients: 5000 },
   frozenReader: { publishers: 150, spanMs: 12_000 },
   transition: { nodes: 1000, domains: 50, startSpacingMs: 500 },
-  rest: { bursts: { 1: 60, 50: 12, 500: 5 }, bulkRounds: 4 },
-  peers: { slots: 100, rounds: 4 },
-  size: { nodes: [1000, 10_000], settleMs: 15_000, looks: 8 },
+  rest: { bursts: { 1: 40, 50: 10, 500: 4 }, bulkRounds: 3 },
+  peers: { slots: 100, rounds: 3 },
+  size: { nodes: [1000, 10_000], settleMs: 10_000, looks: 4 },
   parts: { rounds: 9 },
 };
 
