@@ -1,6 +1,7 @@
 import { timestamp, type Clock } from "@outrider/contracts/clock";
 import { commandId, type NodeId } from "@outrider/contracts/ids";
 import { TTL_MS } from "@outrider/contracts/power";
+import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { Log } from "@outrider/messaging/log";
 import { mintId } from "@outrider/messaging/mint-id";
 import { failpoint } from "@outrider/storage/failpoint";
@@ -121,7 +122,7 @@ export class Acceptance {
 
   async #accept(asking: Asking, admission: Extract<Admission, { kind: "accept" }>): Promise<void> {
     const { node, set, actor, via } = asking;
-    const { clock, journal, results, nodes, locks, log, carrier } = this.parts;
+    const { clock, results, nodes, locks, log, carrier } = this.parts;
     const superseded = admission.supersedes && carrier.active(node);
     if (superseded) await carrier.supersede(superseded, actor);
     const description = nodes.description(node);
@@ -152,21 +153,8 @@ export class Acceptance {
     };
     const run = advance(fresh, { kind: "begin" }, carrier.world(node, asking.arrivedMs));
     failpoint("power.before-accept");
-    try {
-      const recorded = await journal.begin({ ...run, seq: 1 });
-      if (recorded) {
-        this.parts.starts.withdraw(run.key);
-        return await this.#answers.repeat(asking, recorded);
-      }
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.parts.starts.withdraw(run.key);
-      log.error({ node, err: error }, "a command could not be recorded, so nothing was done");
-      return this.#answers.answer(asking, "Rejected", {
-        reasonCode: "storage-failed",
-        detail: `the journal of the power service could not be written (${error.code}); free disk space on its host`,
-      });
-    }
+    const begun = await this.#begin(asking, { ...run, seq: 1 });
+    if (!begun) return;
     failpoint("power.accepted");
     log.info({ node, action: set.action, actor, commandId: run.id }, "command accepted");
     const told = results.tell(run, "Accepted");
@@ -176,6 +164,51 @@ export class Acceptance {
     await told;
     // Last, because nobody waits for it.
     this.parts.changed(node);
+  }
+
+  /**
+   * Records a run, or answers why there is none.
+   * @returns whether it is in the journal
+   * @throws StorageError when nobody can say whether it is: then it may be carried out after a restart, and must not be
+   *   denied now
+   */
+  async #begin(asking: Asking, run: Run): Promise<boolean> {
+    const { journal, log, starts } = this.parts;
+    try {
+      const recorded = await journal.begin(run);
+      if (!recorded) return true;
+      starts.withdraw(run.key);
+      await this.#answers.repeat(asking, recorded);
+      return false;
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code === "unknown") throw error;
+      if (error.code === "io" && (await this.#isRecorded(run, error))) return true;
+      starts.withdraw(run.key);
+      log.error(
+        { node: run.node, err: error },
+        "a command could not be recorded, so nothing was done",
+      );
+      await this.#answers.answer(asking, "Rejected", notRecorded(error));
+      return false;
+    }
+  }
+
+  /**
+   * Whether a run stands in the journal although its recording failed. A commit that the disk did not take may turn up
+   * after a crash until something else was written; a statement that failed may not.
+   * @throws StorageError when that cannot be found out or made sure
+   */
+  async #isRecorded(
+    { node, actor, via, action, id, key }: Run,
+    error: StorageError,
+  ): Promise<boolean> {
+    const { journal, results } = this.parts;
+    const recorded = await journal.find(node, actor, id);
+    if (recorded && "run" in recorded && recorded.run.key === key) return true;
+    if (error.statement !== undefined) return false;
+    const refused = { id, action, actor, via, status: "Rejected", ...notRecorded(error) } as const;
+    await journal.answered(node, results.answerTo(refused));
+    return false;
   }
 
   #recentOf(node: NodeId, nowMs: number): Recent[] {
@@ -189,4 +222,11 @@ export class Acceptance {
     else list.push({ run: ended.run, ageMs });
     return list;
   }
+}
+
+function notRecorded({ code }: StorageError): { reasonCode: ReasonCode; detail: string } {
+  const cure =
+    code === "full" ? "free disk space on its host" : "look after its disk or its database";
+  const detail = `the journal of the power service could not be written (${code}); ${cure}`;
+  return { reasonCode: "storage-failed", detail };
 }
