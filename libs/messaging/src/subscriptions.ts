@@ -112,7 +112,12 @@ export class Subscriptions {
     const receivedMs = this.#options.clock.monotonicMs();
     if (group.contract.retain && packet.retain) {
       if (bytes.length === 0) group.documents.delete(topic);
-      else group.documents.set(topic, { packet, bytes, receivedMs });
+      else
+        group.documents.set(topic, {
+          packet: withoutPayload(packet),
+          bytes: own(bytes),
+          receivedMs,
+        });
     }
     let message: Incoming | undefined;
     // A handler may subscribe while we are at it; whoever comes now is served from the documents.
@@ -155,4 +160,20 @@ export class Subscriptions {
     this.#routes.set(topic, route);
     return route;
   }
+}
+
+/** What was read from the socket lies in one large piece of memory with all that came with it, which would be kept. */
+function own(bytes: Buffer): Buffer {
+  return Buffer.from(bytes);
+}
+
+function withoutPayload({
+  cmd,
+  topic,
+  qos,
+  dup,
+  retain,
+  properties,
+}: IPublishPacket): IPublishPacket {
+  return { cmd, topic, qos, dup, retain, payload: "", ...(properties ? { properties } : {}) };
 }
