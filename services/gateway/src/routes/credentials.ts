@@ -7,6 +7,7 @@ import {
   WordList,
 } from "@outrider/contracts/decorators";
 import { RIGHTS, type Right } from "@outrider/contracts/identity";
+import { rightsOf, SITE_RIGHTS } from "@outrider/identity/subject";
 import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
@@ -38,7 +39,7 @@ export class TokenList {
 
 export class NewToken {
   @Text(200) name!: string;
-  /** Default: all that its maker has. */
+  /** Default: all that its person has, as far as its maker has them too. */
   @Optional() @WordList(RIGHTS) rights?: Right[];
   /** Default: for ever. */
   @Optional() @Integer(1, 3650) days?: number;
@@ -92,13 +93,25 @@ function checkOwner(
   if (verdict !== true) throw new HttpProblem("not-allowed", verdict);
 }
 
+/** What a token can do where nobody says: all that its person can, and no more than its maker. */
+async function defaultRights(
+  { params, subject }: Pick<Call<UserParams>, "params" | "subject">,
+  { people }: Pick<GatewayParts, "people">,
+): Promise<Right[]> {
+  const { role, rights, nodes } = await people.get(params.user);
+  const has = rightsOf(role, rights);
+  return has.filter(
+    (right) => subject.rights.includes(right) && !(nodes !== undefined && SITE_RIGHTS.has(right)),
+  );
+}
+
 async function createToken(
   call: Call<UserParams, object, NewToken>,
   parts: GatewayParts,
 ): Promise<Answer<IssuedToken>> {
   const { params, subject, actor, via, body } = call;
   checkOwner(call, params.user, parts);
-  const rights = body.rights ?? subject.rights;
+  const rights = body.rights ?? (await defaultRights(call, parts));
   // A token can do no more than whoever made it, so that a token cannot make itself a stronger one.
   const beyond = rights.filter((right) => !subject.rights.includes(right));
   if (beyond.length > 0) {

@@ -44,7 +44,7 @@ function listNodes(
   const { nodes, role, label, supply, host, management, limit = PAGE.default } = query;
   const after = readCursor(query.cursor);
   const [labelName, labelValue] = splitLabel(label);
-  const wanted = nodes === undefined ? undefined : new Set(selectNodes(nodes, mirror));
+  const wanted = nodes === undefined ? undefined : new Set(selectNodes(nodes, mirror, subject));
   const found: { view: NodeView; stamp: string }[] = [];
   let total = 0;
   let passed = after === undefined;

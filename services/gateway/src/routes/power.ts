@@ -99,17 +99,29 @@ function knownNodeId(
   return { node: knownNode(call.params.node, call, parts).id };
 }
 
-/** @throws HttpProblem 403, 422 */
+/** What of a request goes past what protects a node. */
+interface Bypassing {
+  readonly override?: boolean;
+  readonly skipDrain?: boolean;
+  readonly reason?: string;
+}
+
+/**
+ * Whoever goes past interlocks or drain hooks needs the right `override`, and says why.
+ * @throws HttpProblem 403, 422
+ */
 export function checkOverride(
-  { subject, body }: Pick<Call<object, object, PowerCommand>, "subject" | "body">,
+  { subject, body }: { readonly subject: Call["subject"]; readonly body: Bypassing },
   { people }: Pick<GatewayParts, "people">,
   node?: string,
 ): void {
-  if (!body.override) return;
+  const field = body.override ? "override" : body.skipDrain ? "skipDrain" : undefined;
+  if (field === undefined) return;
   const verdict = people.may(subject, "override", node);
-  if (verdict !== true) throw new HttpProblem("not-allowed", verdict, { field: "override" });
+  if (verdict !== true) throw new HttpProblem("not-allowed", verdict, { field });
   if (!body.reason?.trim()) {
-    throw new HttpProblem("invalid", "an override needs a reason, which the audit log keeps", {
+    const what = field === "override" ? "an override" : "leaving out drain hooks";
+    throw new HttpProblem("invalid", `${what} needs a reason, which the audit log keeps`, {
       field: "reason",
     });
   }

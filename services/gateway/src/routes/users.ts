@@ -1,6 +1,8 @@
 import { IsBoolean } from "class-validator";
 import { NestedList, OneOf, Optional, Text, WordList } from "@outrider/contracts/decorators";
 import { RIGHTS, ROLES, type Right, type Role } from "@outrider/contracts/identity";
+import { SITE_RIGHTS } from "@outrider/identity/subject";
+import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import type { Person } from "../people/people.js";
@@ -57,12 +59,52 @@ export function userOf({ nodes, ...person }: Person): User {
 
 const PROBLEMS = [404, 409, 422, 503, 507];
 
+/**
+ * That nothing is granted that could never be used: rights about the whole site, to somebody who is bound to nodes.
+ * @throws HttpProblem 422
+ */
+function checkGrant({ role, rights, nodes }: Pick<Person, "role" | "rights" | "nodes">): void {
+  if (nodes === undefined || nodes === "") return;
+  const idle = rights.filter((right) => SITE_RIGHTS.has(right));
+  if (idle.length > 0) {
+    throw new HttpProblem(
+      "invalid",
+      `${idle.join(", ")} cannot be granted to somebody who is bound to nodes: ${[...SITE_RIGHTS].join(", ")} are about the whole site; leave them out, or take the bound away`,
+      { field: "rights" },
+    );
+  }
+  if (role === "administrator") {
+    throw new HttpProblem(
+      "invalid",
+      `an administrator cannot be bound to nodes: ${[...SITE_RIGHTS].join(", ")} are about the whole site; make it an operator with the rights override and lock-break`,
+      { field: "role" },
+    );
+  }
+}
+
+/** As {@link checkGrant}, for what a person would have after a change. */
+async function checkChange(
+  user: string,
+  { role, rights, nodes }: UserChange,
+  { people }: Pick<GatewayParts, "people">,
+): Promise<void> {
+  // Who has had such a right for long can still be renamed or disabled.
+  if (role === undefined && rights === undefined && nodes === undefined) return;
+  const now = await people.get(user);
+  checkGrant({
+    role: role ?? now.role,
+    rights: rights ?? now.rights,
+    nodes: nodes ?? now.nodes,
+  });
+}
+
 async function create(
   call: Call<object, object, NewUser>,
   { people, audit }: GatewayParts,
 ): Promise<Answer<OneTimePassword>> {
   const { actor, via, body } = call;
   const { name, displayName = name, role, rights = [], nodes } = body;
+  checkGrant({ role, rights, nodes });
   await audit.append({
     actor,
     via,
@@ -131,6 +173,7 @@ export const USER_ROUTES = [
       { params, body, actor, via }: Call<UserParams, object, UserChange>,
       { people, audit },
     ) => {
+      await checkChange(params.user, body, { people });
       await audit.append({
         actor,
         via,
