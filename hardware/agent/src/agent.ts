@@ -176,7 +176,7 @@ class Agent implements RunningAgent {
       clock,
       log,
       journal,
-      gate: new StartGate(clock),
+      gate: new StartGate(clock, (endpoint, detail) => log.warn({ endpoint }, detail)),
       memories: await journal.memories(),
       reporter: this.#reporter,
       guardian: this.#guardian,

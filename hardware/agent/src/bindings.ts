@@ -11,6 +11,7 @@ import { loadDriver } from "@outrider/drivers/registry";
 import { isPortKind, openDriver, PORT_KINDS } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
+import { isStorageError } from "@outrider/storage/storage-error";
 import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
 import { Endpoint } from "./endpoint.js";
 import { EndpointMonitor, type MonitorOptions } from "./endpoint-monitor.js";
@@ -86,14 +87,14 @@ export class Bindings {
    */
   async apply({ generation, endpoints, domains = [] }: AgentDesired): Promise<void> {
     const { gate, log, changed } = this.options;
-    gate.configure({ endpoints, domains });
+    const forgetting = gate.configure({ endpoints, domains }).map((id) => this.#forgetDraw(id));
     const wanted = new Map(endpoints.map((desired) => [desired.endpoint, desired]));
     this.#wanted = wanted;
     const changes = [...new Set([...this.#bindings.keys(), ...wanted.keys()])].map((id) =>
       this.#change(id),
     );
     changed();
-    await Promise.all(changes);
+    await Promise.all([...changes, ...forgetting]);
     if (this.#wanted !== wanted) return;
     this.generation = generation;
     log.info({ generation, endpoints: endpoints.length }, "the configuration is applied");
@@ -128,6 +129,21 @@ export class Bindings {
   async close(): Promise<void> {
     await Promise.allSettled(this.#changing.values());
     await Promise.all([...this.#bindings.values()].map((binding) => this.#close(binding)));
+  }
+
+  async #forgetDraw(id: EndpointId): Promise<void> {
+    const { journal, log } = this.options;
+    const patch = { runningWatts: undefined, startingWatts: undefined };
+    this.hold(id, patch);
+    try {
+      await journal.remember(id, patch);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      log.error(
+        { err: error, endpoint: id },
+        "that a measured draw is forgotten could not be recorded; it may count again after the next start",
+      );
+    }
   }
 
   /** Makes an endpoint what it is wanted to be, whatever that is by the time in which it can be changed. */

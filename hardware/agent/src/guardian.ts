@@ -75,9 +75,10 @@ export class Guardian {
     if (!grown || this.#noting.has(endpoint)) return;
     const { runningWatts = 0, startingWatts = 0 } = endpoint.memory;
     const worthIt =
-      (grown.runningWatts ?? 0) > runningWatts * WRITTEN_WHEN_GROWN_BY ||
-      (grown.startingWatts ?? 0) > startingWatts * WRITTEN_WHEN_GROWN_BY;
-    if (worthIt) this.#note(endpoint, grown);
+      isNews(grown.runningWatts ?? 0, runningWatts) ||
+      isNews(grown.startingWatts ?? 0, startingWatts);
+    const patch = { runningWatts: grown.runningWatts, startingWatts: grown.startingWatts };
+    if (worthIt) this.#note(endpoint, patch);
   }
 
   /** Resolves when nothing is being done any more; the stopped signal has been aborted before. */
@@ -274,6 +275,11 @@ export class Guardian {
         }),
     );
   }
+}
+
+/** Less than what is remembered: that was not believed any more. */
+function isNews(watts: number, remembered: number): boolean {
+  return watts > remembered * WRITTEN_WHEN_GROWN_BY || watts < remembered;
 }
 
 function lossText({ desired, memory }: Endpoint, restores: boolean): string {

@@ -185,14 +185,15 @@ describe("the gate for starts", () => {
 
   it("refuses a start that no room could ever be made for, and lets a policy's wait without holding up others", async () => {
     configure(2, { wattBudget: 20 });
-    gate.remember(id(1), { startingWatts: 21 });
+    const declared = [desired(1, { startingWatts: 21 }), desired(2)];
+    gate.configure({ endpoints: declared, domains: [{ ...DOMAIN, wattBudget: 20 }] });
     await clock.advance(1100);
     expect(await start(1, { startByMs: clock.monotonicMs() + 10_000 })).toMatch(/20 W.*21 W/);
     const policy = start(1, { priority: "restore" });
     const other = start(2, { priority: "restore" });
     await clock.advance(100);
     expect(await other).toBe("on");
-    configure(2, { wattBudget: 200 });
+    gate.configure({ endpoints: declared, domains: [{ ...DOMAIN, wattBudget: 200 }] });
     await clock.advance(5000);
     expect(await policy).toBe("on");
   });
@@ -244,6 +245,38 @@ describe("the gate for starts", () => {
       runningWatts: 9,
       startingWatts: 12,
     });
+  });
+
+  it("does not believe a measurement above the budget or far above the declared draw, and says so once", async () => {
+    const doubts: EndpointId[] = [];
+    gate = new StartGate(clock, (endpoint) => doubts.push(endpoint));
+    // A former process had believed it.
+    gate.remember(id(1), { runningWatts: 8, startingWatts: 500 });
+    const endpoints = [desired(1), desired(2, { startingWatts: 12 })];
+    gate.configure({ endpoints, domains: [{ ...DOMAIN, wattBudget: 100 }] });
+    gate.seen(id(2), "On");
+    await clock.advance(1100);
+    for (const watts of [300, 300, 49, 49]) {
+      expect(gate.measured(id(2), watts, clock.monotonicMs())).toBeUndefined();
+    }
+    expect(gate.measured(id(1), 12, clock.monotonicMs() - 1100)).toEqual({
+      runningWatts: 8,
+      startingWatts: 12,
+    });
+    expect(doubts).toEqual([id(1), id(2)]);
+    expect(gate.measured(id(2), 13, clock.monotonicMs())).toBeUndefined();
+    expect(gate.measured(id(2), 13, clock.monotonicMs())).toEqual({ runningWatts: 13 });
+  });
+
+  it("forgets what was measured when the draw is declared anew, and only then", () => {
+    const domains = [{ ...DOMAIN, wattBudget: 20 }];
+    const configured = (runningWatts: number, rest: Partial<DesiredEndpoint> = {}) =>
+      gate.configure({ endpoints: [desired(1, { runningWatts, ...rest })], domains });
+    gate.remember(id(1), { runningWatts: 18 });
+    expect(configured(8)).toEqual([]);
+    expect(configured(8, { restore: "AlwaysOn" })).toEqual([]);
+    expect(configured(9)).toEqual([id(1)]);
+    expect(configured(9)).toEqual([]);
   });
 
   it("P10: whatever is asked for and whatever fails, starts obey spacing, concurrency and watts", async () => {

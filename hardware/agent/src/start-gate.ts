@@ -12,6 +12,7 @@ import {
   drawOfNode,
   isGoingOn,
   judgeStart,
+  mostPlausibleWatts,
   type Draw,
   type MemberFacts,
   type StartPriority,
@@ -36,6 +37,10 @@ interface Member extends MemberFacts {
   measured: Partial<Draw>;
   /** The reading before, while it runs. */
   lastRunningWatts: number | undefined;
+  /** Whether it was said that its readings are not plausible. */
+  doubted: boolean;
+  /** Whether a configuration has named it. */
+  configured: boolean;
   draw: Draw | undefined;
   start: { asked: boolean; untilMs: number | undefined } | undefined;
   reserved: boolean;
@@ -65,10 +70,22 @@ export class StartGate {
   readonly #domains = new Map<string, Domain>();
   readonly #members = new Map<EndpointId, Member>();
 
-  constructor(private readonly clock: Clock) {}
+  /** @param doubted is told once of each endpoint whose measurements are not believed, and why */
+  constructor(
+    private readonly clock: Clock,
+    private readonly doubted: (id: EndpointId, detail: string) => void = () => {},
+  ) {}
 
-  /** Takes the limits of domains, and which endpoint belongs to which. */
-  configure({ endpoints, domains = [] }: Pick<AgentDesired, "endpoints" | "domains">): void {
+  /**
+   * Takes the limits of domains, and which endpoint belongs to which. A draw that is declared anew is believed: what
+   * was measured before is forgotten.
+   * @returns the endpoints of which it is forgotten
+   */
+  configure({
+    endpoints,
+    domains = [],
+  }: Pick<AgentDesired, "endpoints" | "domains">): readonly EndpointId[] {
+    const forgotten: EndpointId[] = [];
     const limits = new Map(domains.map((domain) => [domain.domain, domain]));
     for (const [id, domain] of this.#domains) domain.limits = limits.get(id);
     for (const [id, limit] of limits) this.#domain(id).limits = limit;
@@ -78,12 +95,21 @@ export class StartGate {
       const member = this.#member(endpoint);
       const former = member.desired.domain;
       const moved = former !== undefined && former !== domain ? this.#leave(endpoint, former) : [];
+      const isDeclaredAnew =
+        member.configured &&
+        (member.desired.runningWatts !== runningWatts ||
+          member.desired.startingWatts !== startingWatts);
+      if (isDeclaredAnew) {
+        Object.assign(member, { measured: {}, lastRunningWatts: undefined, doubted: false });
+        forgotten.push(endpoint);
+      }
+      member.configured = true;
       member.desired = {
         ...(domain === undefined ? {} : { domain }),
         ...(runningWatts === undefined ? {} : { runningWatts }),
         ...(startingWatts === undefined ? {} : { startingWatts }),
       };
-      member.draw = drawOfNode(member.desired, member.measured);
+      this.#weigh(endpoint, member);
       if (domain !== undefined) this.#domain(domain).members.set(endpoint, member);
       for (const waiter of moved) {
         if (domain !== undefined) this.#domain(domain).queue.add(waiter);
@@ -100,13 +126,14 @@ export class StartGate {
       if (desired.domain !== undefined) this.#leave(id, desired.domain);
     }
     for (const domain of this.#domains.values()) this.#serve(domain);
+    return forgotten;
   }
 
   /** What former processes have measured of an endpoint. */
   remember(id: EndpointId, measured: Partial<Draw>): void {
     const member = this.#member(id);
     member.measured = { ...member.measured, ...measured };
-    member.draw = drawOfNode(member.desired, member.measured);
+    this.#weigh(id, member);
   }
 
   /** The last word about a supply; one that could not be read is `Unknown`. */
@@ -131,6 +158,7 @@ export class StartGate {
     const { domain: name } = member.desired;
     if (name === undefined) return undefined;
     const { limits } = this.#domain(name);
+    if (!this.#isPlausible(id, member, watts)) return undefined;
     // Somebody else may have started it, too.
     const starting =
       (member.start && isGoingOn(member.start, askedMs)) ||
@@ -140,7 +168,7 @@ export class StartGate {
     member.lastRunningWatts = starting ? undefined : watts;
     if (sure <= (member.measured[key] ?? 0)) return undefined;
     member.measured = { ...member.measured, [key]: sure };
-    member.draw = drawOfNode(member.desired, member.measured);
+    this.#weigh(id, member);
     return member.measured;
   }
 
@@ -285,6 +313,29 @@ export class StartGate {
     });
   }
 
+  /** What it draws, by what is plausible of what was measured. */
+  #weigh(id: EndpointId, member: Member): void {
+    const { runningWatts, startingWatts } = member.measured;
+    const believes = (watts: number | undefined): watts is number =>
+      watts !== undefined && this.#isPlausible(id, member, watts);
+    member.measured = {
+      ...(believes(runningWatts) ? { runningWatts } : {}),
+      ...(believes(startingWatts) ? { startingWatts } : {}),
+    };
+    member.draw = drawOfNode(member.desired, member.measured);
+  }
+
+  #isPlausible(id: EndpointId, member: Member, watts: number): boolean {
+    const most = mostPlausibleWatts(member.desired, this.#domainOf(member)?.limits);
+    if (watts <= most) return true;
+    if (!member.doubted) {
+      const detail = `${watts} W was measured and is not believed: more than ${Math.round(most)} W is above the budget of the power domain or far above the declared draw; look at the meter, or mend the draw in the site file`;
+      this.doubted(id, detail);
+    }
+    member.doubted = true;
+    return false;
+  }
+
   #isAwaited(id: EndpointId, domain: string | undefined): boolean {
     return domain !== undefined && this.#domain(domain).queue.waitsFor(id);
   }
@@ -316,6 +367,8 @@ export class StartGate {
         off: false,
         measured: {},
         lastRunningWatts: undefined,
+        doubted: false,
+        configured: false,
         draw: undefined,
         start: undefined,
         reserved: false,

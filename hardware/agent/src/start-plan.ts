@@ -194,6 +194,25 @@ function round(watts: number): number {
   return Math.round(watts * 100) / 100;
 }
 
+/** A node that draws more than so many of its declared starts was not measured well. */
+const PLAUSIBLE_STARTS = 4;
+
+/**
+ * The most that may be believed of a measurement, in watts: a domain that has carried it cannot have drawn more than
+ * its budget, and whoever declared a draw has not been wrong by that much.
+ */
+export function mostPlausibleWatts(
+  { runningWatts = 0, startingWatts }: Pick<DesiredEndpoint, "runningWatts" | "startingWatts">,
+  limits: Pick<DesiredDomain, "wattBudget"> | undefined,
+): number {
+  const { wattBudget = Number.POSITIVE_INFINITY } = limits ?? {};
+  const starts =
+    startingWatts === undefined
+      ? Number.POSITIVE_INFINITY
+      : PLAUSIBLE_STARTS * Math.max(startingWatts, runningWatts);
+  return Math.min(wattBudget, starts) + ROUNDING_WATTS;
+}
+
 /**
  * The draw of a node: what is declared or was measured, whichever is more.
  * @returns undefined when nothing is known of it
