@@ -31,6 +31,7 @@ class Stage {
   readonly went: string[] = [];
   readonly said: string[] = [];
   off: (node: NodeId) => number | undefined = () => undefined;
+  readonly owing = new Set<NodeId>();
   readonly pacing = new Pacing({
     clock: this.clock,
     policies: this.policies,
@@ -41,6 +42,7 @@ class Stage {
   constructor() {
     this.pacing.follow({
       slotGranted: ({ key }) => void this.went.push(key),
+      owesStart: (node) => this.owing.has(node),
       waits: ({ key }, why) => void this.said.push(`${key} ${why}`),
     });
   }
@@ -155,6 +157,27 @@ describe("the pacing of starts", () => {
     stage.off = (node) => (node === "n0" ? stage.clock.monotonicMs() : undefined);
     await stage.clock.advance(1000);
     expect(stage.went, "found by the tick, though nobody said so").toEqual(["k0", "k1"]);
+  });
+
+  it("keeps the watts of a node that restarts for its own start", async () => {
+    const three = [nodeId("n0"), nodeId("n1"), nodeId("n2")];
+    const draws = Object.fromEntries(
+      three.map((node) => [node, { runningWatts: 6, startingWatts: 8 }]),
+    );
+    stage.policies.take(policy({ nodes: three, wattBudget: 12, startSpacingMs: 0 }, draws));
+    stage.off = (node) => (node === "n1" ? undefined : stage.clock.monotonicMs());
+    stage.owing.add(nodeId("n0"));
+    expect(stage.pacing.request(start(2)), "n0 and n1 have it all").toContain("12 of 12 W used");
+    await stage.clock.advance(100);
+    stage.pacing.wentOff(nodeId("n0"));
+    expect(stage.went).toEqual([]);
+    expect(stage.pacing.request(start(0, true)), "it has its watts").toBeUndefined();
+    stage.pacing.ended("k0", true);
+    stage.owing.clear();
+    await stage.clock.advance(5000);
+    stage.off = (node) => (node === "n2" ? stage.clock.monotonicMs() : undefined);
+    await stage.clock.advance(1000);
+    expect(stage.went, "n0 runs again").toEqual([]);
   });
 
   it("keeps order and slots over a new policy, and is quiet where it has changed", async () => {

@@ -147,7 +147,7 @@ export class Pacing implements Starts {
 
   /** A domain is quiet at first: what began before anybody counted may still be under way. */
   #begin(id: string, declared: string, domain: PowerDomain): Domain {
-    const { clock, draws, offSinceMs } = this.parts;
+    const { clock, draws } = this.parts;
     const quietMs = domain.startSpacingMs + domain.startDurationMs;
     return {
       id,
@@ -157,7 +157,9 @@ export class Pacing implements Starts {
         nodes: domain.nodes,
         runningWatts: (node) => draws.runningWatts(node),
         startingWatts: (node) => draws.startingWatts(node),
-        offSinceMs,
+        // Given to another, the watts of a node that restarts would be missing when its host has halted.
+        offSinceMs: (node) =>
+          this.#starters?.owesStart(node) ? undefined : this.parts.offSinceMs(node),
       },
       blocked: undefined,
       tickedMs: clock.monotonicMs(),

@@ -19,6 +19,14 @@ export function isTimed({ patience, phase }: Run): boolean {
   return patience !== "unlimited" && !("step" in phase && phase.step.owed);
 }
 
+/** Whether a run has yet to bring back a node that it takes down. */
+export function owesStart({ phase, steps, index }: Run): boolean {
+  if (phase.kind === "done") return false;
+  return steps
+    .slice(index)
+    .some((step) => step.kind === "revive" || (step.kind === "act" && step.owed));
+}
+
 /** Whether an event ends the start that a run makes. */
 export function endsStart(run: Run, event: RunEvent): boolean {
   if (run.phase.kind !== "acting" || !startOf(run)) return false;

@@ -15,6 +15,7 @@ import {
   type RunEvent,
   type World,
 } from "./run.js";
+import { owesStart } from "./run-start.js";
 
 const everything: Capabilities = {
   power: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],
@@ -247,6 +248,16 @@ describe("GracefulRestart", () => {
       "Succeeded",
       undefined,
     ]);
+  });
+
+  it("owes the revival from its press to its end, whatever happens to it meanwhile", () => {
+    const at = world();
+    const pressed = begin("GracefulRestart", at);
+    const reviving = haltedRun(at);
+    const pausing = advance(reviving, report(reviving, "Failed", "not-verified"), at);
+    expect([pressed, reviving, pausing].map(owesStart)).toEqual([true, true, true]);
+    const done = advance(reviving, report(reviving, "Succeeded"), at);
+    expect([done, begin("GracefulShutdown", at), begin("On", at)].some(owesStart)).toBe(false);
   });
 
   it("owes the revival: it is tried again, boundedly", () => {

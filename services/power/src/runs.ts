@@ -21,7 +21,7 @@ import type { Nodes } from "./nodes.js";
 import { forgetOld, recall } from "./recall.js";
 import { resultOf, type Results } from "./results.js";
 import { advance, describePhase, hasNotBegun, type Run, type RunEvent, type World } from "./run.js";
-import { endsStart, isTimed, mayHaveStarted, startBy, startOf } from "./run-start.js";
+import { endsStart, isTimed, mayHaveStarted, owesStart, startBy, startOf } from "./run-start.js";
 import type { Start, Starters, Starts } from "./starts.js";
 
 /** Crash points for fault tests, in the order of a command's life. */
@@ -163,6 +163,12 @@ export class Runs implements Starters {
       this.#replace({ ...active, said: why }, { ...run, seq: run.seq + 1 });
       await this.parts.results.tell(run, "InProgress", `waiting to start: ${why}`);
     });
+  }
+
+  /** Whether the command under way on a node has yet to bring it back. */
+  owesStart(node: NodeId): boolean {
+    const run = this.#active.get(node)?.run;
+    return run !== undefined && owesStart(run);
   }
 
   /** Somebody asks for an action. Every request is answered on the bus. */

@@ -12,7 +12,10 @@ export interface Room {
   readonly nodes: Iterable<NodeId>;
   runningWatts(node: NodeId): number;
   startingWatts(node: NodeId): number;
-  /** When the last measurement came that says the node is off; undefined where it is not known to be. */
+  /**
+   * When the last measurement came that says the node is off; undefined where it is not known to be, and where its
+   * watts are kept for it because it is owed a start.
+   */
   offSinceMs(node: NodeId): number | undefined;
 }
 
@@ -145,6 +148,8 @@ export class StartQueue {
       return { kind: "wait", for: "concurrency", untilMs, why };
     }
     if (wattBudget === undefined) return undefined;
+    // What was shut down to be started again has kept its watts: to bring it back takes no room from anybody.
+    if (start.owed && !this.#isOff(start.node, room)) return undefined;
     const usedWatts = this.#watts(start.node, room);
     const needsWatts = room.startingWatts(start.node);
     if (usedWatts + needsWatts <= wattBudget + WATTS_TOLERANCE) return undefined;

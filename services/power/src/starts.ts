@@ -18,6 +18,8 @@ export interface Starters {
   slotGranted(start: Start): void;
   /** What a start waits for, at most once a second. */
   waits(start: Start, why: string): void;
+  /** Whether a command under way on a node has yet to bring it back: what the node draws is kept for it. */
+  owesStart(node: NodeId): boolean;
 }
 
 /** What paces the starts of power domains. */
