@@ -106,6 +106,11 @@ export class Locks {
     return news;
   }
 
+  /** Whoever asked for news could do nothing with these: they are news again. */
+  unsaved(nodes: Iterable<NodeId>): void {
+    for (const node of nodes) this.#news.add(node);
+  }
+
   /** Fencing token of the node's last holder; 0 where there never was one. */
   fence(node: NodeId): number {
     return this.#locks.get(node)?.lock.fence ?? 0;

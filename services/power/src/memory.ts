@@ -31,6 +31,8 @@ export class Memory {
   #savedPolicy: string | undefined;
   #stop: (() => void) | undefined;
   #saving: Promise<void> = Promise.resolve();
+  /** Whether a save is queued that has not looked at the news yet. */
+  #isQueued = false;
 
   constructor(
     private readonly parts: {
@@ -68,23 +70,34 @@ export class Memory {
     this.#savedPolicy = policy?.document;
     if (policy) policies.take(JSON.parse(policy.document) as SitePolicy);
     policies.onChange((next) => (this.#policy = next));
-    this.#stop = clock.every(
-      SAVE_EVERY,
-      () => void (this.#saving = this.#saving.then(() => this.#save())),
-    );
+    // A lock at once: until it is kept, a process that dies forgets it. Draws and policies can wait.
+    locks.onNews(() => this.#saveSoon());
+    this.#stop = clock.every(SAVE_EVERY, () => this.#saveSoon());
   }
 
   /** Saves what is new and ends. */
   async stop(): Promise<void> {
     this.#stop?.();
+    this.parts.locks.onNews(() => undefined);
     await this.#saving;
     await this.#save();
+  }
+
+  /** Saves what is new by then, once what is being saved now is saved. */
+  #saveSoon(): void {
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#saving = this.#saving.then(() => {
+      this.#isQueued = false;
+      return this.#save();
+    });
   }
 
   async #save(): Promise<void> {
     const { storage, log, locks, draws } = this.parts;
     const statements: Statement[] = [];
-    for (const [node, lock] of locks.news()) statements.push(lockStatement(node, lock));
+    const lockNews = locks.news();
+    for (const [node, lock] of lockNews) statements.push(lockStatement(node, lock));
     for (const [node, { runningWatts, startingWatts }] of draws.news()) {
       statements.push({
         sql: `INSERT INTO power_draw (node, running_watts, starting_watts) VALUES (?, ?, ?)
@@ -107,7 +120,8 @@ export class Memory {
       await storage.write(statements);
       if (policy !== undefined) this.#savedPolicy = policy;
     } catch (error) {
-      // They are in force all the same, and inventory says them again at the next connection.
+      // They are in force all the same. Locks are tried again with the next tick; of the rest there will be news.
+      locks.unsaved(lockNews.map(([node]) => node));
       log.warn({ err: error }, "limits could not be kept for the next start of the power service");
     }
   }
