@@ -52,8 +52,9 @@ export class Api {
     return (await this.ask<T>("GET", path + queryOf(query))).body;
   }
 
-  async post<T>(path: string, body: object = {}, options: AskOptions = {}): Promise<T> {
-    return (await this.ask<T>("POST", path, { ...options, body })).body;
+  /** @param body none for routes that take none, which refuse an empty one */
+  async post<T>(path: string, body?: object): Promise<T> {
+    return (await this.ask<T>("POST", path, body === undefined ? {} : { body })).body;
   }
 
   async delete<T>(path: string): Promise<T> {

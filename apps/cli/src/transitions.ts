@@ -96,6 +96,21 @@ export function showTasks(
   }
 }
 
+/** `13 succeeded, 1 still running and will be finished, 37 canceled` */
+export function abortedText(counts: Transition["counts"]): string {
+  const { succeeded, running, canceled, waiting, ...wrong } = counts;
+  const failed = Object.values(wrong).reduce((sum, count) => sum + count, 0);
+  return [
+    `${succeeded} succeeded`,
+    failed > 0 ? `${failed} not as asked` : "",
+    running > 0 ? `${running} still running and will be finished` : "",
+    waiting > 0 ? `${waiting} being canceled` : "",
+    `${canceled} canceled`,
+  ]
+    .filter((text) => text !== "")
+    .join(", ");
+}
+
 function progressLine({ action, total, counts }: Transition): string {
   const { waiting, running, succeeded } = counts;
   const wrong = total - waiting - running - succeeded;

@@ -41,6 +41,19 @@ export function addSiteCommands(program: Command, cli: Cli): void {
         return EXIT.verified;
       }),
     );
+  program
+    .command("proposal")
+    .description("what was seen and is not declared; `get proposals` lists it")
+    .command("dismiss")
+    .description("forget a proposal until the same thing is seen changed")
+    .argument("<id>", "id of the proposal")
+    .action((id: string) =>
+      cli.online(async (api) => {
+        await api.delete(`/proposals/${encodeURIComponent(id)}`);
+        cli.console.out(plain(`${id}: dismissed`));
+        return EXIT.verified;
+      }),
+    );
   nodesArgument(program.command("identify"))
     .description("make nodes show where they are")
     .action((nodes: string[]) =>

@@ -5,7 +5,7 @@ import { EXIT } from "../exit-code.js";
 import { duration, outputOption } from "../options.js";
 import { showOne, type Format } from "../output.js";
 import { plain } from "../plain.js";
-import { follow } from "../transitions.js";
+import { abortedText, follow } from "../transitions.js";
 
 export function addTransitionCommands(program: Command, cli: Cli): void {
   const group = program.command("transition").description("what goes on over many nodes");
@@ -18,12 +18,7 @@ export function addTransitionCommands(program: Command, cli: Cli): void {
       cli.online(async (api) => {
         const aborted = await api.delete<Transition>(`/transitions/${encodeURIComponent(id)}`);
         if (output === "table") {
-          const { state, counts } = aborted;
-          cli.console.out(
-            plain(
-              `${id}: ${state}; ${counts.running} nodes are finished yet, ${counts.canceled} canceled`,
-            ),
-          );
+          cli.console.out(plain(`${id}: ${aborted.state}; ${abortedText(aborted.counts)}`));
         } else showOne(aborted, output, id, cli.console);
         return EXIT.verified;
       }),
