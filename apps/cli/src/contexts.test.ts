@@ -40,11 +40,31 @@ it("lets the environment win, and sends no token of a context to another gateway
     name: "OUTRIDER_URL",
     url: "http://other:1",
   });
+  expect(targetOf({ ...environment, OUTRIDER_URL: "http://lab:80" }, undefined)).not.toHaveProperty(
+    "token",
+  );
   const file = join(home, "token");
   writeFileSync(file, "from-file\n");
   expect(targetOf({ ...environment, OUTRIDER_TOKEN_FILE: file }, undefined)).toMatchObject({
     url: "http://lab:8080",
     token: "from-file",
+  });
+});
+
+it("uses the token of the context whose URL the environment names, however it is written", () => {
+  const other = { url: "http://home:1", token: "other" };
+  const second = { ...LAB, token: "second" };
+  writeContexts(environment, { current: "home", contexts: { home: other, lab: LAB, two: second } });
+  for (const url of ["http://lab:8080", "http://LAB:8080/"]) {
+    expect(targetOf({ ...environment, OUTRIDER_URL: url }, undefined)).toMatchObject({
+      name: "OUTRIDER_URL",
+      token: "secret",
+    });
+  }
+  const named = { ...environment, OUTRIDER_URL: "http://lab:8080" };
+  expect(targetOf(named, "two")).toMatchObject({ token: "second" });
+  expect(targetOf({ ...named, OUTRIDER_TOKEN: "given" }, undefined)).toMatchObject({
+    token: "given",
   });
 });
 

@@ -79,7 +79,8 @@ export function writeContexts(environment: Environment, contexts: Contexts): str
 }
 
 /**
- * Which gateway is asked, and as whom: the environment wins over the chosen context.
+ * Which gateway is asked, and as whom: the environment wins over the chosen context. A token of a context goes to no
+ * other URL than the context's own.
  * @param asked name of a context, as `--context` says
  * @throws EnvironmentError
  */
@@ -91,7 +92,10 @@ export function targetOf(environment: Environment, asked: string | undefined): T
         `OUTRIDER_URL=${JSON.stringify(url)}; expected a URL like ${DEFAULT_URL}`,
       ]);
     }
-    return target("OUTRIDER_URL", { url, ...pick(token, tokenFile) });
+    const given = pick(token, tokenFile);
+    if (Object.keys(given).length > 0) return target("OUTRIDER_URL", { url, ...given });
+    const { url: _url, ...own } = contextAt(url, environment, asked) ?? {};
+    return target("OUTRIDER_URL", { ...own, url });
   }
   const { current, contexts } = readContexts(environment);
   const name = asked ?? current;
@@ -106,6 +110,22 @@ export function targetOf(environment: Environment, asked: string | undefined): T
     url: chosen,
     ...(Object.keys(given).length > 0 ? given : own),
   });
+}
+
+/** The context of the very gateway at this URL; where there are several, the named or chosen one goes first. */
+function contextAt(
+  url: string,
+  environment: Environment,
+  asked: string | undefined,
+): Context | undefined {
+  const { current, contexts } = readContexts(environment);
+  const there = Object.entries(contexts).filter(([, context]) => sameUrl(context.url, url));
+  const first = there.find(([name]) => name === (asked ?? current)) ?? there[0];
+  return first?.[1];
+}
+
+function sameUrl(one: string, other: string): boolean {
+  return new URL(one).href.replace(/\/+$/, "") === new URL(other).href.replace(/\/+$/, "");
 }
 
 function target(name: string, { url, token, tokenFile }: Context): Target {
