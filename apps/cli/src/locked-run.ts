@@ -5,8 +5,11 @@ import type { Lock } from "@outrider/contracts/lock";
 import { Api, ApiError } from "./api.js";
 import type { Cli } from "./cli.js";
 import { EXIT, type ExitCode } from "./exit-code.js";
+import { plain } from "./plain.js";
 
 const POLL = milliseconds(1000);
+/** So often is looked whether the lock is still ours: a command works on alone for no longer than this. */
+const LOOK = milliseconds(2000);
 /** A farewell is sent also after Ctrl-C, and does not hold up the end. */
 const FAREWELL_MS = 5000;
 
@@ -29,7 +32,7 @@ export async function awaitHeld(api: Api, asked: Lock, { console }: Cli): Promis
 
 /**
  * Runs a command while the lock stands, renewing it at a third of its lease. When the lock is lost the command is told
- * to end (SIGTERM). Ends with the command's own exit code.
+ * to end (SIGTERM). Ends with the command's own exit code; with 5 when the lock did not stand to the end.
  */
 export async function runLocked(
   api: Api,
@@ -44,11 +47,16 @@ export async function runLocked(
     env: { ...cli.environment, OUTRIDER_LOCK: lock.id },
   });
   let lost = false;
-  const renewing = renew(api, lock, leaseMs, ended.signal, (why) => {
+  const onLost = (why: string): void => {
+    if (lost) return;
     lost = true;
-    cli.console.error(`outrider: ${why}; the command is told to end`);
+    cli.console.error(plain(`outrider: ${why}; the command is told to end`));
     child.kill("SIGTERM");
-  });
+  };
+  const keeping = [
+    renew(api, lock, leaseMs, ended.signal, onLost),
+    look(api, lock, ended.signal, onLost),
+  ];
   const code = await new Promise<number>((resolve) => {
     child.once("error", (error) => {
       cli.console.error(`outrider: ${command} cannot be started: ${error.message}`);
@@ -60,10 +68,44 @@ export async function runLocked(
     );
   });
   ended.abort();
-  await renewing;
+  await Promise.all(keeping);
   if (lost) return EXIT.precondition;
-  await release(api, lock);
-  return code as ExitCode;
+  const gone = await release(api, lock);
+  if (gone === undefined) return code as ExitCode;
+  cli.console.error(
+    plain(`outrider: ${gone}; the command ended with ${code}, and was not alone to the end`),
+  );
+  return EXIT.precondition;
+}
+
+/** Sees that somebody broke the lock, long before it is to be renewed. */
+async function look(
+  api: Api,
+  { id }: Lock,
+  signal: AbortSignal,
+  onLost: (why: string) => void,
+): Promise<void> {
+  const ours = new Api(api.target, signal);
+  while (!signal.aborted) {
+    try {
+      await systemClock.sleep(LOOK, signal);
+      const seen = await ours.get<Lock>(`/locks/${id}`);
+      if (seen.state !== "Held") return onLost(goneText(seen));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      // Where nobody answers the lease still stands; whoever renews it knows how long.
+      if (isGone(error)) return onLost(`lock ${id} is gone: ${error.message}`);
+    }
+  }
+}
+
+function goneText({ id, state, endedBy }: Lock): string {
+  return `lock ${id} is ${state}${endedBy === undefined ? "" : ` by ${endedBy}`}`;
+}
+
+function isGone({ exitCode, problem }: ApiError): boolean {
+  return exitCode === EXIT.precondition || problem["status"] === 404;
 }
 
 async function renew(
@@ -84,19 +126,25 @@ async function renew(
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
-      const isGone = error.exitCode !== EXIT.unreachable && error.exitCode !== EXIT.timedOut;
-      if (isGone || systemClock.monotonicMs() + leaseMs / 3 > heldUntilMs) {
+      const isRefused = error.exitCode !== EXIT.unreachable && error.exitCode !== EXIT.timedOut;
+      if (isRefused || systemClock.monotonicMs() + leaseMs / 3 > heldUntilMs) {
         return onLost(`lock ${id} could not be kept: ${error.message}`);
       }
     }
   }
 }
 
-/** The lease ends by itself where this does not arrive. */
-async function release({ target }: Api, { id }: Lock): Promise<void> {
+/** Says why the lock had not stood until now; undefined when it had, or when that cannot be asked. */
+async function release({ target }: Api, { id }: Lock): Promise<string | undefined> {
   try {
-    await new Api(target, AbortSignal.timeout(FAREWELL_MS)).delete(`/locks/${id}`);
-  } catch {
+    const last = await new Api(target, AbortSignal.timeout(FAREWELL_MS)).delete<Lock>(
+      `/locks/${id}`,
+    );
+    // Left from the queue it is Canceled.
+    return ["Released", "Canceled"].includes(last.state) ? undefined : goneText(last);
+  } catch (error) {
+    if (error instanceof ApiError && isGone(error)) return `lock ${id} is gone: ${error.message}`;
     // Said nothing: what was locked is free again at the end of the lease.
+    return undefined;
   }
 }
