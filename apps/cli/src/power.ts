@@ -1,3 +1,4 @@
+import { milliseconds, systemClock } from "@outrider/contracts/clock";
 import { foldNodes } from "@outrider/contracts/node-set";
 import type { Action } from "@outrider/contracts/power";
 import type { Transition, TransitionPlan } from "@outrider/contracts/transition";
@@ -39,15 +40,29 @@ export interface PowerAsk {
 /** Fewer nodes than this are acted on without a question. */
 const ASK_FROM = 4;
 
+/** How long a gateway that does not answer is asked again, in milliseconds. */
+export interface Patience {
+  readonly pauseMs: number;
+  readonly unreachedMs: number;
+}
+
+/** As long as `follow` does: a gateway may be started again meanwhile. */
+const PATIENCE: Patience = { pauseMs: 500, unreachedMs: 30_000 };
+
 /** Asks for the action on a node set, as a transition, and waits for its end. */
-export async function power(api: Api, ask: PowerAsk, console: Console): Promise<ExitCode> {
+export async function power(
+  api: Api,
+  ask: PowerAsk,
+  console: Console,
+  patience = PATIENCE,
+): Promise<ExitCode> {
   const { nodes, action, more, format } = ask;
   const body = { action, nodes, ...more };
   if (ask.dryRun) return showPlan(await api.post("/power/plan", body), format, console);
   if (action !== "On" && !(await mayGoOn(api, ask, console))) return EXIT.usage;
   // Minted here, so that an answer that was lost can be asked for again.
   const id = mintCommandId();
-  const begun = await begin(api, { ...body, id }, console);
+  const begun = await begin(api, { ...body, id }, console, patience);
   if (ask.wait) return follow(api, begun, ask, console);
   if (format === "table") console.out(plain(`${begun.id}: ${action} of ${begun.nodes} goes on`));
   else showOne(begun, format, begun.id, console);
@@ -58,23 +73,52 @@ async function begin(
   api: Api,
   body: { readonly id: string },
   console: Console,
+  patience: Patience,
 ): Promise<Transition> {
   try {
-    return await api.post<Transition>("/power", body);
+    return await askUntilReached(api, body, console, patience);
   } catch (error) {
     if (console.interrupted.aborted) {
       console.error(
         `outrider: interrupted before an answer came; whether it was accepted: outrider describe transition ${body.id}`,
       );
     }
-    if (error instanceof ApiError && error.exitCode === EXIT.timedOut) {
+    if (isUnanswered(error) || (error instanceof ApiError && error.exitCode === EXIT.timedOut)) {
       throw new ApiError(
-        `${error.message} Whether it was accepted: outrider describe transition ${body.id}`,
+        `${error.message.replace(/\.?$/, ".")} Whether it was accepted: outrider describe transition ${body.id}`,
         error.exitCode,
         error.problem,
       );
     }
     throw error;
+  }
+}
+
+/** Nobody said anything. A gateway that says that the power service is away has not passed it on. */
+function isUnanswered(error: unknown): error is ApiError {
+  return (
+    error instanceof ApiError &&
+    error.exitCode === EXIT.unreachable &&
+    Object.keys(error.problem).length === 0
+  );
+}
+
+/** Asks again under the same id, which is accepted once, while nobody answers. */
+async function askUntilReached(
+  api: Api,
+  body: { readonly id: string },
+  { interrupted, progress }: Console,
+  { pauseMs, unreachedMs }: Patience,
+): Promise<Transition> {
+  const untilMs = systemClock.monotonicMs() + unreachedMs;
+  for (;;) {
+    try {
+      return await api.post<Transition>("/power", body);
+    } catch (error) {
+      if (!isUnanswered(error) || systemClock.monotonicMs() + pauseMs > untilMs) throw error;
+      progress("the gateway does not answer; asking again under the same id");
+      await systemClock.sleep(milliseconds(pauseMs), interrupted);
+    }
   }
 }
 
