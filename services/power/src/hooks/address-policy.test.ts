@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { AddressPolicy, parseNetworks } from "./address-policy.js";
+import { AddressPolicy, interfaceAddresses, parseNetworks } from "./address-policy.js";
 
-const policy = new AddressPolicy();
+/** Whatever addresses the host of the test has. */
+const policy = new AddressPolicy([], () => []);
 
 describe("which addresses a webhook may reach", () => {
   it.each([
@@ -39,6 +40,20 @@ describe("which addresses a webhook may reach", () => {
       expect(policy.allows(address)).toBe(true);
     },
   );
+
+  it("not an address of this host's interfaces, unless the site allows it", () => {
+    const own = (): string[] => ["10.0.0.7", "fd12::5", "fe80::1%eth0"];
+    const here = new AddressPolicy([], own);
+    for (const address of ["10.0.0.7", "::ffff:10.0.0.7", "fd12::5", "FD12:0::5"]) {
+      expect({ address, is: here.allows(address) }).toEqual({ address, is: false });
+    }
+    expect(here.allows("10.0.0.8")).toBe(true);
+    expect(here.allows("fd12::6")).toBe(true);
+    expect(new AddressPolicy([["10.0.0.7", 32]], own).allows("10.0.0.7")).toBe(true);
+    const addresses = interfaceAddresses();
+    expect(addresses).not.toEqual([]);
+    for (const address of addresses) expect(new AddressPolicy().allows(address)).toBe(false);
+  });
 
   it("reaches what the site allows, in whatever form it comes, and nothing beside it", () => {
     const allowing = new AddressPolicy([["127.0.0.0", 30]]);

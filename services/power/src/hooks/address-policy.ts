@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 
 /** Networks that a webhook never reaches unless it is allowed to: this host, its links, groups, and metadata services. */
 const REFUSED: readonly (readonly [string, number])[] = [
@@ -29,8 +30,14 @@ export class AddressPolicy {
   readonly #refused = listOf(REFUSED);
   readonly #allowed: BlockList;
 
-  /** @param allowed networks that are reached although they would be refused */
-  constructor(allowed: readonly (readonly [string, number])[] = []) {
+  /**
+   * @param allowed networks that are reached although they would be refused
+   * @param own addresses of this host as they are now; refused, since what listens there may trust who is here
+   */
+  constructor(
+    allowed: readonly (readonly [string, number])[] = [],
+    private readonly own: () => readonly string[] = interfaceAddresses,
+  ) {
     this.#allowed = listOf(allowed);
   }
 
@@ -42,8 +49,25 @@ export class AddressPolicy {
     const family = isIP(plain);
     if (family === 0) return false;
     const type = family === 4 ? "ipv4" : "ipv6";
-    return this.#allowed.check(plain, type) || !this.#refused.check(plain, type);
+    if (this.#allowed.check(plain, type)) return true;
+    return !this.#refused.check(plain, type) && !this.#isOwn(plain, type);
   }
+
+  #isOwn(plain: string, type: "ipv4" | "ipv6"): boolean {
+    const list = new BlockList();
+    for (const address of this.own()) {
+      const family = isIP(address);
+      if (family !== 0) list.addAddress(address, family === 4 ? "ipv4" : "ipv6");
+    }
+    return list.check(plain, type);
+  }
+}
+
+/** The addresses of every interface of this host. */
+export function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap(
+    (of) => of?.map(({ address }) => address) ?? [],
+  );
 }
 
 /** Reads `127.0.0.0/8,::1/128`. Undefined when the text is no list of networks. */

@@ -123,18 +123,23 @@ describe("a hook that is a webhook", () => {
     expect(asked.map(({ url }) => url)).toEqual(["/outer"]);
   });
 
-  it("fails with what was answered, in bounded room", async () => {
+  it("fails with the status and the kind of the answer, and nothing of what it says", async () => {
     answer = (_, response) => {
-      response.statusCode = 503;
-      response.end("osd.7 is busy\n");
+      response.writeHead(503, { "content-type": "text/html; charset=utf-8" });
+      response.end("the password is hunter2\n");
     };
     const url = `http://127.0.0.1:${port}/`;
-    expect(await run(url)).toEqual({
-      ok: false,
-      detail: `127.0.0.1:${port} answered 503: osd.7 is busy`,
-    });
+    const host = `127.0.0.1:${port}`;
+    expect(await run(url)).toEqual({ ok: false, detail: `${host} answered 503 (text/html)` });
     answer = (_, response) => {
-      response.statusCode = 500;
+      response.writeHead(404, { "content-type": "the password is hunter2" });
+      response.end();
+    };
+    expect(await run(url)).toEqual({ ok: false, detail: `${host} answered 404` });
+  });
+
+  it("reads no answer without end", async () => {
+    answer = (_, response) => {
       // Without end: only a cap comes to one.
       const more = (): void => {
         while (response.writable && response.write("x".repeat(16_384)));
@@ -142,9 +147,7 @@ describe("a hook that is a webhook", () => {
       response.on("drain", more);
       more();
     };
-    const outcome = await run(url);
-    expect(outcome.ok).toBe(false);
-    expect(JSON.stringify(outcome).length).toBeLessThan(5000);
+    expect(await run(`http://127.0.0.1:${port}/`)).toEqual({ ok: true });
   });
 
   it("is given up at its deadline", async () => {

@@ -1,10 +1,10 @@
 import { lookup as systemLookup } from "node:dns/promises";
-import { request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import type { AddressPolicy } from "./address-policy.js";
-import { failed, Tail, type HookContext, type HookOutcome } from "./hook-outcome.js";
+import { failed, type HookContext, type HookOutcome } from "./hook-outcome.js";
 
 /** Addresses of a name. */
 export type Lookup = (name: string) => Promise<readonly string[]>;
@@ -115,18 +115,21 @@ function post(
   };
   return new Promise((resolve) => {
     const request = (isTls ? httpsRequest : httpRequest)(options, (response) => {
-      const said = new Tail();
       let bytes = 0;
       const status = response.statusCode ?? 0;
       const end = (): void => {
         if (status >= 200 && status < 300) resolve({ ok: true });
         else if (status >= 300 && status < 400) {
           resolve(failed(`${target.host} answered ${status}, and redirects are not followed`, ""));
-        } else resolve(failed(`${target.host} answered ${status}`, said.text));
+        } else {
+          resolve(failed(`${target.host} answered ${status}${typeOf(response)}`, ""));
+        }
         request.destroy();
       };
+      // What it says is not told: a URL is chosen in the site file, and answers of the network are not for whoever
+      // reads tasks.
+      if (status < 200 || status >= 300) return end();
       response.on("data", (chunk: Buffer) => {
-        said.push(chunk);
         bytes += chunk.length;
         if (bytes > MAX_ANSWER_BYTES) end();
       });
@@ -140,4 +143,10 @@ function post(
     );
     request.end(body);
   });
+}
+
+/** What kind of answer it is, where that can be told in a word. */
+function typeOf({ headers }: IncomingMessage): string {
+  const [type = ""] = (headers["content-type"] ?? "").split(";");
+  return /^[\w.+-]{1,40}\/[\w.+-]{1,80}$/.test(type.trim()) ? ` (${type.trim()})` : "";
 }
