@@ -62,7 +62,7 @@ export class Part implements AsyncDisposable {
   async start(more: Environment = {}): Promise<void> {
     if (this.running) throw new Error(`${this.name} runs already`);
     const env = { ...NOT_INHERITED, ...this.environment(), ...more };
-    this.#runs.push(await startNode(this.program, { env, readyWithinMs: 60_000 }));
+    this.#runs.push(await startNode(this.program, { env, readyWithinMs: 120_000 }));
   }
 
   /** Ends it as an operator does, by force when that takes over 15 s. */
