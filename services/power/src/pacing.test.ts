@@ -31,6 +31,7 @@ class Stage {
   readonly went: string[] = [];
   readonly said: string[] = [];
   off: (node: NodeId) => number | undefined = () => undefined;
+  readonly never: string[] = [];
   readonly owing = new Set<NodeId>();
   readonly pacing = new Pacing({
     clock: this.clock,
@@ -42,6 +43,7 @@ class Stage {
   constructor() {
     this.pacing.follow({
       slotGranted: ({ key }) => void this.went.push(key),
+      neverFits: ({ key }, why) => void this.never.push(`${key} ${why}`),
       owesStart: (node) => this.owing.has(node),
       waits: ({ key }, why) => void this.said.push(`${key} ${why}`),
     });
@@ -157,6 +159,32 @@ describe("the pacing of starts", () => {
     stage.off = (node) => (node === "n0" ? stage.clock.monotonicMs() : undefined);
     await stage.clock.advance(1000);
     expect(stage.went, "found by the tick, though nobody said so").toEqual(["k0", "k1"]);
+  });
+
+  it("lets nobody wait behind a start that the budget can no longer bear", async () => {
+    const draws = (watts: number): SitePolicy["draws"] => ({
+      n0: { runningWatts: 1, startingWatts: watts },
+      n1: { runningWatts: 1, startingWatts: watts },
+      n2: { runningWatts: 1, startingWatts: 3 },
+      n3: { runningWatts: 1, startingWatts: 3 },
+    });
+    const limits = { wattBudget: 20, nodes: nodes.slice(0, 4), startSpacingMs: 0 };
+    stage.policies.take(policy({ ...limits, concurrentStarts: 1 }, draws(2)));
+    stage.off = () => stage.clock.monotonicMs();
+    expect(stage.pacing.request(start(3))).toBeUndefined();
+    for (const one of [start(0), start(1, true), start(2)]) stage.pacing.request(one);
+    stage.policies.take(policy({ ...limits, concurrentStarts: 1 }, draws(21)));
+    await stage.clock.advance(1);
+    stage.pacing.ended("k3", true);
+    expect([stage.went, stage.never.length]).toEqual([["k2"], 1]);
+    expect(stage.never[0]).toContain("k0 n0 draws 21 W while it starts");
+    await stage.clock.advance(1000);
+    expect(stage.said.at(-1)).toContain("k1 psu: n1 draws 21 W");
+    stage.pacing.ended("k2", true);
+    expect(stage.pacing.request(start(3)), "nobody is before it").toBeUndefined();
+    stage.pacing.ended("k3", true);
+    stage.policies.take(policy({ ...limits, concurrentStarts: 1 }, draws(2)));
+    expect(stage.went, "its budget is there").toEqual(["k2", "k1"]);
   });
 
   it("keeps the watts of a node that restarts for its own start", async () => {

@@ -63,7 +63,7 @@ export class Pacing implements Starts {
       this.#known.set(start.key, { start, domain, state: "under-way" });
       return undefined;
     }
-    const first = domain.queue.waiting === 0 || start.owed;
+    const first = start.owed || domain.queue.first(domain.room) === undefined;
     domain.queue.add(start);
     this.#known.set(start.key, { start, domain, state: "waiting" });
     // Behind others that wait, nothing can have changed for it.
@@ -101,8 +101,13 @@ export class Pacing implements Starts {
     const budget = of?.domain.wattBudget;
     const needs = draws.startingWatts(node);
     if (budget === undefined || needs <= budget) return undefined;
-    const detail = `${node} draws ${needs} W while it starts, and power domain ${of?.id} has ${budget} W in all; raise its wattBudget, or mend the declared draw of the node`;
-    return { reasonCode: "no-start-slot", detail };
+    return { reasonCode: "no-start-slot", detail: this.#excess(node) };
+  }
+
+  #excess(node: NodeId): string {
+    const of = this.parts.policies.domainOf(node);
+    const needs = this.parts.draws.startingWatts(node);
+    return `${node} draws ${needs} W while it starts, and power domain ${of?.id} has ${of?.domain.wattBudget} W in all; raise its wattBudget, or mend the declared draw of the node`;
   }
 
   /** A node was measured to be off: there may be watts again. */
@@ -178,6 +183,11 @@ export class Pacing implements Starts {
     domain.lookedMs = clock.monotonicMs();
     for (;;) {
       const next = domain.queue.next(clock.monotonicMs(), domain.room);
+      if (next.kind === "never") {
+        this.#known.delete(next.start.key);
+        this.#starters?.neverFits(next.start, this.#excess(next.start.node));
+        continue;
+      }
       if (next.kind !== "go") {
         domain.blocked = next.kind === "wait" ? next : undefined;
         break;
@@ -221,7 +231,8 @@ export class Pacing implements Starts {
   }
 
   /** What a start waits for, for a person. */
-  #note({ id, queue, blocked }: Domain, start: Start): string {
+  #note({ id, queue, blocked, room }: Domain, start: Start): string {
+    if (!queue.fits(start, room)) return `${id}: ${this.#excess(start.node)}`;
     const before = queue.before(start);
     const place = before === 0 ? "" : `${before} before it; `;
     if (!blocked) return `${id}: ${place}its turn comes`;

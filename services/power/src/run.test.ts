@@ -348,6 +348,14 @@ describe("a start in a power domain", () => {
     expect(detail).toContain("nothing was done");
   });
 
+  it("fails when its domain could never have room, unless it is owed", () => {
+    const never: RunEvent = { kind: "never-fits", why: "n1 draws 30 W" };
+    const patient: Run = { ...begin("On", world(full)), patience: "unlimited" };
+    expect(outcome(advance(patient, never, world()))).toEqual(["Failed", "no-start-slot"]);
+    const owed = haltedRun(world(full));
+    expect(advance(owed, never, world())).toBe(owed);
+  });
+
   it("asks for a slot again before each attempt of what is owed", () => {
     const at = world();
     const reviving = haltedRun(at);

@@ -91,6 +91,8 @@ export type RunEvent =
   | { readonly kind: "agent-ready" }
   /** Its power domain has room for the start: the slot is held already. */
   | { readonly kind: "slot-granted" }
+  /** Its power domain could never have room for the start. */
+  | { readonly kind: "never-fits"; readonly why: string }
   /** Nobody wants what has not begun. */
   | { readonly kind: "canceled"; readonly by: string; readonly reasonCode: ReasonCode }
   | { readonly kind: "agent-lost-for-good" }
@@ -158,6 +160,9 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
       return phase.kind === "waiting-for-agent" ? actIfPossible(run, phase.step, world) : run;
     case "slot-granted":
       return phase.kind === "waiting-for-slot" ? send(run, phase.step, world) : run;
+    case "never-fits":
+      if (phase.kind !== "waiting-for-slot" || phase.step.owed) return run;
+      return disobeyed(run, world, "Failed", "no-start-slot", event.why.slice(0, 1000));
     case "canceled":
       if (!hasNotBegun(run)) return run;
       return done(

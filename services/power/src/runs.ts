@@ -154,6 +154,14 @@ export class Runs implements Starters {
     });
   }
 
+  neverFits({ key, node }: Start, why: string): void {
+    this.#lanes.enqueue(node, async () => {
+      const active = this.#active.ofKey(key);
+      if (active?.run.phase.kind === "waiting-for-slot")
+        await this.#apply(active, { kind: "never-fits", why });
+    });
+  }
+
   /** Tells how a start gets on that waits for its power domain. */
   waits({ key, node }: Start, why: string): void {
     this.#lanes.enqueue(node, async () => {

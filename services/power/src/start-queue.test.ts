@@ -267,7 +267,7 @@ class Simulated {
   }
 
   /** What must hold in the world whenever a start goes. */
-  #went({ key, node }: Start): void {
+  #went({ key, node, owed }: Start): void {
     const { startSpacingMs, concurrentStarts, wattBudget, oneAgent } = this.limits;
     this.#must(this.#nowMs - this.#lastGoMs >= startSpacingMs, "spacing");
     if (!oneAgent && startSpacingMs > 0) {
@@ -281,7 +281,9 @@ class Simulated {
     this.#must(starting.length <= (concurrentStarts ?? nodes.length), "concurrency");
     const running = nodes.filter((one) => this.#on.has(one) && !starting.includes(one));
     const watts = starting.length * 15 + running.length * 10;
-    this.#must(watts <= (wattBudget ?? watts), "watts");
+    // What runs and is owed its start has its watts, but for the surge.
+    const surge = owed && this.#on.has(node) && starting.length === 1 ? 5 : 0;
+    this.#must(watts <= (wattBudget ?? watts) + surge, "watts");
   }
 
   #must(holds: boolean, what: string): void {

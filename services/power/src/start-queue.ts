@@ -23,6 +23,8 @@ export interface Room {
 export type Next =
   | { readonly kind: "idle" }
   | { readonly kind: "go"; readonly start: Start }
+  /** It draws more than the whole budget, so it waits no more. */
+  | { readonly kind: "never"; readonly start: Start }
   | {
       readonly kind: "wait";
       readonly for: "spacing" | "one-at-a-time" | "concurrency" | "watts";
@@ -36,6 +38,9 @@ export type Next =
  * at each. What waits with it has a deadline: never more of it than it can start within this span, in milliseconds.
  */
 const AHEAD_MS = 5000;
+
+/** Nobody waits but who waits for a larger budget. */
+const ASIDE: Next = { kind: "wait", for: "watts", why: "a larger budget is waited for" };
 
 /** Sums of fractions must not keep a start back. */
 const WATTS_TOLERANCE = 1e-6;
@@ -89,6 +94,17 @@ export class StartQueue {
     return start.owed ? place : this.#owed.length + place;
   }
 
+  /** The one whose turn it is; what waits aside is passed over. */
+  first(room: Room): Start | undefined {
+    return this.#owed.find((start) => this.fits(start, room)) ?? this.#rest[0];
+  }
+
+  /** Whether the budget could bear a start if nothing else ran. */
+  fits({ node }: Start, room: Room): boolean {
+    const { wattBudget } = this.limits;
+    return wattBudget === undefined || room.startingWatts(node) <= wattBudget + WATTS_TOLERANCE;
+  }
+
   /** A start that is under way without having been let go by this queue. */
   hold(start: Start, nowMs: number): void {
     this.#slots.set(start.key, start);
@@ -114,13 +130,20 @@ export class StartQueue {
     if (!oneAgent) this.#nextMs = Math.max(this.#nextMs, nowMs + startSpacingMs);
   }
 
-  /** Lets the first of the queue go if it may. */
+  /**
+   * Lets the first of the queue go if it may. One that the whole budget could not bear holds nobody up: it leaves the
+   * queue, or waits aside for a larger budget where it is owed.
+   */
   next(nowMs: number, room: Room): Next {
-    const start = this.#owed[0] ?? this.#rest[0];
-    if (!start) return { kind: "idle" };
+    const start = this.first(room);
+    if (!start) return this.#owed.length > 0 ? ASIDE : { kind: "idle" };
+    if (!this.fits(start, room)) {
+      this.withdraw(start);
+      return { kind: "never", start };
+    }
     const blocked = this.#blocked(start, nowMs, room);
     if (blocked) return blocked;
-    this.#of(start).shift();
+    this.withdraw(start);
     this.#slots.set(start.key, start);
     this.#nextMs = Math.max(this.#nextMs, nowMs + this.limits.startSpacingMs);
     return { kind: "go", start };
@@ -148,8 +171,8 @@ export class StartQueue {
       return { kind: "wait", for: "concurrency", untilMs, why };
     }
     if (wattBudget === undefined) return undefined;
-    // What was shut down to be started again has kept its watts: to bring it back takes no room from anybody.
-    if (start.owed && !this.#isOff(start.node, room)) return undefined;
+    // What was shut down to be started again has kept its watts, so it is brought back; but not two surges at once.
+    if (start.owed && busy === 0 && !this.#isOff(start.node, room)) return undefined;
     const usedWatts = this.#watts(start.node, room);
     const needsWatts = room.startingWatts(start.node);
     if (usedWatts + needsWatts <= wattBudget + WATTS_TOLERANCE) return undefined;

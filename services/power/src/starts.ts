@@ -16,6 +16,8 @@ export interface Start {
 export interface Starters {
   /** A start that waited may go: its slot is taken. */
   slotGranted(start: Start): void;
+  /** A start that waited will never be made: what it draws is more than the whole budget, as `why` says. */
+  neverFits(start: Start, why: string): void;
   /** What a start waits for, at most once a second. */
   waits(start: Start, why: string): void;
   /** Whether a command under way on a node has yet to bring it back: what the node draws is kept for it. */
