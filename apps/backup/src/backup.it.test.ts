@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openStorage } from "@outrider/storage/open-storage";
@@ -47,5 +48,19 @@ describe("outrider-backup", () => {
     expect(run("backup", "--data", join(folder.path, "empty"), file)).toMatchObject({ status: 1 });
     expect(existsSync(file)).toBe(true);
     expect(run("make", file)).toMatchObject({ status: 2 });
+    const cut = join(folder.path, "cut.tar.gz");
+    const whole = await readFile(file);
+    for (const bytes of [0, 20, whole.length >> 1, whole.length - 4]) {
+      await writeFile(cut, whole.subarray(0, bytes));
+      const { status, stderr } = run("show", cut);
+      expect([status, stderr.split("\n")]).toEqual([
+        1,
+        [expect.stringMatching(/^outrider-backup: .*; nothing was changed$/), ""],
+      ]);
+    }
+    expect(run("show", join(folder.path, "none"))).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^outrider-backup: ENOENT.*nothing was changed\n$/) as string,
+    });
   });
 });

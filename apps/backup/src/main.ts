@@ -30,7 +30,7 @@ async function run(): Promise<number> {
 
 async function act(asked: Asked): Promise<string> {
   const { command, file, dataDirectory, databaseUrl, replace } = asked;
-  if (command === "show") return describe(await showBackup(file));
+  if (command === "show") return describe(await show(file));
   if (command === "backup") {
     const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
     const { version } = JSON.parse(text) as { version: string };
@@ -40,6 +40,17 @@ async function act(asked: Asked): Promise<string> {
   const old =
     aside === undefined ? "" : `What was there is in ${aside}; remove it when all is well.\n`;
   return `${describe(manifest)}${old}Restored. Start the services; what has happened since then is not known to them.\n`;
+}
+
+/** @throws BackupError, as a restore does, when it is no archive or not a whole one; what the system says of the file */
+async function show(file: string): Promise<Manifest> {
+  try {
+    return await showBackup(file);
+  } catch (cause) {
+    if (cause instanceof BackupError || isOfSystem(cause)) throw cause;
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new BackupError(`${file} cannot be unpacked: ${said}`, { cause });
+  }
 }
 
 function describe({ id, madeAt, version, database, schemas, files }: Manifest): string {
