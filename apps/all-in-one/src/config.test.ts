@@ -1,6 +1,7 @@
 import { EnvironmentError } from "@outrider/contracts/environment";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "./config.js";
+import { partEnvironment } from "./parts.js";
 
 function problems(environment: Record<string, string>): readonly string[] {
   try {
@@ -22,6 +23,19 @@ describe("the environment", () => {
       agents: [],
       keepDemo: false,
     });
+  });
+
+  it("bounds what drain hooks may run and reach, for the part that runs them", () => {
+    const config = readConfig({
+      OUTRIDER_HOOK_DIR: "/etc/outrider/hooks/",
+      OUTRIDER_WEBHOOK_ALLOW: "127.0.0.1/32",
+    });
+    expect(partEnvironment(config, { siteFile: "lab.yaml" }, 1883)).toMatchObject({
+      OUTRIDER_HOOK_DIR: "/etc/outrider/hooks",
+      OUTRIDER_WEBHOOK_ALLOW: "127.0.0.1/32",
+    });
+    const none = partEnvironment(readConfig({}), { siteFile: "lab.yaml" }, 1883);
+    expect(none).not.toHaveProperty("OUTRIDER_HOOK_DIR");
   });
 
   it("names a site and the agents of it that run here", () => {

@@ -24,6 +24,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** Networks that drain hooks may reach although they would be refused, as the variable has them. */
   readonly webhookAllow: string | undefined;
+  /** The folder that programs of drain hooks have to lie in, absolute; undefined: anywhere. */
+  readonly hookDirectory: string | undefined;
   /** A broker of somebody else's; ours is not started then. */
   readonly externalBroker: string | undefined;
   /** Absolute. */
@@ -88,6 +90,7 @@ const VARIABLES = {
   OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
   OUTRIDER_DATABASE_URL: databaseUrl(),
   OUTRIDER_WEBHOOK_ALLOW: optionalText(),
+  OUTRIDER_HOOK_DIR: optionalText(),
   OUTRIDER_MQTT_PLAINTEXT: yesOrNo(false),
   OUTRIDER_MQTT_URL: { ...mqttUrl(), fallback: { value: undefined } } as Variable<
     string | undefined
@@ -132,6 +135,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     httpHosts: values.OUTRIDER_HTTP_HOSTS,
     databaseUrl: values.OUTRIDER_DATABASE_URL,
     webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,
+    hookDirectory:
+      values.OUTRIDER_HOOK_DIR === undefined ? undefined : resolve(values.OUTRIDER_HOOK_DIR),
     externalBroker: values.OUTRIDER_MQTT_URL,
     dataDirectory: resolve(values.OUTRIDER_DATA),
     siteFile: values.OUTRIDER_SITE,

@@ -105,6 +105,7 @@ export function partEnvironment(
     ...given("OUTRIDER_HTTP_HOSTS", config.httpHosts),
     ...given("OUTRIDER_DATABASE_URL", config.databaseUrl),
     ...given("OUTRIDER_WEBHOOK_ALLOW", config.webhookAllow),
+    ...given("OUTRIDER_HOOK_DIR", config.hookDirectory),
   };
 }
 

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import type { Variable } from "@outrider/contracts/environment";
 import { readServiceConfig } from "@outrider/service-kit/config";
 import { parseNetworks } from "./hooks/address-policy.js";
@@ -9,9 +10,19 @@ const networks: Variable<readonly (readonly [string, number])[]> = {
   fallback: { value: [] },
 };
 
+/** The folder that programs of hooks have to lie in. */
+const hookDirectory: Variable<string | undefined> = {
+  expected: "the absolute path of a folder",
+  read: (path) => (isAbsolute(path) ? path : undefined),
+  fallback: { value: undefined },
+};
+
 export type PowerConfig = ReturnType<typeof readPowerConfig>;
 
 /** @throws EnvironmentError */
 export function readPowerConfig(environment: Readonly<Record<string, string | undefined>>) {
-  return readServiceConfig("power", environment, { OUTRIDER_WEBHOOK_ALLOW: networks });
+  return readServiceConfig("power", environment, {
+    OUTRIDER_HOOK_DIR: hookDirectory,
+    OUTRIDER_WEBHOOK_ALLOW: networks,
+  });
 }

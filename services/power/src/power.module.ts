@@ -94,11 +94,14 @@ export interface PowerParts {
   readonly defect: (error: unknown) => void;
   /** Networks that webhooks may reach although they would be refused. */
   readonly webhookNetworks: readonly (readonly [string, number])[];
+  /** The folder that programs of hooks have to lie in; undefined: they may lie anywhere. */
+  readonly hookDirectory: string | undefined;
 }
 
 @Module({})
 export class PowerModule {
-  static with({ storage, dataDirectory, defect, webhookNetworks }: PowerParts): DynamicModule {
+  static with(parts: PowerParts): DynamicModule {
+    const { storage, dataDirectory, defect, webhookNetworks, hookDirectory } = parts;
     return {
       module: PowerModule,
       providers: [
@@ -108,7 +111,7 @@ export class PowerModule {
         Interlocks,
         Intake,
         CommandRequests,
-        ...transitionProviders({ storage, defect, webhookNetworks }),
+        ...transitionProviders({ storage, defect, webhookNetworks, hookDirectory }),
         Agents,
         States,
         { provide: Stalls, inject: [CLOCK], useFactory: (clock: Clock) => new Stalls(clock) },

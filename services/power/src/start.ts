@@ -35,6 +35,7 @@ export async function startPowerService(
           dataDirectory: config.dataDirectory,
           defect: dependencies.defect,
           webhookNetworks: config.own.OUTRIDER_WEBHOOK_ALLOW,
+          hookDirectory: config.own.OUTRIDER_HOOK_DIR,
         });
       },
     },

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { systemClock } from "@outrider/contracts/clock";
@@ -31,12 +31,13 @@ describe("a hook that is a command", () => {
 
   function run(
     command: readonly string[],
-    rest: { deadlineMs?: number; signal?: AbortSignal } = {},
+    rest: { deadlineMs?: number; signal?: AbortSignal; hookDirectory?: string } = {},
   ): Promise<HookOutcome> {
     return runCommandHook(command, context, {
       deadlineMs: rest.deadlineMs ?? 60_000,
       clock: systemClock,
       signal: rest.signal ?? never,
+      hookDirectory: rest.hookDirectory,
     });
   }
 
@@ -100,6 +101,44 @@ describe("a hook that is a command", () => {
       ok: false,
       detail: expect.stringContaining("/bin/true could not be run"),
     });
+  });
+
+  it("lies in the folder of hooks where the site has one, by whatever links it is named", async () => {
+    const hookDirectory = join(directory.path, "hooks");
+    const script = join(hookDirectory, "drain");
+    await mkdir(hookDirectory);
+    await writeFile(script, '#!/bin/sh\n[ "$1" = fine ]\n', { mode: 0o755 });
+    await symlink("/bin/true", join(hookDirectory, "out"));
+    await symlink(hookDirectory, join(directory.path, "linked"));
+    await mkdir(`${hookDirectory}-more`);
+    await writeFile(join(`${hookDirectory}-more`, "beside"), "#!/bin/sh\n", { mode: 0o755 });
+    const linked = join(directory.path, "linked");
+    for (const folder of [hookDirectory, linked, `${hookDirectory}/`]) {
+      const rest = { hookDirectory: folder };
+      expect(await run([script, "fine"], rest)).toEqual({ ok: true });
+      expect(await run([join(linked, "drain"), "fine"], rest)).toEqual({ ok: true });
+      expect(await run([script, "bad"], rest)).toMatchObject({
+        detail: expect.stringContaining("exit code 1"),
+      });
+      for (const command of [
+        ["/bin/true"],
+        ["true"],
+        ["drain", "fine"],
+        [join(hookDirectory, "out")],
+        [join(hookDirectory, "../hooks-more/beside")],
+        [hookDirectory],
+      ]) {
+        expect({ command, ...(await run(command, rest)) }).toEqual({
+          command,
+          ok: false,
+          detail: expect.stringContaining(`allows programs in ${folder} only`),
+        });
+      }
+      expect(await run([join(hookDirectory, "absent")], rest)).toMatchObject({
+        detail: expect.stringContaining("could not be run"),
+      });
+    }
+    expect(await run([script, "fine"], { hookDirectory: "/nowhere" })).toMatchObject({ ok: false });
   });
 
   it("says how it failed and what it said last, in bounded room and without control characters", async () => {

@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { realpath } from "node:fs/promises";
+import { isAbsolute, sep } from "node:path";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { failed, Tail, type HookContext, type HookOutcome } from "./hook-outcome.js";
 
@@ -14,15 +16,26 @@ const LAST_WORDS = milliseconds(250);
 export async function runCommandHook(
   command: readonly string[],
   context: HookContext,
-  options: { readonly deadlineMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+  options: {
+    readonly deadlineMs: number;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    /** The folder that the program has to lie in. */
+    readonly hookDirectory?: string | undefined;
+  },
 ): Promise<HookOutcome> {
-  const { deadlineMs, clock, signal } = options;
+  const { deadlineMs, clock, signal, hookDirectory } = options;
   const [program, ...args] = command;
   if (program === undefined) return failed("the hook has no program", "");
+  const allowed = await allowedPath(program, hookDirectory);
+  if ("refused" in allowed) return failed(allowed.refused, "");
+  if (signal.aborted)
+    return failed(`${program} was not run, because it was not needed any more`, "");
   const output = new Tail();
   let child: ChildProcess;
   try {
-    child = spawn(program, args, {
+    child = spawn(allowed.path, args, {
+      argv0: program,
       env: environment(context),
       cwd: "/",
       shell: false,
@@ -56,6 +69,26 @@ export async function runCommandHook(
     killGroup(child);
     child.stdout?.destroy();
     child.stderr?.destroy();
+  }
+}
+
+/** What is run for a program: where it has to lie in a folder, the file that was checked, whatever is linked later. */
+async function allowedPath(
+  program: string,
+  hookDirectory: string | undefined,
+): Promise<{ readonly path: string } | { readonly refused: string }> {
+  if (hookDirectory === undefined) return { path: program };
+  const rule = `OUTRIDER_HOOK_DIR of the power service allows programs in ${hookDirectory} only`;
+  if (!isAbsolute(program)) {
+    return { refused: `${program} was not run: ${rule}, named by their absolute path` };
+  }
+  try {
+    const [folder, path] = await Promise.all([realpath(hookDirectory), realpath(program)]);
+    if (path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return { path };
+    const is = path === program ? "" : `, and it is ${path}`;
+    return { refused: `${program} was not run: ${rule}${is}` };
+  } catch (error) {
+    return { refused: `${program} could not be run: ${(error as Error).message}` };
   }
 }
 

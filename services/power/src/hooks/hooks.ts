@@ -38,6 +38,8 @@ export class Hooks {
       readonly clock: Clock;
       readonly policy: AddressPolicy;
       readonly lookup?: Lookup;
+      /** The folder that programs have to lie in; undefined: they may lie anywhere. */
+      readonly hookDirectory?: string | undefined;
     },
   ) {}
 

@@ -152,6 +152,20 @@ describe("transitions over nodes with drain hooks", () => {
     expect(event).toMatchObject({ kind: "undrain-failed", severity: "warning" });
   });
 
+  it("run no program from outside of the folder that the service is given for hooks", async () => {
+    await open({ storage: { drain: hook("true") } });
+    await stage.service.kill();
+    await stage.startService({ OUTRIDER_HOOK_DIR: folder.path });
+    await stage.create({ id: t1, action: "ForceOff", nodes: "n1" });
+    expect(await stage.ended(t1)).toMatchObject({ counts: { rejected: 1 } });
+    expect((await stage.tasks(t1)).get("n1")).toMatchObject({
+      reasonCode: "drain-failed",
+      detail: expect.stringContaining(`allows programs in ${folder.path} only`),
+    });
+    expect(await noted()).toEqual([]);
+    expect(stage.acted).toEqual([]);
+  });
+
   it("stop draining when they are aborted, and nothing goes down", async () => {
     await open({ storage: { drain: hook("sleep 1000"), undrain: hook("true") } });
     await stage.create({ id: t1, action: "PowerCycle", nodes: "n1" });

@@ -244,7 +244,7 @@ class Rig {
   #stop(why: Stop): void {
     this.#isStopped = true;
     this.#progress.stop(why, "user:bert", AT);
-    for (const task of [...this.#progress.waiting()]) {
+    for (const task of this.#progress.waiting()) {
       must(task.wasDrained === true, "only what was drained is left to its undrain hooks");
       this.#progress.ended(task.position, this.#progress.stopEnding(task), AT);
     }

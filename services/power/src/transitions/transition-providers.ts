@@ -52,11 +52,13 @@ export interface TransitionOptions {
   readonly defect: (error: unknown) => void;
   /** Networks that webhooks may reach although they would be refused. */
   readonly webhookNetworks: readonly (readonly [string, number])[];
+  /** The folder that programs of hooks have to lie in; undefined: they may lie anywhere. */
+  readonly hookDirectory: string | undefined;
 }
 
 /** The part of the power service that carries transitions. */
 export function transitionProviders(options: TransitionOptions): Provider[] {
-  const { storage, defect, webhookNetworks } = options;
+  const { storage, defect, webhookNetworks, hookDirectory } = options;
   const store = new TransitionStore(storage);
   return [
     {
@@ -92,7 +94,11 @@ export function transitionProviders(options: TransitionOptions): Provider[] {
         clock: Clock,
         log: Log,
       ) => {
-        const hooks = new Hooks({ clock, policy: new AddressPolicy(webhookNetworks) });
+        const hooks = new Hooks({
+          clock,
+          policy: new AddressPolicy(webhookNetworks),
+          hookDirectory,
+        });
         return new Transitions({ store, commands, world, hooks, news, trail, clock, log, defect });
       },
     },

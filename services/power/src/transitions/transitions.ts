@@ -340,7 +340,7 @@ export class Transitions {
   #stopWork(work: Work, why: "aborted" | "expired", by: string | undefined): void {
     const { progress } = work;
     progress.stop(why, by, timestamp(this.parts.clock));
-    for (const task of [...progress.waiting()]) {
+    for (const task of progress.waiting()) {
       this.#commandEnded(work, task.position, progress.stopEnding(task));
     }
     for (const task of progress.inFlight()) {
