@@ -364,17 +364,39 @@ describe("a start in a power domain", () => {
     expect(waiting.phase).toMatchObject({ kind: "waiting-for-slot", step: { owed: true } });
   });
 
-  it("waits again when its agent had no room in time, where its patience has no end", () => {
+  it("asks an agent that had no room again after a pause, where its patience has no end", () => {
     const impatient = begin("On", world());
     const refused = report(impatient, "Rejected", "no-start-slot");
     expect(outcome(advance(impatient, refused, world()))).toEqual(["Failed", "no-start-slot"]);
     const patient: Run = { ...impatient, patience: "unlimited" };
-    expect(outcome(advance(patient, refused, world(full)))).toBe("waiting-for-slot");
-    const again = advance(patient, refused, world());
-    expect(again.phase).toMatchObject({ kind: "acting", command: { action: "On" } });
-    const reviving = haltedRun(world());
-    const waiting = advance(reviving, report(reviving, "Rejected", "no-start-slot"), world(full));
-    expect([outcome(waiting), waiting.attempt]).toEqual(["waiting-for-slot", 1]);
+    const paused = advance(patient, refused, world());
+    expect(paused.phase).toMatchObject({ kind: "pausing", pauseMs: 10_000 });
+    const over: RunEvent = { kind: "limit-reached" };
+    expect(outcome(advance(paused, over, world(full)))).toBe("waiting-for-slot");
+    expect(outcome(advance(paused, over, world()))).toBe("acting");
+    expect(isPreemptible(paused)).toBe(true);
+    const canceled: RunEvent = { kind: "canceled", by: "person:bob", reasonCode: "aborted" };
+    expect(outcome(advance(paused, canceled, world()))).toEqual(["Canceled", "aborted"]);
+  });
+
+  it("believes an agent that says the same three times, unless the start is owed", () => {
+    const over: RunEvent = { kind: "limit-reached" };
+    const turnedAway = (first: Run, detail: (time: number) => string, times: number): Run => {
+      let run = first;
+      for (let time = 1; time <= times; time++) {
+        if (time > 1) run = advance(run, over, world());
+        const said = report(run, "Rejected", "no-start-slot");
+        if (said.kind !== "report") throw new Error("no report");
+        run = advance(run, { ...said, report: { ...said.report, detail: detail(time) } }, world());
+      }
+      return run;
+    };
+    const patient: Run = { ...begin("On", world()), patience: "unlimited" };
+    expect(outcome(turnedAway(patient, () => "1 of 1 W", 2))).toBe("pausing");
+    expect(outcome(turnedAway(patient, () => "1 of 1 W", 3))).toEqual(["Failed", "no-start-slot"]);
+    expect(outcome(turnedAway(patient, (time) => `in ${time} s`, 20))).toBe("pausing");
+    const owed = turnedAway(haltedRun(world()), () => "1 of 1 W", 100);
+    expect([outcome(owed), owed.attempt]).toEqual(["pausing", 1]);
   });
 
   it("is given up only while nothing was sent", () => {

@@ -39,6 +39,8 @@ export interface Run {
   readonly attempt: number;
   /** How often it did not get as far as the device, which counts as no attempt. Default 0. */
   readonly unheard?: number | undefined;
+  /** The last word of an agent that had no room for a start, and how often in turn it said the same. */
+  readonly noRoom?: { readonly detail: string | undefined; readonly times: number } | undefined;
   readonly phase: Phase;
   /** Number of the next result; of the terminal one once the run is done. */
   readonly seq: number;
@@ -64,7 +66,7 @@ export type Phase =
       readonly command: AgentCommand;
     }
   | { readonly kind: "awaiting-halt"; readonly since: string }
-  /** Before an owed rung is tried again. */
+  /** Before a rung is tried again that is owed, or a start that its agent had no room for. */
   | {
       readonly kind: "pausing";
       readonly step: ActStep;
@@ -123,6 +125,11 @@ export interface World {
 export const OWED_ATTEMPTS = 3;
 /** Owed rungs that do not reach the device are repeated this often, ten seconds apart in the end: for ten minutes. */
 export const OWED_UNHEARD = 60;
+
+/** So long after its agent had no room for a start it is asked again, in milliseconds. */
+export const NO_ROOM_PAUSE_MS = 10_000;
+/** An agent that says so often in turn, in the same words, that it has no room will have none: for what is not owed. */
+export const NO_ROOM_LIMIT = 3;
 
 /** What a run becomes by an event. The same run: the event does not concern it. */
 export function advance(run: Run, event: RunEvent, world: World): Run {
@@ -192,13 +199,13 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
 export function isPreemptible(run: Run): boolean {
   return (
     run.phase.kind === "awaiting-halt" ||
-    (run.phase.kind === "waiting-for-slot" && hasNotBegun(run))
+    ((run.phase.kind === "waiting-for-slot" || run.phase.kind === "pausing") && hasNotBegun(run))
   );
 }
 
-/** Whether nothing of a run was ever sent, so that it can be given up without a trace. */
+/** Whether nothing of a run was ever done, so that it can be given up without a trace. */
 export function hasNotBegun({ phase, index, escalated, attempt, unheard }: Run): boolean {
-  if (phase.kind !== "waiting-for-slot" && phase.kind !== "waiting-for-agent") return false;
+  if (!("step" in phase) || phase.kind === "acting") return false;
   return !phase.step.owed && index === 0 && !escalated && attempt === 1 && !unheard;
 }
 
@@ -210,7 +217,7 @@ export function startsSupply(step: ActStep): boolean {
 
 function enter(run: Run, index: number, world: World): Run {
   const step = run.steps[index];
-  const at = { ...run, index, attempt: 1, unheard: 0 };
+  const at = { ...run, index, attempt: 1, unheard: 0, noRoom: undefined };
   if (!step) return done(at, world, "Succeeded", undefined, escalationNote(run));
   switch (step.kind) {
     case "act":
@@ -273,16 +280,18 @@ function settled(run: Run, step: ActStep, report: CommandReport, world: World): 
   }
   const { reasonCode, detail } = report;
   // The agent limits its domains too, and did nothing because it had no room in time: who waits for ever, waits again.
-  const isPatient = step.owed || run.patience === "unlimited";
-  if (isPatient && report.status === "Rejected" && reasonCode === "no-start-slot") {
-    return act(run, step, world);
-  }
   const pausing = (pauseMs: number): Phase => ({
     kind: "pausing",
     step,
     since: world.now,
     pauseMs,
   });
+  const isPatient = step.owed || run.patience === "unlimited";
+  if (isPatient && report.status === "Rejected" && reasonCode === "no-start-slot") {
+    const times = run.noRoom?.detail === detail ? (run.noRoom?.times ?? 0) + 1 : 1;
+    if (step.owed || times < NO_ROOM_LIMIT)
+      return { ...run, noRoom: { detail, times }, phase: pausing(NO_ROOM_PAUSE_MS) };
+  }
   const unheard = run.unheard ?? 0;
   // Of anything but an On, a second one where the first may have been done is another one.
   const isSafe = report.status !== "Unknown" || step.action === "On";
