@@ -1,3 +1,4 @@
+import type { SitePolicy } from "@outrider/contracts/fleet";
 import type { NodeId } from "@outrider/contracts/ids";
 import type { Policies } from "./policies.js";
 
@@ -10,6 +11,9 @@ export interface LearnedDraw {
 /** So long after it came on a node counts as starting at least, in milliseconds: what it draws then is its surge. */
 const STARTS_FOR_MS = 2000;
 
+/** A reading of more than so many times the declared starting draw says something of the meter, not of the node. */
+const PLAUSIBLE = 4;
+
 /** What nodes draw: as declared, or as it was measured where that is more. */
 export class Draws {
   readonly #learned = new Map<NodeId, LearnedDraw>();
@@ -18,7 +22,17 @@ export class Draws {
   /** Learned since it was last asked for. */
   #news = new Map<NodeId, LearnedDraw>();
 
-  constructor(private readonly policies: Policies) {}
+  /** The declared draws as text, once a policy is known. */
+  #declared: ReadonlyMap<string, string> | undefined;
+  readonly #doubted = new Set<NodeId>();
+
+  /** @param doubted told once of each node whose meter shows what cannot be */
+  constructor(
+    private readonly policies: Policies,
+    private readonly doubted: (node: NodeId, watts: number, limitWatts: number) => void = () => {},
+  ) {
+    policies.onChange(({ draws }) => this.#govern(draws));
+  }
 
   /** What a former process had learned. */
   recall(draws: Iterable<readonly [NodeId, LearnedDraw]>): void {
@@ -29,9 +43,17 @@ export class Draws {
    * A measurement. Only the largest counts: a domain must bear the worst that a node has done. Of a node that runs,
    * what two readings in turn agree on: the tail of a surge, once taken for its draw, would keep a tight budget
    * without room for ever.
+   * A reading that cannot be, above the budget of its domain or far above the declaration, is not learned.
    * @param onForMs how long the supply had been on, in milliseconds
    */
   measured(node: NodeId, watts: number, onForMs: number): void {
+    const limitWatts = this.#plausibleWatts(node);
+    if (watts > limitWatts) {
+      this.#before.delete(node);
+      if (!this.#doubted.has(node)) this.doubted(node, watts, limitWatts);
+      this.#doubted.add(node);
+      return;
+    }
     const startsForMs = Math.max(
       STARTS_FOR_MS,
       this.policies.domainOf(node)?.domain.startDurationMs ?? 0,
@@ -71,6 +93,35 @@ export class Draws {
       this.#learned.get(node)?.startingWatts,
     );
     return Math.max(starting ?? 0, this.runningWatts(node));
+  }
+
+  /** Whoever declares another draw knows better than what was measured before. */
+  #govern(draws: SitePolicy["draws"]): void {
+    const before = this.#declared;
+    const declared = new Map(
+      Object.entries(draws).map(([node, { runningWatts, startingWatts }]) => [
+        node,
+        `${runningWatts} ${startingWatts}`,
+      ]),
+    );
+    this.#declared = declared;
+    if (!before) return;
+    for (const node of this.#learned.keys()) {
+      if (before.get(node) === declared.get(node)) continue;
+      this.#learned.delete(node);
+      this.#before.delete(node);
+      this.#doubted.delete(node);
+      this.#news.set(node, {});
+    }
+  }
+
+  #plausibleWatts(node: NodeId): number {
+    const declared = this.policies.drawOf(node);
+    const most = Math.max(declared?.startingWatts ?? 0, declared?.runningWatts ?? 0);
+    return Math.min(
+      this.policies.domainOf(node)?.domain.wattBudget ?? Number.POSITIVE_INFINITY,
+      most > 0 ? most * PLAUSIBLE : Number.POSITIVE_INFINITY,
+    );
   }
 
   #share(node: NodeId): number {

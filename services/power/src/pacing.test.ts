@@ -128,11 +128,37 @@ describe("the pacing of starts", () => {
     expect(stage.draws.news()).toEqual([]);
   });
 
+  it("does not learn what cannot be, and says so once", () => {
+    const doubted: string[] = [];
+    const draws = new Draws(stage.policies, (...said) => void doubted.push(said.join(" ")));
+    stage.policies.take(
+      policy({ wattBudget: 400 }, { n0: { runningWatts: 8, startingWatts: 12 } }),
+    );
+    for (const watts of [49, 49, 9000]) draws.measured(nodeId("n0"), watts, 60_000);
+    for (const watts of [401, 401]) draws.measured(nodeId("n1"), watts, 100);
+    expect([draws.runningWatts(nodeId("n0")), draws.startingWatts(nodeId("n0"))]).toEqual([8, 12]);
+    expect(draws.startingWatts(nodeId("n1"))).toBe(10);
+    expect([doubted, draws.news()]).toEqual([["n0 49 48", "n1 401 400"], []]);
+  });
+
+  it("forgets what a node has drawn once another draw is declared for it", () => {
+    const take = (startingWatts: number, wattBudget = 400): void =>
+      stage.policies.take(policy({ wattBudget }, { n0: { runningWatts: 8, startingWatts } }));
+    // What a former process had learned stays, also where its policy is heard again.
+    stage.draws.recall([[nodeId("n0"), { startingWatts: 20 }]]);
+    take(12);
+    take(12, 500);
+    expect(stage.draws.startingWatts(nodeId("n0"))).toBe(20);
+    take(14);
+    expect(stage.draws.startingWatts(nodeId("n0"))).toBe(14);
+    expect(stage.draws.news()).toEqual([["n0", {}]]);
+  });
+
   it("refuses a start that no budget could ever bear, and says so", () => {
     stage.policies.take(policy({ wattBudget: 20, nodes: [nodeId("n0"), nodeId("n1")] }));
     expect(stage.pacing.refusal(nodeId("n0"))).toBeUndefined();
-    stage.draws.measured(nodeId("n0"), 21, 60_000);
-    stage.draws.measured(nodeId("n0"), 21, 61_000);
+    const draws = { n0: { runningWatts: 21, startingWatts: 21 } };
+    stage.policies.take(policy({ wattBudget: 20, nodes: [nodeId("n0"), nodeId("n1")] }, draws));
     expect(stage.pacing.refusal(nodeId("n0"))).toMatchObject({ reasonCode: "no-start-slot" });
   });
 

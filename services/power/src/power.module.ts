@@ -146,8 +146,14 @@ export class PowerModule {
         },
         {
           provide: Draws,
-          inject: [Policies],
-          useFactory: (policies: Policies) => new Draws(policies),
+          inject: [Policies, LOG],
+          useFactory: (policies: Policies, log: Log) =>
+            new Draws(policies, (node, watts, limitWatts) =>
+              log.warn(
+                { node, watts, limitWatts },
+                "a meter shows more than its node can draw; the reading is not counted: check the meter, or mend the declared draw or the wattBudget",
+              ),
+            ),
         },
         {
           provide: Pacing,
