@@ -2,6 +2,8 @@ import { verifyDataDirectory } from "@outrider/audit/offline";
 import { EnvironmentError } from "@outrider/contracts/environment";
 import type { AuditRecord, AuditVerdict } from "@outrider/contracts/audit";
 import { Option, type Command } from "commander";
+import type { Api } from "../api.js";
+import { ACTS, actsOf, RECORDS } from "../audit-rows.js";
 import type { Cli } from "../cli.js";
 import { EXIT, type ExitCode } from "../exit-code.js";
 import { integer, outputOption } from "../options.js";
@@ -19,22 +21,6 @@ interface SearchOptions {
   readonly limit: number;
   readonly output: Format;
 }
-
-const RECORDS: Columns<AuditRecord> = {
-  head: ["AT", "LOG", "SEQ", "STAGE", "ACTOR", "VIA", "ACT", "SUBJECT", "REASON"],
-  name: ({ log, seq }) => `${log}/${seq}`,
-  row: ({ at, log, seq, stage, actor, via, act, subject, reason }) => [
-    at,
-    log,
-    String(seq),
-    stage,
-    actor,
-    via,
-    act,
-    subject,
-    reason ?? "",
-  ],
-};
 
 interface Verdict extends Partial<AuditVerdict> {
   readonly log: string;
@@ -61,7 +47,7 @@ export function addAuditCommands(program: Command, cli: Cli): void {
     .description("records, newest first")
     .addOption(new Option("--log <log>", "only this one").choices(LOGS))
     .option("--actor <actor>", "such as person:anna")
-    .option("--act <act>", "such as power.actuate")
+    .option("--act <act>", `one of these, or the end of its name: ${ACTS.join(", ")}`)
     .option("--subject <subject>", "a node, a user …")
     .option("--since <time>", "RFC 3339, or a date")
     .option("--until <time>", "RFC 3339, or a date")
@@ -71,23 +57,13 @@ export function addAuditCommands(program: Command, cli: Cli): void {
     .addOption(outputOption())
     .action((options: SearchOptions) =>
       cli.online(async (api) => {
-        const { log, output, limit, since, until, ...rest } = options;
+        const { log, output, limit, since, until, act, ...rest } = options;
         const query = { ...rest, since: timeOf(since), until: timeOf(until) };
         const found: AuditRecord[] = [];
         for (const one of log === undefined ? LOGS : [log]) {
-          let before: number | undefined;
-          let count = 0;
-          do {
-            const page = await api.get<{ records: AuditRecord[]; next?: number }>("/audit", {
-              ...query,
-              log: one,
-              before,
-              limit: Math.min(100, limit - count),
-            });
-            found.push(...page.records);
-            count += page.records.length;
-            before = page.next;
-          } while (before !== undefined && count < limit);
+          for (const name of act === undefined ? [undefined] : actsOf(act)) {
+            found.push(...(await newestOf(api, { ...query, log: one, act: name }, limit)));
+          }
         }
         const newest = found.toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit);
         showList(newest, output, RECORDS, cli.console);
@@ -115,6 +91,25 @@ export function addAuditCommands(program: Command, cli: Cli): void {
         return verdict(verdicts, output, cli);
       });
     });
+}
+
+async function newestOf(
+  api: Api,
+  query: Readonly<Record<string, string | undefined>>,
+  limit: number,
+): Promise<AuditRecord[]> {
+  const found: AuditRecord[] = [];
+  let before: number | undefined;
+  do {
+    const page = await api.get<{ records: AuditRecord[]; next?: number }>("/audit", {
+      ...query,
+      before,
+      limit: Math.min(100, limit - found.length),
+    });
+    found.push(...page.records);
+    before = page.next;
+  } while (before !== undefined && found.length < limit);
+  return found;
 }
 
 function verdict(verdicts: readonly Verdict[], output: Format, { console }: Cli): ExitCode {

@@ -1,0 +1,73 @@
+import type { AuditRecord } from "@outrider/contracts/audit";
+import { foldNodes } from "@outrider/contracts/node-set";
+import type { Columns } from "./output.js";
+
+/** All that the services record; a later version may know more. */
+export const ACTS: readonly string[] = [
+  "power.command",
+  "power.transition",
+  "power.transition.abort",
+  "power.drain",
+  "power.undrain",
+  "lock.acquire",
+  "lock.release",
+  "lock.break",
+  "site.apply",
+  "proposal.dismiss",
+  "session.sign-in",
+  "session.sign-out",
+  "session.revoke",
+  "user.create",
+  "user.change",
+  "user.change-password",
+  "user.reset-password",
+  "user.remove",
+  "token.create",
+  "token.revoke",
+  "key.add",
+  "key.remove",
+  "audit.prune",
+  "audit.end-missing",
+];
+const NODES_SHOWN = 60;
+
+export const RECORDS: Columns<AuditRecord> = {
+  head: ["AT", "LOG", "SEQ", "STAGE", "ACTOR", "VIA", "ACT", "SUBJECT", "WHAT", "REASON"],
+  name: ({ log, seq }) => `${log}/${seq}`,
+  row: ({ at, log, seq, stage, actor, via, act, subject, reason, data = {} }) => [
+    at,
+    log,
+    String(seq),
+    stage,
+    actor,
+    via,
+    act,
+    subject,
+    whatText(data),
+    reason ?? "",
+  ],
+};
+
+/** The acts that are meant by a name or the end of one: `transition.abort`, `remove`. What is not known is asked as it is. */
+export function actsOf(text: string): readonly string[] {
+  if (ACTS.includes(text)) return [text];
+  const ending = ACTS.filter((act) => act.endsWith(`.${text}`));
+  return ending.length > 0 ? ending : [text];
+}
+
+/** What was done or came of it, in the words that people look for. */
+export function whatText(data: Readonly<Record<string, unknown>>): string {
+  const words = ["action", "state", "status", "reasonCode"].flatMap((word) => {
+    const value = data[word];
+    return typeof value === "string" ? [value] : [];
+  });
+  const { nodes, command } = data;
+  if (nodes !== undefined) words.push(`of ${nodesText(nodes)}`);
+  if (typeof command === "string") words.push(`command ${command}`);
+  return words.join(" ");
+}
+
+function nodesText(nodes: unknown): string {
+  const folded = Array.isArray(nodes) ? foldNodes(nodes.map(String)) : String(nodes);
+  return folded.length > NODES_SHOWN ? `${folded.slice(0, NODES_SHOWN - 1)}…` : folded;
+}
