@@ -7,7 +7,7 @@ export const LOCK_COLUMNS: Columns<Lock> = {
   name: ({ id }) => id,
   row: ({ id, state, nodes, holder, priority, askedAt, until, position, reason }) => [
     id,
-    state === "Queued" && position !== undefined ? `Queued behind ${position}` : state,
+    state === "Queued" && position !== undefined ? queuedText(position) : state,
     nodes,
     holder,
     String(priority),
@@ -16,3 +16,7 @@ export const LOCK_COLUMNS: Columns<Lock> = {
     reason ?? "",
   ],
 };
+
+function queuedText(before: number): string {
+  return before === 0 ? "Queued, first in line" : `Queued behind ${before}`;
+}

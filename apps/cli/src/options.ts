@@ -9,9 +9,8 @@ export function outputOption(): Option {
   return new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table");
 }
 
-export function reasonOption(mandatory = false): Option {
-  const option = new Option("--reason <text>", "why; kept with it and in the audit log");
-  return option.argParser(reason).makeOptionMandatory(mandatory);
+export function reasonOption(): Option {
+  return new Option("--reason <text>", "why; kept with it and in the audit log").argParser(reason);
 }
 
 export function yesOption(): Option {

@@ -61,12 +61,14 @@ export function addLockCommands(program: Command, cli: Cli): void {
     .command("break")
     .description("take a lock from its holder; what the holder has under way is refused")
     .argument("<id>", "id of the lock")
-    .addOption(reasonOption(true))
+    .addOption(reasonOption())
     .addOption(outputOption())
-    .action((id: string, { reason, output }: { reason: string; output: Format }) =>
-      cli.online(async (api) =>
-        show(await api.post<Lock>(`${pathOf(id)}/break`, { reason }), output, cli),
-      ),
+    .action((id: string, given: { reason?: string; output: Format }) =>
+      cli.online(async (api) => {
+        const reason = given.reason ?? (await askedReason(id, cli));
+        if (reason === undefined) return EXIT.usage;
+        return show(await api.post<Lock>(`${pathOf(id)}/break`, { reason }), given.output, cli);
+      }),
     );
   group
     .command("list")
@@ -110,6 +112,16 @@ async function acquire(
   const id = mintCommandId();
   const body = { id, nodes: nodes.join(","), reason, leaseMs: lease, priority, queue };
   return awaitHeld(api, await api.post<Lock>("/locks", body), cli);
+}
+
+/** The holder is told why. Undefined where nobody can be asked, or nothing was answered. */
+async function askedReason(id: string, { console }: Cli): Promise<string | undefined> {
+  const answer = (await console.ask(`Why is lock ${plain(id)} broken? `))?.trim() ?? "";
+  if (answer !== "") return answer.slice(0, 500);
+  console.error(
+    plain(`outrider: nothing was done; say why: outrider lock break ${id} --reason "…"`),
+  );
+  return undefined;
 }
 
 function show(lock: Lock, format: Format, { console }: Cli): ExitCode {
