@@ -1,5 +1,7 @@
-import type { Api } from "./api.js";
+import { ApiError, type Api } from "./api.js";
 import type { Console } from "./console.js";
+import { EXIT } from "./exit-code.js";
+import { plain } from "./plain.js";
 
 export interface SignInWish {
   readonly user: string;
@@ -39,10 +41,11 @@ export async function signIn(
     await api.ask<{ mustChangePassword: boolean }>("GET", "/session", { headers: { cookie } })
   ).body;
   if (mustChangePassword) {
-    const chosen = await newPassword(console);
+    const chosen = await newPassword(console, async (next) => {
+      const body = { old: password, new: next };
+      await api.ask("PUT", "/session/password", { headers: { cookie }, body });
+    });
     if (chosen === undefined) return undefined;
-    const body = { old: password, new: chosen };
-    await api.ask("PUT", "/session/password", { headers: { cookie }, body });
     cookie = await session(api, user, chosen);
   }
   const path = `/users/${encodeURIComponent(user)}/tokens`;
@@ -54,15 +57,38 @@ export async function signIn(
   return body;
 }
 
-/** A new password, typed twice. Undefined where there is nobody to type. */
-export async function newPassword(console: Console): Promise<string | undefined> {
-  const chosen = await console.ask("The password is one-time. New password: ", true);
-  if (chosen === undefined || chosen === "") {
-    console.error("outrider: a new password must be chosen at a terminal; nothing was changed");
-    return undefined;
+const ATTEMPTS = 3;
+const RULES =
+  "The password is one-time. A new one has 10 to 256 characters, at least five of them different, and not your name.";
+
+/**
+ * Has a new password typed twice, and again where it is not taken. Undefined where nobody could or would type one.
+ * @param take puts it into force
+ */
+async function newPassword(
+  console: Console,
+  take: (chosen: string) => Promise<void>,
+): Promise<string | undefined> {
+  console.error(RULES);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const chosen = await console.ask("New password: ", true);
+    if (chosen === undefined || chosen === "") {
+      console.error("outrider: a new password must be chosen at a terminal; nothing was changed");
+      return undefined;
+    }
+    if ((await console.ask("Once more: ", true)) !== chosen) {
+      console.error("outrider: the two are not the same; nothing was changed");
+      continue;
+    }
+    try {
+      await take(chosen);
+      return chosen;
+    } catch (error) {
+      const isRefused = error instanceof ApiError && error.exitCode === EXIT.usage;
+      if (!isRefused || attempt === ATTEMPTS) throw error;
+      console.error(plain(`outrider: ${error.message}`));
+    }
   }
-  if ((await console.ask("Once more: ", true)) === chosen) return chosen;
-  console.error("outrider: the two are not the same; nothing was changed");
   return undefined;
 }
 
