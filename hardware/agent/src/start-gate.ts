@@ -1,18 +1,12 @@
-import type {
-  AgentDesired,
-  DesiredDomain,
-  DesiredEndpoint,
-  EndpointAction,
-} from "@outrider/contracts/agent";
+import type { AgentDesired, DesiredDomain, EndpointAction } from "@outrider/contracts/agent";
 import { milliseconds, minutes, type Clock } from "@outrider/contracts/clock";
 import type { EndpointId } from "@outrider/contracts/ids";
 import type { Supply } from "@outrider/contracts/power";
+import { NodeDraw } from "./node-draw.js";
 import { StartQueue, type PassResult, type Start, type Waiter } from "./start-queue.js";
 import {
-  drawOfNode,
   isGoingOn,
   judgeStart,
-  mostPlausibleWatts,
   type Draw,
   type MemberFacts,
   type StartPriority,
@@ -32,16 +26,11 @@ export interface PassOptions {
 }
 
 interface Member extends MemberFacts {
-  desired: Pick<DesiredEndpoint, "domain" | "runningWatts" | "startingWatts">;
+  /** Undefined: of none. */
+  domain: string | undefined;
   off: boolean;
-  measured: Partial<Draw>;
-  /** The reading before, while it runs. */
-  lastRunningWatts: number | undefined;
-  /** Whether it was said that its readings are not plausible. */
-  doubted: boolean;
-  /** Whether a configuration has named it. */
-  configured: boolean;
-  draw: Draw | undefined;
+  readonly measured: NodeDraw;
+  readonly draw: Draw | undefined;
   start: { asked: boolean; untilMs: number | undefined } | undefined;
   reserved: boolean;
   keptUntilMs: number | undefined;
@@ -93,23 +82,15 @@ export class StartGate {
     for (const { endpoint, domain, runningWatts, startingWatts } of endpoints) {
       wanted.add(endpoint);
       const member = this.#member(endpoint);
-      const former = member.desired.domain;
+      const former = member.domain;
       const moved = former !== undefined && former !== domain ? this.#leave(endpoint, former) : [];
-      const isDeclaredAnew =
-        member.configured &&
-        (member.desired.runningWatts !== runningWatts ||
-          member.desired.startingWatts !== startingWatts);
-      if (isDeclaredAnew) {
-        Object.assign(member, { measured: {}, lastRunningWatts: undefined, doubted: false });
-        forgotten.push(endpoint);
-      }
-      member.configured = true;
-      member.desired = {
-        ...(domain === undefined ? {} : { domain }),
+      member.domain = domain;
+      const declared = {
         ...(runningWatts === undefined ? {} : { runningWatts }),
         ...(startingWatts === undefined ? {} : { startingWatts }),
       };
-      this.#weigh(endpoint, member);
+      const isForgotten = member.measured.declare(declared, this.#domainOf(member)?.limits);
+      if (isForgotten) forgotten.push(endpoint);
       if (domain !== undefined) this.#domain(domain).members.set(endpoint, member);
       for (const waiter of moved) {
         if (domain !== undefined) this.#domain(domain).queue.add(waiter);
@@ -117,13 +98,12 @@ export class StartGate {
       }
     }
     const nowMs = this.clock.monotonicMs();
-    for (const [id, { start, reserved, desired }] of this.#members) {
+    for (const [id, { start, reserved, domain }] of this.#members) {
       if (wanted.has(id)) continue;
       // What still starts, or is about to, counts until it is over.
-      if (reserved || (start && isGoingOn(start, nowMs)) || this.#isAwaited(id, desired.domain))
-        continue;
+      if (reserved || (start && isGoingOn(start, nowMs)) || this.#isAwaited(id, domain)) continue;
       this.#members.delete(id);
-      if (desired.domain !== undefined) this.#leave(id, desired.domain);
+      if (domain !== undefined) this.#leave(id, domain);
     }
     for (const domain of this.#domains.values()) this.#serve(domain);
     return forgotten;
@@ -131,9 +111,7 @@ export class StartGate {
 
   /** What former processes have measured of an endpoint. */
   remember(id: EndpointId, measured: Partial<Draw>): void {
-    const member = this.#member(id);
-    member.measured = { ...member.measured, ...measured };
-    this.#weigh(id, member);
+    this.#member(id).measured.remember(measured);
   }
 
   /** The last word about a supply; one that could not be read is `Unknown`. */
@@ -148,28 +126,19 @@ export class StartGate {
   }
 
   /**
-   * Takes a measurement into account. Of a node that runs, what two readings in turn agree on: the tail of a surge,
-   * once taken for its draw, would keep a tight budget without room for ever.
+   * Takes a measurement into account.
    * @param askedMs when the device was asked, which is before it measured
    * @returns what is now known of the draw, when it has grown
    */
   measured(id: EndpointId, watts: number, askedMs: number): Partial<Draw> | undefined {
     const member = this.#member(id);
-    const { domain: name } = member.desired;
-    if (name === undefined) return undefined;
-    const { limits } = this.#domain(name);
-    if (!this.#isPlausible(id, member, watts)) return undefined;
+    const domain = this.#domainOf(member);
+    if (!domain) return undefined;
     // Somebody else may have started it, too.
     const starting =
       (member.start && isGoingOn(member.start, askedMs)) ||
-      askedMs < member.onSinceMs + (limits?.startDurationMs ?? 0);
-    const key = starting ? "startingWatts" : "runningWatts";
-    const sure = starting ? watts : Math.min(watts, member.lastRunningWatts ?? 0);
-    member.lastRunningWatts = starting ? undefined : watts;
-    if (sure <= (member.measured[key] ?? 0)) return undefined;
-    member.measured = { ...member.measured, [key]: sure };
-    this.#weigh(id, member);
-    return member.measured;
+      askedMs < member.onSinceMs + (domain.limits?.startDurationMs ?? 0);
+    return member.measured.measure(watts, starting);
   }
 
   /**
@@ -313,35 +282,12 @@ export class StartGate {
     });
   }
 
-  /** What it draws, by what is plausible of what was measured. */
-  #weigh(id: EndpointId, member: Member): void {
-    const { runningWatts, startingWatts } = member.measured;
-    const believes = (watts: number | undefined): watts is number =>
-      watts !== undefined && this.#isPlausible(id, member, watts);
-    member.measured = {
-      ...(believes(runningWatts) ? { runningWatts } : {}),
-      ...(believes(startingWatts) ? { startingWatts } : {}),
-    };
-    member.draw = drawOfNode(member.desired, member.measured);
-  }
-
-  #isPlausible(id: EndpointId, member: Member, watts: number): boolean {
-    const most = mostPlausibleWatts(member.desired, this.#domainOf(member)?.limits);
-    if (watts <= most) return true;
-    if (!member.doubted) {
-      const detail = `${watts} W was measured and is not believed: more than ${Math.round(most)} W is above the budget of the power domain or far above the declared draw; look at the meter, or mend the draw in the site file`;
-      this.doubted(id, detail);
-    }
-    member.doubted = true;
-    return false;
-  }
-
   #isAwaited(id: EndpointId, domain: string | undefined): boolean {
     return domain !== undefined && this.#domain(domain).queue.waitsFor(id);
   }
 
-  #domainOf({ desired }: Member): Domain | undefined {
-    return desired.domain === undefined ? undefined : this.#domain(desired.domain);
+  #domainOf({ domain }: Member): Domain | undefined {
+    return domain === undefined ? undefined : this.#domain(domain);
   }
 
   #domain(id: string): Domain {
@@ -362,14 +308,14 @@ export class StartGate {
   #member(id: EndpointId): Member {
     let member = this.#members.get(id);
     if (!member) {
+      const measured = new NodeDraw((detail) => this.doubted(id, detail));
       member = {
-        desired: {},
+        domain: undefined,
         off: false,
-        measured: {},
-        lastRunningWatts: undefined,
-        doubted: false,
-        configured: false,
-        draw: undefined,
+        measured,
+        get draw() {
+          return measured.draw;
+        },
         start: undefined,
         reserved: false,
         keptUntilMs: undefined,

@@ -140,4 +140,25 @@ describe("starts in a power domain", () => {
     expect(await stage.run(1, "On")).toMatchObject({ status: "Succeeded", changed: true });
     expect(await stage.supplyEdges(3)).toEqual(["supply-on"]);
   });
+
+  it("P4: an agent that is killed in a cycle finishes it though others have taken its watts by hand", async () => {
+    stage = await Stage.start();
+    const tight = { domain: "psu", startSpacingMs: 0, startDurationMs: 0, wattBudget: 13 };
+    const desired = (slot: number) => ({
+      ...stage.desired(slot),
+      domain: tight.domain,
+      runningWatts: RUNNING_WATTS,
+      startingWatts: STARTING_WATTS,
+    });
+    await stage.startAgent({ OUTRIDER_FAILPOINT: "agent.dwelling" });
+    await stage.configureEndpoints([desired(1), desired(2)], [tight]);
+    await stage.bound();
+    await stage.run(1, "On");
+    const { id } = await stage.send(stage.command(1, "PowerCycle"));
+    expect((await stage.agent.exited).signal).toBe("SIGKILL");
+    await stage.rack.client.supply(2, true);
+    await stage.startAgent();
+    expect(await stage.terminal(id)).toMatchObject({ status: "Succeeded" });
+    expect(await stage.supplyEdges(1)).toEqual(["supply-on", "supply-off", "supply-on"]);
+  });
 });
