@@ -85,6 +85,7 @@ export class Listening {
   @OnMessage(powerResult, { retained: "drop" })
   result({ payload, parameters: { node } }: Received<PowerResult, OfNode>): void {
     this.results.take(node, payload);
+    this.mirror.hearResult(node, payload);
     this.happenings.add({ kind: "result", node, data: payload });
   }
 

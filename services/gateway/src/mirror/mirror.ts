@@ -2,7 +2,7 @@ import type { AgentDescription, AgentStatus } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
-import type { PowerState } from "@outrider/contracts/power";
+import type { PowerResult, PowerState } from "@outrider/contracts/power";
 import type { ServiceStatus, Site } from "@outrider/contracts/service";
 import type { ServiceDescription } from "@outrider/contracts/service-plane";
 import type { Heard, NodeRecord } from "./node-record.js";
@@ -27,6 +27,7 @@ export interface NodeDocuments {
   readonly state: PowerState;
   readonly status: NodeStatus;
   readonly lock: NodeLock;
+  readonly result: PowerResult;
 }
 
 export type MirrorChange =
@@ -87,6 +88,16 @@ export class Mirror {
   hearAgent(id: string, heard: Partial<Pick<AgentRecord, "status" | "description">>): void {
     this.#agents.set(id, { ...this.#agents.get(id), ...heard, id, revision: ++this.#revision });
     this.#tell({ of: "agent", id });
+  }
+
+  /** Takes what was said of a command of a node that there is. What comes late or twice changes nothing. */
+  hearResult(node: string, result: PowerResult): void {
+    const record = this.#nodes.get(node);
+    if (!record) return;
+    const before = record.result?.value;
+    const isSame = before?.id === result.id && before.actor === result.actor;
+    if (isSame && before.seq >= result.seq) return;
+    this.hear(node, "result", result);
   }
 
   forgetAgent(id: string): void {

@@ -1,6 +1,6 @@
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { NodeLock } from "@outrider/contracts/lock";
-import type { PowerState } from "@outrider/contracts/power";
+import type { PowerResult, PowerState } from "@outrider/contracts/power";
 
 /** A document as it was last heard, and when, by the gateway's monotonic clock. */
 export interface Heard<T> {
@@ -15,6 +15,8 @@ export interface NodeRecord {
   readonly state?: Heard<PowerState>;
   readonly status?: Heard<NodeStatus>;
   readonly lock?: Heard<NodeLock>;
+  /** The last that was said of a command, while this process listens: it is not retained on the bus. */
+  readonly result?: Heard<PowerResult>;
   /** Rises with every change of any of them. */
   readonly revision: number;
 }

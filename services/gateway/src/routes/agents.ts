@@ -6,11 +6,15 @@ import { Integer } from "@outrider/contracts/decorators";
 import { tagOf } from "../http/etag.js";
 import { HttpProblem } from "../http/problem.js";
 import { route } from "../http/route.js";
+import { isVisibleTo, type Subject } from "@outrider/identity/subject";
+import type { AgentRecord, Mirror } from "../mirror/mirror.js";
+import { agentsOf } from "./node-view.js";
 import { askListener } from "./service-listener.js";
 
 /** An agent as it says of itself. */
 export class AgentView {
   @Id() id!: string;
+  /** Missing where nodes are bound to the agent, and it was never heard. */
   @Optional() @Nested(() => AgentStatus) status?: AgentStatus;
   /** How many endpoints it has, and how many of them it could not open. */
   @Integer(0) endpoints!: number;
@@ -53,6 +57,8 @@ export class Health {
   @NestedList(() => ServiceView, 100) services!: ServiceView[];
 }
 
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
 const NEEDED: readonly ServiceName[] = ["inventory", "power"];
 
 export const AGENT_ROUTES = [
@@ -61,13 +67,14 @@ export const AGENT_ROUTES = [
     path: "/agents",
     id: "listAgents",
     tag: "agents",
-    summary: "Agents and whether they are connected.",
+    summary:
+      "Agents and whether they are connected; also those that nodes need and that were never heard.",
     right: "read",
     reply: AgentList,
     statuses: { 200: "All agents." },
     headers: ["if-none-match"],
-    handle: (_call, { mirror }) => {
-      const agents = mirror.agents();
+    handle: ({ subject }, { mirror }) => {
+      const agents = agentsWithDeclared(mirror, subject);
       const body = {
         agents: agents.map(({ id, status, description }) => ({
           id,
@@ -92,12 +99,16 @@ export const AGENT_ROUTES = [
     statuses: { 200: "The agent." },
     problems: [404],
     headers: ["if-none-match"],
-    handle: ({ params }, { mirror }) => {
-      const agent = mirror.agent(params.agent);
+    handle: ({ params, subject }, { mirror }) => {
+      const agent =
+        mirror.agent(params.agent) ??
+        declaredAgents(mirror, subject).find(({ id }) => id === params.agent);
       if (!agent) {
-        throw new HttpProblem("not-found", "no agent of this id has ever been heard", {
-          field: "agent",
-        });
+        throw new HttpProblem(
+          "not-found",
+          "no agent of this id has ever been heard, and no node is bound to one",
+          { field: "agent" },
+        );
       }
       const { id, status, description, revision } = agent;
       return {
@@ -152,6 +163,28 @@ export const AGENT_ROUTES = [
     },
   }),
 ];
+
+type KnownAgents = Pick<Mirror, "agent" | "agents" | "universe">;
+
+/** Agents that nodes are bound to, and that were never heard: as far as the subject may see such a node. */
+function declaredAgents(mirror: KnownAgents, subject: Pick<Subject, "nodes">): AgentRecord[] {
+  const ids = new Set<string>();
+  for (const node of mirror.universe()) {
+    if (!isVisibleTo(subject, node.id)) continue;
+    for (const id of agentsOf(node)) if (!mirror.agent(id)) ids.add(id);
+  }
+  return [...ids].map((id) => ({ id, revision: 0 }));
+}
+
+/** All that were heard, and all that should have been, in the order in which people read them. */
+export function agentsWithDeclared(
+  mirror: KnownAgents,
+  subject: Pick<Subject, "nodes">,
+): AgentRecord[] {
+  return [...mirror.agents(), ...declaredAgents(mirror, subject)].toSorted((a, b) =>
+    COLLATOR.compare(a.id, b.id),
+  );
+}
 
 function servicesOf(mirror: {
   services(): readonly { readonly id: string; readonly status?: ServiceStatus }[];

@@ -21,6 +21,7 @@ import {
   LIVENESS,
   MANAGEMENT,
   WAKES,
+  type NodeDescription,
   type Wake,
 } from "@outrider/contracts/node";
 import {
@@ -28,6 +29,7 @@ import {
   EVIDENCE,
   HOST_VALUES,
   LastCommand,
+  PowerResult,
   SUPPLY_VALUES,
   type Action,
   type Evidence,
@@ -84,6 +86,13 @@ export class NodeView {
   /** What the running or last command wants of the supply. */
   @Optional() @OneOf(["On", "Off"]) target?: "On" | "Off";
   @Optional() @Nested(() => LastCommand) lastCommand?: LastCommand;
+  /**
+   * The last that was heard of any command on the node, with its reason: also of one that was rejected, and so is no
+   * last command. Missing where nothing was heard since the gateway was started.
+   */
+  @Optional() @Nested(() => PowerResult) lastResult?: PowerResult;
+  /** Agents that its interfaces are bound to. */
+  @ListOf(ID_PATTERN, 64) agents!: string[];
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;
   @Optional() @Nested(() => NodeLock) lock?: NodeLock;
@@ -99,7 +108,7 @@ export class NodeView {
 
 /** @param clock the gateway's */
 export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined {
-  const { description, state, status, lock } = record;
+  const { description, state, status, lock, result } = record;
   if (!description) return undefined;
   const now = { calendarMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
   const { id, name, roles, labels, wake, supportedActions, gracefulLimitMs } = description.value;
@@ -122,9 +131,17 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
     ...(status ? { status: aged(status.value, status.atMs) } : {}),
     ...(power?.target ? { target: power.target } : {}),
     ...(power?.lastCommand ? { lastCommand: power.lastCommand } : {}),
+    ...(result ? { lastResult: result.value } : {}),
+    agents: agentsOf(description.value),
     ...(power?.fault === undefined ? {} : { fault: power.fault }),
     ...(lock ? { lock: lock.value } : {}),
   };
+}
+
+/** The agents that the interfaces of a node are bound to, each once. */
+export function agentsOf({ interfaces }: Pick<NodeDescription, "interfaces">): string[] {
+  const bindings = Object.values(interfaces).flat();
+  return [...new Set(bindings.map(({ agent }) => String(agent)))].toSorted();
 }
 
 /** What of a view changes what people conclude, beside its age: what its entity tag is made of. */
