@@ -2,7 +2,7 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock, timestamp, type Clock } from "@outrider/contracts/clock";
 import { storageFor, type StoragePlace } from "@outrider/storage/storage-for";
-import type { Statement } from "@outrider/storage/storage";
+import type { Statement, Storage } from "@outrider/storage/storage";
 import { toJson } from "@outrider/storage/values";
 import { credentialsPath, readCredentials, type Credential } from "./credentials-file.js";
 import { withFileLock } from "./file-lock.js";
@@ -30,6 +30,7 @@ export async function openIdentity(
   const storage = await storageFor(place, IDENTITY_MIGRATIONS);
   const close = (): Promise<void> => storage.close();
   try {
+    await endRestoredSessions(storage, log);
     const store = await IdentityStore.open(storage, clock);
     await importCredentialsFile(place.dataDirectory, store, log);
     return { store, close, [Symbol.asyncDispose]: close };
@@ -37,6 +38,20 @@ export async function openIdentity(
     await close();
     throw error;
   }
+}
+
+/** Who has signed out since the backup was made stays signed out: no browser's session outlives a restore. */
+async function endRestoredSessions(storage: Storage, log: Log): Promise<void> {
+  const restored = await storage.restored("identity");
+  if (!restored) return;
+  try {
+    await storage.write([{ sql: "DELETE FROM identity_session" }, restored.settled]);
+  } catch (error) {
+    // Another process that opened it at the same moment has done it.
+    if ((await storage.restored("identity"))?.id === restored.id) throw error;
+    return;
+  }
+  log.info({ backupAt: restored.backupAt }, "everybody has to sign in anew after the restore");
 }
 
 /** SQLite makes its other files as private as the first. */
