@@ -159,3 +159,19 @@ describe("filters", () => {
     expect(isTopic(text, MAX)).toBe(false);
   });
 });
+
+describe("a person who may see some nodes only", () => {
+  const bound: Identity = { kind: "person", name: "paul", role: "viewer", nodes: ["n1"] };
+  const free: Identity = { kind: "person", name: "vera", role: "viewer" };
+
+  it.each([
+    ["node/n1/status", true],
+    ["node/n2/status", false],
+    ["agent/rack-a/description", false],
+    ["agent/rack-a/status", false],
+    ["service/power/status", true],
+  ])("of %s hears: %s", (topic, heard) => {
+    expect(new Access(bound, MAX).mayReceive(TOPIC_ROOT + topic)).toBe(heard);
+    expect(new Access(free, MAX).mayReceive(TOPIC_ROOT + topic)).toBe(true);
+  });
+});

@@ -31,6 +31,7 @@ const RIGHT_TO_ASK: Readonly<Record<string, Right>> = {
   "node/{node}/boot/set": "boot",
 };
 const NODE_TOPICS = `${TOPIC_ROOT}node/`;
+const AGENT_TOPICS = `${TOPIC_ROOT}agent/`;
 
 /** Topics of one connection whose grant is remembered. */
 const GRANTS_PER_ACCESS = 512;
@@ -127,6 +128,8 @@ export class Access {
   #isVisible(topic: string): boolean {
     // Nearly everybody sees everything, and this is asked for every message.
     if (!this.#subject || this.#seesAll) return true;
+    // What an agent says of itself names all nodes that are bound to it.
+    if (this.#subject.nodes !== undefined && topic.startsWith(AGENT_TOPICS)) return false;
     const node = topic.startsWith(NODE_TOPICS) ? topic.split("/", 4)[3] : undefined;
     return may(this.#subject, "read", node) === true;
   }
