@@ -2,6 +2,7 @@ import { HttpProblem } from "../http/problem.js";
 import type { Mirror } from "../mirror/mirror.js";
 import { selectNodes } from "../mirror/select.js";
 import type { Subject } from "../people/people.js";
+import { mayHear } from "../people/scope.js";
 import { isVisibleTo } from "@outrider/identity/subject";
 import type { Happening } from "./happenings.js";
 
@@ -42,8 +43,10 @@ export class LiveFilter {
     return isVisibleTo(this.subject, id) && (this.#members()?.has(id) ?? true);
   }
 
-  happening({ kind, node }: Happening): boolean {
-    return this.kind(kind) && (node === undefined || this.node(node));
+  happening(happening: Happening): boolean {
+    const { kind, node } = happening;
+    if (!this.kind(kind)) return false;
+    return node === undefined ? mayHear(this.subject, happening) : this.node(node);
   }
 
   #members(): ReadonlySet<string> | undefined {

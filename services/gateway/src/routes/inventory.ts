@@ -95,7 +95,11 @@ export const INVENTORY_ROUTES = [
     problems: [404, 422, 503, 504],
     handle: async (call: Call<NodeParams, PageQuery>, parts) => {
       const { id } = knownNode(call.params.node, call, parts);
-      return { body: await asking(parts, call, getHistory, { node: id as never, ...call.query }) };
+      const page = await asking(parts, call, getHistory, { node: id as never, ...call.query });
+      const entries = page.entries.filter(
+        ({ from }) => from === undefined || isVisibleTo(call.subject, from),
+      );
+      return { body: { ...page, entries } };
     },
   }),
   route({
@@ -118,8 +122,13 @@ export const INVENTORY_ROUTES = [
         throw new HttpProblem("unknown-node", `there is no node ${node}`, { field: "node" });
       }
       const page = await asking(parts, call, getHistory, call.query as never);
+      const { subject } = call;
       const entries = page.entries.filter(
-        (one) => one.node === undefined || isVisibleTo(call.subject, one.node),
+        ({ node, from }) =>
+          subject.nodes === undefined ||
+          (node !== undefined &&
+            isVisibleTo(subject, node) &&
+            (from === undefined || isVisibleTo(subject, from))),
       );
       return { body: { ...page, entries } };
     },
@@ -157,7 +166,13 @@ export const INVENTORY_ROUTES = [
     reply: ProposalList,
     statuses: { 200: "All proposals." },
     problems: [503, 504],
-    handle: async (call, parts) => ({ body: await asking(parts, call, listProposals, {}) }),
+    // What is not declared yet is nobody's node, and a suggestion names those around it.
+    handle: async (call, parts) => ({
+      body:
+        call.subject.nodes === undefined
+          ? await asking(parts, call, listProposals, {})
+          : { proposals: [] },
+    }),
   }),
   route({
     method: "DELETE",

@@ -16,9 +16,11 @@ import {
 import { mintCommandId } from "@outrider/messaging/mint-id";
 import { tagOf } from "../http/etag.js";
 import { idOfKey, keyOf } from "../http/idempotency.js";
+import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import { permittedSet } from "../people/permitted.js";
+import { isAllVisibleTo } from "../people/scope.js";
 import { asking } from "./asking.js";
 
 export class LockParams {
@@ -61,6 +63,16 @@ async function acquire(
   };
 }
 
+/** @throws HttpProblem 404: that there is one over other nodes is not told either */
+async function visibleLock(
+  call: Pick<Call<LockParams>, "params" | "subject" | "actor" | "via" | "signal">,
+  parts: GatewayParts,
+): Promise<Lock> {
+  const lock = await asking(parts, call, getLock, { id: call.params.id });
+  if (isAllVisibleTo(call.subject, lock.nodes)) return lock;
+  throw new HttpProblem("not-found", "there is no such lock over nodes that you may see");
+}
+
 export const LOCK_ROUTES = [
   route({
     method: "POST",
@@ -87,7 +99,11 @@ export const LOCK_ROUTES = [
     reply: LockPage,
     statuses: { 200: "A page of locks." },
     problems: [422, 503, 504],
-    handle: async (call, parts) => ({ body: await asking(parts, call, listLocks, call.query) }),
+    handle: async (call, parts) => {
+      const page = await asking(parts, call, listLocks, call.query);
+      const locks = page.locks.filter(({ nodes }) => isAllVisibleTo(call.subject, nodes));
+      return { body: { ...page, locks } };
+    },
   }),
   route({
     method: "GET",
@@ -102,7 +118,7 @@ export const LOCK_ROUTES = [
     problems: [404, 503, 504],
     headers: ["if-none-match"],
     handle: async (call, parts) => {
-      const lock = await asking(parts, call, getLock, { id: call.params.id });
+      const lock = await visibleLock(call, parts);
       return { body: lock, etag: etagOf(lock) };
     },
   }),
@@ -119,9 +135,10 @@ export const LOCK_ROUTES = [
     reply: Lock,
     statuses: { 200: "The lock with its new end." },
     problems: [404, 409, 412, 422, 423, 503, 504, 507],
-    handle: async (call: Call<LockParams, object, LeaseRenewal>, parts) => ({
-      body: await asking(parts, call, renewLock, { id: call.params.id, ...call.body }),
-    }),
+    handle: async (call: Call<LockParams, object, LeaseRenewal>, parts) => {
+      if (call.subject.nodes !== undefined) await visibleLock(call, parts);
+      return { body: await asking(parts, call, renewLock, { id: call.params.id, ...call.body }) };
+    },
   }),
   route({
     method: "DELETE",
@@ -134,9 +151,10 @@ export const LOCK_ROUTES = [
     reply: Lock,
     statuses: { 200: "The lock, which has ended." },
     problems: [404, 409, 412, 422, 423, 503, 504, 507],
-    handle: async (call, parts) => ({
-      body: await asking(parts, call, releaseLock, { id: call.params.id }),
-    }),
+    handle: async (call, parts) => {
+      if (call.subject.nodes !== undefined) await visibleLock(call, parts);
+      return { body: await asking(parts, call, releaseLock, { id: call.params.id }) };
+    },
   }),
   route({
     method: "POST",
@@ -150,8 +168,9 @@ export const LOCK_ROUTES = [
     reply: Lock,
     statuses: { 200: "The lock, which has ended." },
     problems: [404, 409, 412, 422, 503, 504, 507],
-    handle: async (call: Call<LockParams, object, LockBreaking>, parts) => ({
-      body: await asking(parts, call, breakLock, { id: call.params.id, ...call.body }),
-    }),
+    handle: async (call: Call<LockParams, object, LockBreaking>, parts) => {
+      if (call.subject.nodes !== undefined) await visibleLock(call, parts);
+      return { body: await asking(parts, call, breakLock, { id: call.params.id, ...call.body }) };
+    },
   }),
 ];

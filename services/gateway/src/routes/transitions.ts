@@ -25,9 +25,12 @@ import {
 } from "@outrider/contracts/transition";
 import { mintCommandId } from "@outrider/messaging/mint-id";
 import { idOfKey, keyOf } from "../http/idempotency.js";
+import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
+import type { Subject } from "../people/people.js";
 import { foldedList, permittedSet } from "../people/permitted.js";
+import { isAllVisibleTo } from "../people/scope.js";
 import { asking } from "./asking.js";
 import { checkOverride } from "./power.js";
 
@@ -105,6 +108,12 @@ async function create(
   return { body: transition, headers: { location: `/api/v1/transitions/${transition.id}` } };
 }
 
+/** @throws HttpProblem 404: that there is one over other nodes is not told either */
+function checkVisible(subject: Subject, { nodes }: Transition): void {
+  if (isAllVisibleTo(subject, nodes)) return;
+  throw new HttpProblem("not-found", "there is no such transition over nodes that you may see");
+}
+
 export const TRANSITION_ROUTES = [
   route({
     method: "POST",
@@ -146,9 +155,13 @@ export const TRANSITION_ROUTES = [
     reply: TransitionList,
     statuses: { 200: "A page of transitions." },
     problems: [422, 503, 504],
-    handle: async (call, parts) => ({
-      body: await asking(parts, call, listTransitions, call.query),
-    }),
+    handle: async (call, parts) => {
+      const page = await asking(parts, call, listTransitions, call.query);
+      const transitions = page.transitions.filter(({ nodes }) =>
+        isAllVisibleTo(call.subject, nodes),
+      );
+      return { body: { ...page, transitions } };
+    },
   }),
   route({
     method: "GET",
@@ -165,6 +178,7 @@ export const TRANSITION_ROUTES = [
     headers: ["if-none-match"],
     handle: async (call, parts) => {
       const page = await asking(parts, call, getTransition, { id: call.params.id, ...call.query });
+      checkVisible(call.subject, page.transition);
       return { body: page, etag: `${page.transition.id}.${page.transition.revision}` };
     },
   }),
@@ -180,7 +194,12 @@ export const TRANSITION_ROUTES = [
     statuses: { 202: "It ends as soon as what runs has ended.", 200: "It has ended." },
     problems: [404, 409, 503, 504, 507],
     handle: async (call, parts) => {
-      const transition = await asking(parts, call, abortTransition, { id: call.params.id });
+      const { id } = call.params;
+      if (call.subject.nodes !== undefined) {
+        const page = await asking(parts, call, getTransition, { id, limit: 1 });
+        checkVisible(call.subject, page.transition);
+      }
+      const transition = await asking(parts, call, abortTransition, { id });
       return { status: transition.endedAt === undefined ? 202 : 200, body: transition };
     },
   }),
