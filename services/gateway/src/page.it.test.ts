@@ -6,6 +6,10 @@ import { startLab, type Lab } from "./testing/lab.js";
 
 const HAS_CHROMIUM = requirePeer("chromium", "apt-get install chromium");
 
+/** A node whose agent never comes. */
+const AWAY =
+  "  z1: { power: { agent: rack-a, driver: simulated, options: { socket: /nowhere, slot: 1 } } }\n";
+
 describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
   let lab: Lab;
   let browser: Browser;
@@ -13,7 +17,10 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    [lab, browser] = await Promise.all([startLab({ bare: ["x1"] }), launchChromium()]);
+    [lab, browser] = await Promise.all([
+      startLab({ bare: ["x1"], agents: ["rack-a"], site: AWAY }),
+      launchChromium(),
+    ]);
     page = await browser.newPage();
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
@@ -46,6 +53,8 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
   it("shows nodes with what was measured, and names with markup as text", async () => {
     await page.waitForSelector('tr[data-node="n4"]');
     await shows('tr[data-node="n1"]', "ReadBack");
+    // Nobody has seen the host: it is halted because its supply is off.
+    expect(await text('tr[data-node="n1"] [data-name="Evidence"]')).toBe("ReadBack, Assumed");
     expect(await text('tr[data-node="n1"] .id')).toBe("n1Node <b>1</b>");
     expect(await page.$$eval("tbody b", (found) => found.length)).toBe(0);
     await page
@@ -76,6 +85,54 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
     await shows("#events", "n1: ForceOff by person:anonymous: Succeeded");
   });
 
+  it("says why a node cannot be managed", async () => {
+    await shows('tr[data-node="z1"]', "agent rack-a was never seen");
+    await shows('tr[data-node="x1"]', "no interface of it is bound to an agent");
+    expect(await text('tr[data-node="n1"] [data-name="Management"]')).toBe("Available");
+    const listed = await lab.ask("GET", "/agents");
+    const { agents } = (await listed.json()) as { agents: { id: string; status?: object }[] };
+    expect(agents.map(({ id, status }) => [id, status !== undefined])).toEqual([
+      ["lab", true],
+      ["rack-a", false],
+    ]);
+    const one = await lab.ask("GET", "/agents/rack-a");
+    expect([one.status, await one.json()]).toEqual([200, { id: "rack-a" }]);
+    expect((await lab.ask("GET", "/agents/rack-b")).status).toBe(404);
+  });
+
+  it("keeps why a command failed beside the command", async () => {
+    await lab.rack.client.faults(2, { refuseOn: true });
+    const order = { action: "On" };
+    const failed = await lab.ask("POST", "/nodes/n2/power", order, { prefer: "wait=30" });
+    const { result } = (await failed.json()) as { result: { id: string; reasonCode: string } };
+    const cell = 'tr[data-node="n2"] [data-name="Last command"]';
+    await shows(cell, result.reasonCode);
+    expect(await text(cell)).toMatch(/^On: (Failed|TimedOut)/);
+    const seen = (await (await lab.ask("GET", "/nodes/n2")).json()) as { lastResult: object };
+    expect(seen.lastResult).toEqual(result);
+    await lab.rack.client.faults(2, {});
+  });
+
+  it("shows what runs above the table, and how it ended below, failures in red", async () => {
+    const order = { action: "ForceOff", nodes: "n[3-4],x1", staggerMs: 3000 };
+    const { id } = (await (await lab.ask("POST", "/power", order)).json()) as { id: string };
+    await page.waitForSelector(`#running [data-transition="${id}"] .progress`);
+    expect(await page.$(`#transitions [data-transition="${id}"]`)).toBeNull();
+    const isAbove = `document.querySelector("#running").getBoundingClientRect().bottom <=
+      document.querySelector("table").getBoundingClientRect().top`;
+    expect(await page.evaluate(isAbove)).toBe(true);
+    await page.waitForSelector(`#transitions [data-transition="${id}"]`);
+    expect(await page.$("#running li")).toBeNull();
+    const widthOf = (part: string): Promise<number> =>
+      page.$eval(`[data-transition="${id}"] .${part}`, (one) => one.getBoundingClientRect().width);
+    expect((await widthOf("part.good")) / (await widthOf("part.bad"))).toBeCloseTo(2, 1);
+    const colourOf = (part: string): Promise<unknown> =>
+      page.evaluate(
+        `getComputedStyle(document.querySelector('[data-transition="${id}"] .part.${part}')).backgroundColor`,
+      );
+    expect(await colourOf("good")).not.toBe(await colourOf("bad"));
+  });
+
   it("has a number typed before it acts on more than three", async () => {
     for (const node of ["n2", "n3", "n4"]) await select(node);
     await page.click('[data-action="ForceRestart"]');
@@ -92,7 +149,7 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
 
   it("filters by node set, and says what is wrong with one", async () => {
     await page.type("#filter", "@storage");
-    await shows("#count", "2 of 5 nodes");
+    await shows("#count", "2 of 6 nodes");
     await page.evaluate(`document.querySelector("#filter").value = ""`);
     await page.type("#filter", "n[1-");
     await until(`document.querySelector("#filter-problem").textContent !== ""`);
@@ -100,13 +157,13 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
       `document.querySelector("#filter").value = "";
        document.querySelector("#filter").dispatchEvent(new Event("input"))`,
     );
-    await shows("#count", "5 nodes");
+    await shows("#count", "6 nodes");
   });
 
   it("shows values as stale once nothing is heard any more", async () => {
     await lab.gateway.kill("SIGSTOP");
     try {
-      await until(`document.querySelectorAll("tr.stale").length === 5`, 60_000);
+      await until(`document.querySelectorAll("tr.stale").length === 6`, 60_000);
       expect(await text('tr[data-node="n1"] td.age')).toContain("stale");
     } finally {
       await lab.gateway.kill("SIGCONT");

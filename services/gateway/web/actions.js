@@ -1,7 +1,7 @@
 // What can be done with the selected nodes, what it would mean, and asking before it is done.
 import { api } from "./api.js";
 import { make, notice, one } from "./dom.js";
-import { selection } from "./nodes.js";
+import { selection, whyUnavailable } from "./nodes.js";
 
 const ACTIONS = {
   On: { label: "On", effect: "switches the supply on, or wakes a halted host", calm: true },
@@ -72,7 +72,7 @@ function whyNot(action) {
   if (cannot.length > 0) return `The control interfaces of ${names(cannot)} cannot do ${action}.`;
   const away = nodes.filter((node) => node.status?.management !== "Available");
   if (away.length === nodes.length)
-    return `${names(away)} cannot be managed now: its agent is away, or could not open the interface.`;
+    return `${names(away)} cannot be managed now: ${[...new Set(away.map(whyUnavailable))].filter(Boolean).join("; ") || "why is not known yet"}.`;
   return undefined;
 }
 
@@ -177,7 +177,7 @@ async function ask(action, ids, more) {
       if (command.id !== id && pending.delete(id)) pending.set(command.id, { action, node });
     } else {
       const { total } = await api("POST", "/power", { action, id, nodeIds: ids, ...more });
-      notice(`${action} of ${total} nodes was asked for. Its progress is below.`);
+      notice(`${action} of ${total} nodes was asked for. Its progress is above the table.`);
     }
   } catch (error) {
     if (pending.delete(id) || ids.length > 1) notice(`${action}: ${error.message}`, true);

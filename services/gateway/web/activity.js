@@ -7,9 +7,14 @@ const transitions = new Map();
 
 export async function loadTransitions() {
   try {
-    const page = await api("GET", "/transitions?limit=10");
+    const pages = await Promise.all([
+      // Also one that began before the last ten.
+      api("GET", "/transitions?active=true&limit=100"),
+      api("GET", "/transitions?limit=10"),
+    ]);
     transitions.clear();
-    for (const transition of page.transitions) transitions.set(transition.id, transition);
+    for (const page of pages)
+      for (const transition of page.transitions) transitions.set(transition.id, transition);
   } catch (error) {
     notice(`Transitions cannot be shown: ${error.message}`, true);
   }
@@ -28,10 +33,34 @@ export function transitionChanged() {
 }
 
 function renderTransitions() {
+  const all = [...transitions.values()];
+  // What runs stands above the table: it is what people wait for.
+  one("#running").replaceChildren(...all.filter(isRunning).map(item));
+  const ended = all.filter((transition) => !isRunning(transition));
   const list = one("#transitions");
-  list.replaceChildren(...[...transitions.values()].map(item));
-  if (transitions.size === 0)
-    list.append(make("li", { className: "hint", textContent: "None yet." }));
+  list.replaceChildren(...ended.map(item));
+  if (ended.length === 0) list.append(make("li", { className: "hint", textContent: "None yet." }));
+}
+
+const isRunning = ({ state }) => state === "InProgress" || state === "Aborting";
+
+/** A bar whose parts are as long as there are nodes of each outcome. */
+function bar(total, parts, label) {
+  const shown = make("span", {
+    className: "progress",
+    role: "progressbar",
+    "aria-valuemin": "0",
+    "aria-valuemax": String(total),
+    "aria-valuenow": String(parts.good + parts.bad + parts.canceled),
+    "aria-valuetext": label,
+  });
+  for (const [className, count] of Object.entries(parts)) {
+    if (count === 0) continue;
+    const part = make("span", { className: `part ${className}` });
+    part.style.flexGrow = String(count);
+    shown.append(part);
+  }
+  return shown;
 }
 
 function item({ id, action, nodes, total, state, actor, counts, createdAt, reason }) {
@@ -39,7 +68,7 @@ function item({ id, action, nodes, total, state, actor, counts, createdAt, reaso
   const bad = counts.failed + counts.timedOut + counts.rejected + counts.unknown;
   const words = [
     `${counts.succeeded} succeeded`,
-    bad > 0 ? `${bad} not` : "",
+    bad > 0 ? `${bad} failed` : "",
     counts.canceled > 0 ? `${counts.canceled} canceled` : "",
     open > 0 ? `${counts.running} running, ${counts.waiting} waiting` : "",
   ].filter(Boolean);
@@ -48,11 +77,17 @@ function item({ id, action, nodes, total, state, actor, counts, createdAt, reaso
     { "data-transition": id },
     make("time", { textContent: clockTime(createdAt) }),
     `${action} ${nodes} by ${actor}${reason ? ` (${reason})` : ""}: ${state} `,
-    make("progress", {
-      max: Math.max(total, 1),
-      value: total - open,
-      "aria-label": `${total - open} of ${total}`,
-    }),
+    bar(
+      total,
+      {
+        good: counts.succeeded,
+        bad,
+        canceled: counts.canceled,
+        running: counts.running,
+        waiting: counts.waiting,
+      },
+      words.join(", "),
+    ),
     make("span", { className: bad > 0 ? "bad" : "", textContent: ` ${words.join(", ")} ` }),
     state === "InProgress"
       ? make("button", { type: "button", textContent: "Abort", onclick: () => void abort(id) })

@@ -79,6 +79,7 @@ function listen() {
   const on = (kind, run) => source.addEventListener(kind, (event) => run(JSON.parse(event.data)));
   on("hello", () => {
     snapshot = new Set();
+    nodes.beginSnapshot();
     health("live", "good");
   });
   on("node", ({ data }) => {
@@ -86,8 +87,10 @@ function listen() {
     nodes.take(data);
   });
   on("node-gone", ({ node }) => nodes.forget(node));
+  on("agent", ({ agent, data }) => nodes.takeAgent(agent, data.state));
   on("snapshot-end", () => {
     if (snapshot) nodes.keepOnly(snapshot);
+    nodes.endSnapshot();
     snapshot = undefined;
   });
   on("service", ({ service, data }) => {

@@ -8,6 +8,9 @@ const selected = new Set();
 let shown;
 let order = [];
 let changed = () => {};
+/** States of the agents by id; undefined until all that were heard have been told. */
+let agents;
+let agentsToCome = new Map();
 const collator = new Intl.Collator("en", { numeric: true });
 
 export const onSelection = (run) => (changed = run);
@@ -25,6 +28,39 @@ export function take(node) {
   if (rows.has(node.id)) fill(rows.get(node.id), nodes.get(node.id));
   if (selected.has(node.id)) changed();
   later();
+}
+
+/** All is told anew: what was known of agents counts no more. */
+export function beginSnapshot() {
+  agentsToCome = new Map();
+}
+
+export function takeAgent(id, state) {
+  agentsToCome.set(id, state);
+  if (agents === agentsToCome) fillAll();
+}
+
+export function endSnapshot() {
+  agents = agentsToCome;
+  fillAll();
+}
+
+function fillAll() {
+  for (const [id, row] of rows) if (nodes.has(id)) fill(row, nodes.get(id));
+  changed();
+}
+
+/** Why a node cannot be managed now; empty when it can, or while that is not known. */
+export function whyUnavailable({ agents: ids = [], status }) {
+  if (!agents || status?.management === "Available") return "";
+  if (ids.length === 0) return "no interface of it is bound to an agent";
+  const away = ids.filter((id) => agents.get(id) !== "ready");
+  if (away.length > 0) {
+    return away
+      .map((id) => `agent ${id} ${agents.has(id) ? "is not connected" : "was never seen"}`)
+      .join(", ");
+  }
+  return `agent ${ids.join(", ")} is connected and could not open the interface: outrider describe agent ${ids[0]} says why`;
 }
 
 export function forget(id) {
@@ -146,13 +182,18 @@ function fill(row, node) {
   if (node.target && node.target !== node.supply?.value)
     supply.append(make("span", { className: "note", textContent: `wanted: ${node.target}` }));
   put(host, node.host?.value ?? "Unknown", tone(node.host?.value));
-  put(evidence, node.supply?.evidence ?? "", "");
+  put(evidence, evidenceText(node), "");
+  evidence.title = node.supply
+    ? `Supply: ${node.supply.evidence}. Host: ${node.host?.evidence ?? "Assumed"}.`
+    : "";
   for (const cell of [supply, host, evidence]) cell.classList.add("measured");
   put(
     management,
     node.status?.management ?? "Unknown",
     node.status?.management === "Available" ? "" : "bad",
   );
+  const away = whyUnavailable(node);
+  if (away) management.append(make("span", { className: "note", textContent: away }));
   const held = node.lock?.held;
   put(lock, held ? held.holder : "", "");
   if (held) {
@@ -163,14 +204,33 @@ function fill(row, node) {
       }),
     );
   }
-  const command = node.lastCommand;
-  put(
-    last,
-    command ? `${command.action}: ${command.status}` : "",
-    command && /Failed|TimedOut|Unknown/.test(command.status) ? "bad" : "",
-  );
+  fillCommand(last, node);
   put(alarm, node.fault ?? "", "bad");
   tick(row, node);
+}
+
+/** Of the supply, then of the host where it is another: as the command line has it. */
+function evidenceText({ supply, host }) {
+  if (!supply) return "";
+  if (!host || host.evidence === supply.evidence) return supply.evidence;
+  return `${supply.evidence}, ${host.evidence}`;
+}
+
+const WENT_WRONG = /Failed|TimedOut|Unknown|Rejected/;
+
+/** The last command, and why it failed. One that was rejected did nothing, and stands below what was done. */
+function fillCommand(cell, { lastCommand, lastResult }) {
+  const isSame = lastCommand && lastResult?.id === lastCommand.id;
+  const rejected = !isSame && lastResult?.status === "Rejected" ? lastResult : undefined;
+  const main = lastCommand ?? rejected;
+  const bad = (status) => (WENT_WRONG.test(status) ? "bad" : "");
+  put(cell, main ? `${main.action ?? "?"}: ${main.status}` : "", main ? bad(main.status) : "");
+  const said = isSame ? lastResult : rejected;
+  cell.title = said ? `by ${said.actor}${said.detail ? `: ${said.detail}` : ""}` : "";
+  if (!said || !WENT_WRONG.test(said.status)) return;
+  const why = [said.reasonCode, said.detail].filter(Boolean).join(": ");
+  const before = main === said || isSame ? "" : `then ${said.action ?? "?"}: ${said.status}, `;
+  if (why) cell.append(make("span", { className: "note", textContent: `${before}${why}` }));
 }
 
 function put(cell, text, className) {

@@ -11,6 +11,8 @@ export interface LabOptions {
   readonly nodes?: number;
   /** Further nodes, which are wired to nothing. */
   readonly bare?: readonly string[];
+  /** Further agents, which are declared and never start. */
+  readonly agents?: readonly string[];
   /** What else stands at the end of the site file. */
   readonly site?: string;
   /** Nobody is let in without credentials. Default: whoever is on this machine is an operator. */
@@ -48,10 +50,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     ]);
     stack.use(broker);
     stack.use(rack);
-    await writeFile(
-      siteFile,
-      siteText(nodes, options.bare ?? [], rack.listen) + (options.site ?? ""),
-    );
+    await writeFile(siteFile, siteText(nodes, options, rack.listen) + (options.site ?? ""));
     const env = {
       OUTRIDER_MQTT_URL: broker.url,
       OUTRIDER_DATA: data,
@@ -114,7 +113,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   }
 }
 
-function siteText(nodes: number, bare: readonly string[], socket: string): string {
+function siteText(
+  nodes: number,
+  { bare = [], agents = [] }: Pick<LabOptions, "bare" | "agents">,
+  socket: string,
+): string {
   const lines = Array.from({ length: nodes }, (_, index) => {
     const slot = index + 1;
     const role = slot <= 2 ? "storage" : "compute";
@@ -122,7 +125,7 @@ function siteText(nodes: number, bare: readonly string[], socket: string): strin
   });
   return [
     "site: lab",
-    "agents: { lab: {} }",
+    `agents: { ${["lab", ...agents].map((id) => `${id}: {}`).join(", ")} }`,
     "nodes:",
     ...lines,
     ...bare.map((id) => `  ${id}: {}`),
