@@ -427,7 +427,8 @@ export class ModelPower {
         return after(run.gracefulLimitMs, { kind: "limit-reached" });
       case "waiting-for-agent":
         if (this.epoch !== undefined) after(0, { kind: "agent-ready" });
-        return after(graceMs(phase.step), { kind: "limit-reached" });
+        if (phase.step.owed) return undefined;
+        return after(AGENT_GRACE_MS, { kind: "limit-reached" });
       case "pausing":
         return after(phase.pauseMs, { kind: "limit-reached" });
       case "done":

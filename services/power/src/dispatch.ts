@@ -23,7 +23,7 @@ import type { Run, RunEvent } from "./run.js";
 const PROBE_EVERY = seconds(5);
 /** After an agent went away in the middle, this long is waited for its word. */
 const AGENT_GRACE = seconds(30);
-/** What is owed to a host that was shut down is kept for this long while its agent is away. */
+/** An owed rung that its agent took along when it went away holds its start slot for this long. */
 const OWED_GRACE = minutes(10);
 /** An agent that is there answers whenever it is asked again. One that says nothing for this long is lost. */
 const SILENCE_LIMIT = seconds(60);
@@ -118,8 +118,10 @@ export class Dispatch {
       case "waiting-for-agent":
         // It may have come while this phase was being recorded, and will not say so again.
         if (this.#reachable(phase.step, run)) feed({ kind: "agent-ready" });
+        // A host that was shut down to be started again is brought back whenever its agent returns.
+        if (phase.step.owed) return;
         // A rung that is not owed is a start, and no start is late.
-        return limit(phase.step.owed ? OWED_GRACE : Math.min(AGENT_GRACE, run.ttlMs));
+        return limit(Math.min(AGENT_GRACE, run.ttlMs));
       case "pausing":
         return limit(phase.pauseMs);
       case "done":

@@ -295,6 +295,22 @@ describe("GracefulRestart", () => {
     ]);
   });
 
+  it("owes its On beyond the loss of the agent that was asked for it; a cycle is not done twice", () => {
+    const off = world({ supply: "Off" });
+    const pressed = begin("GracefulRestart", world());
+    const waiting = advance(pressed, report(pressed, "Succeeded"), world());
+    const reviving = advance(waiting, { kind: "seen", supply: "Off", host: "Halted" }, off);
+    const lost = advance(reviving, { kind: "agent-lost-for-good" }, off);
+    expect([outcome(lost), owesStart(lost)]).toEqual(["waiting-for-agent", true]);
+    const again = advance(lost, { kind: "agent-ready" }, off);
+    expect(again.phase).toMatchObject({ kind: "acting", command: { action: "On" } });
+    const cycling = haltedRun(world());
+    expect(outcome(advance(cycling, { kind: "agent-lost-for-good" }, world()))).toEqual([
+      "Unknown",
+      "agent-lost",
+    ]);
+  });
+
   it("waits for an agent that is away and takes the rung up when it is back", () => {
     const at = world();
     const pressed = begin("GracefulRestart", at);
@@ -302,7 +318,10 @@ describe("GracefulRestart", () => {
     const away = advance(waiting, halted, { ...at, envelope: () => undefined });
     expect(away.phase.kind).toBe("waiting-for-agent");
     expect(advance(away, { kind: "agent-ready" }, at).phase.kind).toBe("acting");
-    expect(outcome(advance(away, { kind: "limit-reached" }, at))).toEqual(["Failed", "agent-away"]);
+    expect(advance(away, { kind: "limit-reached" }, at), "there is no limit").toBe(away);
+    const start = begin("On", { ...at, envelope: () => undefined });
+    const late = advance(start, { kind: "limit-reached" }, at);
+    expect(outcome(late)).toEqual(["Failed", "agent-away"]);
   });
 });
 

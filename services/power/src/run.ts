@@ -148,6 +148,7 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
       return enter(run, run.index + 1, world);
     case "limit-reached":
       if (phase.kind === "waiting-for-agent") {
+        if (phase.step.owed) return run;
         return done(
           run,
           world,
@@ -181,6 +182,9 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
       );
     case "agent-lost-for-good":
       if (phase.kind !== "acting") return run;
+      // What is owed is done whenever its agent returns; a second On changes nothing where the first was done.
+      if (phase.step.owed && phase.step.action === "On")
+        return { ...run, phase: { kind: "waiting-for-agent", step: phase.step, since: world.now } };
       return unknown(
         run,
         world,
