@@ -236,7 +236,7 @@ describe("transitions over nodes with drain hooks", () => {
   });
 
   it("say that a node stays when the deadline came while the service was away", async () => {
-    const deadlineMs = 3000;
+    const deadlineMs = 6000;
     await diedDraining({ deadlineMs });
     const beyondMs = Date.now() + deadlineMs;
     await eventually("the deadline has passed", () => Date.now() > beyondMs);
