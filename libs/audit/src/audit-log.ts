@@ -25,6 +25,11 @@ const SEAL_EVERY = milliseconds(250);
 const LOOK_FOR_ROUNDS = 60;
 const ANCHOR_EVERY_MS = seconds(5);
 const PAGE = 500;
+/** Records older than this are taken out, in days. */
+export const AUDIT_KEPT_DAYS = 400;
+const DAY_MS = 86_400_000;
+/** How long after the log was opened it is looked for old records first, in milliseconds. */
+const FIRST_RETENTION_MS = 3_600_000;
 
 /**
  * The audit log of one acting process.
@@ -44,15 +49,19 @@ export class AuditLog implements AsyncDisposable {
   #anchored: AuditHead | undefined;
   #anchoredAtMs = Number.NEGATIVE_INFINITY;
   #failing = false;
+  #retainAtMs: number;
+  #retaining: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   private constructor(options: AuditLogOptions) {
     this.#options = options;
+    this.#retainAtMs = options.clock.monotonicMs() + FIRST_RETENTION_MS;
     this.#table = auditTable(options.owner ?? options.log.replaceAll("-", "_"));
   }
 
   /**
-   * Seals what a crash left, compares with the anchor, and keeps sealing until it is closed (before its storage).
+   * Seals what a crash left, compares with the anchor, and keeps sealing until it is closed (before its storage). Once
+   * a day it takes out what is older than {@link AUDIT_KEPT_DAYS}.
    * @throws StorageError
    */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
@@ -61,6 +70,7 @@ export class AuditLog implements AsyncDisposable {
     await log.#seal();
     await log.#compareWithAnchor();
     log.#stop = options.clock.every(SEAL_EVERY, () => {
+      log.#retain();
       if (log.#rounds <= 0) return;
       log.#rounds -= 1;
       void log.#sealSafely();
@@ -169,8 +179,32 @@ export class AuditLog implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#stop();
+    await this.#retaining;
     await this.#sealSafely();
     await this.#noteHead(true);
+  }
+
+  #retain(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs < this.#retainAtMs) return;
+    this.#retainAtMs = nowMs + DAY_MS;
+    this.#retaining = this.#retaining
+      .then(() => this.#pruneOld())
+      .catch((error: unknown) =>
+        this.#say("old audit records cannot be taken out; it is tried again in a day", error),
+      );
+  }
+
+  /** Their age is counted from the newest record too: a calendar that has just jumped ahead takes out nothing. */
+  async #pruneOld(): Promise<void> {
+    const { storage, log, clock } = this.#options;
+    const newest = await storage.get<{ at: string }>(
+      `SELECT at FROM ${this.#table} ORDER BY seq DESC LIMIT 1`,
+    );
+    if (!newest) return;
+    const latestMs = Math.min(Date.parse(newest.at), clock.now().getTime());
+    const before = new Date(latestMs - AUDIT_KEPT_DAYS * DAY_MS);
+    await this.prune(before, { actor: `service:${log}`, via: "policy" });
   }
 
   /** One after the other: each begins where the one before ended. */
