@@ -112,7 +112,12 @@ export const AGENT_ROUTES = [
       }
       const { id, status, description, revision } = agent;
       return {
-        body: { id, ...(status ? { status } : {}), ...(description ? { description } : {}) },
+        body: {
+          id,
+          ...(status ? { status } : {}),
+          // It names all nodes that are bound to the agent.
+          ...(description && subject.nodes === undefined ? { description } : {}),
+        },
         etag: tagOf(id, revision),
       };
     },
