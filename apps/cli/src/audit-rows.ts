@@ -32,6 +32,7 @@ export const ACTS: readonly string[] = [
 const NODES_SHOWN = 60;
 
 export const RECORDS: Columns<AuditRecord> = {
+  things: "audit records",
   head: ["AT", "LOG", "SEQ", "STAGE", "ACTOR", "VIA", "ACT", "SUBJECT", "WHAT", "REASON"],
   name: ({ log, seq }) => `${log}/${seq}`,
   row: ({ at, log, seq, stage, actor, via, act, subject, reason, data = {} }) => [

@@ -41,10 +41,34 @@ it.each([
   [{ clockDifferenceMs: -61_000 }, "warning", /61 s behind/],
   [{ version: "0" }, "warning", /this program is 0, the gateway 1/],
   [{ disk: { path: "/d", freeBytes: 1e6, totalBytes: 1e12 } }, "warning", /1 MB free/],
-  [{ drift: 2 }, "warning", /2 things are not/],
+  [{ drift: 2 }, "warning", /^2 things are not as declared/],
+  [{ drift: 1 }, "warning", /^1 thing is not as declared/],
+  [{ proposals: 1 }, "warning", /^1 thing was seen/],
 ] as const)("%j is a finding with what to do", (looked, level, what) => {
   const found = wrong(looked);
   expect(found).toHaveLength(1);
   expect(found[0]).toMatchObject({ level, what: expect.stringMatching(what) as string });
   expect(found[0]?.advice).not.toBe("");
+});
+
+it("names the nodes that hang on an agent that is away", () => {
+  const nodes = ["n1", "n2", "n3"].map((id) => ({
+    id,
+    name: id,
+    roles: [],
+    labels: {},
+    supportedActions: [],
+    supply: { value: "On", evidence: "ReadBack", ageMs: 0, stale: false },
+    status: { management: "Unavailable", stale: false },
+  }));
+  const agents = [{ id: "rack-a", status: status("lost"), endpoints: 3, failed: 0 }];
+  const hangOn = new Map([
+    ["n1", ["rack-a"]],
+    ["n2", ["rack-a"]],
+  ]);
+  expect(wrong({ agents, nodes, hangOn }).map(({ what }) => what)).toEqual([
+    "agent rack-a is lost; on it hang n[1-2]",
+    "n[1-2]: cannot be managed now (agent rack-a)",
+    "n3: cannot be managed now",
+  ]);
 });

@@ -1,6 +1,7 @@
 import type { AgentRow, ServiceRow } from "./commands/get-commands.js";
 import type { NodeView } from "./node-rows.js";
 import { foldNodes } from "@outrider/contracts/node-set";
+import { countText } from "./count.js";
 
 export interface Finding {
   readonly level: "ok" | "warning" | "error";
@@ -18,6 +19,8 @@ export interface Looked {
   readonly services: readonly ServiceRow[];
   readonly agents: readonly AgentRow[];
   readonly nodes: readonly NodeView[];
+  /** The agents that a node hangs on, by the node's id; of those that cannot be managed. */
+  readonly hangOn?: ReadonlyMap<string, readonly string[]>;
   readonly drift: number;
   readonly proposals: number;
   /** Of the data folder, where it is on this machine. */
@@ -43,12 +46,15 @@ export function findings(looked: Looked): Finding[] {
     ...disk(looked),
     looked.drift === 0
       ? fine("what is there is what is declared")
-      : warning(`${looked.drift} things are not as they are declared`, "see `outrider get drift`"),
+      : warning(
+          countText(looked.drift, "thing is not as declared", "things are not as declared"),
+          "see `outrider get drift`",
+        ),
     ...(looked.proposals === 0
       ? []
       : [
           warning(
-            `${looked.proposals} things were seen that nobody declared`,
+            `${countText(looked.proposals, "thing was", "things were")} seen that nobody declared`,
             "see `outrider get proposals`",
           ),
         ]),
@@ -94,13 +100,18 @@ function services({ services: found, version, gatewayVersion }: Looked): Finding
   return said;
 }
 
-function agents({ agents: found }: Looked): Finding[] {
+function agents({
+  agents: found,
+  hangOn = new Map<string, readonly string[]>(),
+}: Looked): Finding[] {
   if (found.length === 0)
     return [warning("no agent was ever heard", "start one on the host that is wired to the nodes")];
   return found.flatMap(({ id, status, endpoints, failed }) => {
     if (status?.state !== "ready") {
       const advice = `check that its host is up and reaches the broker; its nodes cannot be managed meanwhile`;
-      return [fault(`agent ${id} is ${status?.state ?? "never seen"}`, advice)];
+      const its = [...hangOn].filter(([, ids]) => ids.includes(id)).map(([node]) => node);
+      const hanging = its.length === 0 ? "" : `; on it hang ${foldNodes(its)}`;
+      return [fault(`agent ${id} is ${status?.state ?? "never seen"}${hanging}`, advice)];
     }
     if (failed === 0) return [fine(`agent ${id} is ready with ${endpoints} endpoints`)];
     return [
@@ -112,17 +123,22 @@ function agents({ agents: found }: Looked): Finding[] {
   });
 }
 
-function nodes({ nodes: all }: Looked): Finding[] {
+function nodes({ nodes: all, hangOn }: Looked): Finding[] {
   const said: Finding[] = [];
   const tell = (wrong: readonly NodeView[], what: string, advice: string): void => {
     if (wrong.length > 0)
       said.push(warning(`${foldNodes(wrong.map(({ id }) => id))}: ${what}`, advice));
   };
-  tell(
-    all.filter(({ status }) => status?.management === "Unavailable"),
-    "cannot be managed now",
-    "see which agent they hang on, and how it fares",
+  const unavailable = Map.groupBy(all.filter(isUnavailable), ({ id }) =>
+    (hangOn?.get(id) ?? []).join(", "),
   );
+  for (const [agent, wrong] of unavailable) {
+    const advice =
+      agent === ""
+        ? "`outrider describe node` says which agent they hang on; see how it fares"
+        : "see how their agent fares";
+    tell(wrong, `cannot be managed now${agent === "" ? "" : ` (agent ${agent})`}`, advice);
+  }
   tell(
     all.filter(({ supply }) => !supply || supply.stale),
     "nothing fresh is known of their supply",
@@ -133,7 +149,11 @@ function nodes({ nodes: all }: Looked): Finding[] {
     "power-on attempts are exhausted",
     "find out why, then `outrider power on` clears it",
   );
-  return said.length > 0 ? said : [fine(`${all.length} nodes can be managed`)];
+  return said.length > 0 ? said : [fine(`${countText(all.length, "node")} can be managed`)];
+}
+
+export function isUnavailable({ status }: NodeView): boolean {
+  return status?.management === "Unavailable";
 }
 
 function clocks({ clockDifferenceMs }: Looked): Finding[] {

@@ -3,6 +3,7 @@ import { ageText, agoText, type Columns } from "./output.js";
 
 /** Locks with who holds them and how long still. */
 export const LOCK_COLUMNS: Columns<Lock> = {
+  things: "locks",
   head: ["LOCK", "STATE", "NODES", "HOLDER", "PRIORITY", "AGE", "LEFT", "REASON"],
   name: ({ id }) => id,
   row: ({ id, state, nodes, holder, priority, askedAt, until, position, reason }) => [

@@ -18,7 +18,9 @@ export async function awaitHeld(api: Api, asked: Lock, { console }: Cli): Promis
   let lock = asked;
   try {
     while (lock.state === "Queued") {
-      console.progress(`waiting for ${lock.nodes}: ${lock.position ?? 0} before us`);
+      console.progress(
+        `waiting for ${lock.nodes}: ${lock.position ? `${lock.position} before us` : "first in line"}`,
+      );
       await systemClock.sleep(POLL, console.interrupted);
       lock = await api.get<Lock>(`/locks/${lock.id}`);
     }

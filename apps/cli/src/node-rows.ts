@@ -26,6 +26,7 @@ export interface NodeView {
 
 /** Nodes with what was measured. A stale value is never shown as if it were fresh (P9). */
 export const NODE_COLUMNS: Columns<NodeView> = {
+  things: "nodes",
   head: ["NODE", "SUPPLY", "HOST", "EVIDENCE", "AGE", "LAST COMMAND", "ROLES", "NOTE"],
   name: ({ id }) => id,
   row: (node) => {

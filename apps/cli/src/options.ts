@@ -9,6 +9,13 @@ export function outputOption(): Option {
   return new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table");
 }
 
+/** Of nodes: also those alike on one line. */
+export function nodesOutputOption(): Option {
+  return new Option("-o, --output <format>", "how to print; folded has a line for each state")
+    .choices([...FORMATS, "folded"])
+    .default("table");
+}
+
 export function reasonOption(): Option {
   return new Option("--reason <text>", "why; kept with it and in the audit log").argParser(reason);
 }

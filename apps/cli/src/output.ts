@@ -7,8 +7,12 @@ export type Format = (typeof FORMATS)[number];
 
 /** How a list of things is shown to people. */
 export interface Columns<T> {
+  /** What they are, several: `nodes`. */
+  readonly things: string;
   readonly head: readonly string[];
   readonly row: (item: T) => readonly string[];
+  /** Lines below the row. */
+  readonly under?: (item: T) => string;
   /** What `-o name` prints. */
   readonly name: (item: T) => string;
 }
@@ -32,13 +36,27 @@ export function showList<T extends object>(
       for (const item of items) console.out(plain(columns.name(item)));
       return;
     case "table":
-      if (items.length === 0) return;
-      return console.out(
-        table([columns.head, ...items.map((item) => columns.row(item).map(plain))]),
-      );
+      if (items.length === 0) return console.error(`outrider: there are no ${columns.things}`);
+      return console.out(tableOf(items, columns));
     default:
       return format satisfies never;
   }
+}
+
+function tableOf<T>(items: readonly T[], { head, row, under }: Columns<T>): string {
+  const [first = "", ...lines] = table([head, ...items.map((item) => row(item).map(plain))]).split(
+    "\n",
+  );
+  const all = lines.flatMap((line, index) => {
+    const item = items[index];
+    if (!under || item === undefined) return [line];
+    const below = under(item)
+      .trimEnd()
+      .split("\n")
+      .map((text) => `    ${plain(text)}`);
+    return [line, ...below];
+  });
+  return [first, ...all].join("\n");
 }
 
 /** Shows one thing: as an indented outline for people. */

@@ -6,6 +6,7 @@ import { mintCommandId } from "@outrider/messaging/mint-id";
 import { ApiError, type Api } from "./api.js";
 import { confirmed } from "./confirm.js";
 import type { Console } from "./console.js";
+import { countText } from "./count.js";
 import { EXIT, type ExitCode } from "./exit-code.js";
 import { nodesOf } from "./node-list.js";
 import { showOne, type Format } from "./output.js";
@@ -146,7 +147,7 @@ function showPlan(plan: TransitionPlan, format: Format, console: Console): ExitC
   console.out(table([["NODES", "COUNT", "OUTCOME", "DETAIL"], ...rows]));
   const least =
     plan.leastMs > 0 ? `; the last one begins after ${plan.leastMs / 1000} s at the earliest` : "";
-  console.out(`${plan.total} nodes${least}. Nothing was done.`);
+  console.out(`${countText(plan.total, "node")}${least}. Nothing was done.`);
   return plan.groups.some(({ outcome }) => outcome === "reject")
     ? EXIT.precondition
     : EXIT.verified;

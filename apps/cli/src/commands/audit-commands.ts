@@ -29,6 +29,7 @@ interface Verdict extends Partial<AuditVerdict> {
 }
 
 const VERDICTS: Columns<Verdict> = {
+  things: "audit logs",
   head: ["LOG", "INTACT", "RECORDS", "HEAD", "DETAIL"],
   name: ({ log }) => log,
   row: ({ log, intact, records, head, detail, brokenAt, problem, file }) => [

@@ -25,6 +25,7 @@ interface ContextRow {
 }
 
 const CONTEXTS: Columns<ContextRow> = {
+  things: "contexts",
   head: ["", "CONTEXT", "URL", "USER"],
   name: ({ name }) => name,
   row: ({ name, current, url, user }) => [current ? "*" : "", name, url, user],

@@ -3,29 +3,40 @@ import type { Command } from "commander";
 import type { Api } from "../api.js";
 import type { Cli } from "../cli.js";
 import { EXIT } from "../exit-code.js";
-import { findings, type Finding, type Looked } from "../findings.js";
+import { findings, isUnavailable, type Finding, type Looked } from "../findings.js";
 import { nodesOf } from "../node-list.js";
+import type { NodeView } from "../node-rows.js";
 import { outputOption } from "../options.js";
 import { showList, type Columns, type Format } from "../output.js";
 import { VERSION } from "../version.js";
 import type { AgentRow, ServiceRow } from "./get-commands.js";
 
 const FINDINGS: Columns<Finding> = {
+  things: "findings",
   head: ["", "WHAT", "WHAT TO DO"],
   name: ({ what }) => what,
   row: ({ level, what, advice }) => [level === "ok" ? "ok" : level.toUpperCase(), what, advice],
 };
 
+/** Each is asked for by itself. */
+const NODES_ASKED = 500;
+
+interface Interfaces {
+  readonly interfaces?: Readonly<Record<string, readonly { readonly agent: string }[]>>;
+}
+
 export function addDoctorCommand(program: Command, cli: Cli): void {
   program
     .command("doctor")
-    .description("look at everything, and say what is wrong and what to do; 1 when anything is")
+    .description(
+      "look at everything, and say what is wrong and what to do; 1 when anything is, warnings too",
+    )
     .addOption(outputOption())
     .action(({ output }: { output: Format }) =>
       cli.online(async (api) => {
         const said = findings(await look(api, cli));
         showList(said, output, FINDINGS, cli.console);
-        return said.some(({ level }) => level === "error") ? EXIT.error : EXIT.verified;
+        return said.some(({ level }) => level !== "ok") ? EXIT.error : EXIT.verified;
       }),
     );
 }
@@ -52,10 +63,25 @@ async function look(api: Api, { environment }: Cli): Promise<Looked> {
     services: health.services,
     agents,
     nodes,
+    hangOn: await agentsOf(api, nodes.filter(isUnavailable).slice(0, NODES_ASKED)),
     drift: await count("/drift", "drift"),
     proposals: await count("/proposals", "proposals"),
     ...(disk ? { disk } : {}),
   };
+}
+
+/** Which agents the interfaces of these nodes are on. */
+async function agentsOf(
+  api: Api,
+  nodes: readonly NodeView[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
+  for (const { id } of nodes) {
+    const { interfaces = {} } = await api.get<Interfaces>(`/nodes/${encodeURIComponent(id)}`);
+    const agents = Object.values(interfaces).flatMap((some) => some.map(({ agent }) => agent));
+    found.set(id, [...new Set(agents)]);
+  }
+  return found;
 }
 
 async function diskOf(path: string | undefined): Promise<Looked["disk"]> {

@@ -13,12 +13,12 @@ import { Option, type Command } from "commander";
 import type { Api } from "../api.js";
 import type { Cli } from "../cli.js";
 import { EXIT } from "../exit-code.js";
-import { nodesOf } from "../node-list.js";
-import { NODE_COLUMNS } from "../node-rows.js";
-import { integer, nodesArgument, outputOption } from "../options.js";
+import { showNodes, type NodesFormat } from "../node-list.js";
+import { integer, nodesArgument, nodesOutputOption, outputOption } from "../options.js";
 import { agoText, showList, showOne, type Columns, type Format } from "../output.js";
 import { eventColumns, type EventView } from "../event-rows.js";
 import { LOCK_COLUMNS } from "../lock-rows.js";
+import { KnownTransitions } from "../transition-events.js";
 
 export interface AgentRow {
   readonly id: string;
@@ -48,6 +48,7 @@ interface ListGiven {
 }
 
 const AGENTS: Columns<AgentRow> = {
+  things: "agents",
   head: ["AGENT", "STATE", "ENDPOINTS", "FAILED", "GENERATION", "VERSION", "SINCE"],
   name: ({ id }) => id,
   row: ({ id, status, endpoints, failed, generation }) => [
@@ -61,6 +62,7 @@ const AGENTS: Columns<AgentRow> = {
   ],
 };
 const SERVICES: Columns<ServiceRow> = {
+  things: "services",
   head: ["SERVICE", "STATE", "VERSION", "SINCE"],
   name: ({ id }) => id,
   row: ({ id, status }) => [
@@ -71,6 +73,7 @@ const SERVICES: Columns<ServiceRow> = {
   ],
 };
 const TRANSITIONS: Columns<Transition> = {
+  things: "transitions",
   head: ["TRANSITION", "ACTION", "NODES", "STATE", "DONE", "NOT AS ASKED", "ACTOR", "AGE"],
   name: ({ id }) => id,
   row: ({ id, action, nodes, state, total, counts, actor, createdAt }) => [
@@ -85,6 +88,7 @@ const TRANSITIONS: Columns<Transition> = {
   ],
 };
 const PROPOSALS: Columns<Proposal> = {
+  things: "proposals",
   head: ["PROPOSAL", "KIND", "SUBJECT", "SEEN", "DETAIL"],
   name: ({ id }) => id,
   row: ({ id, kind, subject, seenAt, detail }) => [
@@ -94,8 +98,10 @@ const PROPOSALS: Columns<Proposal> = {
     agoText(seenAt, new Date()),
     detail,
   ],
+  under: ({ suggestion }) => suggestion,
 };
 const DRIFT: Columns<Drift> = {
+  things: "differences from what is declared",
   head: ["SUBJECT", "KIND", "DECLARED", "FOUND", "SINCE", "DETAIL"],
   name: ({ subject }) => subject,
   row: ({ subject, kind, declared, found, since, detail }) => [
@@ -108,6 +114,7 @@ const DRIFT: Columns<Drift> = {
   ],
 };
 const PARTS: Columns<KnownPart> = {
+  things: "known parts",
   head: ["KIND", "SLOT", "MAKER", "MODEL", "SERIAL", "SOURCE", "SEEN"],
   name: ({ part }) => part.serial ?? part.kind,
   row: ({ part, source, seenAt }) => [
@@ -121,6 +128,7 @@ const PARTS: Columns<KnownPart> = {
   ],
 };
 const HISTORY: Columns<HistoryEntry> = {
+  things: "entries",
   head: ["AT", "WHAT", "NODE", "FROM", "PART", "DETAIL"],
   name: ({ at }) => at,
   row: ({ at, what, node, from, part, detail }) => [
@@ -152,11 +160,11 @@ export function addGetCommands(program: Command, cli: Cli): void {
   const limit = (): Option =>
     new Option("--limit <n>", "at most so many").argParser(integer(1, 10_000)).default(100);
 
-  list(
-    nodesArgument(get.command("nodes").description("nodes with their state, age and lock"), false),
-    NODE_COLUMNS,
-    (api, words) => nodesOf(api, words.length === 0 ? undefined : words.join(",")),
-  );
+  nodesArgument(get.command("nodes").description("nodes with their state, age and lock"), false)
+    .addOption(nodesOutputOption())
+    .action((words: string[], { output }: { output: NodesFormat }) =>
+      cli.online((api) => showNodes(api, words, output, cli.console)),
+    );
   list(
     get.command("agents").description("agents and whether they are connected"),
     AGENTS,
@@ -199,10 +207,19 @@ export function addGetCommands(program: Command, cli: Cli): void {
       )
       .addOption(limit()),
     eventColumns(new Date()),
-    async (api, words, { kinds, limit: atMost }) => {
+    async (api, words, { kinds, limit: atMost, output }) => {
       const nodes = words.length === 0 ? undefined : words.join(",");
       const query = { nodes, kinds, limit: Math.min(1000, atMost) };
-      return (await api.get<{ events: EventView[] }>("/events/recent", query)).events;
+      const { events } = await api.get<{ events: EventView[] }>("/events/recent", query);
+      const known = new KnownTransitions(api);
+      if (output !== "table") return events;
+      // One after the other: those that are asked for are few, and each once.
+      const told: EventView[] = [];
+      for (const event of events) {
+        const transition = await known.of(event);
+        told.push(transition ? { ...event, transition } : event);
+      }
+      return told;
     },
   );
   list(

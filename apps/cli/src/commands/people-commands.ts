@@ -33,6 +33,7 @@ interface Credential {
 }
 
 const USERS: Columns<User> = {
+  things: "users",
   head: ["USER", "NAME", "ROLE", "RIGHTS", "NODES", "STATE"],
   name: ({ name }) => name,
   row: ({ name, displayName, role, rights, nodes, disabled }) => [
@@ -45,6 +46,7 @@ const USERS: Columns<User> = {
   ],
 };
 const TOKENS: Columns<Credential> = {
+  things: "tokens",
   head: ["TOKEN", "NAME", "RIGHTS", "AGE", "USED", "EXPIRES"],
   name: ({ id }) => id,
   row: ({ id, name, rights = [], createdAt, lastUsedAt, expiresAt }) => [
@@ -57,6 +59,7 @@ const TOKENS: Columns<Credential> = {
   ],
 };
 const KEYS: Columns<Credential> = {
+  things: "keys",
   head: ["KEY", "NAME", "TYPE", "FINGERPRINT", "AGE"],
   name: ({ id }) => id,
   row: ({ id, name, type = "", fingerprint = "", addedAt }) => [

@@ -1,18 +1,17 @@
 import { TASK_DEADLINE_MS } from "@outrider/contracts/transition";
 import { Option, type Command } from "commander";
 import type { Cli } from "../cli.js";
-import { EXIT } from "../exit-code.js";
-import { nodesOf } from "../node-list.js";
-import { NODE_COLUMNS } from "../node-rows.js";
+import { showNodes, type NodesFormat } from "../node-list.js";
 import {
   duration,
   integer,
   nodesArgument,
+  nodesOutputOption,
   outputOption,
   reasonOption,
   yesOption,
 } from "../options.js";
-import { showList, type Format } from "../output.js";
+import type { Format } from "../output.js";
 import { power, POWER_WORDS, type PowerWord } from "../power.js";
 
 const SUMMARIES: Readonly<Record<PowerWord, string>> = {
@@ -49,12 +48,9 @@ export function addPowerCommands(program: Command, cli: Cli): void {
   const group = program.command("power").description("act on the power of nodes");
   nodesArgument(group.command("status"))
     .description("show supply and host")
-    .addOption(outputOption())
-    .action((nodes: string[], { output }: { output: Format }) =>
-      cli.online(async (api) => {
-        showList(await nodesOf(api, nodes.join(",")), output, NODE_COLUMNS, cli.console);
-        return EXIT.verified;
-      }),
+    .addOption(nodesOutputOption())
+    .action((nodes: string[], { output }: { output: NodesFormat }) =>
+      cli.online((api) => showNodes(api, nodes, output, cli.console)),
     );
   for (const word of Object.keys(POWER_WORDS) as PowerWord[]) addPower(group, word, cli);
 }

@@ -5,6 +5,7 @@ import { Option, type Command } from "commander";
 import { ApiError, type Api, type Reply } from "../api.js";
 import type { Cli } from "../cli.js";
 import { confirmed } from "../confirm.js";
+import { countText } from "../count.js";
 import { EXIT, type ExitCode } from "../exit-code.js";
 import { nodesOf } from "../node-list.js";
 import { integer, nodesArgument, outputOption, yesOption } from "../options.js";
@@ -82,7 +83,10 @@ async function apply(api: Api, options: ApplyOptions, cli: Cli): Promise<ExitCod
   if (plan.changes.length === 0 && plan.outcome === "unchanged") return EXIT.verified;
   const doIt =
     options.yes === true ||
-    (await confirmed(`${plan.changes.length} changes go into force`, console));
+    (await confirmed(
+      `${countText(plan.changes.length, "change goes", "changes go")} into force`,
+      console,
+    ));
   if (!doIt) return EXIT.usage;
   try {
     // Only onto what the differences were shown against.

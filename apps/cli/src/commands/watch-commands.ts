@@ -1,9 +1,11 @@
+import { systemClock } from "@outrider/contracts/clock";
 import { Option, type Command } from "commander";
 import type { Cli } from "../cli.js";
 import { eventText, subjectOf, type EventView } from "../event-rows.js";
 import { EXIT } from "../exit-code.js";
 import { nodesArgument } from "../options.js";
 import { plain } from "../plain.js";
+import { KnownTransitions, quietTransitions } from "../transition-events.js";
 
 const QUIET: readonly string[] = ["hello", "heartbeat", "snapshot-end"];
 
@@ -32,6 +34,8 @@ export function addWatchCommand(program: Command, cli: Cli): void {
       cli.online(async (api) => {
         const nodes = words.length === 0 ? undefined : words.join(",");
         const shown = new Map<string, string>();
+        const known = new KnownTransitions(api);
+        const isQuiet = quietTransitions(() => systemClock.monotonicMs());
         let live = snapshot;
         for await (const { event, data } of api.events("/events", { nodes, kinds })) {
           if (event === "snapshot-end") {
@@ -41,8 +45,13 @@ export function addWatchCommand(program: Command, cli: Cli): void {
           if (!live && event === "node") isRepeated(data as EventView, shown);
           if (!live || QUIET.includes(event)) continue;
           const told = data as EventView;
-          if (output === "table" && isRepeated(told, shown)) continue;
-          cli.console.out(output === "jsonl" ? JSON.stringify(told) : lineOf(told));
+          if (output === "jsonl") {
+            cli.console.out(JSON.stringify(told));
+            continue;
+          }
+          if (isRepeated(told, shown) || isQuiet(told)) continue;
+          const transition = await known.of(told);
+          cli.console.out(lineOf(transition ? { ...told, transition } : told));
         }
         cli.console.error("outrider: the gateway has ended the stream; begin again to go on");
         return EXIT.unreachable;
