@@ -1,4 +1,4 @@
-import { timestamp, type Clock } from "@outrider/contracts/clock";
+import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import {
   agentDesired,
   type AgentDescription,
@@ -11,7 +11,9 @@ import { nodeDescription, nodeEvent } from "@outrider/contracts/node";
 import { site as siteContract } from "@outrider/contracts/service";
 import type { Log } from "@outrider/messaging/log";
 import { mintId } from "@outrider/messaging/mint-id";
+import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
+import { isStorageError } from "@outrider/storage/storage-error";
 import type { AgentRecords, DesiredRecord } from "./agent-records.js";
 import { contentHash, desiredDomains, desiredEndpoints, generationOf } from "./desired.js";
 import { driverProblems } from "./driver-options.js";
@@ -48,6 +50,9 @@ export interface InventoryOptions {
   readonly undeclared: (agent: AgentId) => Promise<void>;
 }
 
+/** How soon what is owed to a site that is recorded is tried again. */
+const RETRY_AFTER = seconds(1);
+
 /** Publishes what the site file declares. Everything it does is done in order, one thing at a time. */
 export class Inventory {
   readonly #options: InventoryOptions;
@@ -61,7 +66,9 @@ export class Inventory {
   readonly #desired = new Map<AgentId, number>();
   #site: Site | undefined;
   #tail: Promise<void> = Promise.resolve();
-  #stopped = false;
+  /** The site that is recorded and could not be put into force. */
+  #owed: Site | undefined;
+  readonly #stopped = new AbortController();
 
   constructor(options: InventoryOptions) {
     this.#options = options;
@@ -74,6 +81,11 @@ export class Inventory {
   /** The site in force. */
   get site(): Site | undefined {
     return this.#site;
+  }
+
+  /** Whether a site is recorded and not wholly in force, because the store fails. It is tried until it is. */
+  get isOwing(): boolean {
+    return this.#owed !== undefined;
   }
 
   /** The nodes of the site in force. */
@@ -99,7 +111,8 @@ export class Inventory {
   }
 
   /**
-   * Puts a site into force, the first one or in the place of the one before.
+   * Puts a site into force, the first one or in the place of the one before. Where the store fails once it is recorded,
+   * putting it into force is owed, see {@link isOwing}; but not the first one, without which there is nothing to serve.
    * @param record writes down that it is in force, before it is
    * @throws SiteFileError when agents that have described themselves do not accept it; nothing has changed then
    */
@@ -107,7 +120,19 @@ export class Inventory {
     return this.#inTurn(async () => {
       this.check(next);
       await record?.();
-      await this.#replace(next);
+      const isFirst = this.#site === undefined;
+      this.#owed = undefined;
+      try {
+        await this.#replace(next);
+      } catch (error) {
+        if (isFirst || !record || !isOfStore(error)) throw error;
+        this.#owed = next;
+        this.#options.log.error(
+          { file: next.file, err: error },
+          "the site is recorded, but could not be put into force; it is tried again each second. Look after the database",
+        );
+        this.#retry(next);
+      }
     });
   }
 
@@ -149,8 +174,26 @@ export class Inventory {
 
   /** Resolves when what is under way is done; what comes later is dropped. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopped.abort();
     await this.#tail;
+  }
+
+  /** Tries again in a while, unless another site has taken the place of this one by then. */
+  #retry(next: Site): void {
+    this.#options.clock.sleep(RETRY_AFTER, this.#stopped.signal).then(
+      () =>
+        void this.#inTurn(async () => {
+          if (this.#owed !== next) return;
+          try {
+            await this.#replace(next);
+            this.#owed = undefined;
+          } catch (error) {
+            if (!isOfStore(error)) throw error;
+            this.#retry(next);
+          }
+        }),
+      () => undefined,
+    );
   }
 
   async #replace(next: Site): Promise<void> {
@@ -348,8 +391,14 @@ export class Inventory {
 
   /** One thing after another, whether or not the one before failed. */
   #inTurn(run: () => Promise<void>): Promise<void> {
-    const turn = this.#tail.then(() => (this.#stopped ? undefined : run()));
+    const turn = this.#tail.then(() => (this.#stopped.signal.aborted ? undefined : run()));
     this.#tail = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** Whether a store failed that may work again later. */
+function isOfStore(error: unknown): boolean {
+  if (error instanceof RequestError) return error.code === "storage-failed";
+  return isStorageError(error, "full", "io", "corrupt", "busy", "unreachable");
 }

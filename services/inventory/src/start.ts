@@ -3,6 +3,7 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
+import { isStorageError } from "@outrider/storage/storage-error";
 import type { InventoryConfig } from "./config.js";
 import { inventoryModule } from "./inventory.module.js";
 import { readSiteAside } from "./site-reader.js";
@@ -28,7 +29,7 @@ function crash(error: unknown): void {
 export interface RunningInventory extends RunningService {
   /**
    * Reads the site file again and puts it into force.
-   * @returns false when it is wrong: the log says where, and the one before stays in force
+   * @returns false when it is wrong or cannot be recorded: the log says why, and the one before stays in force
    */
   reload(): Promise<boolean>;
 }
@@ -87,6 +88,13 @@ export async function startInventory(
         await record.reload(await readSource(config.siteFile));
         return true;
       } catch (error) {
+        if (isStorageError(error, "full", "io", "busy", "corrupt", "unreachable")) {
+          log.error(
+            { file: config.siteFile, err: error },
+            "the new site file could not be recorded; the one before stays in force. Look after the database, then reload",
+          );
+          return false;
+        }
         if (!(error instanceof SiteFileError)) throw error;
         log.error(
           { file: config.siteFile, problems: error.message.split("\n") },

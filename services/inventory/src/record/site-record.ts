@@ -117,21 +117,43 @@ export class SiteRecord {
     const losses = options.force ? [] : this.#losses(site, asker.actor);
     if (losses.length > 0) return { ...refused(options.file, losses), changes };
     if (hashOf(text) === this.current.hash) {
-      return { outcome: "unchanged", changes: [], faults: [], warnings, site: this.inForce() };
+      return {
+        outcome: "unchanged",
+        changes: [],
+        faults: [],
+        warnings: this.#withOwed(warnings, options.file),
+        site: this.inForce(),
+      };
     }
     if (options.dryRun) return { outcome: "would-apply", changes, faults: [], warnings };
     try {
       await this.#put({ path: options.file, text, site }, asker, false, revision);
     } catch (error) {
       if (error instanceof SiteFileError) return refused(error.file, error.problems);
-      if (!(error instanceof StorageError) || error.code === "programming") throw error;
+      if (!(error instanceof StorageError)) throw error;
+      // Of `unknown` nobody can say that nothing was done.
+      if (error.code === "programming" || error.code === "unknown") throw error;
       throw new RequestError(
         "storage-failed",
         `the site could not be written, so nothing was done: ${error.message}`,
         { cause: error },
       );
     }
-    return { outcome: "applied", changes, faults: [], warnings, site: this.inForce() };
+    return {
+      outcome: "applied",
+      changes,
+      faults: [],
+      warnings: this.#withOwed(warnings, options.file),
+      site: this.inForce(),
+    };
+  }
+
+  /** With what there is to say of a site that is recorded and not yet in force. */
+  #withOwed(warnings: SiteFault[], file: string): SiteFault[] {
+    if (!this.#options.inventory.isOwing) return warnings;
+    const message = `revision ${this.current.revision} is recorded, but not wholly in force yet, because the database of the inventory service fails; it is tried again each second. Look after the database; nothing needs to be applied again`;
+    const owed = faultsOf(file, [{ line: 1, path: "", message }]);
+    return [...owed, ...warnings].slice(0, MOST_FAULTS);
   }
 
   inForce(): SiteInForce {
