@@ -170,8 +170,8 @@ describe("a person who may see some nodes only", () => {
     ["agent/rack-a/description", false],
     ["agent/rack-a/status", false],
     ["service/power/status", true],
-  ])("of %s hears: %s", (topic, heard) => {
-    expect(new Access(bound, MAX).mayReceive(TOPIC_ROOT + topic)).toBe(heard);
-    expect(new Access(free, MAX).mayReceive(TOPIC_ROOT + topic)).toBe(true);
+  ])("of %s hears: %s", (path, heard) => {
+    expect(new Access(bound, MAX).mayReceive(TOPIC_ROOT + path)).toBe(heard);
+    expect(new Access(free, MAX).mayReceive(TOPIC_ROOT + path)).toBe(true);
   });
 });

@@ -23,11 +23,10 @@ it("a restore signs nobody in again, and what begins after it stays", async () =
   let later: string;
   {
     // Several processes open it at the same time.
-    const [one, other] = await Promise.all(
-      [0, 1].map(() => openIdentity({ dataDirectory: to }, { clock, log })),
-    );
-    await using first = one!;
-    await using _other = other!;
+    const open = () => openIdentity({ dataDirectory: to }, { clock, log });
+    const [one, other] = await Promise.all([open(), open()]);
+    await using first = one;
+    await using _other = other;
     expect(await first.store.sessions.find(secret)).toBeUndefined();
     expect(await first.store.people.get("anna")).toMatchObject({ name: "anna" });
     later = (await first.store.sessions.begin("anna", HERE)).secret;

@@ -33,7 +33,7 @@ function nodesOf(kind: string, data: object): readonly string[] {
     kind === "lock"
       ? [told?.["nodes"]]
       : kind === "transition"
-        ? Object.values((told?.["changedTasks"] ?? { unknown: "…" }) as object)
+        ? Object.values(told?.["changedTasks"] ?? { unknown: "…" })
         : [];
   const lists = found.filter((one): one is string => typeof one === "string" && one !== "");
   return lists.length > 0 && lists.length === found.length ? lists : ["…"];

@@ -124,11 +124,11 @@ export const INVENTORY_ROUTES = [
       const page = await asking(parts, call, getHistory, call.query as never);
       const { subject } = call;
       const entries = page.entries.filter(
-        ({ node, from }) =>
+        (one) =>
           subject.nodes === undefined ||
-          (node !== undefined &&
-            isVisibleTo(subject, node) &&
-            (from === undefined || isVisibleTo(subject, from))),
+          (one.node !== undefined &&
+            isVisibleTo(subject, one.node) &&
+            (one.from === undefined || isVisibleTo(subject, one.from))),
       );
       return { body: { ...page, entries } };
     },
