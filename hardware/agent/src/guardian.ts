@@ -38,6 +38,8 @@ export class Guardian {
   readonly #onSinceMs = new WeakMap<Endpoint, number>();
   readonly #running = new Set<Promise<void>>();
   readonly #noting = new WeakSet<Endpoint>();
+  /** Whose supply was seen and could not be recorded yet. */
+  readonly #unwritten = new WeakSet<Endpoint>();
 
   constructor(private readonly options: GuardianOptions) {}
 
@@ -62,8 +64,11 @@ export class Guardian {
     if (now === "Off") this.#onSinceMs.delete(endpoint);
     if (isLoss(memory.seen, now, memory.commanded)) {
       this.#start(endpoint, (activity) => this.#lost(endpoint, activity));
-    } else if (memory.seen !== now) {
-      this.#note(endpoint, { seen: now });
+    } else if (memory.seen !== now || this.#unwritten.has(endpoint)) {
+      // It counts at once: a loss before it is on the disk is one all the same.
+      endpoint.hold({ seen: now });
+      if (this.#note(endpoint, { seen: now })) this.#unwritten.delete(endpoint);
+      else this.#unwritten.add(endpoint);
     } else if (now === "On") {
       this.#recovered(endpoint);
     }
@@ -235,11 +240,15 @@ export class Guardian {
     }
   }
 
-  /** Records what needs no act, one thing at a time; what is still so is seen again. */
-  #note(endpoint: Endpoint, patch: MemoryPatch): void {
-    if (this.#noting.has(endpoint)) return;
+  /**
+   * Records what needs no act, one thing at a time.
+   * @returns whether it is being recorded; else what is still so is seen again
+   */
+  #note(endpoint: Endpoint, patch: MemoryPatch): boolean {
+    if (this.#noting.has(endpoint)) return false;
     this.#noting.add(endpoint);
     this.#track(this.#remember(endpoint, patch).finally(() => this.#noting.delete(endpoint)));
+    return true;
   }
 
   #track(work: Promise<void>): void {
