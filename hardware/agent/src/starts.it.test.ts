@@ -67,10 +67,8 @@ describe("starts in a power domain", () => {
       slots.every((slot) => stage.observation(slot)?.drawWatts === RUNNING_WATTS),
     );
     const since = (await client.edges()).at(-1)?.seq ?? 0;
+    // Back at once: a device that answers and cannot switch would use up the attempts of P11.
     await client.mains(false);
-    await eventually("the rack is seen to be away", () =>
-      slots.every((slot) => stage.observation(slot)?.supply !== "On"),
-    );
     await client.mains(true);
     await eventually("half of it is on", async () => (await supplyOns(since)) >= SLOTS / 2, {
       withinMs: 60_000,
