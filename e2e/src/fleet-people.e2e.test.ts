@@ -114,6 +114,40 @@ describe("several people and their locks", () => {
     expect(logs.map(({ verdict }) => verdict?.[0]?.intact)).toEqual([true, true, true]);
   });
 
+  test("a person bound to some nodes finds no others, whatever is asked for", async () => {
+    const eve = await admin.newPerson("eve", "operator", "n1");
+    const foreign = /\bn\[?[2-6]\b/;
+    const lock = await ada.post<Lock>("/locks", { nodes: "n6", reason: "of n6" });
+    const { id } = await begin(ada, { action: "PowerCycle", nodes: "n[2-3]", staggerMs: 2000 });
+    const { paths } = await admin.get<{ paths: Record<string, Record<string, unknown>> }>(
+      "/openapi.json",
+    );
+    const lists = Object.keys(paths).filter((path) => paths[path]?.["get"] && !path.includes("{"));
+    expect(lists.length).toBeGreaterThan(10);
+    for (const path of lists) {
+      const short = path.replace(/^\/api\/v1/, "");
+      if (short === "/openapi.json" || short === "/events") continue;
+      const said = await refusal(eve.get(short)).catch(() => eve.get(short));
+      expect([short, JSON.stringify(said).match(foreign)?.[0]]).toEqual([short, undefined]);
+    }
+    for (const [method, path] of [
+      ["GET", `/transitions/${id}`],
+      ["DELETE", `/transitions/${id}`],
+      ["GET", `/locks/${lock.id}`],
+      ["DELETE", `/locks/${lock.id}`],
+      ["GET", "/nodes/n3"],
+      ["GET", "/nodes/n3/facts"],
+      ["POST", "/nodes/n3/power"],
+    ] as const) {
+      const body = method === "POST" ? { action: "ForceOff" } : undefined;
+      const { status } = await refusal(eve.ask(method, path, body));
+      expect([method, path, status >= 403 && status <= 404]).toEqual([method, path, true]);
+    }
+    await refusal(begin(eve, { action: "ForceOff", nodes: "n[1-2]" }));
+    expect((await ended(ada, id)).counts).toMatchObject({ succeeded: 2 });
+    await ada.delete(`/locks/${lock.id}`);
+  });
+
   test("an interlock keeps the last nodes of a role up, unless somebody overrides it with a reason", async () => {
     const since = await fleet.mark("a");
     const { id } = await begin(bob, { action: "ForceOff", nodes: "@storage" });

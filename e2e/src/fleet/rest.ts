@@ -39,8 +39,9 @@ export class Rest {
   }
 
   /** Adds a person, who signs in for the first time. Only as an administrator. */
-  async newPerson(name: string, role: string): Promise<Rest> {
-    const { password } = await this.post<{ password: string }>("/users", { name, role });
+  async newPerson(name: string, role: string, nodes?: string): Promise<Rest> {
+    const asked = { name, role, ...(nodes === undefined ? {} : { nodes }) };
+    const { password } = await this.post<{ password: string }>("/users", asked);
     return Rest.signedIn(this.url, name, password, `${password} and more`);
   }
 

@@ -115,7 +115,7 @@ export class Feed implements Disposable {
     const record = mirror.node(id);
     const view = record && this.filter.node(id) ? nodeView(record, clock) : undefined;
     if (view) this.#tell({ kind: "node", node: id, data: view });
-    else if (!record) this.#tell({ kind: "node-gone", node: id, data: {} });
+    else if (!record && this.filter.gone(id)) this.#tell({ kind: "node-gone", node: id, data: {} });
   }
 
   #tellAgent(id: string): void {

@@ -43,6 +43,11 @@ export class LiveFilter {
     return isVisibleTo(this.subject, id) && (this.#members()?.has(id) ?? true);
   }
 
+  /** Whether it may be said that a node has gone. */
+  gone(id: string): boolean {
+    return isVisibleTo(this.subject, id);
+  }
+
   happening(happening: Happening): boolean {
     const { kind, node } = happening;
     if (!this.kind(kind)) return false;
@@ -51,10 +56,19 @@ export class LiveFilter {
 
   #members(): ReadonlySet<string> | undefined {
     const { nodes } = this.wish;
-    if (this.#outdated && nodes !== undefined)
-      this.#nodes = new Set(selectNodes(nodes, this.mirror));
+    if (this.#outdated && nodes !== undefined) this.#nodes = this.#read(nodes);
     this.#outdated = false;
     return this.#nodes;
+  }
+
+  /** A node that was named and has gone since is no reason to stop telling of the others. */
+  #read(nodes: string): ReadonlySet<string> {
+    try {
+      return new Set(selectNodes(nodes, this.mirror, this.subject));
+    } catch (error) {
+      if (!(error instanceof HttpProblem) || !this.#nodes) throw error;
+      return this.#nodes;
+    }
   }
 }
 

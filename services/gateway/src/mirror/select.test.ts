@@ -2,6 +2,7 @@ import type { NodeDescription } from "@outrider/contracts/node";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { Mirror } from "./mirror.js";
+import { LiveFilter } from "../live/live-filter.js";
 import { selectNodes } from "./select.js";
 
 function mirrorOf(...ids: string[]): Mirror {
@@ -37,5 +38,18 @@ describe("a node set", () => {
     const absent = saidOf(() => selectNodes("n4", mirror, viewer));
     expect(hidden).toContain("n3");
     expect(hidden.replaceAll("n3", "n4")).toBe(absent);
+  });
+});
+
+describe("a filter of live events", () => {
+  const subject = { kind: "person", name: "eve", rights: [], nodes: ["n1", "n2"] } as const;
+
+  it("goes on telling of the other nodes when one that was named has gone", () => {
+    const mirror = mirrorOf("n1", "n2");
+    const filter = new LiveFilter({ nodes: "n[1-2]" }, subject, mirror);
+    mirror.hear("n2", "description", undefined);
+    filter.outdate();
+    expect(filter.node("n1")).toBe(true);
+    expect([filter.gone("n2"), filter.gone("n3")]).toEqual([true, false]);
   });
 });
