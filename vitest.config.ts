@@ -6,6 +6,12 @@ const compiled = (ending: string): string[] => [
 ];
 
 /**
+ * In CI a test with real processes has a second try, because a machine that others share can stand still for seconds;
+ * the report names each that needed it. Unit tests have none.
+ */
+const retry = process.env["CI"] ? 1 : 0;
+
+/**
  * Tests run as compiled by the one build, so that workers and child processes are the files that ship.
  * `unit`: no sockets, virtual time. `integration`: real processes and peers. `e2e`: the whole system.
  */
@@ -23,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
+          retry,
           include: compiled("it.test"),
           exclude: ["**/node_modules/**"],
           testTimeout: 120_000,
@@ -32,6 +39,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          retry,
           include: compiled("e2e.test"),
           exclude: ["**/node_modules/**"],
           testTimeout: 600_000,
