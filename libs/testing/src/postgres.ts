@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
@@ -68,7 +69,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   });
   const port = await freePort();
   let server: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
+  const launch = async (): Promise<void> => {
     const settings = [
       "listen_addresses=127.0.0.1",
       `unix_socket_directories=${folder}`,
@@ -77,6 +78,18 @@ export async function startPostgres(): Promise<TestPostgres> {
     const args = ["-D", data, "-p", String(port), ...settings.flatMap((one) => ["-c", one])];
     server = spawn(postgres, args, { ...run, stdio: ["ignore", "ignore", "pipe"] });
     await ready(server);
+  };
+  const start = async (): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await launch();
+      } catch (error) {
+        // A back end of the server that was killed has not let go of the shared memory yet.
+        const isLeft = error instanceof Error && error.message.includes("is still in use");
+        if (!isLeft || attempt === 50) throw error;
+        await delay(100);
+      }
+    }
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const child = server;
