@@ -2,7 +2,8 @@ import type { Right } from "@outrider/contracts/identity";
 import type { Via } from "@outrider/contracts/power";
 import { Nothing } from "@outrider/contracts/service-plane";
 import type { GatewayParts } from "../parts.js";
-import type { Admitted, Subject } from "../people/people.js";
+import type { Subject } from "@outrider/identity/subject";
+import type { Admitted } from "../people/people.js";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 

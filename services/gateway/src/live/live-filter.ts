@@ -1,7 +1,7 @@
 import { HttpProblem } from "../http/problem.js";
 import type { Mirror } from "../mirror/mirror.js";
 import { selectNodes } from "../mirror/select.js";
-import type { Subject } from "../people/people.js";
+import type { Subject } from "@outrider/identity/subject";
 import { mayHear } from "../people/scope.js";
 import { isVisibleTo } from "@outrider/identity/subject";
 import type { Happening } from "./happenings.js";

@@ -1,5 +1,5 @@
 import { ROLE_RIGHTS } from "@outrider/contracts/identity";
-import type { Subject } from "./people.js";
+import type { Subject } from "@outrider/identity/subject";
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
 

@@ -1,14 +1,8 @@
-import type { Right, Role } from "@outrider/contracts/identity";
-
-/** Who makes a request, once that was checked. */
-export interface Subject {
-  readonly kind: "person" | "service" | "agent" | "anonymous";
-  readonly name: string;
-  readonly role?: Role | undefined;
-  readonly rights: readonly Right[];
-  /** The only nodes that the subject may touch or see. Undefined: all. */
-  readonly nodes?: readonly string[] | undefined;
-}
+import type { BrowserSession } from "@outrider/identity/sessions";
+import type { ApiToken, Person } from "@outrider/identity/snapshot";
+import type { SshKey } from "@outrider/identity/ssh-keys";
+import type { Subject } from "@outrider/identity/subject";
+import type { Right } from "@outrider/contracts/identity";
 
 /** A subject and how it showed who it is. */
 export interface Admitted {
@@ -26,44 +20,7 @@ export interface SignedIn extends Admitted {
   readonly expiresAt: string;
 }
 
-export interface Person {
-  readonly name: string;
-  readonly displayName: string;
-  readonly role: Role;
-  /** Beside those of the role. */
-  readonly rights: readonly Right[];
-  /** Folded ids of the only nodes that the person may see and touch. */
-  readonly nodes?: string | undefined;
-  readonly disabled: boolean;
-  readonly mustChangePassword: boolean;
-}
-
 export type PersonChange = Partial<Omit<Person, "name" | "mustChangePassword">>;
-
-export interface ApiToken {
-  readonly id: string;
-  readonly name: string;
-  readonly rights: readonly Right[];
-  readonly createdAt: string;
-  readonly expiresAt?: string | undefined;
-  readonly lastUsedAt?: string | undefined;
-}
-
-export interface SshKey {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  readonly fingerprint: string;
-  readonly addedAt: string;
-}
-
-export interface BrowserSession {
-  readonly id: string;
-  readonly createdAt: string;
-  readonly lastUsedAt: string;
-  readonly expiresAt: string;
-  readonly address: string;
-}
 
 /**
  * What the gateway asks about people. Everything throws HttpProblem: `not-found`, `conflict`, `invalid`,

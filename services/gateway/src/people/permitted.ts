@@ -3,7 +3,7 @@ import { HttpProblem } from "../http/problem.js";
 import { foldNodes } from "@outrider/contracts/node-set";
 import { selectNodes } from "../mirror/select.js";
 import type { GatewayParts } from "../parts.js";
-import type { Subject } from "./people.js";
+import type { Subject } from "@outrider/identity/subject";
 
 /** What an operation takes as text, in characters. */
 const MAX_SET_LENGTH = 32_000;

@@ -4,17 +4,11 @@ import { may } from "@outrider/identity/subject";
 import type { Right } from "@outrider/contracts/identity";
 import { HttpProblem } from "../http/problem.js";
 import { DEMO_OPERATOR, isLoopback } from "./demo-operator.js";
-import type {
-  Admitted,
-  ApiToken,
-  BrowserSession,
-  People,
-  Person,
-  PersonChange,
-  SignedIn,
-  SshKey,
-  Subject,
-} from "./people.js";
+import type { BrowserSession } from "@outrider/identity/sessions";
+import type { ApiToken, Person } from "@outrider/identity/snapshot";
+import type { SshKey } from "@outrider/identity/ssh-keys";
+import type { Subject } from "@outrider/identity/subject";
+import type { Admitted, People, PersonChange, SignedIn } from "./people.js";
 
 /** The people of the deployment's own store. Its refusals become problems here. */
 export class StorePeople implements People {

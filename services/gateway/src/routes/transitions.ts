@@ -28,7 +28,7 @@ import { idOfKey, keyOf } from "../http/idempotency.js";
 import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
-import type { Subject } from "../people/people.js";
+import type { Subject } from "@outrider/identity/subject";
 import { foldedList, permittedSet } from "../people/permitted.js";
 import { isAllVisibleTo } from "../people/scope.js";
 import { asking } from "./asking.js";

@@ -5,7 +5,7 @@ import { SITE_RIGHTS } from "@outrider/identity/subject";
 import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
-import type { Person } from "../people/people.js";
+import type { Person } from "@outrider/identity/snapshot";
 import { PersonName } from "./person-name.js";
 
 export class UserParams {
