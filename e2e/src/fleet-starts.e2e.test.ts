@@ -1,8 +1,12 @@
+import type { TransitionList } from "@outrider/contracts/transition";
+import { startNode } from "@outrider/testing/child";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Fleet } from "./fleet/fleet.js";
 import { brokenRules, histogramOf, type DomainLimits } from "./fleet/starts.js";
 import { begin, ended, halfWay } from "./fleet/transitions.js";
+
+const CLI = import.meta.resolve("@outrider/cli/main");
 
 /** A thousand nodes behind four agents, each agent's in two power domains. */
 const AGENTS = ["a", "b", "c", "d"] as const;
@@ -145,6 +149,26 @@ describe("starts of a thousand nodes", () => {
       await allOn();
     },
   );
+
+  test("(P10) (P1) (P5) it goes on to its end when the client is killed half-way", async () => {
+    await allOff();
+    const since = await marks();
+    const client = await startNode(CLI, {
+      args: ["power", "on", "@all", "-y"],
+      env: { OUTRIDER_URL: fleet.rest.url, OUTRIDER_TOKEN: fleet.rest.token, HOME: fleet.data },
+      ready: "none",
+    });
+    const id = await eventually("the client's transition", async () => {
+      const { transitions } = await fleet.rest.get<TransitionList>("/transitions?active=true");
+      return transitions.find(({ action }) => action === "On")?.id;
+    });
+    await halfWay(fleet.rest, id, 300);
+    await client.kill("SIGKILL");
+    const end = await ended(fleet.rest, id);
+    expect(end.counts).toMatchObject({ succeeded: 1000 });
+    expect(await judged(since)).toBe(1000);
+    await fleet.supplies("On");
+  });
 
   test("(P10) (P4) cycles that are sent out one after another leave nobody off when their service dies", async () => {
     const nodes = "a[1-60],b[1-60]";

@@ -9,13 +9,17 @@ type Kind = Identity["kind"];
 
 /** The identities that a broker of ours keeps in its data folder. */
 export class Identities {
-  constructor(private readonly data: string) {}
+  /** @param environment of the program that adds them, beside the folder: where the database is, if it is no file */
+  constructor(
+    private readonly data: string,
+    private readonly environment: Readonly<Record<string, string>> = {},
+  ) {}
 
   /** Adds one where there is none, as an operator does. @returns its user name and secret */
   async add(kind: Kind, name: string, role?: Role): Promise<Secret> {
     const adding = await startNode(import.meta.resolve("@outrider/broker/credentials-main"), {
       args: ["add", kind, name, ...(role ? [role] : [])],
-      env: { OUTRIDER_DATA: this.data },
+      env: { OUTRIDER_DATA: this.data, ...this.environment },
       ready: "none",
     });
     const { code } = await adding.exited;

@@ -91,7 +91,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   get identities(): Identities {
-    return new Identities(this.data);
+    return new Identities(this.data, this.options.environment);
   }
 
   /** As an operator. */
