@@ -11,6 +11,8 @@ const MAY_IMPORT = {
   "libs/storage": ["libs/contracts"],
   "libs/audit": ["libs/contracts", "libs/storage"],
   "libs/identity": ["libs/contracts", "libs/storage"],
+  "libs/console-link": ["libs/contracts"],
+  "libs/telnet": [],
   "libs/service-kit": ["libs/contracts", "libs/messaging", "libs/storage"],
   "libs/testing": ["libs/contracts"],
   broker: ["libs/contracts", "libs/identity", "libs/storage"],
@@ -28,6 +30,16 @@ const MAY_IMPORT = {
     "libs/service-kit",
     "libs/audit",
   ],
+  "services/console": [
+    "libs/contracts",
+    "libs/messaging",
+    "libs/storage",
+    "libs/service-kit",
+    "libs/identity",
+    "libs/audit",
+    "libs/console-link",
+    "libs/telnet",
+  ],
   "services/gateway": [
     "libs/contracts",
     "libs/messaging",
@@ -42,6 +54,7 @@ const MAY_IMPORT = {
   "hardware/agent": [
     "hardware/ports",
     "hardware/drivers",
+    "libs/console-link",
     "libs/contracts",
     "libs/messaging",
     "libs/storage",

@@ -335,7 +335,8 @@ export class ModelAgent {
         return yield* this.#cycle(record, before === "Off");
       case "PushPowerButton":
       case "ForceRestart":
-      case "Nmi": {
+      case "Nmi":
+      case "GracefulShutdown": {
         yield* point("agent.acting");
         const answered = device.ask("press", id);
         yield* sleep(20);

@@ -276,6 +276,9 @@ async function openPort(
       `This agent has no port ${kind}; it has ${PORT_KINDS.join(", ")}. Update the agent, or take the endpoint out of the site file.`,
     );
   }
+  if (kind !== "power") {
+    throw new PortError("unsupported", `This agent opens no ${kind} endpoints yet. Update it.`);
+  }
   const driver = await loadDriver(kind, desired.driver);
   const port = await openInTime({
     clock,

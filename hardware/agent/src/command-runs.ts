@@ -207,6 +207,7 @@ export class CommandRuns {
       case "ForceRestart":
       case "PushPowerButton":
       case "Nmi":
+      case "GracefulShutdown":
         return {};
       default:
         return command.action satisfies never;

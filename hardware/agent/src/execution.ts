@@ -66,6 +66,8 @@ export async function execute(execution: Execution): Promise<Outcome> {
     case "PushPowerButton":
     case "Nmi":
       return actNatively(command.action, execution);
+    case "GracefulShutdown":
+      throw new TypeError("a supply cannot shut a host down; the gate lets only consoles do so");
     default:
       return command.action satisfies never;
   }

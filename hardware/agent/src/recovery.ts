@@ -34,6 +34,7 @@ export function recover(
     case "ForceRestart":
     case "PushPowerButton":
     case "Nmi":
+    case "GracefulShutdown":
       return {
         kind: "end",
         status: "Unknown",

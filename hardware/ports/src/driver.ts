@@ -1,5 +1,6 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
 import { check } from "@outrider/contracts/codec";
+import type { ConsolePort } from "./console-port.js";
 import { PortError } from "./port-error.js";
 import type { PowerPort } from "./power-port.js";
 import type { Clock } from "./time.js";
@@ -7,8 +8,9 @@ import type { Clock } from "./time.js";
 /** The ports that drivers can be written for, by interface kind. */
 export interface Ports {
   readonly power: PowerPort;
+  readonly console: ConsolePort;
 }
-export const PORT_KINDS = ["power"] as const satisfies readonly (keyof Ports)[];
+export const PORT_KINDS = ["power", "console"] as const satisfies readonly (keyof Ports)[];
 export type PortKind = (typeof PORT_KINDS)[number];
 
 export function isPortKind(text: string): text is PortKind {

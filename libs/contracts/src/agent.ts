@@ -45,7 +45,10 @@ import { ClockReading } from "./service.js";
 /** Version of the messages between services and agents. Samples of every version are kept. */
 export const AGENT_PROTOCOL = 1;
 
-/** What a power endpoint can be told; a ladder is made of these. */
+/**
+ * What an endpoint can be told; a ladder is made of these. `GracefulShutdown` is a console's: Magic SysRq S, U, O by
+ * break, which syncs, remounts read-only and powers off.
+ */
 export const ENDPOINT_ACTIONS = [
   "On",
   "ForceOff",
@@ -53,6 +56,7 @@ export const ENDPOINT_ACTIONS = [
   "ForceRestart",
   "PushPowerButton",
   "Nmi",
+  "GracefulShutdown",
 ] as const;
 export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
 

@@ -75,6 +75,11 @@ export const searchAudit = {
     reply: AuditPage,
     summary: "Records of the inventory service's audit log.",
   }),
+  console: operation("console", "search-audit", {
+    request: AuditSearch,
+    reply: AuditPage,
+    summary: "Records of the console service's audit log.",
+  }),
 } as const;
 
 export const verifyAudit = {
@@ -87,5 +92,10 @@ export const verifyAudit = {
     request: Nothing,
     reply: AuditVerdict,
     summary: "Whether the inventory service's audit log is as it was written.",
+  }),
+  console: operation("console", "verify-audit", {
+    request: Nothing,
+    reply: AuditVerdict,
+    summary: "Whether the console service's audit log is as it was written.",
   }),
 } as const;

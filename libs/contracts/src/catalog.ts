@@ -1,4 +1,5 @@
 import * as agent from "./agent.js";
+import * as console from "./console.js";
 import type { AnyContract } from "./contract.js";
 import * as fleet from "./fleet.js";
 import * as lock from "./lock.js";
@@ -25,6 +26,7 @@ export const CATALOG: readonly AnyContract[] = [
   fleet,
   lock,
   power,
+  console,
   agent,
 ]
   .flatMap(contractsOf)

@@ -1,0 +1,119 @@
+import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
+
+/**
+ * What a console's bytes are on their way from agent to service. An agent numbers every byte it reads from an endpoint,
+ * from 0 through the life of the spool, which has an id of its own: `stream`. A position is comparable only within one
+ * stream.
+ */
+
+/** Bytes in the order in which they came. */
+export interface StreamBytes {
+  readonly kind: "bytes";
+  /** Number of the first byte. */
+  readonly offset: number;
+  /** When it was read by the agent: microseconds since 1970, UTC. */
+  readonly atMicros: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * - `spool-overflow`: the spool was full while nobody took its bytes; the oldest went.
+ * - `overrun`: the UART or the device had no room.
+ * - `agent-down`: no agent read the line between the two times.
+ * - `disconnected`: the device was away between the two times.
+ * - `spool-failed`: the agent's disk took no bytes, and its memory for them was full.
+ */
+export const GAP_REASONS = [
+  "spool-overflow",
+  "overrun",
+  "agent-down",
+  "disconnected",
+  "spool-failed",
+] as const;
+export type GapReason = (typeof GAP_REASONS)[number];
+
+/** A place where bytes are missing, or may be. */
+export interface StreamGap {
+  readonly kind: "gap";
+  /** Number of the first byte after the gap; numbered bytes that were lost come before it. */
+  readonly offset: number;
+  /** How many bytes are missing; undefined: not known, perhaps none. */
+  readonly lost: number | undefined;
+  readonly reason: GapReason;
+  readonly fromMicros: number;
+  readonly toMicros: number;
+}
+
+/** The far end sent a break: no byte, but a place in the stream. */
+export interface StreamBreak {
+  readonly kind: "break";
+  readonly offset: number;
+  readonly atMicros: number;
+}
+
+export type StreamItem = StreamBytes | StreamGap | StreamBreak;
+
+/** What the agent's spool offers the link. */
+export interface StreamSource {
+  /** New whenever the numbering begins anew. */
+  readonly stream: string;
+  /** Number of the oldest byte that is still there. */
+  readonly first: number;
+  /** Number that the next byte will have. */
+  readonly next: number;
+  /**
+   * What comes at and after `from`, up to `maxBytes`, oldest first; empty when there is nothing newer. Where `from` is
+   * not there any more, begins with a gap that says how much is missing.
+   */
+  read(from: number, maxBytes: number): Promise<readonly StreamItem[]>;
+  /** Everything before `offset` is stored at the service and may be forgotten. */
+  acknowledge(offset: number): void;
+  /** Calls back when there is something newer. */
+  onAppended(callback: () => void): Disposable;
+}
+
+/** Which console of which agent. */
+export interface ConsoleAddress {
+  readonly agent: AgentId;
+  readonly endpoint: EndpointId;
+  readonly node: NodeId;
+  readonly driver: string;
+}
+
+/** What the far end can be asked for. */
+export const CONSOLE_ABILITIES = ["break", "dtr", "rts", "line", "purge", "modem"] as const;
+export type ConsoleAbility = (typeof CONSOLE_ABILITIES)[number];
+
+/** Settings of the wire: as `LineSettings` of the ports. */
+export interface WireSettings {
+  readonly baudRate: number;
+  readonly dataBits: 5 | 6 | 7 | 8;
+  readonly parity: "none" | "odd" | "even" | "mark" | "space";
+  readonly stopBits: 1 | 1.5 | 2;
+  readonly flowControl: "none" | "rts-cts" | "xon-xoff";
+}
+
+export interface WireLines {
+  readonly cts: boolean;
+  readonly dsr: boolean;
+  readonly ri: boolean;
+  readonly dcd: boolean;
+}
+
+/** What the agent says of the device, at the start and at every change. */
+export interface ConsoleCondition {
+  readonly up: boolean;
+  readonly detail?: string | undefined;
+  readonly abilities: readonly ConsoleAbility[];
+  readonly line?: WireSettings | undefined;
+  readonly modem?: WireLines | undefined;
+  /** Set while the spool cannot be written to disk. */
+  readonly spoolProblem?: string | undefined;
+}
+
+/** What is asked of the device beside bytes. */
+export type ConsoleRequest =
+  | { readonly kind: "break"; readonly ms: number }
+  | { readonly kind: "control"; readonly dtr?: boolean; readonly rts?: boolean }
+  | { readonly kind: "line"; readonly settings: WireSettings }
+  | { readonly kind: "purge"; readonly what: "receive" | "transmit" | "both" };
