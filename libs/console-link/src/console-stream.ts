@@ -2,8 +2,11 @@ import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 
 /**
  * What a console's bytes are on their way from agent to service. An agent numbers every byte it reads from an endpoint,
- * from 0 through the life of the spool, which has an id of its own: `stream`. A position is comparable only within one
- * stream.
+ * from 0 through the life of the spool, which has an id of its own: `stream`. Each break has a number too, and each gap
+ * has at least one, so that whoever goes on at a number gets each item exactly once. A gap may have very many: after an
+ * agent was killed, numbers that it may have used go into the gap. How much is missing is what `lost` says, never a
+ * difference of numbers. What follows an item begins at {@link nextAfter} of it. A position is comparable only within
+ * one stream.
  */
 
 /** Bytes in the order in which they came. */
@@ -35,7 +38,7 @@ export type GapReason = (typeof GAP_REASONS)[number];
 /** A place where bytes are missing, or may be. */
 export interface StreamGap {
   readonly kind: "gap";
-  /** Number of the first byte after the gap; numbered bytes that were lost come before it. */
+  /** Number of what comes first after the gap; the gap's own numbers, those of lost bytes among them, are before it. */
   readonly offset: number;
   /** How many bytes are missing; undefined: not known, perhaps none. */
   readonly lost: number | undefined;
@@ -47,20 +50,35 @@ export interface StreamGap {
 /** The far end sent a break: no byte, but a place in the stream. */
 export interface StreamBreak {
   readonly kind: "break";
+  /** Its own number. */
   readonly offset: number;
   readonly atMicros: number;
 }
 
 export type StreamItem = StreamBytes | StreamGap | StreamBreak;
 
+/** The number of what comes after an item: whoever has stored the item goes on, and acknowledges, there. */
+export function nextAfter(item: StreamItem): number {
+  switch (item.kind) {
+    case "bytes":
+      return item.offset + item.bytes.length;
+    case "gap":
+      return item.offset;
+    case "break":
+      return item.offset + 1;
+  }
+}
+
 /** What the agent's spool offers the link. */
 export interface StreamSource {
   /** New whenever the numbering begins anew. */
   readonly stream: string;
-  /** Number of the oldest byte that is still there. */
+  /** Number of the oldest item that is still there. */
   readonly first: number;
-  /** Number that the next byte will have. */
+  /** Number that the next item will have. */
   readonly next: number;
+  /** Where the items of this process of the agent begin; those before bear times of another process's clock. */
+  readonly began: number;
   /**
    * What comes at and after `from`, up to `maxBytes`, oldest first; empty when there is nothing newer. Where `from` is
    * not there any more, begins with a gap that says how much is missing.
