@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   COM_CONTROL,
@@ -32,13 +32,15 @@ const message: fc.Arbitrary<ComPortMessage> = fc.oneof(
       "parity" as const,
       "stop-size" as const,
       "control" as const,
-      "line-state" as const,
-      "modem-state" as const,
       "line-state-mask" as const,
       "modem-state-mask" as const,
       "purge" as const,
     ),
     value: fc.nat(255),
+  }),
+  fc.record({
+    kind: fc.constantFrom("line-state" as const, "modem-state" as const),
+    value: fc.option(fc.nat(255), { nil: undefined }),
   }),
   fc.record({ kind: fc.constantFrom("flow-suspend" as const, "flow-resume" as const) }),
 );

@@ -26,20 +26,23 @@ const MAX_SIGNATURE = 255;
 
 type Named = keyof typeof CODES;
 type Plain = "flow-suspend" | "flow-resume";
-type OneByte = Exclude<Named, "signature" | "baud" | Plain>;
+type Notice = "line-state" | "modem-state";
+type OneByte = Exclude<Named, "signature" | "baud" | Plain | Notice>;
 
 /**
  * - `signature`: text; an empty one asks for the other's.
  * - `baud`: bits per second, 32 bits; 0 asks.
  * - `data-size` 5 to 8, `parity` {@link COM_PARITY}, `stop-size` {@link COM_STOP}; 0 asks.
  * - `control`: {@link COM_CONTROL}. `purge`: {@link COM_PURGE}.
- * - `line-state`, `modem-state` and their masks: bits {@link LINE_STATE}, {@link MODEM_STATE}.
+ * - `line-state`, `modem-state` and their masks: bits {@link LINE_STATE}, {@link MODEM_STATE}. A state without a value is
+ *   a client that asks for it, which is not in the RFC and which pyserial does.
  * - `flow-suspend`, `flow-resume`: stop sending data, go on.
  */
 export type ComPortMessage =
   | { readonly kind: "signature"; readonly text: string }
   | { readonly kind: "baud"; readonly value: number }
   | { readonly kind: OneByte; readonly value: number }
+  | { readonly kind: Notice; readonly value: number | undefined }
   | { readonly kind: Plain };
 
 export const COM_PARITY = { ask: 0, none: 1, odd: 2, even: 3, mark: 4, space: 5 } as const;
@@ -114,6 +117,11 @@ export function comPortPayload(sender: ComPortSender, message: ComPortMessage): 
     case "flow-suspend":
     case "flow-resume":
       return Uint8Array.of(code);
+    case "line-state":
+    case "modem-state":
+      return message.value === undefined
+        ? Uint8Array.of(code)
+        : Uint8Array.of(code, inRange(message.value, 255));
     default:
       return Uint8Array.of(code, inRange(message.value, 255));
   }
@@ -143,6 +151,9 @@ export function readComPort(
     case "flow-suspend":
     case "flow-resume":
       return length === 0 ? { kind } : undefined;
+    case "line-state":
+    case "modem-state":
+      return length <= 1 ? { kind, value: payload[1] } : undefined;
     default:
       return length === 1 ? { kind, value: payload[1] ?? 0 } : undefined;
   }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OptionNegotiation, type Negotiated, type Side } from "./option-negotiation.js";
 import { COMMAND, OPTION, type Verb } from "./telnet-codes.js";

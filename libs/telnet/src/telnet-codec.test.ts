@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { COMMAND, OPTION } from "./telnet-codes.js";
 import { TelnetDecoder, type TelnetEvent } from "./telnet-decoder.js";
