@@ -2,7 +2,7 @@ import { cpuSeconds } from "./cpu-time.js";
 import type { EdgeLog } from "./edge-log.js";
 import type { FaultKnobs } from "./fault-knobs.js";
 import { Lane } from "./lane.js";
-import type { Machine } from "./qemu-command.js";
+import { CONSOLE_ID, type Machine } from "./qemu-command.js";
 import { QmpError, type QmpEvent, type QmpGreeting } from "./qmp-monitor.js";
 import {
   HOLD_MS,
@@ -120,6 +120,12 @@ export class ChassisSlot {
       if (this.flavour !== "uboot" && this.#host === "running") this.#edge("nmi", "api");
       await machine.monitor.execute("inject-nmi");
     });
+  }
+
+  /** QEMU's break has no length: the UART sees that one began. @throws QmpError */
+  async sendBreak(): Promise<void> {
+    await this.knobs.delay();
+    await this.#machine?.monitor.execute("chardev-send-break", { id: CONSOLE_ID });
   }
 
   /** Any other QMP command, as QEMU takes it. @throws QmpError */

@@ -128,6 +128,19 @@ export class Chassis implements SlotMachine {
     );
   }
 
+  console(slot: number): UartLine {
+    return this.#at(slot).uart;
+  }
+
+  async sendBreak(slot: number): Promise<void> {
+    try {
+      await this.#at(slot).slot.sendBreak();
+    } catch (cause) {
+      if (!(cause instanceof QmpError)) throw cause;
+      throw new SlotError("failed", `The break did not arrive: ${cause.desc}`, { cause });
+    }
+  }
+
   faults(slot: number): Faults {
     return this.#at(slot).knobs.current;
   }
@@ -156,9 +169,10 @@ export class Chassis implements SlotMachine {
         supplyLost: () => qmp.drop(),
       },
     );
-    const uart = new UartLine(join(this.dir, `slot-${number}.console.log`), () =>
-      slot.consoleSpoke(),
-    );
+    const uart = new UartLine({
+      logFile: join(this.dir, `slot-${number}.console.log`),
+      onOutput: () => slot.consoleSpoke(),
+    });
     const qmp = new QmpFront({
       greeting: () => slot.greeting,
       faults: () => knobs.current,

@@ -5,6 +5,8 @@ import { machineName } from "./leftovers.js";
 /** File descriptors that a QEMU is started with: its monitor and its console. */
 export const MONITOR_FD = 3;
 export const CONSOLE_FD = 4;
+/** What QMP calls the console's device. */
+export const CONSOLE_ID = "console";
 
 interface Place {
   readonly dir: string;
@@ -43,8 +45,8 @@ export function qemuArguments(machine: Machine): string[] {
     "-action panic=pause,shutdown=pause",
     `-chardev socket,id=monitor,fd=${MONITOR_FD}`,
     "-mon chardev=monitor,mode=control",
-    `-chardev socket,id=console,fd=${CONSOLE_FD}`,
-    "-serial chardev:console",
+    `-chardev socket,id=${CONSOLE_ID},fd=${CONSOLE_FD}`,
+    `-serial chardev:${CONSOLE_ID}`,
     ...flavourOptions(machine),
   ];
   const words = options.flatMap((option) => {

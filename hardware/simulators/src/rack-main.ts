@@ -17,6 +17,7 @@ import { slotServer } from "./slot-server.js";
 const USAGE = `Usage: rack-main.js --slots <count> --dir <directory> [--listen <socket path | 127.0.0.1:port>]
   [--flavour <slot>=<${SIMULATED_FLAVOURS.join(" | ")}>]... [--boot-ms <n>] [--shutdown-ms <n>] [--halt-after-ms <n>]
   [--running-watts <n>] [--starting-watts <n>] [--starting-ms <n>]
+  [--console-baud <n>]   consoles no faster than so many bits per second   [--console-logs]   keeps slot-<n>.console.log
   [--owner <pid>]   ends with that process`;
 
 const { values: args } = parseArgs({
@@ -31,6 +32,8 @@ const { values: args } = parseArgs({
     "running-watts": { type: "string" },
     "starting-watts": { type: "string" },
     "starting-ms": { type: "string" },
+    "console-baud": { type: "string" },
+    "console-logs": { type: "boolean", default: false },
     owner: { type: "string" },
   },
 });
@@ -66,6 +69,8 @@ function readSpecs(): SimulatedSlotSpec[] {
     runningWatts,
     startingWatts: wholeNumber("starting-watts", args["starting-watts"], runningWatts),
     startingMs: wholeNumber("starting-ms", args["starting-ms"], DEFAULT_SIMULATED_SLOT.startingMs),
+    // A byte is ten bits on the wire: start, eight, stop.
+    consoleBytesPerSecond: wholeNumber("console-baud", args["console-baud"], 0) / 10,
   };
   const specs = Array.from({ length: count }, () => spec);
   for (const text of args.flavour ?? []) {
@@ -82,9 +87,13 @@ const dir = args.dir ?? usage("--dir is missing.");
 const specs = readSpecs();
 mkdirSync(dir, { recursive: true });
 const edges = new EdgeLog(dir, hostClock);
-const server = slotServer(new Rack(specs, edges, hostClock), edges);
+const rack = new Rack(specs, edges, hostClock, (slot) =>
+  args["console-logs"] ? join(dir, `slot-${slot}.console.log`) : undefined,
+);
+const server = slotServer(rack, edges);
 const address = await listen(server, parseListen(args.listen ?? join(dir, "rack.sock")));
 edges.settle();
-announce({ listen: address }, args.owner === undefined ? undefined : Number(args.owner), () =>
-  closeServer(server),
-);
+announce({ listen: address }, args.owner === undefined ? undefined : Number(args.owner), () => {
+  rack.drop();
+  return closeServer(server);
+});

@@ -10,26 +10,35 @@ import {
   type SlotView,
 } from "./slot-api.js";
 import { SimulatedSlot, type SimulatedSlotSpec } from "./simulated-slot.js";
+import { UartLine } from "./uart-line.js";
 
 /** A rack of simulated machines: no virtual machine, no hardware, the same slot API and the same kinds of edges. */
 export class Rack implements SlotMachine {
   readonly #slots: ReadonlyMap<number, SimulatedSlot>;
   readonly #knobs: ReadonlyMap<number, FaultKnobs>;
+  readonly #lines: readonly UartLine[];
   #mains = true;
 
-  /** @param specs one per slot, slot 1 first */
+  /**
+   * @param specs one per slot, slot 1 first
+   * @param logFile where all that a slot's machine says is kept, if anywhere
+   */
   constructor(
     specs: readonly SimulatedSlotSpec[],
     private readonly edges: EdgeLog,
-    clock: SimClock,
+    private readonly clock: SimClock,
+    logFile: (slot: number) => string | undefined = () => undefined,
   ) {
     const draw = { watts: 0 };
     edges.measure(() => draw.watts);
     this.#knobs = new Map(specs.map((_, index) => [index + 1, new FaultKnobs(clock)]));
+    this.#lines = specs.map((_, index) => new UartLine({ logFile: logFile(index + 1) }));
     this.#slots = new Map(
-      specs.map((spec, index) => {
+      this.#lines.map((line, index) => {
         const slot = index + 1;
-        return [slot, new SimulatedSlot(slot, spec, edges, clock, () => this.faults(slot), draw)];
+        const spec = specs[index] as SimulatedSlotSpec;
+        const faults = (): Faults => this.faults(slot);
+        return [slot, new SimulatedSlot(slot, spec, edges, clock, faults, draw, line)];
       }),
     );
   }
@@ -69,7 +78,7 @@ export class Rack implements SlotMachine {
   guest(slot: number, act: GuestAct): Promise<SlotView> {
     const it = this.#slot(slot);
     if (act === "halt") it.halt("guest");
-    else if (act === "panic") it.panic();
+    else if (act === "panic") it.panic("Fatal exception in interrupt");
     else it.reset("guest-reset", "guest");
     return Promise.resolve(it.view());
   }
@@ -84,6 +93,25 @@ export class Rack implements SlotMachine {
     this.edges.inOneInstant(() => {
       for (const slot of this.#slots.values()) slot.supplyOff("brown-out", "outside");
     });
+    this.drop();
+  }
+
+  console(slot: number): UartLine {
+    this.#slot(slot);
+    return this.#lines[slot - 1] as UartLine;
+  }
+
+  /** Whoever waits for the answer knows that the line is free again. */
+  async sendBreak(slot: number, ms: number): Promise<void> {
+    const it = this.#slot(slot);
+    await this.#knobsOf(slot).delay();
+    it.breakReceived();
+    await new Promise<void>((resolve) => void this.clock.after(ms, resolve));
+  }
+
+  /** Closes the consoles' connections. */
+  drop(): void {
+    for (const line of this.#lines) line.drop();
   }
 
   view(slot: number): SlotView {

@@ -1,6 +1,8 @@
 import type { EdgeLog } from "./edge-log.js";
 import type { SimClock } from "./sim-clock.js";
+import { SimulatedConsole } from "./simulated-console.js";
 import type { EdgeCause, EdgeName, Faults, HostState, SlotView } from "./slot-api.js";
+import type { UartLine } from "./uart-line.js";
 
 export const SIMULATED_FLAVOURS = ["normal", "ignores-button", "halts-itself"] as const;
 /** `normal` obeys; `ignores-button` never reacts to a short press; `halts-itself` halts some time after each boot. */
@@ -21,6 +23,8 @@ export interface SimulatedSlotSpec {
   readonly startingMs: number;
   /** Halted, with the supply still on. */
   readonly haltedWatts: number;
+  /** Speed of its console; 0: as fast as it can. */
+  readonly consoleBytesPerSecond: number;
 }
 
 export const DEFAULT_SIMULATED_SLOT: SimulatedSlotSpec = {
@@ -32,7 +36,10 @@ export const DEFAULT_SIMULATED_SLOT: SimulatedSlotSpec = {
   startingWatts: 5,
   startingMs: 0,
   haltedWatts: 0.8,
+  consoleBytesPerSecond: 0,
 };
+
+const BY_BUTTON = "systemd-logind[412]: Power key pressed short. Powering off...";
 
 /** What all slots of a rack draw together. */
 export interface DrawTotal {
@@ -52,6 +59,7 @@ export class SimulatedSlot {
   #cancel: () => void = () => {};
   #settled = true;
   #settle: () => void = () => {};
+  readonly #console: SimulatedConsole;
 
   constructor(
     readonly slot: number,
@@ -60,7 +68,16 @@ export class SimulatedSlot {
     private readonly clock: SimClock,
     private readonly faults: () => Faults,
     private readonly draw: DrawTotal,
-  ) {}
+    line: UartLine,
+  ) {
+    const host = {
+      powerOff: () => this.halt("guest"),
+      shutDown: () => this.#shutDown("The system will power off now!"),
+      restart: () => this.reset("guest-reset", "guest"),
+      panic: (why: string) => this.panic(why),
+    };
+    this.#console = new SimulatedConsole(slot, clock, line, host, spec.consoleBytesPerSecond);
+  }
 
   view(): SlotView {
     return {
@@ -83,13 +100,14 @@ export class SimulatedSlot {
     if (this.#host === "off") return;
     this.#settle();
     this.#stop("off");
+    this.#console.cut();
     this.#bootId = undefined;
     this.edges.add(this.slot, edge, cause);
   }
 
   /** Starts the machine anew. A line pulled on a dead board does nothing. */
   reset(edge: "reset" | "guest-reset", cause: EdgeCause): void {
-    if (this.#host === "off" || (cause === "guest" && this.#host !== "running")) return;
+    if (this.#host === "off" || (cause === "guest" && this.#host === "halted")) return;
     this.#start(edge, cause);
   }
 
@@ -97,7 +115,7 @@ export class SimulatedSlot {
   nmi(): void {
     if (this.#host !== "running") return;
     this.edges.add(this.slot, "nmi", "api");
-    this.panic();
+    this.panic("NMI: Not continuing");
   }
 
   /** A short press asks a running guest to shut down and wakes a halted one; a hold halts by force. */
@@ -116,24 +134,33 @@ export class SimulatedSlot {
   halt(cause: EdgeCause): void {
     if (this.#host !== "running" && !(cause === "api" && this.#host === "panicked")) return;
     this.#stop("halted");
+    this.#console.halted(cause === "guest");
     this.edges.add(this.slot, "halted", cause);
   }
 
-  panic(): void {
+  panic(why: string): void {
     if (this.#host !== "running") return;
     this.#stop("panicked");
+    this.#console.panicked(why);
     this.edges.add(this.slot, "panicked", "guest");
+  }
+
+  /** The console's line is held in the break condition. */
+  breakReceived(): void {
+    if (this.#host === "running" || this.#host === "panicked") this.#console.broke();
   }
 
   #start(edge: EdgeName, cause: EdgeCause): void {
     this.#stop("running");
     this.#bootId = `boot-${this.edges.add(this.slot, edge, cause).seq}`;
+    this.#console.started(this.spec.bootMs);
     this.#cancel = this.clock.after(this.spec.bootMs, () => this.#bootEnds());
   }
 
   #bootEnds(): void {
     this.#booted = true;
-    if (this.#shutdownAsked) this.#shutDown();
+    this.#console.booted();
+    if (this.#shutdownAsked) this.#shutDown(BY_BUTTON);
     else if (this.spec.flavour === "halts-itself") {
       this.#cancel = this.clock.after(this.spec.haltAfterMs, () => this.halt("guest"));
     }
@@ -142,11 +169,13 @@ export class SimulatedSlot {
   #askShutdown(): void {
     if (this.#host !== "running" || this.#shutdownAsked) return;
     this.#shutdownAsked = true;
-    if (this.#booted) this.#shutDown();
+    if (this.#booted) this.#shutDown(BY_BUTTON);
   }
 
-  #shutDown(): void {
+  #shutDown(why: string): void {
     this.#cancel();
+    this.#shutdownAsked = true;
+    this.#console.shuttingDown(why);
     const takesMs = this.faults().shutdownTakesMs ?? this.spec.shutdownMs;
     this.#cancel = this.clock.after(takesMs, () => this.halt("guest"));
   }

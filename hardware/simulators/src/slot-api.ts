@@ -1,3 +1,5 @@
+import type { UartLine } from "./uart-line.js";
+
 /**
  * The slot API: what a rack and a chassis say over HTTP, as JSON.
  * A slot is one place for one machine: a supply that can be switched, a button, and whatever runs there.
@@ -85,6 +87,23 @@ export interface Faults {
   readonly shutdownTakesMs?: number;
 }
 
+/** What went over a slot's console since the program started, in bytes. */
+export interface ConsoleCounts {
+  /** Said by the machine. */
+  readonly sent: number;
+  /** Of these, lost because the client was 4 MiB behind: an overrun. */
+  readonly dropped: number;
+  /** Of these, said while no client was connected. */
+  readonly unheard: number;
+  /** Typed, and taken by the machine. */
+  readonly received: number;
+  /** Whether a client is connected. */
+  readonly connected: boolean;
+}
+
+/** What a console is asked for over HTTP: `Upgrade: slot-console`; raw bytes both ways from then on. */
+export const CONSOLE_PROTOCOL = "slot-console";
+
 /** What a simulated guest can be told to do by itself. */
 export const GUEST_ACTS = ["halt", "panic", "reset"] as const;
 export type GuestAct = (typeof GUEST_ACTS)[number];
@@ -145,6 +164,10 @@ export interface SlotMachine {
   brownOut(slot: number): Promise<SlotView>;
   /** Lets a simulated guest do something by itself. */
   guest(slot: number, act: GuestAct): Promise<SlotView>;
+  /** The slot's console. It is there whether the machine is or not. */
+  console(slot: number): UartLine;
+  /** Holds the console's line towards the machine in the break condition. A dead machine does not notice. */
+  sendBreak(slot: number, ms: number): Promise<void>;
   faults(slot: number): Faults;
   setFaults(slot: number, faults: Faults): void;
   /** Whether the device itself has power. Without, it answers nothing about its slots. */

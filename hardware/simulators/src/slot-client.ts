@@ -1,6 +1,7 @@
 import { Agent, request, type RequestOptions } from "node:http";
 import {
   SlotError,
+  type ConsoleCounts,
   type Edge,
   type Faults,
   type GuestAct,
@@ -57,6 +58,20 @@ export class SlotClient {
     signal?: AbortSignal,
   ): Promise<SlotView> {
     return this.#call("POST", `/slots/${slot}/button`, press, signal);
+  }
+
+  /** Holds the console's line in the break condition, by default for 250 ms. */
+  sendBreak(
+    slot: number,
+    hold: { readonly ms?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<ConsoleCounts> {
+    return this.#call("POST", `/slots/${slot}/break`, hold, signal);
+  }
+
+  /** What went over the console so far. */
+  consoleCounts(slot: number, signal?: AbortSignal): Promise<ConsoleCounts> {
+    return this.#call("GET", `/slots/${slot}/console`, undefined, signal);
   }
 
   /** Takes the supply away from outside, as a blackout does. */

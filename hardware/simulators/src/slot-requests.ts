@@ -17,6 +17,17 @@ export function readButton(body: unknown): { holdMs: number } {
   return { holdMs: optionalNumber("holdMs", holdMs) ?? 0 };
 }
 
+/** Longest break that is sent; the default is a quarter of a second. */
+const BREAK_MS = { longest: 10_000, usual: 250 };
+
+export function readBreak(body: unknown): { ms: number } {
+  const { ms } = fields(body ?? {}, ["ms"]);
+  const given = optionalNumber("ms", ms) ?? BREAK_MS.usual;
+  if (given < 1 || given > BREAK_MS.longest)
+    throw bad(`ms: expected a whole number from 1 to ${BREAK_MS.longest}`);
+  return { ms: given };
+}
+
 export function readGuest(body: unknown): { act: GuestAct } {
   const { act } = fields(body, ["act"]);
   const known = GUEST_ACTS.find((name) => name === act);

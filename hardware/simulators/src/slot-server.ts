@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { refuseBrowsers } from "./browsers.js";
+import { serveConsole } from "./console-upgrade.js";
 import type { EdgeLog } from "./edge-log.js";
 import {
   HTTP_STATUS,
@@ -8,6 +10,7 @@ import {
   type SlotView,
 } from "./slot-api.js";
 import {
+  readBreak,
   readButton,
   readEdgesQuery,
   readFaults,
@@ -27,9 +30,11 @@ type Answer = { readonly json: unknown } | "silence" | "no-mains";
  */
 export function slotServer(machine: SlotMachine, edges: EdgeLog): Server {
   // Longer than any client pauses: one that writes into a connection that is just being closed would have to try again.
-  return createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+  const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     void serve(machine, edges, request, response);
   });
+  server.on("upgrade", (request, socket, head) => serveConsole(machine, request, socket, head));
+  return server;
 }
 
 async function serve(
@@ -159,6 +164,15 @@ function route(machine: SlotMachine, edges: EdgeLog, slot: number, key: string):
       return { act: () => machine.nmi(slot) };
     case "POST button":
       return { act: (body) => machine.button(slot, readButton(body).holdMs) };
+    case "GET console":
+      return { control: true, act: () => machine.console(slot).counts };
+    case "POST break":
+      return {
+        act: async (body) => {
+          await machine.sendBreak(slot, readBreak(body).ms);
+          return machine.console(slot).counts;
+        },
+      };
     case "POST brown-out":
       return { control: true, act: () => machine.brownOut(slot) };
     case "POST guest":
@@ -175,17 +189,6 @@ function route(machine: SlotMachine, edges: EdgeLog, slot: number, key: string):
       };
     default:
       return undefined;
-  }
-}
-
-/** Web pages on this computer can reach the loopback interface, by name rebinding even across origins. They have no business here. */
-function refuseBrowsers(request: IncomingMessage): void {
-  const host = (request.headers.host ?? "").replace(/:\d+$/, "");
-  if (request.headers.origin !== undefined || !["", "127.0.0.1", "localhost"].includes(host)) {
-    throw new SlotError(
-      "forbidden",
-      "Only direct clients with Host 127.0.0.1 or localhost and no Origin are served.",
-    );
   }
 }
 

@@ -10,7 +10,7 @@ import { SlotClient } from "./slot-client.js";
 import type { SimulatedFlavour } from "./simulated-slot.js";
 
 export { SlotClient } from "./slot-client.js";
-export type { Edge, EdgeName, Faults, HostState, SlotView } from "./slot-api.js";
+export type { ConsoleCounts, Edge, EdgeName, Faults, HostState, SlotView } from "./slot-api.js";
 
 const READY_MS = 30_000;
 const STOP_MS = 10_000;
@@ -47,6 +47,10 @@ export interface RackOptions extends Common {
   readonly runningWatts?: number;
   readonly startingWatts?: number;
   readonly startingMs?: number;
+  /** Consoles no faster than so many bits per second. Default: as fast as they can. */
+  readonly consoleBaud?: number;
+  /** Keeps all that each machine says in `<dir>/slot-<n>.console.log`. */
+  readonly consoleLogs?: boolean;
 }
 
 export interface ChassisOptions extends Common {
@@ -70,6 +74,8 @@ export function startRack(options: RackOptions): Promise<Simulator> {
     ...numberFlag("running-watts", options.runningWatts),
     ...numberFlag("starting-watts", options.startingWatts),
     ...numberFlag("starting-ms", options.startingMs),
+    ...numberFlag("console-baud", options.consoleBaud),
+    ...(options.consoleLogs === true ? ["--console-logs"] : []),
   ]);
 }
 
