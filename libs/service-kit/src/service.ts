@@ -19,7 +19,7 @@ import { becomeActive, type ActiveInstance } from "@outrider/storage/active-inst
 import { storageFor } from "@outrider/storage/storage-for";
 import type { MigrationSet, Storage } from "@outrider/storage/storage";
 import { Health } from "./health.js";
-import { startListener, type HttpHandler, type Listener } from "./listener.js";
+import { startListener, type HttpHandler, type Listener, type UpgradeHandler } from "./listener.js";
 import { Metrics } from "./metrics.js";
 import { messageHandlersOf } from "./on-message.js";
 import { requestHandlersOf } from "./on-request.js";
@@ -52,6 +52,8 @@ export interface ServiceOptions {
   readonly clock?: Clock;
   /** What the service's own listener answers beside `/health` and `/metrics`, for what is too large for a message. */
   readonly http?: (context: INestApplicationContext) => HttpHandler;
+  /** Takes connections that become something else, such as WebSockets. Without it they are refused. */
+  readonly upgrade?: (context: INestApplicationContext) => UpgradeHandler;
   /** Told of a defect, and of a take-over by another instance: the process must end. Default: thrown, which ends it. */
   readonly defect?: (error: unknown) => void;
 }
@@ -146,7 +148,9 @@ async function startParts(
   ));
   connectHandlers(context, session);
   const server = serveRequests(context, session, options, clock, parts.metrics);
-  parts.listener = await startListener(ownPages(health, parts.metrics, options.http?.(context)));
+  parts.listener = await startListener(ownPages(health, parts.metrics, options.http?.(context)), {
+    upgrade: options.upgrade?.(context),
+  });
   session.retain(
     serviceDescription,
     { service: name },
