@@ -10,13 +10,16 @@ import type { Storage } from "@outrider/storage/storage";
 import { Gateway } from "./gateway.js";
 import type { GatewayConfig } from "./config.js";
 import { Replies } from "./http/replies.js";
-import { LiveClients } from "./live/clients.js";
+import { LiveClients, type Needs } from "./live/clients.js";
 import { Happenings } from "./live/happenings.js";
 import { Tickets } from "./live/tickets.js";
 import { Listening } from "./mirror/listening.js";
 import { Mirror } from "./mirror/mirror.js";
 import { Results } from "./mirror/results.js";
-import { stillStands, type People } from "./people/people.js";
+import { stillStands, type Admitted, type People } from "./people/people.js";
+
+/** Terminals and logs of consoles that are looked at at once; each is two sockets and their buffers. */
+const MAX_CONSOLE_CLIENTS = 2000;
 
 class Lifecycle implements OnApplicationShutdown {
   constructor(
@@ -43,6 +46,8 @@ export interface GatewayModuleOptions {
 export class GatewayModule {
   static with(options: GatewayModuleOptions): DynamicModule {
     const { config, storage, audit, people, version, defect } = options;
+    const standing = (one: Admitted, { rights, node }: Needs): Promise<boolean> =>
+      stillStands(one, people, rights, node);
     return {
       module: GatewayModule,
       providers: [
@@ -57,7 +62,7 @@ export class GatewayModule {
         {
           provide: LiveClients,
           inject: [CLOCK],
-          useFactory: (clock: Clock) => new LiveClients(clock, (one) => stillStands(one, people)),
+          useFactory: (clock: Clock) => new LiveClients(clock, standing),
         },
         {
           provide: RequestClient,
@@ -86,6 +91,7 @@ export class GatewayModule {
                 happenings,
                 requests,
                 clients,
+                consoleClients: new LiveClients(clock, standing, MAX_CONSOLE_CLIENTS),
                 counted: counting(metrics, mirror, clients),
                 people,
                 audit,

@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { GatewayConfig } from "./config.js";
+import { AttachSocket } from "./consoles/attach-socket.js";
 import { send } from "./http/answer.js";
 import { checkOrigin, Hosts } from "./http/origin.js";
 import { servePage } from "./http/page.js";
@@ -51,9 +53,11 @@ export class Gateway {
       this.#clients,
       defect,
     );
-    this.#app.server.on("upgrade", (request, socket, head) =>
-      this.#webSocket.upgrade(request, socket, head),
-    );
+    const attach = new AttachSocket(hosts, parts, defect);
+    this.#app.server.on("upgrade", (request, socket, head) => {
+      if (AttachSocket.serves(request)) attach.upgrade(request, socket as Socket, head);
+      else this.#webSocket.upgrade(request, socket, head);
+    });
   }
 
   /** Where it is served, once it is. */
@@ -69,12 +73,14 @@ export class Gateway {
     this.#url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
     this.#parts.replies.start(this.defect);
     this.#clients.start(this.defect);
+    this.#parts.consoleClients.start(this.defect);
     this.#parts.log.info({ url: this.#url }, "the gateway is served");
   }
 
   async stop(): Promise<void> {
     this.#parts.replies.stop();
     this.#clients.stop();
+    this.#parts.consoleClients.stop();
     this.#webSocket.stop();
     await this.#app.close();
   }

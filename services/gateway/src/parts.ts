@@ -23,6 +23,8 @@ export interface GatewayParts {
   readonly counted: (operation: string, status: number) => void;
   readonly tickets: Tickets;
   readonly clients: LiveClients;
+  /** Those at consoles. */
+  readonly consoleClients: LiveClients;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;

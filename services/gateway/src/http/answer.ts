@@ -1,4 +1,6 @@
-import type { FastifyReply } from "fastify";
+import { pipeline } from "node:stream";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Answer } from "./route.js";
 import { HttpProblem } from "./problem.js";
 
 /** On every answer: nothing of it is framed, sniffed, cached by others or run but our own files. */
@@ -39,4 +41,32 @@ export function send(reply: FastifyReply, { status, headers, body }: Wire): void
   // As bytes: Fastify would add a charset to the type of a text, which RFC 9457 does not know.
   const bytes = body === undefined ? undefined : Buffer.from(body);
   void reply.code(status).headers(SECURITY_HEADERS).headers(headers).send(bytes);
+}
+
+/**
+ * Hands a stream through, no faster than the client takes it. One that breaks off cuts the connection, so that nobody
+ * takes a part for the whole.
+ */
+export function sendStream(
+  { method }: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  { stream, headers }: Pick<Answer, "stream" | "headers">,
+): void {
+  if (!stream) return;
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(status, {
+    ...SECURITY_HEADERS,
+    ...headers,
+    "content-type": stream.type,
+    "x-accel-buffering": "no",
+  });
+  if (method === "HEAD") {
+    stream.value.destroy();
+    return void raw.end();
+  }
+  raw.flushHeaders();
+  // Either side may go at any time; the other is then destroyed, and there is nobody left to tell.
+  pipeline(stream.value, raw, () => undefined);
 }

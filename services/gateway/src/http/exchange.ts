@@ -4,7 +4,7 @@ import { StorageError } from "@outrider/storage/storage-error";
 import type { GatewayParts } from "../parts.js";
 import { actorNameOf, type Admitted } from "../people/people.js";
 import { admit, authorize, checkForgery, viaOf } from "./admission.js";
-import { send, wireOf, type Wire } from "./answer.js";
+import { send, sendStream, wireOf, type Wire } from "./answer.js";
 import { MAX_STRANGER_BYTES, mediaType, parseJson, parseText, readBytes } from "./body.js";
 import { entityTag, names } from "./etag.js";
 import { once } from "./idempotency.js";
@@ -44,6 +44,13 @@ export function exchange(
     const gone = new AbortController();
     reply.raw.once("close", () => gone.abort());
     const call = callOf({ request, admitted, params, query, body, text, gone: gone.signal });
+    if (route.streams) {
+      const answer = await route.handle(call as never, parts);
+      const status = answer.status ?? 200;
+      parts.counted(route.id, status);
+      if (answer.stream) return sendStream(request, reply, status, answer);
+      return send(reply, wireOfAnswer(route, answer, undefined));
+    }
     const run = async (): Promise<Wire> =>
       wireOfAnswer(route, await route.handle(call as never, parts), headers["if-none-match"]);
     const wire =

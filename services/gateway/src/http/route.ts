@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { Right } from "@outrider/contracts/identity";
 import type { Via } from "@outrider/contracts/power";
 import { Nothing } from "@outrider/contracts/service-plane";
@@ -39,6 +40,8 @@ export interface Answer<R = object> {
   readonly body?: R;
   /** In the place of a body: a text and its media type. */
   readonly text?: { readonly type: string; readonly value: string };
+  /** In the place of a body: what is handed through as it comes, and destroyed when the client has gone. */
+  readonly stream?: { readonly type: string; readonly value: Readable };
   /** What the body's entity tag is made of. A matching If-Nothing-Match is answered with 304. */
   readonly etag?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -67,8 +70,10 @@ export interface Route<
   /** The body is text of this type, and {@link Call.text} has it. */
   readonly takes: string | undefined;
   readonly reply: Class<R>;
-  /** The reply is text of this type. */
-  readonly gives: string | undefined;
+  /** The reply is of this type, or of one of these, and no JSON of ours. */
+  readonly gives: string | readonly string[] | undefined;
+  /** The reply may go on without end. */
+  readonly streams: boolean;
   /** Successful statuses and what they mean; the first one is the usual one. */
   readonly statuses: Readonly<Record<number, string>>;
   /** Problems that this route in particular may answer with, beside those of all. */
@@ -115,6 +120,7 @@ export function route<
     takes: undefined,
     reply: none,
     gives: undefined,
+    streams: false,
     problems: [],
     headers: [],
     maxBytes: MAX_BODY_BYTES,

@@ -1,4 +1,5 @@
 import { seconds, type Clock } from "@outrider/contracts/clock";
+import type { Right } from "@outrider/contracts/identity";
 import { HttpProblem } from "../http/problem.js";
 import type { Admitted } from "../people/people.js";
 
@@ -7,8 +8,18 @@ const MAX_CLIENTS = 500;
 /** How soon somebody whose session ended or whose rights were taken away is cut off. */
 const RECHECK = seconds(10);
 
+/** What somebody must go on to have for what they look at. */
+export interface Needs {
+  readonly rights: readonly Right[];
+  /** On which node; missing: on none in particular. */
+  readonly node?: string | undefined;
+}
+
+const READ: Needs = { rights: ["read"] };
+
 interface Seated {
   readonly admitted: Admitted;
+  readonly needs: Needs;
   readonly close: () => void;
 }
 
@@ -17,10 +28,11 @@ export class LiveClients {
   readonly #seated = new Set<Seated>();
   #stop: (() => void) | undefined;
 
-  /** @param stillStands whether somebody who was admitted earlier would be now */
+  /** @param stillStands whether somebody who was admitted earlier would be now, with what they need */
   constructor(
     private readonly clock: Clock,
-    private readonly stillStands: (admitted: Admitted) => Promise<boolean>,
+    private readonly stillStands: (admitted: Admitted, needs: Needs) => Promise<boolean>,
+    private readonly atMost = MAX_CLIENTS,
   ) {}
 
   get count(): number {
@@ -32,14 +44,14 @@ export class LiveClients {
   }
 
   /** Takes a place until it is disposed. @throws HttpProblem 429 when all are taken */
-  sit(close: () => void, admitted: Admitted): Disposable {
-    if (this.#seated.size >= MAX_CLIENTS) {
+  sit(close: () => void, admitted: Admitted, needs = READ): Disposable {
+    if (this.#seated.size >= this.atMost) {
       throw new HttpProblem(
         "too-many",
-        `${MAX_CLIENTS} clients look on already; close some, or try later`,
+        `${this.atMost} clients look on already; close some, or try later`,
       );
     }
-    const seated = { admitted, close };
+    const seated = { admitted, needs, close };
     this.#seated.add(seated);
     return { [Symbol.dispose]: () => void this.#seated.delete(seated) };
   }
@@ -51,8 +63,8 @@ export class LiveClients {
   }
 
   async #recheck(): Promise<void> {
-    for (const { admitted, close } of this.#seated) {
-      if (!(await this.stillStands(admitted))) close();
+    for (const { admitted, needs, close } of this.#seated) {
+      if (!(await this.stillStands(admitted, needs))) close();
     }
   }
 }

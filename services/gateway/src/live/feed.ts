@@ -29,6 +29,8 @@ export interface Sink {
 const MAX_BACKLOG_BYTES = 4_194_304;
 /** Changes of a node within this span are told as one. */
 const GATHER = milliseconds(100);
+/** Where only times have changed, so seldom: a console that talks is a change every second. */
+const GATHER_QUIET = seconds(5);
 const HEARTBEAT = seconds(15);
 /** Nodes of the snapshot that are written before others get their turn. */
 const CHUNK = 250;
@@ -42,6 +44,7 @@ export class Feed implements Disposable {
   readonly #changed = new Set<string>();
   readonly #undo: (() => void)[] = [];
   #gathering = false;
+  #gatheringQuiet = false;
 
   constructor(
     private readonly parts: Pick<GatewayParts, "mirror" | "happenings" | "clock">,
@@ -95,16 +98,19 @@ export class Feed implements Disposable {
     if (change.part === "description") this.filter.outdate();
     if (!this.filter.kind("node")) return;
     this.#changed.add(change.id);
-    if (this.#gathering) return;
-    this.#gathering = true;
-    this.parts.clock.sleep(GATHER, this.#ended.signal).then(
-      () => this.#tellChanged(),
+    if (this.#gathering || (change.quiet && this.#gatheringQuiet)) return;
+    if (change.quiet) this.#gatheringQuiet = true;
+    else this.#gathering = true;
+    const gather = change.quiet ? GATHER_QUIET : GATHER;
+    this.parts.clock.sleep(gather, this.#ended.signal).then(
+      () => this.#tellChanged(change.quiet),
       () => undefined,
     );
   }
 
-  #tellChanged(): void {
-    this.#gathering = false;
+  #tellChanged(quiet = false): void {
+    if (quiet) this.#gatheringQuiet = false;
+    else this.#gathering = false;
     const ids = [...this.#changed];
     this.#changed.clear();
     for (const id of ids) this.#tellNode(id);

@@ -2,11 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { seconds } from "@outrider/contracts/clock";
 import { WebSocketServer, type WebSocket } from "ws";
-import { admit, authorize } from "../http/admission.js";
-import { PROBLEM_TYPE, wireOf } from "../http/answer.js";
+import { authorize } from "../http/admission.js";
 import { checkOrigin, type Hosts } from "../http/origin.js";
 import { HttpProblem } from "../http/problem.js";
 import { readParameters } from "../http/shape.js";
+import { admitUpgrade, defectProblem, PROTOCOL, refuseUpgrade } from "../http/upgrade.js";
 import type { GatewayParts } from "../parts.js";
 import type { Admitted } from "../people/people.js";
 import type { LiveClients } from "./clients.js";
@@ -15,8 +15,6 @@ import { LiveFilter } from "./live-filter.js";
 import { LiveQuery } from "./sse.js";
 import type { Tickets } from "./tickets.js";
 
-export const PROTOCOL = "outrider.v1";
-const TICKET = "ticket.";
 const PING = seconds(15);
 /** Clients have nothing to say here. */
 const MAX_INCOMING_BYTES = 4096;
@@ -54,13 +52,10 @@ export class LiveWebSocket {
       },
       (error: unknown) => {
         if (!(error instanceof HttpProblem)) {
-          refuse(
-            socket,
-            new HttpProblem("internal", "a defect in the gateway; its log has the details"),
-          );
+          refuseUpgrade(socket, defectProblem());
           return this.defect(error);
         }
-        refuse(socket, error);
+        refuseUpgrade(socket, error);
       },
     );
   }
@@ -84,24 +79,10 @@ export class LiveWebSocket {
       );
     }
     const { mirror, people } = this.parts;
-    const admitted = await this.#admit(request);
+    const admitted = await admitUpgrade(request, this.tickets, people);
     authorize(admitted, "read", undefined, people);
     const query = readParameters(LiveQuery, Object.fromEntries(url.searchParams));
     return { admitted, filter: new LiveFilter(query, admitted.subject, mirror) };
-  }
-
-  /** By ticket, or by a token that only programs can send. A cookie alone is not enough: any page could use it. */
-  async #admit({ headers, socket }: IncomingMessage): Promise<Admitted> {
-    const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
-    const ticket = offered.find((one) => one.startsWith(TICKET));
-    if (ticket !== undefined) return this.tickets.redeem(ticket.slice(TICKET.length));
-    const { cookie: _, ...rest } = headers;
-    const admitted = await admit(rest, socket.remoteAddress ?? "", this.parts.people);
-    if (admitted) return admitted;
-    throw new HttpProblem(
-      "bad-ticket",
-      "a ticket is needed: POST /api/v1/tickets gives one, which is offered as the subprotocol ticket.<ticket>",
-    );
   }
 
   #serve(client: WebSocket, admitted: Admitted, filter: LiveFilter): void {
@@ -134,21 +115,4 @@ export class LiveWebSocket {
     });
     feed.start(undefined);
   }
-}
-
-function refuse(socket: Duplex, problem: HttpProblem): void {
-  if (socket.destroyed) return;
-  const { status, headers, body = "" } = wireOf(problem);
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${String(problem.body["title"])}`,
-      ...Object.entries({ ...headers, "content-type": PROBLEM_TYPE }).map(
-        ([name, value]) => `${name}: ${value}`,
-      ),
-      `content-length: ${Buffer.byteLength(body)}`,
-      "connection: close",
-      "",
-      body,
-    ].join("\r\n"),
-  );
 }

@@ -5,6 +5,7 @@ import {
   type AgentDescription,
   type AgentStatus,
 } from "@outrider/contracts/agent";
+import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { nodeLock, type NodeLock } from "@outrider/contracts/lock";
 import {
   nodeDescription,
@@ -80,6 +81,15 @@ export class Listening {
 
   noLock({ parameters }: Meta<OfNode>): void {
     this.mirror.hear(parameters.node, "lock", undefined);
+  }
+
+  @OnMessage(consoleState, { cleared: "noConsole" })
+  console({ payload, parameters }: Received<ConsoleState, OfNode>): void {
+    this.mirror.hear(parameters.node, "console", payload);
+  }
+
+  noConsole({ parameters }: Meta<OfNode>): void {
+    this.mirror.hear(parameters.node, "console", undefined);
   }
 
   @OnMessage(powerResult, { retained: "drop" })

@@ -1,5 +1,6 @@
 import type { AgentDescription, AgentStatus } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
+import type { ConsoleState } from "@outrider/contracts/console";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { PowerResult, PowerState } from "@outrider/contracts/power";
@@ -27,11 +28,18 @@ export interface NodeDocuments {
   readonly state: PowerState;
   readonly status: NodeStatus;
   readonly lock: NodeLock;
+  readonly console: ConsoleState;
   readonly result: PowerResult;
 }
 
 export type MirrorChange =
-  | { readonly of: "node"; readonly id: string; readonly part: keyof NodeDocuments }
+  | {
+      readonly of: "node";
+      readonly id: string;
+      readonly part: keyof NodeDocuments;
+      /** Only times have changed: it need not be told at once. */
+      readonly quiet?: boolean;
+    }
   | { readonly of: "agent"; readonly id: string }
   | { readonly of: "service"; readonly id: string };
 
@@ -78,11 +86,13 @@ export class Mirror {
     };
     if (heard) Object.assign(after, { [part]: heard });
     else delete after[part];
-    if (after.description ?? after.state ?? after.status ?? after.lock)
+    if (after.description ?? after.state ?? after.status ?? after.lock ?? after.console)
       this.#nodes.set(node, after);
     else this.#nodes.delete(node);
     if (part === "description" && !(before?.description && heard)) this.#order = undefined;
-    this.#tell({ of: "node", id: node, part });
+    const quiet =
+      part === "console" && isConsoleAlike(before?.console?.value, after.console?.value);
+    this.#tell({ of: "node", id: node, part, ...(quiet ? { quiet } : {}) });
   }
 
   hearAgent(id: string, heard: Partial<Pick<AgentRecord, "status" | "description">>): void {
@@ -150,4 +160,12 @@ export class Mirror {
   #tell(change: MirrorChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** Whether two states of a console differ in nothing but when something was seen or said. */
+function isConsoleAlike(a: ConsoleState | undefined, b: ConsoleState | undefined): boolean {
+  if (!a || !b) return false;
+  const lasting = (state: ConsoleState): string =>
+    JSON.stringify({ ...state, observedAt: undefined, lastByteAt: undefined });
+  return lasting(a) === lasting(b);
 }

@@ -1,3 +1,4 @@
+import type { ConsoleState } from "@outrider/contracts/console";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { PowerResult, PowerState } from "@outrider/contracts/power";
@@ -15,6 +16,7 @@ export interface NodeRecord {
   readonly state?: Heard<PowerState>;
   readonly status?: Heard<NodeStatus>;
   readonly lock?: Heard<NodeLock>;
+  readonly console?: Heard<ConsoleState>;
   /** The last that was said of a command, while this process listens: it is not retained on the bus. */
   readonly result?: Heard<PowerResult>;
   /** Rises with every change of any of them. */

@@ -104,6 +104,7 @@ function operation(route: AnyRoute, schemas: Schemas): Json {
     summary: route.summary,
     ...(isPublic ? { security: [] } : {}),
     "x-right": route.right,
+    ...(route.streams ? { "x-stream": true } : {}),
     parameters: [
       ...parameters(route.params, "path"),
       ...parameters(route.query, "query"),
@@ -134,7 +135,7 @@ function bodyOf(route: AnyRoute, schemas: Schemas): Json | undefined {
 function success(route: AnyRoute, status: number, description: string, schemas: Schemas): Json {
   const content =
     route.gives !== undefined
-      ? { [route.gives]: { schema: textSchema(route.gives) } }
+      ? Object.fromEntries([route.gives].flat().map((type) => [type, { schema: textSchema(type) }]))
       : (route.reply as unknown) === Nothing || status === 204
         ? undefined
         : { "application/json": { schema: schemas.reply(route.reply) } };

@@ -1,3 +1,7 @@
+import { ID_PATTERN } from "@outrider/contracts/ids";
+import { AttachQuery } from "../consoles/attach-query.js";
+import { propertiesOf } from "../http/shape.js";
+
 /** What is no request and reply, so that the table does not have it: described by hand. */
 
 const FILTER = [
@@ -77,4 +81,42 @@ export const STREAMS: Readonly<Record<string, object>> = {
       429: problem("Too many look on already."),
     },
   },
+  "/nodes/{node}/console/attach": {
+    operationId: "attachConsole",
+    tags: ["consoles"],
+    summary: "A terminal at a console, over WebSocket.",
+    description:
+      "Binary messages are the bytes of the console, both ways. Text messages are JSON: a client asks (`ConsoleAsk`), the service tells (`ConsoleTold`); with `escape` there are none, and what is told are lines of text. Opened with a ticket or a token as the live events are; Origin, Host and rights are checked before the upgrade. Typing needs the right console-write, power from inside the console the right power.",
+    "x-right": "console-read",
+    "x-stream": true,
+    parameters: [
+      {
+        name: "node",
+        in: "path",
+        required: true,
+        schema: { type: "string", pattern: ID_PATTERN.source },
+      },
+      ...parametersOf(AttachQuery),
+    ],
+    responses: {
+      101: { description: "The protocol was switched." },
+      400: problem("This is no WebSocket handshake, or a parameter is wrong."),
+      401: problem("The ticket is unknown, used or too old, or nobody is signed in."),
+      403: problem("The page is of another origin, or whoever asks may not read this console."),
+      404: problem("There is no such node, or it has no console."),
+      421: problem("The Host header names a host that this gateway does not know."),
+      429: problem("Too many look on already."),
+      503: problem("The console service is not there."),
+      504: problem("The console service did not answer in time."),
+    },
+  },
 };
+
+function parametersOf(type: new () => object): object[] {
+  return Object.entries(propertiesOf(type)).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: false,
+    schema,
+  }));
+}

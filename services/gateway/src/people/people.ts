@@ -81,15 +81,22 @@ export function actorNameOf(subject: Subject): string {
   return subject.kind === "anonymous" ? "person:anonymous" : `${subject.kind}:${subject.name}`;
 }
 
-/** Whether somebody who was admitted earlier would be now, with the same rights. */
+/**
+ * Whether somebody who was admitted earlier would be now, with the rights that are needed.
+ * @param node on which node they are
+ */
 export async function stillStands(
   { by, secret, subject }: Admitted,
   people: People,
+  rights: readonly Right[] = ["read"],
+  node?: string,
 ): Promise<boolean> {
   if (by === "anonymous" || secret === undefined) return true;
   const now = by === "token" ? await people.bearer(secret) : await people.session(secret);
   return (
-    now !== undefined && people.may(now.subject, "read") === true && sameScope(now.subject, subject)
+    now !== undefined &&
+    rights.every((right) => people.may(now.subject, right, node) === true) &&
+    sameScope(now.subject, subject)
   );
 }
 

@@ -13,7 +13,7 @@ import { route, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import { asking } from "./asking.js";
 
-const LOGS = ["gateway", "inventory", "power"] as const;
+const LOGS = ["gateway", "inventory", "power", "console"] as const;
 type Log = (typeof LOGS)[number];
 
 export class AuditQuery {

@@ -12,6 +12,7 @@ import {
   Timestamp,
   WordList,
 } from "@outrider/contracts/decorators";
+import { ConsoleState } from "@outrider/contracts/console";
 import { ID_PATTERN, INTERFACE_KINDS, type InterfaceKind } from "@outrider/contracts/ids";
 import { NodeLock } from "@outrider/contracts/lock";
 import {
@@ -70,6 +71,12 @@ export class StatusView {
   @IsBoolean() stale!: boolean;
 }
 
+/** The console of a node with its age as the gateway sees it. */
+export class ConsoleStateView extends ConsoleState {
+  @Integer(0) ageMs!: number;
+  @IsBoolean() stale!: boolean;
+}
+
 /** A node as people see it: what it is, what was measured of it and how long ago, and who holds it. */
 export class NodeView {
   @Id() id!: string;
@@ -96,6 +103,8 @@ export class NodeView {
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;
   @Optional() @Nested(() => NodeLock) lock?: NodeLock;
+  /** Missing where nothing was ever heard of a console. */
+  @Optional() @Nested(() => ConsoleStateView) console?: ConsoleStateView;
   /** Only of one node, not in lists. */
   @Optional()
   @MapOf(
@@ -117,6 +126,7 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
     atMs: number,
   ): T & { ageMs: number; stale: boolean } => ({ ...value, ...ageOf(value, atMs, now) });
   const power = state?.value;
+  const consoleState = consoleStateOf(record, clock);
   return {
     id,
     name,
@@ -135,7 +145,18 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
     agents: agentsOf(description.value),
     ...(power?.fault === undefined ? {} : { fault: power.fault }),
     ...(lock ? { lock: lock.value } : {}),
+    ...(consoleState ? { console: consoleState } : {}),
   };
+}
+
+/** What was last heard of a node's console. */
+export function consoleStateOf(
+  { console }: Pick<NodeRecord, "console">,
+  clock: Clock,
+): ConsoleStateView | undefined {
+  if (!console) return undefined;
+  const now = { calendarMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
+  return { ...console.value, ...ageOf(console.value, console.atMs, now) };
 }
 
 /** The agents that the interfaces of a node are bound to, each once. */
@@ -146,6 +167,8 @@ export function agentsOf({ interfaces }: Pick<NodeDescription, "interfaces">): s
 
 /** What of a view changes what people conclude, beside its age: what its entity tag is made of. */
 export function stampOf({ revision }: NodeRecord, view: NodeView): string {
-  const stale = [view.supply, view.host, view.status].map((one) => (one?.stale ? "1" : "0"));
+  const stale = [view.supply, view.host, view.status, view.console].map((one) =>
+    one?.stale ? "1" : "0",
+  );
   return `${view.id}:${revision}:${stale.join("")}`;
 }

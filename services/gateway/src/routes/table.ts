@@ -1,6 +1,11 @@
 import type { AnyRoute } from "../http/route.js";
 import { AGENT_ROUTES } from "./agents.js";
 import { AUDIT_ROUTES } from "./audit.js";
+import { CONSOLE_LOG_ROUTES } from "./console-logs.js";
+import { CONSOLE_RULE_ROUTES } from "./console-rules.js";
+import { CONSOLE_SCRIPT_ROUTES } from "./console-scripts.js";
+import { CONSOLE_SESSION_ROUTES } from "./console-sessions.js";
+import { CONSOLE_ROUTES } from "./consoles.js";
 import { CREDENTIAL_ROUTES } from "./credentials.js";
 import { EVENT_ROUTES } from "./events.js";
 import { INVENTORY_ROUTES } from "./inventory.js";
@@ -21,6 +26,11 @@ export const ROUTES: readonly AnyRoute[] = [
   ...TRANSITION_ROUTES,
   ...LOCK_ROUTES,
   ...AGENT_ROUTES,
+  ...CONSOLE_ROUTES,
+  ...CONSOLE_SESSION_ROUTES,
+  ...CONSOLE_LOG_ROUTES,
+  ...CONSOLE_SCRIPT_ROUTES,
+  ...CONSOLE_RULE_ROUTES,
   ...SITE_ROUTES,
   ...INVENTORY_ROUTES,
   ...EVENT_ROUTES,

@@ -1,0 +1,144 @@
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
+import type { ServiceName } from "@outrider/contracts/ids";
+import {
+  PROBLEM_CODES,
+  type ProblemCode,
+  type ServiceListener,
+} from "@outrider/contracts/service-plane";
+import { HttpProblem } from "../http/problem.js";
+import type { GatewayParts } from "../parts.js";
+import { listenerOf } from "./service-listener.js";
+
+export interface StreamRequest {
+  /** With its query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Ends it, also while it streams. */
+  readonly signal: AbortSignal;
+}
+
+/** How long a service may take to begin. What follows has no end that anybody knows. */
+const BEGIN_MS = 30_000;
+/** Of an answer that is no success. */
+const MAX_PROBLEM_BYTES = 65_536;
+
+/**
+ * Asks a service's own listener for what is handed through as it comes: read it no faster than whoever wants it takes it.
+ * @throws HttpProblem as the service says; 503 when it is not there, 504 when it does not begin
+ */
+export async function streamListener(
+  { mirror }: Pick<GatewayParts, "mirror">,
+  service: ServiceName,
+  { path, headers = {}, signal }: StreamRequest,
+): Promise<IncomingMessage> {
+  const listener = listenerOf(mirror, service);
+  const asked = callListener(listener, path, headers);
+  const abort = (): void => void asked.destroy(signal.reason as Error);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    const response = await answerOf(asked, service, signal);
+    if (response.statusCode === 200) {
+      response.once("close", () => signal.removeEventListener("abort", abort));
+      return response;
+    }
+    throw await problemOf(response, service);
+  } catch (error) {
+    signal.removeEventListener("abort", abort);
+    asked.destroy();
+    throw error;
+  }
+}
+
+/** Begins a GET of a listener, on a connection of its own. */
+export function callListener(
+  { url, token }: ServiceListener,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): ClientRequest {
+  const asked = httpRequest(url + path, {
+    agent: false,
+    headers: { ...headers, authorization: `Bearer ${token}` },
+  });
+  asked.setNoDelay(true);
+  return asked;
+}
+
+/** The head of the answer. @throws HttpProblem 503, 504; the signal's reason */
+function answerOf(
+  asked: ClientRequest,
+  service: ServiceName,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const late = AbortSignal.timeout(BEGIN_MS);
+  const tooLate = (): void => {
+    reject(slow(service));
+    asked.destroy();
+  };
+  late.addEventListener("abort", tooLate);
+  asked.once("response", resolve);
+  asked.on("error", (error) =>
+    reject(signal.aborted ? (signal.reason as Error) : away(service, error)),
+  );
+  asked.end();
+  return promise.finally(() => late.removeEventListener("abort", tooLate));
+}
+
+export function slow(service: ServiceName): HttpProblem {
+  return new HttpProblem(
+    "timed-out",
+    `the ${service} service did not answer in time; ask again in a few seconds`,
+  );
+}
+
+export function away(service: ServiceName, cause: unknown): HttpProblem {
+  return new HttpProblem(
+    "unavailable",
+    `the ${service} service could not be reached; ask again in a few seconds`,
+    { cause },
+  );
+}
+
+/** What a service said instead of what was asked for. */
+export async function problemOf(
+  response: IncomingMessage,
+  service: ServiceName,
+): Promise<HttpProblem> {
+  const said = await shortText(response);
+  const { code, detail, field } = objectOf(said);
+  if (PROBLEM_CODES.includes(code as ProblemCode) && typeof detail === "string") {
+    return new HttpProblem(code as ProblemCode, detail, typeof field === "string" ? { field } : {});
+  }
+  if (response.statusCode === 404) {
+    return new HttpProblem("not-found", `the ${service} service has no such thing`);
+  }
+  return new HttpProblem(
+    "unavailable",
+    `the ${service} service answered with ${response.statusCode ?? "nothing"}; its log says why`,
+  );
+}
+
+async function shortText(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const part of response as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > MAX_PROBLEM_BYTES) break;
+      parts.push(part);
+    }
+  } catch {
+    // What came before it broke off is all that there is.
+  }
+  return Buffer.concat(parts).toString();
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const read = JSON.parse(text) as unknown;
+    return typeof read === "object" && read !== null ? (read as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
