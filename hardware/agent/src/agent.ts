@@ -25,7 +25,7 @@ import { Session } from "@outrider/messaging/session";
 import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instance-lock";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { Answers } from "./answers.js";
-import { Bindings } from "./bindings.js";
+import { Bindings, type EndpointKinds } from "./bindings.js";
 import { readBootId } from "./boot-id.js";
 import { driverCatalogue } from "./catalogue.js";
 import { describeAgent } from "./description.js";
@@ -38,8 +38,10 @@ import { Guardian } from "./guardian.js";
 import { recoverCommand } from "./interrupted-commands.js";
 import { Journal } from "./journal.js";
 import { logWith, type AgentLog } from "./log.js";
+import { PowerEndpoint } from "./power-endpoint.js";
 import { Reporter } from "./reporter.js";
 import { StartGate } from "./start-gate.js";
+import { UnknownEndpoint } from "./unknown-endpoint.js";
 
 export const VERSION = "0.1.0";
 
@@ -164,6 +166,7 @@ class Agent implements RunningAgent {
       drivers,
       fences: Object.fromEntries(fences),
     }));
+    const gate = new StartGate(clock, (endpoint, detail) => log.warn({ endpoint }, detail));
     this.#guardian = new Guardian({
       clock,
       reporter: this.#reporter,
@@ -176,10 +179,9 @@ class Agent implements RunningAgent {
       clock,
       log,
       journal,
-      gate: new StartGate(clock, (endpoint, detail) => log.warn({ endpoint }, detail)),
+      kinds: this.#kinds(gate, bootId),
+      gate,
       memories: await journal.memories(),
-      reporter: this.#reporter,
-      guardian: this.#guardian,
       defect,
       changed: describe,
     });
@@ -191,7 +193,7 @@ class Agent implements RunningAgent {
     });
     // What was interrupted for a command goes on, if that left something to be done.
     const released = (endpoint: Endpoint): void => {
-      this.#guardian.attend(endpoint);
+      endpoint.released();
       describe();
     };
     this.#commands = new Commands({
@@ -211,13 +213,22 @@ class Agent implements RunningAgent {
     });
     const desired = await journal.desired();
     if (desired) await this.#bindings.apply(desired);
-    await this.#recover(runs, bootId, released);
+    await this.#recover(runs, released);
     this.#bindings.attend();
     this.#serve();
   }
 
   stats(): { readonly commits: number; readonly transactions: number } {
     return this.journal.stats();
+  }
+
+  #kinds(gate: StartGate, bootId: string | undefined): EndpointKinds {
+    const { defect } = this;
+    const power = { gate, guardian: this.#guardian, reporter: this.#reporter, bootId, defect };
+    return {
+      power: (parts) => new PowerEndpoint(parts, power),
+      console: (parts) => new UnknownEndpoint(parts),
+    };
   }
 
   async stop(): Promise<void> {
@@ -253,17 +264,13 @@ class Agent implements RunningAgent {
   }
 
   /** Every endpoint with an open command is taken before this resolves; most commands have ended by then. */
-  async #recover(
-    runs: CommandRuns,
-    bootId: string | undefined,
-    released: (endpoint: Endpoint) => void,
-  ): Promise<void> {
+  async #recover(runs: CommandRuns, released: (endpoint: Endpoint) => void): Promise<void> {
     const { journal, clock, defect } = this;
     const { signal: stopped } = this.#stopped;
     const said = (report: Parameters<Answers["set"]>[0]): void =>
       this.#answers.set(report, LONGEST_TTL_MS);
     const remembered = this.#bindings.hold.bind(this.#bindings);
-    const options = { clock, journal, runs, bootId, stopped, said, remembered, released };
+    const options = { clock, journal, runs, stopped, said, remembered, released };
     const open = await journal.open();
     this.#recovering = Promise.all(
       open.map(async (record) => {

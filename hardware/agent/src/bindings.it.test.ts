@@ -6,10 +6,11 @@ import { silentLog } from "@outrider/messaging/log";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Bindings } from "./bindings.js";
-import { Guardian } from "./guardian.js";
 import { Journal } from "./journal.js";
 import { logWith } from "./log.js";
+import { PowerEndpoint } from "./power-endpoint.js";
 import { StartGate } from "./start-gate.js";
+import { UnknownEndpoint } from "./unknown-endpoint.js";
 
 const endpoint = endpointId("n1", "power");
 const desired: DesiredEndpoint = {
@@ -49,21 +50,24 @@ describe("the endpoints of a configuration", () => {
     const defect = (error: unknown): never => {
       throw error;
     };
+    const gate = new StartGate(systemClock);
     const bindings = new Bindings({
       clock: systemClock,
       log: logWith(silentLog, {}),
       journal,
-      gate: new StartGate(systemClock),
+      gate,
       memories: await journal.memories(),
-      reporter: { observe: () => undefined },
-      guardian: new Guardian({
-        clock: systemClock,
-        reporter: { news: () => undefined },
-        bootId: undefined,
-        stopped: new AbortController().signal,
-        defect,
-        changed: () => undefined,
-      }),
+      kinds: {
+        power: (parts) =>
+          new PowerEndpoint(parts, {
+            gate,
+            guardian: { attend: () => {}, seen: () => {}, measured: () => {} },
+            reporter: { observe: () => undefined },
+            bootId: undefined,
+            defect,
+          }),
+        console: (parts) => new UnknownEndpoint(parts),
+      },
       defect,
       changed: () => undefined,
     });

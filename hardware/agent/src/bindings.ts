@@ -1,32 +1,28 @@
 import { isDeepStrictEqual } from "node:util";
-import type {
-  AgentDesired,
-  DescribedEndpoint,
-  DesiredEndpoint,
-  EndpointAction,
-} from "@outrider/contracts/agent";
+import type { AgentDesired, DescribedEndpoint, DesiredEndpoint } from "@outrider/contracts/agent";
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
 import type { EndpointId } from "@outrider/contracts/ids";
-import { loadDriver } from "@outrider/drivers/registry";
-import { isPortKind, openDriver, PORT_KINDS } from "@outrider/ports/driver";
+import { withDeadline } from "@outrider/ports/deadline";
+import { isPortKind, type PortKind } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
-import { Endpoint } from "./endpoint.js";
-import { EndpointMonitor, type MonitorOptions } from "./endpoint-monitor.js";
-import type { Guardian } from "./guardian.js";
+import type { Endpoint, EndpointParts } from "./endpoint.js";
 import type { Journal, MemoryPatch } from "./journal.js";
 import type { AgentLog } from "./log.js";
-import { openInTime } from "./open-in-time.js";
 import type { StartGate } from "./start-gate.js";
+import { UnknownEndpoint } from "./unknown-endpoint.js";
 
-const OPEN_WITHIN = seconds(10);
+/** A device that takes longer to be let go is left to itself. */
+const CLOSE_WITHIN = seconds(10);
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 
-export interface BindingsOptions extends MonitorOptions {
-  readonly guardian: Guardian;
+/** Makes the endpoints of each port. */
+export type EndpointKinds = Readonly<Record<PortKind, (parts: EndpointParts) => Endpoint>>;
+
+export interface BindingsOptions {
+  readonly kinds: EndpointKinds;
   readonly clock: Clock;
   readonly log: AgentLog;
   readonly journal: Journal;
@@ -36,11 +32,11 @@ export interface BindingsOptions extends MonitorOptions {
   readonly memories: ReadonlyMap<string, EndpointMemory>;
   /** Is told when what {@link Bindings.described} says may differ. */
   readonly changed: () => void;
+  readonly defect: (error: unknown) => void;
 }
 
 interface Binding {
   readonly endpoint: Endpoint;
-  monitor: EndpointMonitor | undefined;
   /** Aborted when the endpoint is closed: ends opening and trying again. */
   readonly closed: AbortController;
 }
@@ -87,7 +83,10 @@ export class Bindings {
    */
   async apply({ generation, endpoints, domains = [] }: AgentDesired): Promise<void> {
     const { gate, log, changed } = this.options;
-    const forgetting = gate.configure({ endpoints, domains }).map((id) => this.#forgetDraw(id));
+    const supplies = endpoints.filter(({ port }) => port === "power");
+    const forgetting = gate
+      .configure({ endpoints: supplies, domains })
+      .map((id) => this.#forgetDraw(id));
     const wanted = new Map(endpoints.map((desired) => [desired.endpoint, desired]));
     this.#wanted = wanted;
     const changes = [...new Set([...this.#bindings.keys(), ...wanted.keys()])].map((id) =>
@@ -112,18 +111,18 @@ export class Bindings {
       return;
     }
     binding.endpoint.hold(patch);
-    if (binding.monitor) this.options.guardian.attend(binding.endpoint);
+    this.#attend(binding.endpoint);
   }
 
   /** From now on open endpoints are sampled and cared for. Until then they are only there for recovery. */
   attend(): void {
     this.#attended = true;
-    for (const binding of this.#bindings.values()) this.#attend(binding);
+    for (const { endpoint } of this.#bindings.values()) this.#attend(endpoint);
   }
 
   /** Reads and reports everything again. */
   repeat(): void {
-    for (const { monitor } of this.#bindings.values()) monitor?.repeat();
+    for (const { endpoint } of this.#bindings.values()) endpoint.repeat();
   }
 
   async close(): Promise<void> {
@@ -179,7 +178,7 @@ export class Bindings {
     if (!endpoint || !desired) return endpoint === undefined && desired === undefined;
     if (!isSame(desired, endpoint.desired)) return false;
     endpoint.desired = desired;
-    endpoint.poke();
+    endpoint.changed();
     return true;
   }
 
@@ -193,34 +192,31 @@ export class Bindings {
   }
 
   async #add(desired: DesiredEndpoint): Promise<void> {
-    const { clock, log, journal, gate } = this.options;
-    const memory = this.#memories.get(desired.endpoint);
-    const endpointLog = log.with({
-      node: desired.node,
-      endpoint: desired.endpoint,
-      driver: desired.driver,
-    });
-    const binding: Binding = {
-      endpoint: new Endpoint(desired, memory, clock, endpointLog, journal, gate),
-      monitor: undefined,
-      closed: new AbortController(),
+    const { clock, log, journal, kinds } = this.options;
+    const { endpoint: id, node, port, driver } = desired;
+    const parts: EndpointParts = {
+      desired,
+      memory: this.#memories.get(id),
+      clock,
+      log: log.with({ node, endpoint: id, driver }),
+      journal,
     };
-    this.#bindings.set(desired.endpoint, binding);
+    const endpoint = isPortKind(port) ? kinds[port](parts) : new UnknownEndpoint(parts);
+    const binding = { endpoint, closed: new AbortController() };
+    this.#bindings.set(id, binding);
     await this.#open(binding, FIRST_RETRY_MS);
   }
 
   async #open(binding: Binding, retryMs: number): Promise<void> {
     const { endpoint, closed } = binding;
-    const { clock, changed, defect } = this.options;
+    const { changed, defect } = this.options;
     try {
-      const { port, actions } = await openPort(endpoint, clock, closed.signal);
-      if (closed.signal.aborted) {
-        await port[Symbol.asyncDispose]();
-        return;
-      }
-      Object.assign(endpoint, { port, actions, failure: undefined });
+      await endpoint.open(closed.signal);
+      // In the moment in which it was closed: what closed it has not seen what was opened.
+      if (closed.signal.aborted) return await this.#closeInTime(endpoint);
+      endpoint.failure = undefined;
       endpoint.log.info({}, "endpoint opened");
-      this.#attend(binding);
+      this.#attend(endpoint);
     } catch (error) {
       if (closed.signal.aborted) return;
       // Whatever is wrong with one driver, the other nodes are still to be looked after.
@@ -233,6 +229,7 @@ export class Bindings {
           "endpoint not opened",
         );
       }
+      endpoint.changed();
       if (!lasting) this.#retry(binding, retryMs).catch(defect);
     }
     changed();
@@ -248,53 +245,26 @@ export class Bindings {
     await this.#open(binding, Math.min(retryMs * 2, LONGEST_RETRY_MS));
   }
 
-  #attend(binding: Binding): void {
-    const { endpoint } = binding;
-    if (!this.#attended || endpoint.failure !== undefined || binding.monitor) return;
-    this.options.guardian.attend(endpoint);
-    binding.monitor = new EndpointMonitor(endpoint, this.options);
+  #attend(endpoint: Endpoint): void {
+    if (this.#attended && endpoint.failure === undefined) endpoint.attend();
   }
 
-  async #close({ endpoint, monitor, closed }: Binding): Promise<void> {
+  async #close({ endpoint, closed }: Binding): Promise<void> {
     closed.abort();
-    await monitor?.[Symbol.asyncDispose]();
-    await endpoint.port?.[Symbol.asyncDispose]();
-    endpoint.port = undefined;
+    await this.#closeInTime(endpoint);
   }
-}
 
-async function openPort(
-  endpoint: Endpoint,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<{ port: PowerPort; actions: EndpointAction[] }> {
-  const { desired, log } = endpoint;
-  const kind = desired.port;
-  if (!isPortKind(kind)) {
-    throw new PortError(
-      "unsupported",
-      `This agent has no port ${kind}; it has ${PORT_KINDS.join(", ")}. Update the agent, or take the endpoint out of the site file.`,
-    );
+  /** One device that does not let go of itself must not keep a configuration from being applied. */
+  async #closeInTime(endpoint: Endpoint): Promise<void> {
+    const { clock } = this.options;
+    const never = new AbortController().signal;
+    const what = `Closing ${endpoint.id}`;
+    try {
+      await withDeadline(clock, CLOSE_WITHIN, never, what, () => endpoint.close());
+    } catch (error) {
+      endpoint.log.error({ err: error }, "an endpoint could not be closed properly");
+    }
   }
-  if (kind !== "power") {
-    throw new PortError("unsupported", `This agent opens no ${kind} endpoints yet. Update it.`);
-  }
-  const driver = await loadDriver(kind, desired.driver);
-  const port = await openInTime({
-    clock,
-    limit: OPEN_WITHIN,
-    signal,
-    what: `The driver of ${desired.endpoint}`,
-    open: (within) => openDriver(driver, desired.options, { clock, log, signal: within }),
-    stuck: (error) => log.error({ err: error }, "what was opened too late could not be closed"),
-  });
-  return { port, actions: driver.actions.filter((action) => isDoable(action, port)) };
-}
-
-/** Whether the device does an action itself, or the agent can make it of the supply. */
-function isDoable(action: EndpointAction, port: PowerPort): boolean {
-  const composed: readonly EndpointAction[] = ["On", "ForceOff", "PowerCycle"];
-  return composed.includes(action) || port.native[action as NativeAction] !== undefined;
 }
 
 /** Whether trying again is of no use until the configuration is another one. */

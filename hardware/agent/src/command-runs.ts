@@ -1,18 +1,17 @@
 import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
-import type { PortError } from "@outrider/ports/port-error";
 import type { Supply } from "@outrider/contracts/power";
 import type { Numbered } from "@outrider/messaging/outbox";
+import type { PortError } from "@outrider/ports/port-error";
 import { isStorageError, type StorageError } from "@outrider/storage/storage-error";
 import { clearsFault } from "./attempts.js";
 import { acceptedReport, type CommandRecord, type EndpointMemory } from "./command-record.js";
 import type { Activity, Endpoint } from "./endpoint.js";
-import { execute, TOO_LATE, type Outcome } from "./execution.js";
 import { crashPoint } from "./failpoints.js";
 import { incident } from "./incidents.js";
 import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
+import { TOO_LATE, type Outcome } from "./outcome.js";
 import type { Reporter } from "./reporter.js";
-import { trySense } from "./supply.js";
 
 /** How often an outcome is tried to be written to a failing disk, once a second. */
 const IO_TRIES = 10;
@@ -61,7 +60,7 @@ export class CommandRuns {
     const patch = this.#patchOf(command, endpoint);
     crashPoint("agent.before-accept");
     // Looking changes nothing, so it need not wait for the disk.
-    const looking = trySense(endpoint, signal);
+    const looking = endpoint.look(signal);
     looking.catch(() => undefined);
     try {
       if (!(await journal.accept({ command, acceptedAt, patch }))) return { kind: "known" };
@@ -72,7 +71,7 @@ export class CommandRuns {
     // Only now: what the guardian was writing when the command took its place is held by now.
     const formerly = endpoint.memory;
     endpoint.hold(patch);
-    endpoint.gate.commanded(endpoint.id, command.action);
+    endpoint.accepted(command.action);
     crashPoint("agent.accepted");
     const { id, action, actor, via } = command;
     endpoint.log.info({ commandId: id, action, actor, via }, "command accepted");
@@ -130,7 +129,7 @@ export class CommandRuns {
     reporter.news(event);
     const { id, action, status, reasonCode, detail } = report;
     endpoint.log.info({ commandId: id, action, status, reasonCode, detail }, "command ended");
-    if (incidents.length > 0) endpoint.poke();
+    if (incidents.length > 0) endpoint.changed();
     return report;
   }
 
@@ -140,9 +139,8 @@ export class CommandRuns {
     progress: (detail: string) => void,
   ): Promise<Outcome> {
     const { journal } = this.options;
-    return execute({
+    return endpoint.execute({
       command,
-      endpoint,
       activity,
       before,
       mayStart,

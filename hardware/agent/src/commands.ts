@@ -14,7 +14,6 @@ import type { Activity, Endpoint } from "./endpoint.js";
 import type { Journal } from "./journal.js";
 import type { AgentLog } from "./log.js";
 import type { Reporter } from "./reporter.js";
-import { trySense } from "./supply.js";
 
 export type ReceivedCommand = Received<AgentCommand, { readonly endpoint: string }>;
 
@@ -97,7 +96,7 @@ export class Commands {
           break;
         }
         case "read": {
-          const seen = endpoint && (await trySense(endpoint, stopped));
+          const seen = endpoint && (await endpoint.look(stopped));
           supply = seen instanceof PortError ? { problem: seen.message } : (seen ?? "Unknown");
           break;
         }

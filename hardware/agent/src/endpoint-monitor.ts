@@ -2,9 +2,9 @@ import { milliseconds, timestamp, type Clock, type Duration } from "@outrider/co
 import { Notifier } from "@outrider/messaging/notifier";
 import { PortError } from "@outrider/ports/port-error";
 import type { PowerReading } from "@outrider/ports/power-port";
-import type { Endpoint } from "./endpoint.js";
 import type { Guardian } from "./guardian.js";
 import { ObservationTracker } from "./observation-tracker.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
 import type { Reporter } from "./reporter.js";
 
 /** Unchanged values are repeated this often within the span in which they go stale. */
@@ -35,7 +35,7 @@ export class EndpointMonitor implements AsyncDisposable {
   #poked = false;
 
   constructor(
-    private readonly endpoint: Endpoint,
+    private readonly endpoint: PowerEndpoint,
     private readonly options: MonitorOptions,
   ) {
     endpoint.onReading = (reading, undisturbed, askedMs) =>

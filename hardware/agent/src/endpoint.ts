@@ -1,16 +1,12 @@
 import type { AuditEntry } from "@outrider/audit/audit-entry";
 import type { DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent";
-import { milliseconds, type Clock } from "@outrider/contracts/clock";
-import { withDeadline } from "@outrider/ports/deadline";
-import { PortError } from "@outrider/ports/port-error";
-import type { PowerPort, PowerReading, ReadOptions } from "@outrider/ports/power-port";
-import { measuredDraw, NO_MEMORY, type EndpointMemory } from "./command-record.js";
+import type { Clock } from "@outrider/contracts/clock";
+import type { Supply } from "@outrider/contracts/power";
+import type { PortError } from "@outrider/ports/port-error";
+import { NO_MEMORY, type CommandRecord, type EndpointMemory } from "./command-record.js";
 import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
 import type { AgentLog } from "./log.js";
-import type { StartGate } from "./start-gate.js";
-
-/** No port needs longer for one question; their own deadlines are shorter. */
-const READ_WITHIN = milliseconds(6_000);
+import type { Execution, Outcome } from "./outcome.js";
 
 /** What runs on an endpoint. At most one at a time. */
 export interface Activity {
@@ -22,39 +18,70 @@ export interface Activity {
   readonly controller: AbortController;
 }
 
-/** A driver opened for one node's interface, and what runs on it and is remembered of it. */
-export class Endpoint {
-  port: PowerPort | undefined;
-  /** Why there is no port. */
+/** What every endpoint is made of. */
+export interface EndpointParts {
+  readonly desired: DesiredEndpoint;
+  readonly memory: EndpointMemory | undefined;
+  readonly clock: Clock;
+  readonly log: AgentLog;
+  readonly journal: Pick<Journal, "remember" | "recordStep">;
+}
+
+/**
+ * A driver opened for one node's interface, and what runs on it and is remembered of it. Each port has a class of its
+ * own, which knows what is done with it; everybody else knows this one.
+ */
+export abstract class Endpoint {
+  desired: DesiredEndpoint;
+  /** Why it is not open. */
   failure: string | undefined = "it is being opened";
   actions: readonly EndpointAction[] = [];
   memory: EndpointMemory;
-  /** Asks for a reading and a report soon. */
-  poke: () => void = () => {};
-  /** Is told of every reading. */
-  onReading:
-    | ((reading: PowerReading | PortError, undisturbed: boolean, askedMs: number) => void)
-    | undefined;
+  readonly clock: Clock;
+  readonly log: AgentLog;
+  protected readonly journal: EndpointParts["journal"];
   #activity: Activity | undefined;
-  /** Counts beginnings and ends of activities. */
   #changes = 0;
-  /** Readings may overlap: what was asked later is the later word. */
-  #asked = 0;
-  #heard = 0;
   #idle: (() => void)[] = [];
 
-  constructor(
-    public desired: DesiredEndpoint,
-    memory: EndpointMemory | undefined,
-    readonly clock: Clock,
-    readonly log: AgentLog,
-    private readonly journal: Pick<Journal, "remember">,
-    /** Through which its supply is switched on, and which learns from its readings. */
-    readonly gate: StartGate,
-  ) {
+  constructor({ desired, memory, clock, log, journal }: EndpointParts) {
+    this.desired = desired;
     this.memory = memory ?? NO_MEMORY;
-    gate.remember(this.id, measuredDraw(this.memory));
+    this.clock = clock;
+    this.log = log;
+    this.journal = journal;
   }
+
+  /** Opens its driver once. Heeds `signal`, and leaves nothing open when it rejects. @throws PortError, or what a driver throws */
+  abstract open(signal: AbortSignal): Promise<void>;
+  /** Closes what was opened, for good. */
+  abstract close(): Promise<void>;
+  /** It is open and what a former process left is being ended: from now on it is cared for. Called again when it may owe something. */
+  attend(): void {}
+  /** It was not opened, or has another configuration that needs no opening: what is known of it may differ. */
+  changed(): void {}
+  /** Somebody new listens: everything is to be said again. */
+  repeat(): void {}
+  /** Its node is told something by way of another endpoint. */
+  overtaken(_action: EndpointAction): void {}
+
+  /** What its supply does, before a command. Changes nothing. @throws the signal's reason */
+  abstract look(signal: AbortSignal): Promise<Supply | PortError>;
+  /** A command was accepted: it is in the journal and not done. */
+  accepted(_action: EndpointAction): void {}
+  /** Does a command, once. A device that fails is an outcome. @throws the reason of the activity's signal */
+  abstract execute(execution: Execution): Promise<Outcome>;
+  /**
+   * Says how a command ends that a former process left open, and does what must still be done.
+   * @param conclude resolves when the outcome is in the journal
+   */
+  abstract recover(
+    record: CommandRecord,
+    activity: Activity,
+    conclude: (outcome: Outcome) => Promise<void>,
+  ): Promise<void>;
+  /** A command was brought to its end: what it interrupted goes on. */
+  released(): void {}
 
   get id(): DesiredEndpoint["endpoint"] {
     return this.desired.endpoint;
@@ -62,6 +89,11 @@ export class Endpoint {
 
   get activity(): Activity | undefined {
     return this.#activity;
+  }
+
+  /** Counts beginnings and ends of activities. */
+  protected get changes(): number {
+    return this.#changes;
   }
 
   /** Takes the endpoint. What was there must be interruptible, and is interrupted. */
@@ -92,40 +124,6 @@ export class Endpoint {
       }
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
-  }
-
-  /** Reads the device. @throws PortError, or the signal's reason when that was aborted */
-  async sense(signal: AbortSignal, options: ReadOptions = {}): Promise<PowerReading> {
-    const { port } = this;
-    if (!port) throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? ""}`);
-    const changes = this.#changes;
-    const number = ++this.#asked;
-    const askedMs = this.clock.monotonicMs();
-    const undisturbed = (): boolean => this.#changes === changes && this.#activity === undefined;
-    try {
-      const reading = await withDeadline(
-        this.clock,
-        READ_WITHIN,
-        signal,
-        `The device of ${this.id}`,
-        (within) => port.read(within, options),
-      );
-      this.#hear(number, reading.supply);
-      this.onReading?.(reading, undisturbed(), askedMs);
-      return reading;
-    } catch (error) {
-      if (error instanceof PortError) {
-        this.#hear(number, "Unknown");
-        this.onReading?.(error, undisturbed(), askedMs);
-      }
-      throw error;
-    }
-  }
-
-  #hear(number: number, supply: PowerReading["supply"]): void {
-    if (number < this.#heard) return;
-    this.#heard = number;
-    this.gate.seen(this.id, supply);
   }
 
   /** Records a change of what is remembered, then holds it. @throws StorageError */

@@ -2,8 +2,8 @@ import { minutes, seconds } from "@outrider/contracts/clock";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { EndpointMemory } from "./command-record.js";
-import type { Endpoint } from "./endpoint.js";
 import { Guardian } from "./guardian.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
 import { ModelDevice } from "./testing/model-device.js";
 import { activityOf, modelEndpoint, type Recorded } from "./testing/model-endpoint.js";
 
@@ -31,7 +31,7 @@ describe("the guardian", () => {
   const watched = (
     memory: EndpointMemory,
     restore: "None" | "AlwaysOn" | "Restore" = "AlwaysOn",
-  ): { endpoint: Endpoint; recorded: Recorded } => {
+  ): { endpoint: PowerEndpoint; recorded: Recorded } => {
     const made = modelEndpoint(device, clock, { bootId: "b1", ...memory }, { restore });
     made.endpoint.onReading = (reading, undisturbed) => {
       if (undisturbed && "supply" in reading) guardian.seen(made.endpoint, reading.supply);

@@ -5,10 +5,11 @@ import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { policyIntent, policyOutcome, RECOVERY, RESTORE } from "./actuation.js";
 import { RECOVERED_AFTER } from "./attempts.js";
-import type { Activity, Endpoint } from "./endpoint.js";
-import { faultText } from "./execution.js";
+import type { Activity } from "./endpoint.js";
 import { incident } from "./incidents.js";
 import type { MemoryPatch, StoredEvent } from "./journal.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
+import { faultText } from "./power-execution.js";
 import { bringOn } from "./power-on.js";
 import type { Reporter } from "./reporter.js";
 import { hasBooted, isLoss, restoreTo, steady, type SteadySupply } from "./restore-policy.js";
@@ -35,16 +36,16 @@ export interface GuardianOptions {
  * on its one occasion. Works without the broker. A command takes the place of it whenever it waits.
  */
 export class Guardian {
-  readonly #onSinceMs = new WeakMap<Endpoint, number>();
+  readonly #onSinceMs = new WeakMap<PowerEndpoint, number>();
   readonly #running = new Set<Promise<void>>();
-  readonly #noting = new WeakSet<Endpoint>();
+  readonly #noting = new WeakSet<PowerEndpoint>();
   /** Whose supply was seen and could not be recorded yet. */
-  readonly #unwritten = new WeakSet<Endpoint>();
+  readonly #unwritten = new WeakSet<PowerEndpoint>();
 
   constructor(private readonly options: GuardianOptions) {}
 
   /** An endpoint is open, and no command runs on it: what is owed is done, and its policy has its occasion. */
-  attend(endpoint: Endpoint): void {
+  attend(endpoint: PowerEndpoint): void {
     const { bootId } = this.options;
     if (endpoint.activity || endpoint.failure !== undefined) return;
     const { memory } = endpoint;
@@ -57,7 +58,7 @@ export class Guardian {
   }
 
   /** The supply was read, and neither a command nor the guardian had to do with it. */
-  seen(endpoint: Endpoint, supply: Supply): void {
+  seen(endpoint: PowerEndpoint, supply: Supply): void {
     const now = steady(supply);
     const { memory } = endpoint;
     if (now === undefined || endpoint.activity || endpoint.failure !== undefined) return;
@@ -75,7 +76,7 @@ export class Guardian {
   }
 
   /** The draw was measured: the most is remembered, and written when it has grown by more than noise. */
-  measured(endpoint: Endpoint, watts: number, askedMs: number): void {
+  measured(endpoint: PowerEndpoint, watts: number, askedMs: number): void {
     const grown = endpoint.gate.measured(endpoint.id, watts, askedMs);
     if (!grown || this.#noting.has(endpoint)) return;
     const { runningWatts = 0, startingWatts = 0 } = endpoint.memory;
@@ -91,7 +92,7 @@ export class Guardian {
     await Promise.allSettled(this.#running);
   }
 
-  #recovered(endpoint: Endpoint): void {
+  #recovered(endpoint: PowerEndpoint): void {
     const { clock } = this.options;
     const nowMs = clock.monotonicMs();
     const sinceMs = this.#onSinceMs.get(endpoint) ?? nowMs;
@@ -101,7 +102,7 @@ export class Guardian {
     this.#note(endpoint, { attempts: 0 });
   }
 
-  async #lost(endpoint: Endpoint, activity: Activity): Promise<void> {
+  async #lost(endpoint: PowerEndpoint, activity: Activity): Promise<void> {
     const { clock } = this.options;
     const { desired, memory, id } = endpoint;
     const wanted = restoreTo(desired.restore, "loss", "Off", memory.commanded);
@@ -119,7 +120,7 @@ export class Guardian {
   }
 
   /** The policy's occasion after a boot: recorded before anything is done, so that there is only one. */
-  async #booted(endpoint: Endpoint, activity: Activity): Promise<void> {
+  async #booted(endpoint: PowerEndpoint, activity: Activity): Promise<void> {
     const { clock, bootId } = this.options;
     const { signal } = activity.controller;
     const supply = await this.#steadySupply(endpoint, signal);
@@ -156,7 +157,7 @@ export class Guardian {
     }
   }
 
-  async #steadySupply(endpoint: Endpoint, signal: AbortSignal): Promise<SteadySupply> {
+  async #steadySupply(endpoint: PowerEndpoint, signal: AbortSignal): Promise<SteadySupply> {
     for (let pauseMs = 250; ; pauseMs = Math.min(10_000, pauseMs * 2)) {
       const supply = await trySense(endpoint, signal);
       const known = supply instanceof PortError ? undefined : steady(supply);
@@ -165,7 +166,7 @@ export class Guardian {
     }
   }
 
-  async #payOwed(endpoint: Endpoint, activity: Activity): Promise<void> {
+  async #payOwed(endpoint: PowerEndpoint, activity: Activity): Promise<void> {
     // What a cycle has taken from a node is kept for it.
     const watts = endpoint.memory.owed === "cycle" ? endpoint.gate.reserve(endpoint.id) : undefined;
     try {
@@ -175,7 +176,7 @@ export class Guardian {
     }
   }
 
-  async #bringOn(endpoint: Endpoint, activity: Activity): Promise<void> {
+  async #bringOn(endpoint: PowerEndpoint, activity: Activity): Promise<void> {
     const { clock, changed } = this.options;
     const { owed, attempts } = endpoint.memory;
     const by = owed === "cycle" ? RECOVERY : RESTORE;
@@ -219,7 +220,7 @@ export class Guardian {
 
   /** A journal that cannot be written is no reason to leave a supply as it is: what is known then counts in this process only. */
   async #remember(
-    endpoint: Endpoint,
+    endpoint: PowerEndpoint,
     patch: MemoryPatch,
     events: readonly StoredEvent[] = [],
     audited: readonly AuditEntry[] = [],
@@ -236,7 +237,7 @@ export class Guardian {
     }
     if (events.length > 0) {
       this.options.reporter.news();
-      endpoint.poke();
+      endpoint.changed();
     }
   }
 
@@ -244,7 +245,7 @@ export class Guardian {
    * Records what needs no act, one thing at a time.
    * @returns whether it is being recorded; else what is still so is seen again
    */
-  #note(endpoint: Endpoint, patch: MemoryPatch): boolean {
+  #note(endpoint: PowerEndpoint, patch: MemoryPatch): boolean {
     if (this.#noting.has(endpoint)) return false;
     this.#noting.add(endpoint);
     this.#track(this.#remember(endpoint, patch).finally(() => this.#noting.delete(endpoint)));
@@ -261,7 +262,7 @@ export class Guardian {
     this.#running.add(running);
   }
 
-  #start(endpoint: Endpoint, run: (activity: Activity) => Promise<void>): void {
+  #start(endpoint: PowerEndpoint, run: (activity: Activity) => Promise<void>): void {
     const { stopped } = this.options;
     if (stopped.aborted) return;
     const activity: Activity = {
@@ -291,7 +292,7 @@ function isNews(watts: number, remembered: number): boolean {
   return watts > remembered * WRITTEN_WHEN_GROWN_BY || watts < remembered;
 }
 
-function lossText({ desired, memory }: Endpoint, restores: boolean): string {
+function lossText({ desired, memory }: PowerEndpoint, restores: boolean): string {
   const then = restores
     ? `the restore policy ${desired.restore} switches it on again`
     : memory.fault === undefined

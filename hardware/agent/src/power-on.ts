@@ -3,8 +3,9 @@ import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { policyIntent, type OnBehalf } from "./actuation.js";
 import { nextAttempt } from "./attempts.js";
-import type { Activity, Endpoint } from "./endpoint.js";
+import type { Activity } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
 import type { PowerOnEnd } from "./recovery.js";
 import type { StartPriority } from "./start-plan.js";
 import type { Start } from "./start-queue.js";
@@ -31,7 +32,7 @@ export interface PowerOnOptions {
  * @throws the reason of the activity's signal when something took its place
  */
 export async function bringOn(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   activity: Activity,
   options: PowerOnOptions,
 ): Promise<PowerOnEnd> {
@@ -67,7 +68,7 @@ class Leave {
 }
 
 async function tryOn(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   activity: Activity,
   options: PowerOnOptions,
   leave: Leave,
@@ -138,7 +139,7 @@ async function tryOn(
  * Records an attempt and its audit record before it is made. A journal that cannot be written must not keep a supply
  * off: the attempt then counts in this process only, and the log of the process is what tells of it.
  */
-async function countAttempt(endpoint: Endpoint, by: OnBehalf): Promise<void> {
+async function countAttempt(endpoint: PowerEndpoint, by: OnBehalf): Promise<void> {
   const attempts = endpoint.memory.attempts + 1;
   const intent = policyIntent(by, endpoint, "On", `automatic power-on ${attempts}`);
   try {

@@ -194,8 +194,10 @@ export class StartGate {
    * draw is not given to a restore policy for {@link RESTARTS_WITHIN}, or until it starts or is commanded off.
    */
   commanded(id: EndpointId, action: EndpointAction): void {
-    const member = this.#member(id);
-    if (action === "PushPowerButton") {
+    // A supply of which nothing is known here is another agent's.
+    const member = this.#members.get(id);
+    if (!member) return;
+    if (action === "PushPowerButton" || action === "GracefulShutdown") {
       member.keptUntilMs = this.clock.monotonicMs() + RESTARTS_WITHIN;
     } else if (action === "ForceOff" && member.keptUntilMs !== undefined) {
       member.keptUntilMs = undefined;

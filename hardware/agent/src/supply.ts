@@ -2,8 +2,9 @@ import { milliseconds, seconds, type Duration } from "@outrider/contracts/clock"
 import type { Supply } from "@outrider/contracts/power";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError, type PortErrorCode } from "@outrider/ports/port-error";
-import type { Endpoint } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
+import { isRefusal } from "./outcome.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
 import type { Start } from "./start-queue.js";
 
 /** How long a device may take to show what it was told. */
@@ -22,11 +23,6 @@ export type SwitchResult =
   /** It was told, perhaps, and cannot be read. */
   | { readonly kind: "unknown"; readonly code: PortErrorCode; readonly problem: string };
 
-/** Whether a device that failed like this has certainly not acted. */
-export function isRefusal(code: PortErrorCode): boolean {
-  return code === "refused" || code === "unsupported" || code === "invalid-options";
-}
-
 /**
  * Tells the device once and reads until it shows. A request whose fate is not known is not repeated: reading says
  * what became of it.
@@ -34,7 +30,7 @@ export function isRefusal(code: PortErrorCode): boolean {
  * @throws the signal's reason when it is aborted
  */
 export async function switchSupply(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   on: boolean,
   signal: AbortSignal,
   answered: () => void = () => {},
@@ -67,7 +63,7 @@ export async function switchSupply(
 
 /** Switches a supply on that the gate has let through, and tells the gate how that ends. */
 export async function switchOn(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   start: Start,
   signal: AbortSignal,
 ): Promise<SwitchResult> {
@@ -83,7 +79,7 @@ export async function switchOn(
 
 /** Asks the device for something, once. @throws PortError, or the signal's reason */
 export async function act(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   signal: AbortSignal,
   ask: (signal: AbortSignal) => Promise<void> | undefined,
 ): Promise<void> {
@@ -98,7 +94,7 @@ export async function act(
 
 /** Reads until the supply is as wanted or the time is up. @returns what was read last, or why it could not be read */
 async function readUntil(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   wanted: "On" | "Off",
   signal: AbortSignal,
 ): Promise<Supply | PortError> {
@@ -113,7 +109,7 @@ async function readUntil(
 
 /** The supply, or why it could not be read. @throws the signal's reason */
 export async function trySense(
-  endpoint: Endpoint,
+  endpoint: PowerEndpoint,
   signal: AbortSignal,
 ): Promise<Supply | PortError> {
   try {

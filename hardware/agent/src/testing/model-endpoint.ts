@@ -3,9 +3,10 @@ import type { Clock } from "@outrider/contracts/clock";
 import { endpointId, nodeId } from "@outrider/contracts/ids";
 import { silentLog } from "@outrider/messaging/log";
 import type { EndpointMemory } from "../command-record.js";
-import { Endpoint, type Activity } from "../endpoint.js";
+import type { Activity } from "../endpoint.js";
 import type { Journal, MemoryPatch, StoredEvent } from "../journal.js";
 import { logWith } from "../log.js";
+import { PowerEndpoint } from "../power-endpoint.js";
 import { StartGate } from "../start-gate.js";
 import type { ModelDevice } from "./model-device.js";
 
@@ -21,9 +22,10 @@ export function modelEndpoint(
   clock: Clock,
   memory?: EndpointMemory,
   desired: Partial<DesiredEndpoint> = {},
-): { endpoint: Endpoint; recorded: Recorded } {
+): { endpoint: PowerEndpoint; recorded: Recorded } {
   const recorded: Recorded = { patches: [], events: [] };
-  const journal: Pick<Journal, "remember"> = {
+  const journal: Pick<Journal, "remember" | "recordStep"> = {
+    recordStep: async () => {},
     remember: async (_, patch, events) => {
       recorded.patches.push(patch);
       recorded.events.push(...(events ?? []));
@@ -36,28 +38,38 @@ export function modelEndpoint(
 export function openEndpoint(
   device: ModelDevice,
   clock: Clock,
-  journal: Pick<Journal, "remember">,
+  journal: Pick<Journal, "remember" | "recordStep">,
   desired: Partial<DesiredEndpoint> = {},
   memory?: EndpointMemory,
-): Endpoint {
-  const endpoint = new Endpoint(
+): PowerEndpoint {
+  const endpoint = new PowerEndpoint(
     {
-      endpoint: endpointId("n1", "power"),
-      node: nodeId("n1"),
-      port: "power",
-      driver: "model",
-      options: {},
-      restore: "None",
-      dwellMs: 1000,
-      sampleEveryMs: 1000,
-      staleAfterMs: 10_000,
-      ...desired,
+      desired: {
+        endpoint: endpointId("n1", "power"),
+        node: nodeId("n1"),
+        port: "power",
+        driver: "model",
+        options: {},
+        restore: "None",
+        dwellMs: 1000,
+        sampleEveryMs: 1000,
+        staleAfterMs: 10_000,
+        ...desired,
+      },
+      memory,
+      clock,
+      log: logWith(silentLog, {}),
+      journal,
     },
-    memory,
-    clock,
-    logWith(silentLog, {}),
-    journal,
-    new StartGate(clock),
+    {
+      gate: new StartGate(clock),
+      guardian: { attend: () => {}, seen: () => {}, measured: () => {} },
+      reporter: { observe: () => {} },
+      bootId: undefined,
+      defect: (error) => {
+        throw error;
+      },
+    },
   );
   Object.assign(endpoint, {
     port: device,

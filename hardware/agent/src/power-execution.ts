@@ -1,55 +1,37 @@
-import type { AgentCommand } from "@outrider/contracts/agent";
 import { milliseconds, seconds } from "@outrider/contracts/clock";
-import type { CommandStatus, Supply } from "@outrider/contracts/power";
-import type { ReasonCode } from "@outrider/contracts/reasons";
-import { PortError, type PortErrorCode } from "@outrider/ports/port-error";
+import type { Supply } from "@outrider/contracts/power";
+import { PortError } from "@outrider/ports/port-error";
 import type { NativeAction } from "@outrider/ports/power-port";
 import { ATTEMPTS } from "./attempts.js";
-import type { CommandStep } from "./command-record.js";
-import type { Activity, Endpoint } from "./endpoint.js";
 import { crashPoint } from "./failpoints.js";
 import type { MemoryPatch } from "./journal.js";
+import {
+  isRefusal,
+  nothingDone,
+  reasonOf,
+  TOO_LATE,
+  type Execution,
+  type Outcome,
+} from "./outcome.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
 import { bringOn } from "./power-on.js";
 import type { StartWish } from "./start-plan.js";
 import type { Start } from "./start-queue.js";
-import { act, isRefusal, switchOn, switchSupply, trySense, type SwitchResult } from "./supply.js";
+import { act, switchOn, switchSupply, trySense, type SwitchResult } from "./supply.js";
 
 /** A cycle ends as `Unknown` when its device is silent for this long; its `On` stays owed. */
 export const CYCLE_SILENCE = seconds(60);
 
-/** How a command has ended, with what is to be remembered of its endpoint. */
-export interface Outcome {
-  readonly status: Extract<CommandStatus, "Succeeded" | "Failed" | "Rejected" | "Unknown">;
-  readonly reasonCode?: ReasonCode | undefined;
-  readonly detail?: string | undefined;
-  readonly changed?: boolean | undefined;
-  /** Set when it is certain that nothing was done: the device was not asked, or it said no. */
-  readonly nothingDone?: "not-asked" | "refused" | undefined;
-  readonly patch: MemoryPatch;
-}
-
-/** A command that is in the journal, and what it needs to be done. */
-export interface Execution {
-  readonly command: Pick<AgentCommand, "id" | "action" | "actor" | "via">;
-  readonly endpoint: Endpoint;
-  readonly activity: Activity;
-  /** The supply just before, or why it could not be read. */
-  readonly before: Supply | PortError;
-  /** Records the next step; never fails, since a half-done cycle must be finished even when the disk is full. */
-  readonly recordStep: (step: CommandStep) => Promise<void>;
-  /** When it must have started, by the monotonic clock. */
-  readonly startByMs: number;
-  /** Whether it still may start: asked again after a wait. */
-  readonly mayStart: () => boolean;
-  /** Tells whoever asked how far it has come. */
-  readonly progress: (detail: string) => void;
+/** What is done with a supply. */
+interface PowerExecution extends Execution {
+  readonly endpoint: PowerEndpoint;
 }
 
 /**
- * Does a command, once. A device that fails is an outcome.
+ * Does a command for a supply, once. A device that fails is an outcome.
  * @throws the reason of the activity's signal when the agent stops in the middle
  */
-export async function execute(execution: Execution): Promise<Outcome> {
+export async function executePower(execution: PowerExecution): Promise<Outcome> {
   const { command, before } = execution;
   if (before instanceof PortError) return notRead(before);
   switch (command.action) {
@@ -73,13 +55,13 @@ export async function execute(execution: Execution): Promise<Outcome> {
   }
 }
 
-async function switchOff(before: Supply, { endpoint, activity }: Execution): Promise<Outcome> {
+async function switchOff(before: Supply, { endpoint, activity }: PowerExecution): Promise<Outcome> {
   if (before === "Off") return UNCHANGED.Off;
   const result = await switchSupply(endpoint, false, activity.controller.signal);
   return result.kind === "verified" ? CHANGED.Off : outcomeOf(result, {});
 }
 
-async function commandedOn(before: Supply, execution: Execution): Promise<Outcome> {
+async function commandedOn(before: Supply, execution: PowerExecution): Promise<Outcome> {
   const { command, endpoint, activity } = execution;
   const { signal } = activity.controller;
   if (before === "On") return UNCHANGED.On;
@@ -104,7 +86,7 @@ async function commandedOn(before: Supply, execution: Execution): Promise<Outcom
 /** Waits in the power domain for as long as the command may wait for its start. */
 async function pass(
   what: StartWish["what"],
-  { endpoint, activity, startByMs, progress }: Execution,
+  { endpoint, activity, startByMs, progress }: PowerExecution,
 ): Promise<Start | Outcome> {
   const result = await endpoint.gate.pass(
     endpoint.id,
@@ -130,7 +112,7 @@ async function pass(
  * A cycle begins only when its power domain has the watts for its `On`, and keeps them: what it switches off must not
  * stay off because others have started meanwhile.
  */
-async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
+async function cycle(before: Supply, execution: PowerExecution): Promise<Outcome> {
   if (execution.endpoint.port?.native.PowerCycle) return startNatively("PowerCycle", execution);
   const watts = await pass("watts", execution);
   if ("status" in watts) return watts;
@@ -142,7 +124,7 @@ async function cycle(before: Supply, execution: Execution): Promise<Outcome> {
 }
 
 /** Off → verified → dwell → on → verified, each recorded before it is done. */
-async function offAndOn(before: Supply, execution: Execution): Promise<Outcome> {
+async function offAndOn(before: Supply, execution: PowerExecution): Promise<Outcome> {
   const { endpoint, activity, recordStep, progress } = execution;
   const { signal } = activity.controller;
   if (before !== "Off") {
@@ -161,7 +143,7 @@ async function offAndOn(before: Supply, execution: Execution): Promise<Outcome> 
 }
 
 async function finishCycle(
-  { command, endpoint, activity, progress }: Execution,
+  { command, endpoint, activity, progress }: PowerExecution,
   success: Omit<Outcome, "patch">,
 ): Promise<Outcome> {
   const end = await bringOn(endpoint, activity, {
@@ -192,7 +174,7 @@ async function finishCycle(
 }
 
 /** The off was not seen and may still come: it is taken back, because a cycle must not leave a node off. */
-async function withdraw(off: SwitchResult, execution: Execution): Promise<Outcome> {
+async function withdraw(off: SwitchResult, execution: PowerExecution): Promise<Outcome> {
   const { endpoint, activity } = execution;
   const { signal } = activity.controller;
   const leave = await endpoint.gate.pass(endpoint.id, { priority: "owed" }, signal);
@@ -207,7 +189,7 @@ async function withdraw(off: SwitchResult, execution: Execution): Promise<Outcom
 }
 
 /** An action by which the device itself takes the supply away and gives it again. */
-async function startNatively(action: NativeAction, execution: Execution): Promise<Outcome> {
+async function startNatively(action: NativeAction, execution: PowerExecution): Promise<Outcome> {
   const { endpoint, activity } = execution;
   const { signal } = activity.controller;
   const passed = await pass("start", execution);
@@ -228,7 +210,7 @@ async function startNatively(action: NativeAction, execution: Execution): Promis
 
 async function actNatively(
   action: NativeAction,
-  { endpoint, activity }: Execution,
+  { endpoint, activity }: PowerExecution,
   answered: () => void = () => {},
 ): Promise<Outcome> {
   const native = endpoint.port?.native[action];
@@ -263,16 +245,6 @@ const CHANGED = {
   Off: { status: "Succeeded", changed: true, patch: { seen: "Off" } },
 } as const satisfies Record<string, Outcome>;
 
-/** The command came to its journal, or to the head of its queue, when its time was over. */
-export const TOO_LATE: Outcome = {
-  status: "Rejected",
-  reasonCode: "expired",
-  detail:
-    "its time to start, or the session that it was meant for, was over before it could begin; nothing was done",
-  nothingDone: "not-asked",
-  patch: {},
-};
-
 function notRead({ code, message }: PortError): Outcome {
   return nothingDone(
     "not-asked",
@@ -301,35 +273,10 @@ function outcomeOf(result: SwitchResult, patch: MemoryPatch): Outcome {
   }
 }
 
-function nothingDone(
-  why: NonNullable<Outcome["nothingDone"]>,
-  code: PortErrorCode,
-  detail: string,
-): Outcome {
-  return { status: "Failed", reasonCode: reasonOf(code), detail, nothingDone: why, patch: {} };
-}
-
 /** What is kept and shown while power-on attempts are exhausted. */
 export function faultText(problem: string): string {
   return `The supply did not come on and stay on in ${ATTEMPTS} automatic power-ons: ${problem}`.slice(
     0,
     500,
   );
-}
-
-function reasonOf(code: PortErrorCode): ReasonCode {
-  switch (code) {
-    case "unsupported":
-      return "unsupported-action";
-    case "invalid-options":
-      return "endpoint-failed";
-    case "protocol":
-      return "unreachable";
-    case "refused":
-    case "unreachable":
-    case "timed-out":
-      return code;
-    default:
-      return code satisfies never;
-  }
 }

@@ -1,0 +1,154 @@
+import type { EndpointAction } from "@outrider/contracts/agent";
+import { milliseconds } from "@outrider/contracts/clock";
+import type { Supply } from "@outrider/contracts/power";
+import { withDeadline } from "@outrider/ports/deadline";
+import { PortError } from "@outrider/ports/port-error";
+import type {
+  NativeAction,
+  PowerPort,
+  PowerReading,
+  ReadOptions,
+} from "@outrider/ports/power-port";
+import { measuredDraw, type CommandRecord } from "./command-record.js";
+import { Endpoint, type Activity, type EndpointParts } from "./endpoint.js";
+import { EndpointMonitor } from "./endpoint-monitor.js";
+import type { Guardian } from "./guardian.js";
+import { openPort } from "./open-port.js";
+import type { Execution, Outcome } from "./outcome.js";
+import { executePower } from "./power-execution.js";
+import { recoverPower } from "./power-recovery.js";
+import type { Reporter } from "./reporter.js";
+import type { StartGate } from "./start-gate.js";
+import { trySense } from "./supply.js";
+
+/** No port needs longer for one question; their own deadlines are shorter. */
+const READ_WITHIN = milliseconds(6_000);
+
+export interface PowerParts {
+  /** Through which its supply is switched on, and which learns from its readings. */
+  readonly gate: StartGate;
+  readonly guardian: Pick<Guardian, "attend" | "seen" | "measured">;
+  readonly reporter: Pick<Reporter, "observe">;
+  /** The present boot of the host. */
+  readonly bootId: string | undefined;
+  readonly defect: (error: unknown) => void;
+}
+
+/** A supply: it is read regularly, cared for by the guardian, and switched through the gate of its power domain. */
+export class PowerEndpoint extends Endpoint {
+  port: PowerPort | undefined;
+  readonly gate: StartGate;
+  /** Asks for a reading and a report soon. */
+  poke: () => void = () => {};
+  /** Is told of every reading. */
+  onReading:
+    | ((reading: PowerReading | PortError, undisturbed: boolean, askedMs: number) => void)
+    | undefined;
+  #monitor: EndpointMonitor | undefined;
+  /** Readings may overlap: what was asked later is the later word. */
+  #asked = 0;
+  #heard = 0;
+
+  constructor(
+    parts: EndpointParts,
+    private readonly power: PowerParts,
+  ) {
+    super(parts);
+    this.gate = power.gate;
+    this.gate.remember(this.id, measuredDraw(this.memory));
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    const { driver, port } = await openPort("power", this, signal);
+    this.port = port;
+    this.actions = driver.actions.filter((action) => isDoable(action, port));
+  }
+
+  async close(): Promise<void> {
+    await this.#monitor?.[Symbol.asyncDispose]();
+    this.#monitor = undefined;
+    const { port } = this;
+    this.port = undefined;
+    await port?.[Symbol.asyncDispose]();
+  }
+
+  override attend(): void {
+    const { clock } = this;
+    this.power.guardian.attend(this);
+    this.#monitor ??= new EndpointMonitor(this, { clock, ...this.power });
+  }
+
+  override changed(): void {
+    this.poke();
+  }
+
+  override repeat(): void {
+    this.#monitor?.repeat();
+  }
+
+  override accepted(action: EndpointAction): void {
+    this.gate.commanded(this.id, action);
+  }
+
+  override released(): void {
+    this.power.guardian.attend(this);
+  }
+
+  look(signal: AbortSignal): Promise<Supply | PortError> {
+    return trySense(this, signal);
+  }
+
+  execute(execution: Execution): Promise<Outcome> {
+    return executePower({ ...execution, endpoint: this });
+  }
+
+  recover(
+    record: CommandRecord,
+    activity: Activity,
+    conclude: (outcome: Outcome) => Promise<void>,
+  ): Promise<void> {
+    const { journal } = this;
+    const { bootId } = this.power;
+    return recoverPower({ record, endpoint: this, activity, journal, bootId, conclude });
+  }
+
+  /** Reads the device. @throws PortError, or the signal's reason when that was aborted */
+  async sense(signal: AbortSignal, options: ReadOptions = {}): Promise<PowerReading> {
+    const { port } = this;
+    if (!port) throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? ""}`);
+    const { changes } = this;
+    const number = ++this.#asked;
+    const askedMs = this.clock.monotonicMs();
+    const undisturbed = (): boolean => this.changes === changes && this.activity === undefined;
+    try {
+      const reading = await withDeadline(
+        this.clock,
+        READ_WITHIN,
+        signal,
+        `The device of ${this.id}`,
+        (within) => port.read(within, options),
+      );
+      this.#hear(number, reading.supply);
+      this.onReading?.(reading, undisturbed(), askedMs);
+      return reading;
+    } catch (error) {
+      if (error instanceof PortError) {
+        this.#hear(number, "Unknown");
+        this.onReading?.(error, undisturbed(), askedMs);
+      }
+      throw error;
+    }
+  }
+
+  #hear(number: number, supply: PowerReading["supply"]): void {
+    if (number < this.#heard) return;
+    this.#heard = number;
+    this.gate.seen(this.id, supply);
+  }
+}
+
+/** Whether the device does an action itself, or the agent can make it of the supply. */
+function isDoable(action: EndpointAction, port: PowerPort): boolean {
+  const composed: readonly EndpointAction[] = ["On", "ForceOff", "PowerCycle"];
+  return composed.includes(action) || port.native[action as NativeAction] !== undefined;
+}
