@@ -66,7 +66,8 @@ describe.each(PAYLOADS.map((type) => [type.name, type] as const))("%s", (_, type
     // A corpus that only one of the two verdicts was ever given on would prove nothing.
     expect(verdicts.refused).toBeGreaterThan(50);
     expect(verdicts.accepted).toBeGreaterThan(0);
-  });
+    // The decorators take their time over a whole site, thousands of times.
+  }, 180_000);
 
   it("an open reader lets through what is valid and says more", () => {
     fc.assert(

@@ -115,6 +115,43 @@ export const NestedList = (type: () => PayloadClass, maxItems: number): Property
     ),
   );
 
+/** A list of words of a closed set and of objects of a payload class that says at least one thing. */
+export const WordsOrSteps = (
+  words: readonly string[],
+  step: () => PayloadClass,
+  maxItems: number,
+): PropertyDecorator =>
+  all(
+    IsArray(),
+    ArrayMaxSize(maxItems),
+    ValidateBy({
+      name: "wordsOrSteps",
+      validator: {
+        validate: (list) =>
+          Array.isArray(list) &&
+          list.every((one) =>
+            typeof one === "string"
+              ? words.includes(one)
+              : // A rule of a property that is not there is not asked, `ExactlyOne` included.
+                decoratorsAccept(step(), one) && Object.keys(one as object).length > 0,
+          ),
+        defaultMessage: () => "each of $property must be a word that it knows, or a step",
+      },
+    }),
+    (target) => declareInside(target.constructor, step),
+    (target, key) =>
+      JSONSchema((_, options) => ({
+        type: "array",
+        maxItems,
+        items: {
+          oneOf: [
+            { type: "string", enum: [...words] },
+            { $ref: (options.refPointerPrefix ?? "") + step().name },
+          ],
+        },
+      }))(target, String(key)),
+  );
+
 /** What a map's values are: a payload class, a list of it, text up to a length, or a JSON Schema of its own. */
 export type MapValue =
   | { readonly nested: () => PayloadClass }

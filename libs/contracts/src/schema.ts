@@ -27,10 +27,18 @@ const TRANSLATED = new Set([
   "mapOf",
   "anyObject",
   "exactlyOne",
+  "wordsOrSteps",
 ]);
 
 /** Rules that say it all in a `JSONSchema` of their own, or that stand on the class. */
-const OWN_WORDS = { text: {}, plainObject: {}, mapOf: {}, anyObject: {}, exactlyOne: {} };
+const OWN_WORDS = {
+  text: {},
+  plainObject: {},
+  mapOf: {},
+  anyObject: {},
+  exactlyOne: {},
+  wordsOrSteps: {},
+};
 
 type Rule = ReturnType<
   ReturnType<typeof getMetadataStorage>["getTargetValidationMetadatas"]

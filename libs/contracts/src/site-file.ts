@@ -1,6 +1,7 @@
 import { Matches } from "class-validator";
 import { RESTORE_POLICIES, type RestorePolicy } from "./agent.js";
 import { DURATION_PATTERN } from "./clock.js";
+import { RULE_SIGNS, SYSRQ_NAMES, type RuleSign, type SysRqName } from "./console.js";
 import {
   AnyObject,
   ExactlyOne,
@@ -13,10 +14,13 @@ import {
   OneOf,
   Optional,
   Text,
+  WordList,
+  WordsOrSteps,
 } from "./decorators.js";
 import { INTERLOCKS, type Interlock } from "./fleet.js";
 import { ID_PATTERN, type AgentId, type InterfaceKind } from "./ids.js";
-import { LABEL_PATTERN, WAKES, type Wake } from "./node.js";
+import { LABEL_PATTERN, SEVERITIES, WAKES, type Wake } from "./node.js";
+import { ACTIONS, type Action } from "./power.js";
 
 /**
  * The site file: what a person declares in YAML. Closed: an unknown key is an error.
@@ -27,7 +31,12 @@ export const MAC_PATTERN = /^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$/;
 export const SERIAL_PATTERN = /^[0-9A-Za-z._-]{1,64}$/;
 
 /** Control interfaces that a site file of this version may declare. */
-export const SITE_INTERFACES = ["power", "reset", "button"] as const satisfies InterfaceKind[];
+export const SITE_INTERFACES = [
+  "power",
+  "reset",
+  "button",
+  "console",
+] as const satisfies InterfaceKind[];
 export type SiteInterfaceKind = (typeof SITE_INTERFACES)[number];
 
 /** `500ms`, `2s`, `1.5m`, `1h`. */
@@ -61,6 +70,42 @@ export class SiteDraw {
   @Optional() @Finite(0, 100_000) starting?: number;
 }
 
+/** What is kept of a console. */
+export class SiteConsoleLog {
+  /** 64KiB to 1PB. Default 256MiB. */
+  @Optional() @Matches(SIZE_PATTERN) maxBytes?: string;
+  /** 1m to 3650d. Default 90d. */
+  @Optional() @DurationText() maxAge?: string;
+}
+
+/** Pauses while something is pasted, for machines that take it no faster. */
+export class SitePaste {
+  /** After each line, 0s to 10s. Default 0s. */
+  @Optional() @DurationText() line?: string;
+  /** After each character, 0s to 1s. Default 0s. */
+  @Optional() @DurationText() character?: string;
+}
+
+/** How consoles are kept and shared, for all nodes of a role. */
+export class SiteRoleTerminal {
+  @Optional() @Nested(() => SiteConsoleLog) log?: SiteConsoleLog;
+  /** A writer who types nothing for so long becomes a viewer, 0s to 7d. Default 0s: never. */
+  @Optional() @DurationText() writerIdle?: string;
+  /** Somebody who neither types nor asks for anything for so long is disconnected, 0s to 7d. Default 0s: never. */
+  @Optional() @DurationText() sessionIdle?: string;
+  @Optional() @Nested(() => SitePaste) paste?: SitePaste;
+  /** Break sequences by name: text with `\b` for a break, `\d` for a quarter of a second, `\r`, `\n`, `\\`, `\xHH`. */
+  @Optional() @MapOf(ID_PATTERN, { text: 200 }, 32) breaks?: Record<string, string>;
+}
+
+/** How the console of one node is kept, shared and reached. What is left out comes from its roles, the first that says it. */
+export class SiteTerminal extends SiteRoleTerminal {
+  /** TCP ports on which this console is served; left out: not. Telnet asks who comes, the others do not. */
+  @Optional() @Integer(1, 65_535) telnet?: number;
+  @Optional() @Integer(1, 65_535) raw?: number;
+  @Optional() @Integer(1, 65_535) rfc2217?: number;
+}
+
 /** A machine under management. */
 export class SiteNode {
   /** What people call it; the id when left out. */
@@ -85,6 +130,8 @@ export class SiteNode {
   @Optional() @Nested(() => SiteInterface) power?: SiteInterface;
   @Optional() @Nested(() => SiteInterface) reset?: SiteInterface;
   @Optional() @Nested(() => SiteInterface) button?: SiteInterface;
+  @Optional() @Nested(() => SiteInterface) console?: SiteInterface;
+  @Optional() @Nested(() => SiteTerminal) terminal?: SiteTerminal;
 }
 
 /** Nodes on one supply. No start in it breaks these limits, whoever asks for it. */
@@ -140,6 +187,38 @@ export class SiteRole {
   @Optional() @MapOf(ID_PATTERN, { nested: () => SiteDisks }, 64) disks?: Record<string, SiteDisks>;
   @Optional() @Nested(() => SiteRoleBoot) boot?: SiteRoleBoot;
   @Optional() @Nested(() => SiteRolePower) power?: SiteRolePower;
+  @Optional() @Nested(() => SiteRoleTerminal) terminal?: SiteRoleTerminal;
+}
+
+/** What a rule does that needs saying what exactly. */
+export class SiteRuleStep {
+  /** Magic SysRq keys by name, pressed in order. */
+  @Optional() @ExactlyOne("sysrq", "power") @WordList(SYSRQ_NAMES, 8) sysrq?: SysRqName[];
+  @Optional() @OneOf(ACTIONS) power?: Action;
+}
+
+/** What a rule can do without more words. */
+export const RULE_WORDS = ["event", "capture"] as const;
+
+/** A pattern on consoles, what it means, and what is done about it. */
+export class SiteConsoleRule {
+  /** What is recognised without a pattern of one's own. */
+  @Optional() @OneOf(RULE_SIGNS) sign?: RuleSign;
+  /** RE2 syntax, matched on each line of the cleaned text. */
+  @Optional() @Text(500) pattern?: string;
+  /** No byte for so long while the supply is on, 1s to 24h. */
+  @Optional() @DurationText() silence?: string;
+  /** Node set; left out: all nodes that have a console. */
+  @Optional() @Text(32_000) nodes?: string;
+  /** Default: the sign's own; warning otherwise. */
+  @Optional() @OneOf(SEVERITIES) severity?: (typeof SEVERITIES)[number];
+  @ExactlyOne("sign", "pattern", "silence")
+  @WordsOrSteps(RULE_WORDS, () => SiteRuleStep, 8)
+  actions!: ((typeof RULE_WORDS)[number] | SiteRuleStep)[];
+  /** Least time between two times that it acts on one node, 0s to 24h. Default 60s. */
+  @Optional() @DurationText() cooldown?: string;
+  /** After so many power actions on one node without a login in between it waits for a person. Default 3. */
+  @Optional() @Integer(1, 100) maxPowerActions?: number;
 }
 
 /** One file declares one site. */
@@ -152,4 +231,9 @@ export class SiteFile {
     SitePowerDomain
   >;
   @Optional() @MapOf(ID_PATTERN, { nested: () => SiteRole }, 1000) roles?: Record<string, SiteRole>;
+  /** The name of a rule is the policy that acts. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SiteConsoleRule }, 150) consoleRules?: Record<
+    string,
+    SiteConsoleRule
+  >;
 }

@@ -20,6 +20,7 @@ import { Session } from "@outrider/messaging/session";
 import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
 import type { Instance } from "@outrider/service-kit/service";
+import type { InventoryConfig } from "./config.js";
 import { AgentRecords, MIGRATIONS } from "./agent-records.js";
 import { Intake } from "./intake.js";
 import { Inventory } from "./inventory.js";
@@ -86,7 +87,7 @@ class InventoryModule {}
  */
 export async function inventoryModule(
   instance: Instance,
-  dataDirectory: string,
+  { dataDirectory, ownPorts }: Pick<InventoryConfig, "dataDirectory" | "ownPorts">,
   first: SiteSource,
 ): Promise<DynamicModule> {
   const storage = await instance.storage([MIGRATIONS, auditMigrations("inventory")]);
@@ -211,6 +212,7 @@ export async function inventoryModule(
             supplies,
             history,
             store,
+            ports: ownPorts,
           }),
       },
     ],

@@ -5,6 +5,7 @@ import {
   type DescribedDriver,
   type DescribedEndpoint,
 } from "@outrider/contracts/agent";
+import { consolePolicies } from "@outrider/contracts/console";
 import { sitePolicy } from "@outrider/contracts/fleet";
 import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import { nodeDescription, nodeEvent } from "@outrider/contracts/node";
@@ -14,6 +15,7 @@ import { mintId } from "@outrider/messaging/mint-id";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
 import { isStorageError } from "@outrider/storage/storage-error";
+import { policiesOf } from "./console-policies.js";
 import type { AgentRecords, DesiredRecord } from "./agent-records.js";
 import { contentHash, desiredDomains, desiredEndpoints, generationOf } from "./desired.js";
 import { driverProblems } from "./driver-options.js";
@@ -204,6 +206,7 @@ export class Inventory {
     this.#said.clear();
     session.retain(siteContract, {}, siteDocument(next.name, version));
     session.retain(sitePolicy, {}, policyOf(next));
+    session.retain(consolePolicies, {}, policiesOf(next));
     for (const agent of next.agents) await this.#settle(next, agent);
     for (const agent of await records.agents()) {
       if (!next.agents.includes(agent)) await this.#dismiss(agent);

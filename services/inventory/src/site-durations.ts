@@ -53,6 +53,48 @@ const DURATIONS = {
     most: hours(24),
     words: "1s to 24h",
   },
+  maxAge: {
+    fallback: hours(90 * 24),
+    least: minutes(1),
+    most: hours(3650 * 24),
+    words: "1m to 3650d",
+  },
+  writerIdle: {
+    fallback: seconds(0),
+    least: seconds(0),
+    most: hours(7 * 24),
+    words: "0s to 7d",
+  },
+  sessionIdle: {
+    fallback: seconds(0),
+    least: seconds(0),
+    most: hours(7 * 24),
+    words: "0s to 7d",
+  },
+  line: {
+    fallback: seconds(0),
+    least: seconds(0),
+    most: seconds(10),
+    words: "0s to 10s",
+  },
+  character: {
+    fallback: seconds(0),
+    least: seconds(0),
+    most: seconds(1),
+    words: "0s to 1s",
+  },
+  silence: {
+    fallback: minutes(5),
+    least: seconds(1),
+    most: hours(24),
+    words: "1s to 24h",
+  },
+  cooldown: {
+    fallback: minutes(1),
+    least: seconds(0),
+    most: hours(24),
+    words: "0s to 24h",
+  },
 } as const satisfies Record<string, DurationRule>;
 
 /** The span that a text of the file says, or the default. What is out of bounds is reported. */

@@ -75,6 +75,15 @@ describe("a right site file", () => {
       dwell: 5000,
       sampling: 2000,
       endpoints: [],
+      terminal: {
+        logMaxBytes: 268_435_456,
+        logMaxAgeMs: 7_776_000_000,
+        writerIdleMs: 0,
+        sessionIdleMs: 0,
+        pasteLineMs: 0,
+        pasteCharacterMs: 0,
+        breakSequences: {},
+      },
     });
   });
 });
@@ -108,7 +117,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "an unknown key",
       file(...HEAD, "  n1:", "    pwer: {}"),
       "site.yaml:5: nodes.n1.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
-        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button",
+        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, console, terminal",
     ],
     [
       "a wrong node id",
@@ -122,8 +131,8 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
     ],
     [
       "what this version does not act on",
-      file(...HEAD, "  n1:", "    console: {}", "    sensor: {}"),
-      "site.yaml:5: nodes.n1.console: is not supported by this version yet, so nothing would act on it; remove it",
+      file(...HEAD, "  n1:", "    boot: {}", "    sensor: {}"),
+      "site.yaml:5: nodes.n1.boot: is not supported by this version yet, so nothing would act on it; remove it",
       "site.yaml:6: nodes.n1.sensor: is not supported by this version yet, so nothing would act on it; remove it",
     ],
     [
@@ -203,7 +212,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "site.yaml:5: nodes.n2.power.options: '[]' is not a map",
       "site.yaml:5: nodes.n2.power.agent: agent 'rack-c' is not declared; expected one of rack-a",
       "site.yaml:6: nodes.n3.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
-        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button",
+        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, console, terminal",
       "site.yaml:6: nodes.n3.dwell: '20h' is out of bounds; expected 100ms to 10m",
       "site.yaml:6: nodes.n3.serial: serial number 'X' belongs to node n2 already",
       "site.yaml:8: nodes.n5.name: '5' is not text; put it in quotes",

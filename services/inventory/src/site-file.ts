@@ -8,20 +8,26 @@ import {
   type SitePath,
   type SiteProblem,
 } from "./site-problem.js";
+import { consoleProblems } from "./console-rules.js";
 import { fleetProblems } from "./fleet-rules.js";
+import type { KnownNode } from "./node-sets.js";
+import { DEFAULT_PORTS } from "./own-ports.js";
+import { readConsoleRules } from "./site-console-rules.js";
 import { readDuration } from "./site-durations.js";
 import { readDomains, readDraw, readRoles } from "./site-fleet.js";
 import { ruleProblems } from "./site-rules.js";
 import { shapeOf } from "./site-shape.js";
+import { readRoleTerminals, readTerminal } from "./site-terminals.js";
 import { parseSiteYaml, type SiteYaml } from "./site-yaml.js";
 import type { DeclaredEndpoint, DeclaredNode, Site } from "./site.js";
 
 /**
  * Reads a site file. Pure.
  * @param file how the file is called in messages
+ * @param ports that Outrider itself listens on, which no console may be served on
  * @throws SiteFileError with every problem that can be seen without the agents' descriptions
  */
-export function readSite(text: string, file: string): Site {
+export function readSite(text: string, file: string, ports = DEFAULT_PORTS): Site {
   const yaml = parseSiteYaml(text);
   if (Array.isArray(yaml)) throw new SiteFileError(file, yaml);
   const shape = shapeOf(yaml);
@@ -37,6 +43,7 @@ export function readSite(text: string, file: string): Site {
   const site = siteOf(declared, { file, text, value: yaml.value, warnings, report });
   ruleProblems(site, yaml, report);
   fleetProblems(site, report, into(warnings));
+  consoleProblems(site, yaml, ports, report, into(warnings));
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
 }
@@ -61,14 +68,21 @@ interface Source extends Pick<Site, "file" | "value" | "warnings"> {
 }
 
 function siteOf(declared: SiteFile, { file, text, value, warnings, report }: Source): Site {
-  const nodes = Object.entries(declared.nodes).map(([id, node]) => readNode(id, node, report));
+  const terminals = readRoleTerminals(declared.roles, report);
+  const nodes = Object.entries(declared.nodes).map(([id, node]) => ({
+    ...readNode(id, node, report),
+    terminal: readTerminal(id, node.terminal, node.roles ?? [], terminals, report),
+  }));
+  const named = new Map<NodeId, KnownNode>(nodes.map((node) => [node.id, node]));
+  for (const id of misshapen(value, declared)) named.set(id, { id, roles: [], labels: {} });
   return {
     file,
     name: declared.site,
     agents: Object.keys(declared.agents) as AgentId[],
     nodes,
-    powerDomains: readDomains(declared.powerDomains, nodes, misshapen(value, declared), report),
+    powerDomains: readDomains(declared.powerDomains, nodes, named, report),
     roles: readRoles(declared.roles, report),
+    consoleRules: readConsoleRules(declared.consoleRules, named, report),
     warnings,
     value,
     lineOf: linesOf(text),
@@ -97,7 +111,7 @@ function linesOf(text: string): Site["lineOf"] {
   };
 }
 
-function readNode(id: string, node: SiteNode, report: Report): DeclaredNode {
+function readNode(id: string, node: SiteNode, report: Report): Omit<DeclaredNode, "terminal"> {
   const duration = (key: "gracefulLimit" | "dwell" | "sampling"): Duration =>
     readDuration(key, node[key], ["nodes", id], report);
   return {

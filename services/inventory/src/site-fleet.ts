@@ -12,6 +12,7 @@ import { resolveNodes, type KnownNode } from "./node-sets.js";
 import { readDuration } from "./site-durations.js";
 import type { Report } from "./site-problem.js";
 import { quoted } from "./site-problem.js";
+import { readBytes } from "./site-sizes.js";
 import type {
   DeclaredDisks,
   DeclaredDomain,
@@ -24,16 +25,14 @@ import type {
 
 /**
  * Reads the power domains, their node sets resolved.
- * @param misshapen nodes that the file has too, and that are wrong
+ * @param named every node that the file has
  */
 export function readDomains(
   declared: SiteFile["powerDomains"] = {},
   nodes: readonly DeclaredNode[],
-  misshapen: readonly NodeId[],
+  named: ReadonlyMap<NodeId, KnownNode>,
   report: Report,
 ): ReadonlyMap<string, DeclaredDomain> {
-  const named = new Map<NodeId, KnownNode>(nodes.map((node) => [node.id, node]));
-  for (const id of misshapen) named.set(id, { id, roles: [], labels: {} });
   const byId = new Map(nodes.map((node) => [node.id as string, node]));
   return new Map(
     Object.entries(declared).map(([id, domain]) => [
@@ -115,23 +114,8 @@ function readHook(
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  PB: 1e15,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-  PiB: 2 ** 50,
-};
-
 function readDisks({ count, minimumBytes }: SiteDisks): DeclaredDisks {
-  const [, number = "0", unit = "B"] = /^([\d.]+)(\w+)$/.exec(minimumBytes ?? "0B") ?? [];
-  return { count, minimumBytes: Math.round(Number(number) * (UNITS[unit] ?? 1)) };
+  return { count, minimumBytes: readBytes(minimumBytes ?? "0B") };
 }
 
 /** Draw of a node in watts. It starts with what it runs with unless the file says more. */

@@ -6,6 +6,7 @@ import { SiteFileError, type SiteProblem } from "./site-problem.js";
 export interface ReadingTask {
   readonly text: string;
   readonly file: string;
+  readonly ports: ReadonlyMap<number, string>;
 }
 
 /** What it found: what the file says, or what is wrong with it. */
@@ -13,9 +14,9 @@ export type Reading =
   | { readonly value: unknown; readonly warnings: readonly SiteProblem[] }
   | { readonly problems: readonly SiteProblem[] };
 
-function read({ text, file }: ReadingTask): Reading {
+function read({ text, file, ports }: ReadingTask): Reading {
   try {
-    const { value, warnings } = readSite(text, file);
+    const { value, warnings } = readSite(text, file, ports);
     return { value, warnings };
   } catch (error) {
     if (!(error instanceof SiteFileError)) throw error;

@@ -37,8 +37,8 @@ const WORDS = new Map([
 
 /** Keys of the design that nothing would act on. They are refused, so that nobody relies on them. */
 const LATER = [
-  /^nodes\.[^.]+\.(console|boot|sensor|heartbeat|identify)$/,
-  /^nodes\.[^.]+\.(power|reset|button)\.needs$/,
+  /^nodes\.[^.]+\.(boot|sensor|heartbeat|identify)$/,
+  /^nodes\.[^.]+\.(power|reset|button|console)\.needs$/,
 ];
 
 const ajv = new Ajv({
@@ -67,9 +67,8 @@ export function shapeOf({ value, lineOf }: SiteYaml): Shape {
   }
   if (validate(value)) return { problems: [], right: value as SiteFile };
   const problems = schemaProblems(validate.errors ?? [], [], lineOf);
-  const isMap = typeof value === "object" && !Array.isArray(value);
   const standIns = { site: "unnamed", agents: {}, nodes: {} };
-  const right = isMap ? rightShape(value, validate, standIns) : undefined;
+  const right = isMap(value) ? rightShape(value, validate, standIns) : undefined;
   return { problems, right: right as SiteFile | undefined };
 }
 
@@ -79,7 +78,10 @@ export function schemaProblems(
   within: SitePath,
   lineOf: SiteYaml["lineOf"],
 ): SiteProblem[] {
+  // That a word is no step need not be said where it is said that it is no word.
+  const chosen = new Set(errors.filter(isChoiceOfItem).map(({ instancePath }) => instancePath));
   return errors.flatMap((error) => {
+    if (error.keyword === "type" && chosen.has(error.instancePath)) return [];
     const at = [...within, ...pointerSteps(error.instancePath)];
     const extra = extraKey(error);
     const path = extra === undefined ? at : [...at, extra];
@@ -137,10 +139,31 @@ function messageOf({
     case "type":
       return typeMessage(String(type), data);
     case "oneOf":
+      if (isChoiceOfItem({ keyword, schema })) return choiceMessage(schema, data);
+      // That it is no map at all is said already.
+      if (!isMap(data)) return undefined;
       return `must have ${alternatives(schema)}`;
     default:
       return `${quoted(data)} ${message ?? "does not fit"}`;
   }
+}
+
+/** Whether an entry of a list is one of several kinds: a word, or a map with steps. */
+function isChoiceOfItem({ keyword, schema }: Pick<ErrorObject, "keyword" | "schema">): boolean {
+  return keyword === "oneOf" && (schema as readonly object[]).some((one) => "enum" in one);
+}
+
+/** What is wrong inside a map is said where it is wrong. */
+function choiceMessage(schema: unknown, data: unknown): string | undefined {
+  if (isMap(data)) return undefined;
+  const words = (schema as readonly { readonly enum?: readonly string[] }[]).flatMap(
+    (one) => one.enum ?? [],
+  );
+  return `unknown value ${quoted(data)}; expected ${words.join(", ")}, or a map such as { sysrq: [sync] } or { power: PowerCycle }`;
+}
+
+function isMap(data: unknown): data is object {
+  return typeof data === "object" && data !== null && !Array.isArray(data);
 }
 
 function alternatives(schema: unknown): string {

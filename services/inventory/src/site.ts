@@ -4,7 +4,9 @@ import type { PowerDomain, RolePolicy } from "@outrider/contracts/fleet";
 import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import type { Wake } from "@outrider/contracts/node";
 import type { SiteInterfaceKind } from "@outrider/contracts/site-file";
+import type { DeclaredRule } from "./site-console-rules.js";
 import type { SitePath, SiteProblem } from "./site-problem.js";
+import type { DeclaredTerminal } from "./site-terminals.js";
 
 /** What a site file declares, with every default filled in. Its shape has been checked, its options have not. */
 export interface Site {
@@ -15,6 +17,8 @@ export interface Site {
   readonly nodes: readonly DeclaredNode[];
   readonly powerDomains: ReadonlyMap<string, DeclaredDomain>;
   readonly roles: ReadonlyMap<string, DeclaredRole>;
+  /** The rules that watch consoles, those that stand without being declared among them. */
+  readonly consoleRules: ReadonlyMap<string, DeclaredRule>;
   /** What is no error and yet probably not meant. */
   readonly warnings: readonly SiteProblem[];
   /** As the file says it, without defaults. */
@@ -37,6 +41,7 @@ export interface DeclaredNode {
   readonly dwell: Duration;
   readonly sampling: Duration;
   readonly endpoints: readonly DeclaredEndpoint[];
+  readonly terminal: DeclaredTerminal;
 }
 
 /** What a node draws, in watts. */

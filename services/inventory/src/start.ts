@@ -37,7 +37,10 @@ export interface RunningInventory extends RunningService {
 export const VERSION = "0.1.0";
 
 /** @throws SiteFileError when the file cannot be read or used */
-export async function readSource(file: string): Promise<SiteSource> {
+export async function readSource(
+  file: string,
+  ports?: ReadonlyMap<number, string>,
+): Promise<SiteSource> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -48,12 +51,12 @@ export async function readSource(file: string): Promise<SiteSource> {
       { line: 1, path: "", message: `${reason}; expected a site file` },
     ]);
   }
-  return { path: file, text, site: await readSiteAside(text, file) };
+  return { path: file, text, site: await readSiteAside(text, file, ports) };
 }
 
 /** The site that a file declares. @throws SiteFileError when it cannot be read or used */
-export async function loadSite(file: string): Promise<Site> {
-  return (await readSource(file)).site;
+export async function loadSite(file: string, ports?: ReadonlyMap<number, string>): Promise<Site> {
+  return (await readSource(file, ports)).site;
 }
 
 /**
@@ -65,11 +68,11 @@ export async function startInventory(
   config: InventoryConfig,
   { log, clock, defect = crash }: InventoryDependencies,
 ): Promise<RunningInventory> {
-  const first = await readSource(config.siteFile);
+  const first = await readSource(config.siteFile, config.ownPorts);
   const service = await startService({
     name: "inventory",
     version: VERSION,
-    module: { build: (instance) => inventoryModule(instance, config.dataDirectory, first) },
+    module: { build: (instance) => inventoryModule(instance, config, first) },
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },
     dataDirectory: config.dataDirectory,
     databaseUrl: config.databaseUrl,
@@ -85,7 +88,7 @@ export async function startInventory(
     ...service,
     reload: async () => {
       try {
-        await record.reload(await readSource(config.siteFile));
+        await record.reload(await readSource(config.siteFile, config.ownPorts));
         return true;
       } catch (error) {
         if (isStorageError(error, "full", "io", "busy", "corrupt", "unreachable")) {

@@ -74,11 +74,13 @@ function valuesOf(schema: JsonSchema, definitions: Definitions): fc.Arbitrary<un
         return objects(
           schema,
           definitions,
-          oneOf?.map(({ required }) => required[0] ?? ""),
+          oneOf?.map(({ required = [] }) => required[0] ?? ""),
         );
       if (patternProperties) return maps(schema, definitions);
       return fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 });
     case undefined:
+      if (oneOf) return fc.oneof(...oneOf.map((one) => valuesOf(one, definitions)));
+      throw new TypeError(`no values for ${JSON.stringify(schema)}`);
     default:
       throw new TypeError(`no values for ${JSON.stringify(schema)}`);
   }
@@ -138,6 +140,12 @@ function* mutations(
   const words = schema as Words;
   if (words.$ref !== undefined) {
     yield* mutations(resolve(words.$ref, definitions), value, definitions);
+    return;
+  }
+  if (words.oneOf && !words.properties) {
+    const word = typeof value === "string";
+    const own = words.oneOf.find((one) => "enum" in one === word) ?? {};
+    yield* mutations(own, value, definitions);
     return;
   }
   for (const other of OTHER_TYPES) yield { label: ` = ${JSON.stringify(other)}`, value: other };
@@ -267,7 +275,7 @@ interface Words {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly patternProperties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
-  readonly oneOf?: readonly { readonly required: readonly string[] }[];
+  readonly oneOf?: readonly (JsonSchema & { readonly required?: readonly string[] })[];
   readonly items?: JsonSchema;
   readonly maxItems?: number;
   readonly maxProperties?: number;

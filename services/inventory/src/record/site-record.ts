@@ -45,6 +45,8 @@ export interface SiteRecordOptions {
   readonly locks: Locks;
   readonly supplies: Supplies;
   readonly history: History;
+  /** That Outrider itself listens on. */
+  readonly ports?: ReadonlyMap<number, string> | undefined;
   readonly audit: AuditTrail;
   readonly session: Session;
   readonly clock: Clock;
@@ -77,13 +79,13 @@ export class SiteRecord {
    * @throws SiteFileError when what shall be in force cannot be used
    */
   async start(source: SiteSource): Promise<void> {
-    const { store, inventory } = this.#options;
+    const { store, inventory, ports } = this.#options;
     this.#current = await store.latest();
     if (await this.#takesFile(source)) return this.#fromFile(source);
     const { text, revision, hash } = this.current;
     const same = hash === hashOf(source.text);
     await inventory.apply(
-      same ? source.site : await readSiteAside(text, `site revision ${revision}`),
+      same ? source.site : await readSiteAside(text, `site revision ${revision}`, ports),
     );
   }
 
@@ -106,7 +108,7 @@ export class SiteRecord {
     }
     let site: Site;
     try {
-      site = await readSiteAside(text, options.file);
+      site = await readSiteAside(text, options.file, this.#options.ports);
       this.#options.inventory.check(site);
     } catch (error) {
       if (!(error instanceof SiteFileError)) throw error;
