@@ -6,6 +6,8 @@ import { startGateway, type RunningGateway } from "../start.js";
 export interface Door extends AsyncDisposable {
   readonly gateway: RunningGateway;
   readonly data: string;
+  /** Where the broker is. */
+  readonly mqttUrl: string;
   /** Asks the API with these headers; a body is sent as JSON. */
   readonly ask: (
     method: string,
@@ -39,6 +41,7 @@ export async function openDoor(demonstration = false): Promise<Door> {
   return {
     gateway,
     data: folder.path,
+    mqttUrl: broker.url,
     ask: (method, path, { body, headers = {} } = {}) =>
       fetch(`${gateway.url}/api/v1${path}`, {
         method,
