@@ -1,0 +1,213 @@
+import type { Socket } from "node:net";
+import type { Clock } from "@outrider/contracts/clock";
+import {
+  FRAME,
+  FrameReader,
+  jsonFrame,
+  numbersFrame,
+  ProtocolError,
+  readJson,
+  readNumber,
+  type Frame,
+} from "./frame.js";
+import { readBye, type Bye } from "./messages.js";
+import type { LinkTiming } from "./timing.js";
+
+export interface LinkSocketOptions {
+  readonly clock: Clock;
+  readonly nowMicros: () => number;
+  readonly timing: LinkTiming;
+  /** The only frame that is taken until `open`. */
+  readonly first?: { readonly type: number; readonly maxBytes: number };
+  /** May throw ProtocolError, which ends the connection. */
+  readonly onFrame: (frame: Frame) => void;
+  /** Called once. */
+  readonly onEnd: (reason: string) => void;
+  /** By how much the peer's clock is ahead of this one's, as well as the best of the last measurements knows. */
+  readonly onPeerAhead?: (micros: number) => void;
+}
+
+/** A measurement of the peer's clock, and how far it may be off. */
+interface ClockSample {
+  readonly aheadMicros: number;
+  readonly roundTripMicros: number;
+}
+
+const SAMPLES = 8;
+/** An end that reads nothing while it is sent so much is as good as dead; what it was sent is in the spool. */
+const MAX_BACKLOG_BYTES = 8 * 1_048_576;
+
+/**
+ * One connection, as frames: gathers what one turn sends, keeps the peer awake, measures its clock, and notices when it
+ * is dead although the socket does not say so.
+ */
+export class LinkSocket {
+  readonly #socket: Socket;
+  readonly #options: LinkSocketOptions;
+  readonly #reader: FrameReader;
+  readonly #stopPulse: () => void;
+  readonly #samples: ClockSample[] = [];
+  #heardMs: number;
+  #pulseMs: number;
+  #corked = false;
+  #pulsing = false;
+  #ended = false;
+  #goodbye: Bye | undefined;
+
+  constructor(socket: Socket, options: LinkSocketOptions) {
+    const { clock, timing } = options;
+    this.#socket = socket;
+    this.#options = options;
+    this.#reader = new FrameReader(options.first);
+    this.#heardMs = clock.monotonicMs();
+    this.#pulseMs = this.#heardMs;
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.#hear(chunk));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.end(wordsOf(error)));
+    socket.on("close", () => this.end("the connection was closed"));
+    this.#stopPulse = clock.every(timing.ping, () => this.#pulse());
+  }
+
+  /** Both ends know each other now: any frame may come, and pings go. */
+  open(): void {
+    this.#reader.open();
+    this.#pulsing = true;
+    this.#ping();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sends a frame, together with what else is sent in this turn. Does nothing once it has ended. */
+  send(frame: Buffer): void {
+    if (this.#ended || !this.#socket.writable) return;
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(frame);
+    if (this.#socket.writableLength > MAX_BACKLOG_BYTES) this.end("the peer takes nothing");
+  }
+
+  /** What the peer said before it went, if it did. */
+  get goodbye(): Bye | undefined {
+    return this.#goodbye;
+  }
+
+  /** Tells the peer why, and ends. */
+  bye(reason: string, superseded = false): void {
+    this.last(jsonFrame(FRAME.bye, { reason, superseded }), reason);
+  }
+
+  /** Sends a last frame, and ends. */
+  last(frame: Buffer, reason: string): void {
+    if (this.#ended) return;
+    this.#socket.end(frame);
+    this.#finish(reason);
+    // A peer that does not take it must not hold the socket.
+    const { clock, timing } = this.#options;
+    const closed = new AbortController();
+    this.#socket.once("close", () => closed.abort());
+    clock.sleep(timing.hello, closed.signal).then(
+      () => this.#socket.destroy(),
+      () => undefined,
+    );
+  }
+
+  end(reason: string): void {
+    if (this.#ended) return;
+    this.#finish(this.#goodbye?.reason ?? reason);
+    this.#socket.destroy();
+  }
+
+  #finish(reason: string): void {
+    this.#ended = true;
+    this.#stopPulse();
+    this.#options.onEnd(reason);
+  }
+
+  #hear(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#heardMs = this.#options.clock.monotonicMs();
+    try {
+      for (const frame of this.#reader.push(chunk)) {
+        this.#take(frame);
+        if (this.#ended) return;
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.end(`the peer broke the protocol: ${error.message}`);
+    }
+  }
+
+  #take(frame: Frame): void {
+    switch (frame.type) {
+      case FRAME.ping:
+        this.send(
+          numbersFrame(
+            FRAME.pong,
+            [8, readNumber(frame.payload, 0)],
+            [8, this.#options.nowMicros()],
+          ),
+        );
+        break;
+      case FRAME.pong:
+        this.#measure(readNumber(frame.payload, 0), readNumber(frame.payload, 8));
+        break;
+      case FRAME.bye:
+        this.#goodbye = readBye(readJson(frame.payload));
+        break;
+      default:
+        this.#options.onFrame(frame);
+    }
+  }
+
+  #ping(): void {
+    this.send(numbersFrame(FRAME.ping, [8, this.#options.nowMicros()]));
+  }
+
+  #pulse(): void {
+    const { clock, timing } = this.#options;
+    const nowMs = clock.monotonicMs();
+    // This process stood still, or was stopped: what the peer said meanwhile is not read yet.
+    if (nowMs - this.#pulseMs > 2 * timing.ping) this.#heardMs = nowMs;
+    this.#pulseMs = nowMs;
+    if (nowMs - this.#heardMs >= timing.dead) {
+      return this.end(`nothing was heard from the peer for ${timing.dead / 1000} s`);
+    }
+    if (this.#pulsing) this.#ping();
+  }
+
+  #measure(sentMicros: number, peerMicros: number): void {
+    const nowMicros = this.#options.nowMicros();
+    if (sentMicros > nowMicros) throw new ProtocolError("a pong answers no ping");
+    this.#samples.push({
+      aheadMicros: Math.round(peerMicros - (sentMicros + nowMicros) / 2),
+      roundTripMicros: nowMicros - sentMicros,
+    });
+    if (this.#samples.length > SAMPLES) this.#samples.shift();
+    const best = this.#samples.reduce((a, b) => (b.roundTripMicros < a.roundTripMicros ? b : a));
+    this.#options.onPeerAhead?.(best.aheadMicros);
+  }
+}
+
+function wordsOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case "ECONNREFUSED":
+      return "nobody listens there";
+    case "ECONNRESET":
+    case "EPIPE":
+      return "the connection was reset";
+    case "ETIMEDOUT":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "the network does not reach it";
+    default:
+      return error.message;
+  }
+}
