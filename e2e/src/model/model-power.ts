@@ -15,6 +15,7 @@ import {
   type RunEvent,
   type World as RunWorld,
 } from "@outrider/power-service/run";
+import { haltWaitMs } from "@outrider/power-service/run-halt";
 import { endsStart, isTimed, mayHaveStarted, startOf } from "@outrider/power-service/run-start";
 import { StartQueue, type Room } from "@outrider/power-service/start-queue";
 import type { Start } from "@outrider/power-service/starts";
@@ -424,7 +425,7 @@ export class ModelPower {
         return isTimed(run) ? after(run.ttlMs, { kind: "limit-reached" }) : undefined;
       }
       case "awaiting-halt":
-        return after(run.gracefulLimitMs, { kind: "limit-reached" });
+        return after(haltWaitMs(run), { kind: "limit-reached" });
       case "waiting-for-agent":
         if (this.epoch !== undefined) after(0, { kind: "agent-ready" });
         if (phase.step.owed) return undefined;

@@ -21,21 +21,28 @@ import {
   type Supply,
 } from "./power.js";
 
-/** Every way to wire power, reset and button with actions that an endpoint of the kind can have. */
+/** What a supply can be told; the other actions are a console's. */
+const POWER_ACTIONS = ENDPOINT_ACTIONS.filter((action) => action !== "GracefulShutdown");
+
+/** Every way to wire power, reset, button and console with actions that an endpoint of the kind can have. */
 const WIRINGS: readonly Capabilities[] = (() => {
   const power: (EndpointAction[] | undefined)[] = [undefined];
-  for (let bits = 0; bits < 2 ** ENDPOINT_ACTIONS.length; bits++) {
-    power.push(ENDPOINT_ACTIONS.filter((_, at) => bits & (1 << at)));
+  for (let bits = 0; bits < 2 ** POWER_ACTIONS.length; bits++) {
+    power.push(POWER_ACTIONS.filter((_, at) => bits & (1 << at)));
   }
   const reset = [undefined, ["ForceRestart"]] as const;
   const button = [undefined, ["PushPowerButton"]] as const;
+  const console = [undefined, ["GracefulShutdown"]] as const;
   return power.flatMap((p) =>
     reset.flatMap((r) =>
-      button.map((b) => ({
-        ...(p ? { power: p } : {}),
-        ...(r ? { reset: r } : {}),
-        ...(b ? { button: b } : {}),
-      })),
+      button.flatMap((b) =>
+        console.map((c) => ({
+          ...(p ? { power: p } : {}),
+          ...(r ? { reset: r } : {}),
+          ...(b ? { button: b } : {}),
+          ...(c ? { console: c } : {}),
+        })),
+      ),
     ),
   );
 })();
@@ -50,7 +57,7 @@ const SITUATIONS = ACTIONS.flatMap((action) =>
   ),
 );
 
-/** What is wrong in any of them, a quarter of a million, with its input; undefined when nothing is. */
+/** What is wrong in any of them, half a million, with its input; undefined when nothing is. */
 function exception(
   claim: (input: LadderInput, ladder: Ladder) => string | undefined,
 ): string | undefined {
@@ -118,22 +125,47 @@ describe("every action × wiring × supply × host × wake × escalate", () => {
     ).toBeUndefined();
   });
 
-  it("lets only the graceful actions wait or escalate, and waits right after the button", () => {
+  it("lets only the graceful actions wait or escalate, and waits right after each that asks", () => {
     expect(
-      exception(({ action }, ladder) => {
+      exception(({ action, capabilities }, ladder) => {
         if (ladder.outcome !== "steps") return undefined;
         const kinds = ladder.steps.map(({ kind }) => kind).join(" ");
+        const both =
+          capabilities.console !== undefined &&
+          (capabilities.button !== undefined || capabilities.power?.includes("PushPowerButton"));
+        const asks = both ? "act await-halt act await-halt" : "act await-halt";
         const expected =
           action === "GracefulShutdown"
-            ? "act await-halt"
+            ? asks
             : action === "GracefulRestart"
-              ? "act await-halt revive"
+              ? `${asks} revive`
               : "act";
         if (kinds !== expected) return `steps are ${kinds}`;
         if (expected === "act" && ladder.escalation.length > 0) return "escalates";
+        const parts = ladder.steps.map((step) =>
+          step.kind === "await-halt" ? (step.part ?? 1) : 0,
+        );
+        const whole = parts.reduce((sum, part) => sum + part, 0);
+        if (expected !== "act" && whole !== 1) return `the waits are ${whole} of the limit`;
         return ladder.escalation.every(({ kind }) => kind === "act")
           ? undefined
           : "escalation waits";
+      }),
+    ).toBeUndefined();
+  });
+
+  it("tells the kernel last, by the console alone, and only a host that shall stop", () => {
+    expect(
+      exception(({ action }, ladder) => {
+        const steps = acts(ladder);
+        const at = steps.findIndex((step) => step.interface === "console");
+        if (at < 0) return undefined;
+        if (!action.startsWith("Graceful")) return "a console rung where nothing is asked";
+        const later = steps.slice(at + 1).filter((step) => step.interface !== "console");
+        if (steps.filter((step) => step.interface === "console").length > 1) return "twice";
+        if (ladder.outcome === "steps" && later.some((step) => !ladder.escalation.includes(step)))
+          return "something but force after the console";
+        return steps[at]?.action === "GracefulShutdown" ? undefined : "another action of a console";
       }),
     ).toBeUndefined();
   });
@@ -218,8 +250,14 @@ describe("every action × wiring × supply × host × wake × escalate", () => {
   });
 });
 
-const spelled = (list: readonly Step[]): string =>
-  list.map((one) => (one.kind === "act" ? `${one.interface}.${one.action}` : one.kind)).join(", ");
+const spelled = (list: readonly Step[]): string => list.map(spelledStep).join(", ");
+
+function spelledStep(step: Step): string {
+  if (step.kind === "act") return `${step.interface}.${step.action}`;
+  return step.kind === "await-halt" && step.part !== undefined
+    ? `${step.kind} ${step.part}`
+    : step.kind;
+}
 
 /** `button.PushPowerButton, await-halt | power.ForceOff`, or the outcome with its code. */
 function spell(ladder: Ladder): string {
@@ -236,7 +274,8 @@ describe("the table, readable", () => {
     button: ["PushPowerButton"],
   };
   const plug: Capabilities = { power: ["On", "ForceOff", "PowerCycle"] };
-  const bmc: Capabilities = { power: [...ENDPOINT_ACTIONS] };
+  const bmc: Capabilities = { power: POWER_ACTIONS };
+  const console: Capabilities = { console: ["GracefulShutdown"] };
 
   it.each<[Action, Capabilities, Supply, Host, Wake | undefined, boolean, string]>([
     ["On", plug, "Off", "Unknown", undefined, false, "power.On"],
@@ -269,6 +308,53 @@ describe("the table, readable", () => {
     ["GracefulShutdown", full, "On", "Halted", undefined, true, "unchanged"],
     ["GracefulShutdown", full, "Off", "Unknown", undefined, true, "unchanged"],
     ["GracefulShutdown", plug, "On", "Running", undefined, true, "rejected unsupported-action"],
+    [
+      "GracefulShutdown",
+      { ...plug, ...console },
+      "On",
+      "Running",
+      undefined,
+      false,
+      "console.GracefulShutdown, await-halt",
+    ],
+    [
+      "GracefulShutdown",
+      { ...plug, ...console },
+      "On",
+      "Unknown",
+      undefined,
+      true,
+      "console.GracefulShutdown, await-halt | power.ForceOff",
+    ],
+    [
+      "GracefulShutdown",
+      { ...full, ...console },
+      "On",
+      "Running",
+      undefined,
+      true,
+      "button.PushPowerButton, await-halt 0.75, console.GracefulShutdown, await-halt 0.25 | power.ForceOff",
+    ],
+    ["GracefulShutdown", console, "Unknown", "Halted", undefined, false, "unchanged"],
+    ["GracefulRestart", console, "On", "Running", undefined, false, "rejected unsupported-action"],
+    [
+      "GracefulRestart",
+      { ...bmc, ...console },
+      "On",
+      "Running",
+      undefined,
+      true,
+      "power.PushPowerButton, await-halt 0.75, console.GracefulShutdown, await-halt 0.25, revive | power.ForceRestart",
+    ],
+    [
+      "PushPowerButton",
+      { ...plug, ...console },
+      "On",
+      "Running",
+      undefined,
+      false,
+      "rejected unsupported-action",
+    ],
     [
       "GracefulRestart",
       full,
@@ -336,7 +422,7 @@ describe("supportedActions", () => {
     fc.assert(
       fc.property(fc.constantFrom(...WIRINGS), fc.constantFrom(...WIRINGS), (one, other) => {
         const both = Object.fromEntries(
-          (["power", "reset", "button"] as const).map((kind) => [
+          (["power", "reset", "button", "console"] as const).map((kind) => [
             kind,
             [...(one[kind] ?? []), ...(other[kind] ?? [])],
           ]),

@@ -21,9 +21,11 @@ export interface ActStep {
   readonly owed: boolean;
 }
 
-/** Wait until the host has stopped (or its supply is gone), at most for the node's graceful limit. */
+/** Wait until the host has stopped (or its supply is gone), at most for the node's graceful limit, or a part of it. */
 export interface AwaitHaltStep {
   readonly kind: "await-halt";
+  /** Of the graceful limit, above 0 and up to 1; missing: all of it. The waits of a ladder are 1 together. */
+  readonly part?: number | undefined;
 }
 
 /** What follows the halt of a host that shall come back; which, is decided by what is then seen. */
@@ -57,11 +59,11 @@ export function supportedActions(capabilities: Capabilities): Action[] {
   const can = new Map<Action, boolean>([
     ["On", has(capabilities, "power", "On")],
     ["ForceOff", has(capabilities, "power", "ForceOff")],
-    ["GracefulShutdown", press(capabilities) !== undefined],
+    ["GracefulShutdown", canAsk(capabilities)],
     // Whoever asks a host to stop must be able to bring it back, be its supply then off or on.
     [
       "GracefulRestart",
-      press(capabilities) !== undefined &&
+      canAsk(capabilities) &&
         has(capabilities, "power", "On") &&
         has(capabilities, "power", "PowerCycle"),
     ],
@@ -109,7 +111,7 @@ export function planLadder(input: LadderInput): Ladder {
         };
       return {
         outcome: "steps",
-        steps: [required(press(capabilities)), { kind: "await-halt" }],
+        steps: graceful(capabilities),
         escalation:
           input.escalate && has(capabilities, "power", "ForceOff")
             ? [act("power", "ForceOff")]
@@ -120,7 +122,7 @@ export function planLadder(input: LadderInput): Ladder {
       if (down) return halted();
       return {
         outcome: "steps",
-        steps: [required(press(capabilities)), { kind: "await-halt" }, { kind: "revive" }],
+        steps: [...graceful(capabilities), { kind: "revive" }],
         escalation: input.escalate ? required(restart(capabilities)) : [],
       };
     default:
@@ -163,6 +165,36 @@ function wakeLadder({ capabilities, wake }: LadderInput): Ladder {
     default:
       return wake satisfies never;
   }
+}
+
+/**
+ * How much of the graceful limit a host has to obey its button, before the kernel is told at its console. It is most of
+ * it, because services that are being stopped in order must not be cut short, and a kernel obeys at once or never.
+ */
+const BUTTON_PART = 0.75;
+
+/** What asks a host to stop, gentlest first, each followed by its wait. The next comes only where the host stays up. */
+function graceful(capabilities: Capabilities): Step[] {
+  const asks = [press(capabilities), sysRq(capabilities)].filter((step) => step !== undefined);
+  const [first, last] = asks;
+  if (!last) return [required(first), { kind: "await-halt" }];
+  return [
+    required(first),
+    { kind: "await-halt", part: BUTTON_PART },
+    last,
+    { kind: "await-halt", part: 1 - BUTTON_PART },
+  ];
+}
+
+function canAsk(capabilities: Capabilities): boolean {
+  return press(capabilities) !== undefined || sysRq(capabilities) !== undefined;
+}
+
+/** The kernel, by Magic SysRq at the console. */
+function sysRq(capabilities: Capabilities): ActStep | undefined {
+  return has(capabilities, "console", "GracefulShutdown")
+    ? act("console", "GracefulShutdown")
+    : undefined;
 }
 
 /** The button, or a supply that can press one natively. */

@@ -14,8 +14,10 @@ export function actionTable(): string {
   return `# Actions and their steps
 
 What a node is told to do becomes a ladder of steps over its control interfaces. \`interface.Action\` is one command to one
-endpoint; *await halt* waits for the host, at most for the node's graceful limit; *revive* is owed once the host has
-halted, also after a crash. Several endpoints are never acted on at once, and every step is safe to stop after.
+endpoint; *await halt* waits for the host, at most for the node's graceful limit, or for the part of it that stands
+there; *revive* is owed once the host has halted, also after a crash. \`console.GracefulShutdown\` is Magic SysRq by break:
+sync, remount read-only, power off. A rung after a wait is for a host that did not obey the one before, or whose rung
+failed; the first that is obeyed is the last. Several endpoints are never acted on at once, and every step is safe to stop after.
 
 ## What an action needs
 
@@ -53,6 +55,7 @@ const ALL: Capabilities = {
   power: ["On", "ForceOff", "PowerCycle", "Nmi"],
   reset: ["ForceRestart"],
   button: ["PushPowerButton"],
+  console: ["GracefulShutdown"],
 };
 
 /** What can be wired, preferred first where several would do. */
@@ -65,6 +68,7 @@ const WIRES = [
   ["power", "ForceOff"],
   ["power", "PowerCycle"],
   ["power", "Nmi"],
+  ["console", "GracefulShutdown"],
 ] as const;
 
 const SITUATIONS: readonly {
@@ -111,7 +115,7 @@ function wiresIn(bits: number): (typeof WIRES)[number][] {
 }
 
 function wired(bits: number): Capabilities {
-  const capabilities: { [kind in "power" | "reset" | "button"]?: (typeof WIRES)[number][1][] } = {};
+  const capabilities: { [kind in (typeof WIRES)[number][0]]?: (typeof WIRES)[number][1][] } = {};
   for (const [kind, action] of wiresIn(bits)) (capabilities[kind] ??= []).push(action);
   return capabilities;
 }
@@ -141,7 +145,7 @@ function spelled(steps: readonly Step[]): string {
         case "act":
           return `\`${step.interface}.${step.action}\``;
         case "await-halt":
-          return "*await halt*";
+          return step.part === undefined ? "*await halt*" : `*await halt* (${step.part * 100} %)`;
         case "revive":
           return "*revive*";
         default:

@@ -1,4 +1,9 @@
-import { planLadder, type Capabilities, type Step } from "@outrider/contracts/ladder";
+import {
+  planLadder,
+  supportedActions,
+  type Capabilities,
+  type Step,
+} from "@outrider/contracts/ladder";
 import type { Wake } from "@outrider/contracts/node";
 import type { Action, Host, PowerSet, Supply } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
@@ -28,6 +33,10 @@ export interface KnownNode {
   readonly wake?: Wake | undefined;
   /** Why its power endpoint cannot be used now. */
   readonly trouble?: { readonly reasonCode: ReasonCode; readonly detail: string } | undefined;
+  /** Why its console endpoint cannot be used now. */
+  readonly consoleTrouble?:
+    | { readonly reasonCode: ReasonCode; readonly detail: string }
+    | undefined;
 }
 
 /** A run that is under way, or ended a moment ago. */
@@ -109,7 +118,7 @@ export function admit(
   if (node.trouble) return reject(node.trouble.reasonCode, node.trouble.detail);
   const ladder = planLadder({
     action: set.action,
-    capabilities: node.capabilities,
+    capabilities: usable(node),
     supply: node.supply,
     host: node.host,
     wake: node.wake,
@@ -121,6 +130,9 @@ export function admit(
     case "unchanged":
       return { kind: "unchanged", detail: ladder.detail };
     case "steps": {
+      const [first] = ladder.steps;
+      if (first?.kind === "act" && first.interface === "console" && node.consoleTrouble)
+        return reject(node.consoleTrouble.reasonCode, node.consoleTrouble.detail);
       const bar = bars?.interlock() ?? bars?.room(ladder.steps);
       if (bar) return reject(bar.reasonCode, bar.detail);
       return {
@@ -133,6 +145,13 @@ export function admit(
     default:
       return ladder satisfies never;
   }
+}
+
+/** Without a console that cannot be used now, where there is something else to ask the host by. */
+function usable({ capabilities, consoleTrouble }: KnownNode): Capabilities {
+  if (!consoleTrouble) return capabilities;
+  const { console: _, ...others } = capabilities;
+  return supportedActions(others).includes("GracefulShutdown") ? others : capabilities;
 }
 
 /** The answer to an id that comes again for something else: a mistake that must not be taken for done. */

@@ -11,6 +11,7 @@ import {
   type Observation,
 } from "@outrider/contracts/agent";
 import { timestamp, type Clock } from "@outrider/contracts/clock";
+import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { isAgentId, isNodeId, type AgentId } from "@outrider/contracts/ids";
 import {
   nodeDescription,
@@ -87,6 +88,29 @@ export class Agents {
     this.states.clear(node);
   }
 
+  @OnMessage(consoleState, { cleared: "consoleGone" })
+  console({
+    payload,
+    parameters: { node },
+    receivedMs,
+    wasRetained,
+  }: Received<ConsoleState, { readonly node: string }>): void {
+    if (!isNodeId(node)) return;
+    // One that stood on the broker is as old as it says; of one that was just sent, clocks of hosts need not agree.
+    const ageMs = wasRetained
+      ? Math.max(0, this.clock.now().getTime() - Date.parse(payload.observedAt))
+      : 0;
+    this.nodes.seeConsole(node, payload, receivedMs, ageMs);
+    this.runs.seen(node);
+    this.states.consoleSeen(node);
+  }
+
+  consoleGone({ parameters: { node } }: Meta<{ readonly node: string }>): void {
+    if (!isNodeId(node)) return;
+    this.nodes.seeConsole(node, undefined, this.clock.monotonicMs());
+    this.states.consoleSeen(node);
+  }
+
   @OnMessage(agentStatus)
   status({
     payload,
@@ -122,7 +146,7 @@ export class Agents {
       this.nodes.see(observation, receivedMs);
       const node = this.nodes.nodeOf(observation.endpoint);
       if (node === undefined) continue;
-      this.runs.seen(node, observation);
+      this.runs.seen(node);
       if (observation.drawWatts !== undefined) {
         this.draws.measured(node, observation.drawWatts, onForMs(observation));
       }

@@ -18,6 +18,7 @@ import type { Session } from "@outrider/messaging/session";
 import { failpoint } from "@outrider/storage/failpoint";
 import type { Nodes } from "./nodes.js";
 import type { Run, RunEvent } from "./run.js";
+import { haltWaitMs } from "./run-halt.js";
 
 /** While an agent says nothing, it is asked again this often. */
 const PROBE_EVERY = seconds(5);
@@ -111,7 +112,7 @@ export class Dispatch {
         return;
       }
       case "awaiting-halt":
-        return limit(run.gracefulLimitMs);
+        return limit(haltWaitMs(run));
       case "waiting-for-slot":
         if (phase.step.owed || run.patience === "unlimited") return;
         return limit(run.ttlMs - (since.enteredMs - since.issuedMs));
@@ -136,6 +137,8 @@ export class Dispatch {
     const { nodes } = this.parts;
     const binding = nodes.binding(run.node, step.interface);
     const epoch = binding && nodes.epoch(binding.agent);
+    // A supply that could not be opened is asked all the same: its agent's answer counts for what is owed.
+    if (step.interface === "console" && nodes.trouble(run.node, "console")) return undefined;
     return binding && epoch !== undefined ? { binding, epoch } : undefined;
   }
 

@@ -106,7 +106,7 @@ export class Interlocks {
     const atMs = this.clock.monotonicMs();
     const seen = nodes.fresh(node, atMs);
     // What is known to be down already cannot be taken from its role.
-    if (seen?.supply === "Off" || seen?.host === "Halted") return undefined;
+    if (seen?.supply === "Off" || nodes.host(node, atMs)?.value === "Halted") return undefined;
     const roles: RoleNow[] = [];
     for (const role of declared) {
       const policy = policies.roleOf(role);
@@ -115,10 +115,8 @@ export class Interlocks {
     return judgeInterlock(
       node,
       roles,
-      (other) => {
-        const { supply, host } = nodes.fresh(other, atMs) ?? { supply: "Unknown", host: "Unknown" };
-        return supply === "On" && host !== "Halted";
-      },
+      (other) =>
+        nodes.fresh(other, atMs)?.supply === "On" && nodes.host(other, atMs)?.value !== "Halted",
       (other) => this.#goesDown(other) || alsoDown(other),
     );
   }

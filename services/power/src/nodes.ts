@@ -5,10 +5,12 @@ import type {
   EndpointAction,
   Observation,
 } from "@outrider/contracts/agent";
+import type { ConsoleState } from "@outrider/contracts/console";
 import type { AgentId, EndpointId, InterfaceKind, NodeId } from "@outrider/contracts/ids";
 import type { Capabilities } from "@outrider/contracts/ladder";
 import type { InterfaceBinding, NodeDescription } from "@outrider/contracts/node";
 import type { KnownNode } from "./admission.js";
+import { ConsoleEvidence, type HostSeen } from "./console-evidence.js";
 
 /** An observation and when it reached us, by our monotonic clock. */
 export interface Seen {
@@ -30,6 +32,7 @@ export class Nodes {
   readonly #nodeOf = new Map<EndpointId, NodeId>();
   readonly #ofRole = new Map<string, Set<NodeId>>();
   readonly #ofAgent = new Map<AgentId, Set<NodeId>>();
+  readonly #consoles = new ConsoleEvidence();
 
   describe(node: NodeId, description: NodeDescription | undefined): void {
     this.#forget(node);
@@ -66,6 +69,11 @@ export class Nodes {
   forgetSessions(): void {
     for (const [agent, { endpoints }] of this.#agents)
       this.#agents.set(agent, endpoints ? { endpoints } : {});
+  }
+
+  /** @param ageMs how old it was when it was received */
+  seeConsole(node: NodeId, state: ConsoleState | undefined, receivedMs: number, ageMs = 0): void {
+    this.#consoles.see(node, state, receivedMs, ageMs);
   }
 
   see(observation: Observation, receivedMs: number): void {
@@ -119,6 +127,25 @@ export class Nodes {
       : undefined;
   }
 
+  /**
+   * What a node's host does: as its supply's driver says, else as its console shows. Undefined where neither was heard
+   * lately.
+   */
+  host(node: NodeId, nowMs: number): HostSeen | undefined {
+    const seen = this.fresh(node, nowMs);
+    const driver = seen && {
+      value: seen.host,
+      evidence: seen.hostEvidence,
+      since: seen.hostSince,
+      observedAt: seen.observedAt,
+      staleAfterMs: seen.staleAfterMs,
+    };
+    if (driver && driver.value !== "Unknown") return driver;
+    // What the console showed before the supply was last switched is over, and that is not known while it is not seen.
+    if (!seen && this.binding(node, "power")) return undefined;
+    return this.#consoles.host(node, nowMs, seen) ?? driver;
+  }
+
   /** When the measurement came that says a node is off; undefined where it is not known to be. */
   offSinceMs(node: NodeId, nowMs: number): number | undefined {
     const endpoint = this.binding(node, "power")?.endpoint;
@@ -129,7 +156,7 @@ export class Nodes {
 
   capabilities(node: NodeId): Capabilities {
     const capabilities: Partial<Record<InterfaceKind, readonly EndpointAction[]>> = {};
-    for (const kind of ["power", "reset", "button"] as const) {
+    for (const kind of ["power", "reset", "button", "console"] as const) {
       const binding = this.binding(node, kind);
       const actions = binding && (this.#described(binding)?.actions ?? binding.actions);
       if (actions) capabilities[kind] = actions as readonly EndpointAction[];
@@ -144,14 +171,16 @@ export class Nodes {
     return {
       capabilities: this.capabilities(node),
       supply: seen?.supply ?? "Unknown",
-      host: seen?.host ?? "Unknown",
+      host: this.host(node, nowMs)?.value ?? "Unknown",
       wake: description.wake,
-      trouble: this.#trouble(node),
+      trouble: this.trouble(node, "power"),
+      consoleTrouble: this.trouble(node, "console"),
     };
   }
 
-  #trouble(node: NodeId): KnownNode["trouble"] {
-    const binding = this.binding(node, "power");
+  /** Why an interface of a node cannot be used now. Undefined: it can, or there is none. */
+  trouble(node: NodeId, kind: "power" | "console"): KnownNode["trouble"] {
+    const binding = this.binding(node, kind);
     if (!binding) return undefined;
     if (this.epoch(binding.agent) === undefined) {
       return {

@@ -11,7 +11,8 @@ import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { Log } from "@outrider/messaging/log";
 import type { Session } from "@outrider/messaging/session";
 import { MessagingError } from "@outrider/messaging/errors";
-import { describePhase, type Run } from "./run.js";
+import { describePhase } from "./run-words.js";
+import type { Run } from "./run.js";
 
 /** What a refusal says of a command that was never accepted. */
 export interface Refused {

@@ -7,7 +7,6 @@ import type { ReasonCode } from "@outrider/contracts/reasons";
 import { describe, expect, it } from "vitest";
 import {
   advance,
-  describePhase,
   isPreemptible,
   OWED_ATTEMPTS,
   OWED_UNHEARD,
@@ -16,6 +15,7 @@ import {
   type World,
 } from "./run.js";
 import { owesStart } from "./run-start.js";
+import { describePhase } from "./run-words.js";
 
 const everything: Capabilities = {
   power: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],

@@ -4,6 +4,15 @@ import { reviveStep, type ActStep, type Capabilities, type Step } from "@outride
 import type { Wake } from "@outrider/contracts/node";
 import type { Action, CommandStatus, Host, Supply, Via } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
+import {
+  afterHalt,
+  askedBy,
+  haltWaitMs,
+  nextAsk,
+  notAsked,
+  notObeyed,
+  stopNote,
+} from "./run-halt.js";
 
 /**
  * One accepted command and how far its ladder has come. Pure: `advance` says what the run becomes;
@@ -35,6 +44,10 @@ export interface Run {
   /** Takes the place of the remaining rungs when the host does not obey. */
   readonly escalation: readonly Step[];
   readonly escalated: boolean;
+  /** The rungs that did not stop the host. Default none. */
+  readonly tried?: readonly Tried[] | undefined;
+  /** What the host was last asked by when it was seen to have stopped. */
+  readonly stoppedBy?: string | undefined;
   /** How often the present rung has been tried. */
   readonly attempt: number;
   /** How often it did not get as far as the device, which counts as no attempt. Default 0. */
@@ -44,6 +57,14 @@ export interface Run {
   readonly phase: Phase;
   /** Number of the next result; of the terminal one once the run is done. */
   readonly seq: number;
+}
+
+/** A rung that did not stop the host. */
+export interface Tried {
+  /** What became of it, a sentence. */
+  readonly how: string;
+  /** Whether it was done, and the host waited for. */
+  readonly waited: boolean;
 }
 
 export type Patience = "ttl" | "unlimited";
@@ -104,6 +125,8 @@ export type RunEvent =
 export interface World {
   readonly capabilities: Capabilities;
   readonly supply: Supply;
+  /** Missing where nobody looks. */
+  readonly host?: Host | undefined;
   readonly now: string;
   /** Makes the envelope of a rung. Undefined while the agent is away or its endpoint is not bound. */
   readonly envelope: (
@@ -143,18 +166,18 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
         return run;
       return settled(run, phase.step, event.report, world);
     case "seen":
-      if (phase.kind !== "awaiting-halt" || !(event.supply === "Off" || event.host === "Halted"))
-        return run;
-      return enter(run, run.index + 1, world);
+      if (phase.kind !== "awaiting-halt" || !isDown(event)) return run;
+      return stopped(run, world);
     case "limit-reached":
       if (phase.kind === "waiting-for-agent") {
         if (phase.step.owed) return run;
+        if (hasWaited(run)) return inVain(run, world, notAsked(run, "its agent is away"));
         return done(
           run,
           world,
           "Failed",
           "agent-away",
-          "the agent did not come back in time; the rung was not sent",
+          told(run, "the agent did not come back in time; the rung was not sent"),
         );
       }
       if (phase.kind === "waiting-for-slot") {
@@ -203,6 +226,7 @@ export function advance(run: Run, event: RunEvent, world: World): Run {
 export function isPreemptible(run: Run): boolean {
   return (
     run.phase.kind === "awaiting-halt" ||
+    (run.phase.kind === "waiting-for-agent" && !run.phase.step.owed && run.tried !== undefined) ||
     ((run.phase.kind === "waiting-for-slot" || run.phase.kind === "pausing") && hasNotBegun(run))
   );
 }
@@ -222,11 +246,13 @@ export function startsSupply(step: ActStep): boolean {
 function enter(run: Run, index: number, world: World): Run {
   const step = run.steps[index];
   const at = { ...run, index, attempt: 1, unheard: 0, noRoom: undefined };
-  if (!step) return done(at, world, "Succeeded", undefined, escalationNote(run));
+  if (!step) return done(at, world, "Succeeded", undefined, escalationNote(run) ?? stopNote(run));
   switch (step.kind) {
     case "act":
       return act(at, step, world);
     case "await-halt":
+      // What was seen while the rung was done need not be said again soon.
+      if (isDown(world)) return stopped(at, world);
       return { ...at, phase: { kind: "awaiting-halt", since: world.now } };
     case "revive":
       return act(
@@ -257,15 +283,51 @@ function send(run: Run, step: ActStep, world: World): Run {
   return { ...run, phase: { kind: "acting", step, ...made } };
 }
 
+function isDown({ supply, host }: Pick<World, "supply" | "host">): boolean {
+  return supply === "Off" || host === "Halted";
+}
+
+/** The host has stopped, by whatever it was asked last. */
+function stopped(run: Run, world: World): Run {
+  return enter({ ...run, stoppedBy: askedBy(run) }, afterHalt(run), world);
+}
+
 /** The wait for a host is over. Whether it obeyed is known only where somebody can still see it. */
 function waitedInVain(run: Run, world: World): Run {
-  const within = `within ${run.gracefulLimitMs / 1000} s`;
-  if (world.supply === "Unknown") {
+  const next = nextAsk(run);
+  if (next !== undefined) return askAgain(run, next, world, notObeyed(run), true);
+  const { supply, host } = world;
+  const by = run.tried ? ` of ${askedBy(run)}` : "";
+  const within = `within ${haltWaitMs(run) / 1000} s${by}`;
+  if (supply === "Unknown" && (host ?? "Unknown") === "Unknown") {
     const unseen = `the node could not be seen when the wait ended, so whether the host shut down ${within} is not known`;
-    return disobeyed(run, world, "Unknown", "agent-lost", unseen);
+    return disobeyed(run, world, "Unknown", "agent-lost", told(run, unseen));
   }
-  const stayed = `the host did not shut down ${within}; nothing was forced`;
-  return disobeyed(run, world, "TimedOut", "not-obeyed", stayed);
+  if (host === "Unknown") {
+    const unseen = `nothing shows what the host does, so whether it shut down ${within} is not known`;
+    return disobeyed(run, world, "Unknown", "not-verified", told(run, unseen));
+  }
+  return inVain(run, world, `the host did not shut down ${within}`);
+}
+
+/** The last rung that asks was in vain as well. */
+function inVain(run: Run, world: World, how: string): Run {
+  return disobeyed(run, world, "TimedOut", "not-obeyed", told(run, `${how}; nothing was forced`));
+}
+
+/** With what was tried before. */
+function told({ tried = [] }: Run, last: string): string {
+  return [...tried.map(({ how }) => how), last].join("; ").slice(0, 1000);
+}
+
+/** Goes on to the rung that asks next. */
+function askAgain(run: Run, next: number, world: World, how: string, waited: boolean): Run {
+  return enter({ ...run, tried: [...(run.tried ?? []), { how, waited }] }, next, world);
+}
+
+/** Whether something was asked of the host already, and not obeyed. */
+function hasWaited({ tried = [] }: Run): boolean {
+  return tried.some(({ waited }) => waited);
 }
 
 /** The same run while the agent still cannot take the rung: its wait goes on. */
@@ -277,10 +339,13 @@ function actIfPossible(run: Run, step: ActStep, world: World): Run {
 function settled(run: Run, step: ActStep, report: CommandReport, world: World): Run {
   if (report.status === "Succeeded") {
     const next = enter(run, run.index + 1, world);
-    if (next.phase.kind !== "done" || next.phase.outcome.detail !== undefined) return next;
-    const detail =
+    if (next.phase.kind !== "done" || next.escalated) return next;
+    const { outcome } = next.phase;
+    const said =
       report.detail ?? (report.changed === false ? "there was nothing to change" : undefined);
-    return { ...next, phase: { kind: "done", outcome: { ...next.phase.outcome, detail } } };
+    const words = [outcome.detail, said].filter((one) => one !== undefined).join("; ");
+    const detail = words === "" ? undefined : words;
+    return { ...next, phase: { kind: "done", outcome: { ...outcome, detail } } };
   }
   const { reasonCode, detail } = report;
   // The agent limits its domains too, and did nothing because it had no room in time: who waits for ever, waits again.
@@ -311,7 +376,12 @@ function settled(run: Run, step: ActStep, report: CommandReport, world: World): 
   const status =
     report.status === "Rejected" || report.status === "Canceled" ? "Failed" : report.status;
   if (status === "Accepted" || status === "InProgress") return run;
-  return disobeyed(run, world, status, reasonCode, detail);
+  if (run.tried === undefined || run.escalated)
+    return disobeyed(run, world, status, reasonCode, detail);
+  // The button was pressed and not obeyed: that the console failed as well is no other outcome.
+  const how = notAsked(run, detail ?? reasonCode);
+  if (hasWaited(run)) return inVain(run, world, how);
+  return disobeyed(run, world, status, reasonCode, told(run, how));
 }
 
 /** Whether a rung did not get as far as the device, or the device was silent: it has not refused. */
@@ -349,6 +419,9 @@ function disobeyed(
   reasonCode: ReasonCode | undefined,
   detail: string | undefined,
 ): Run {
+  const next = nextAsk(run);
+  if (next !== undefined)
+    return askAgain(run, next, world, notAsked(run, detail ?? reasonCode), false);
   if (run.escalation.length === 0 || run.escalated)
     return done(run, world, status, reasonCode, detail);
   return enter({ ...run, steps: run.escalation, escalated: true }, 0, world);
@@ -369,24 +442,4 @@ function done(
 
 function escalationNote(run: Run): string | undefined {
   return run.escalated ? "the host did not obey, so force was used as asked" : undefined;
-}
-
-/** What a run does now, for a person. */
-export function describePhase({ phase, gracefulLimitMs, escalated }: Run): string {
-  switch (phase.kind) {
-    case "acting":
-      return `${escalated ? "the host did not obey; " : ""}agent ${phase.agent} is asked for ${phase.command.action}`;
-    case "awaiting-halt":
-      return `waiting up to ${gracefulLimitMs / 1000} s for the host to shut down`;
-    case "pausing":
-      return `${phase.step.action} did not succeed; it is tried again`;
-    case "waiting-for-slot":
-      return `waiting to start: ${phase.why}`;
-    case "waiting-for-agent":
-      return `waiting for the agent to come back, to do ${phase.step.action}`;
-    case "done":
-      return phase.outcome.status;
-    default:
-      return phase satisfies never;
-  }
 }

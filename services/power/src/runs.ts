@@ -1,4 +1,4 @@
-import type { CommandReport, Observation } from "@outrider/contracts/agent";
+import type { CommandReport } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { AgentId, CommandId, NodeId } from "@outrider/contracts/ids";
 import type { PowerResult } from "@outrider/contracts/power";
@@ -20,7 +20,8 @@ import type { Locks } from "./locks.js";
 import type { Nodes } from "./nodes.js";
 import { forgetOld, recall } from "./recall.js";
 import { resultOf, type Results } from "./results.js";
-import { advance, describePhase, hasNotBegun, type Run, type RunEvent, type World } from "./run.js";
+import { advance, hasNotBegun, type Run, type RunEvent, type World } from "./run.js";
+import { describePhase } from "./run-words.js";
 import { endsStart, isTimed, mayHaveStarted, owesStart, startBy, startOf } from "./run-start.js";
 import type { Start, Starters, Starts } from "./starts.js";
 
@@ -201,8 +202,13 @@ export class Runs implements Starters {
     });
   }
 
-  seen(node: NodeId, { supply, host }: Observation): void {
+  /** Something was seen of a node: a host that is waited for may have stopped. */
+  seen(node: NodeId): void {
     if (this.#active.get(node)?.run.phase.kind !== "awaiting-halt") return;
+    const { nodes, clock } = this.parts;
+    const nowMs = clock.monotonicMs();
+    const supply = nodes.fresh(node, nowMs)?.supply ?? "Unknown";
+    const host = nodes.host(node, nowMs)?.value ?? "Unknown";
     this.#feed(node, { kind: "seen", supply, host });
   }
 
@@ -396,6 +402,7 @@ export class Runs implements Starters {
     return {
       capabilities: nodes.capabilities(node),
       supply: seen?.supply ?? "Unknown",
+      host: nodes.host(node, clock.monotonicMs())?.value ?? "Unknown",
       now: timestamp(clock),
       envelope: (step, run) => this.#dispatch.envelope(step, run, locks.fence(node), issuedMs),
       takeSlot: (step, run) => starts.request(startBy(step, run.key, node)),

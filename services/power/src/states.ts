@@ -11,6 +11,7 @@ import {
 } from "@outrider/contracts/power";
 import { Session } from "@outrider/messaging/session";
 import { CLOCK } from "@outrider/service-kit/tokens";
+import type { HostSeen } from "./console-evidence.js";
 import { Nodes } from "./nodes.js";
 import type { Run } from "./run.js";
 
@@ -31,6 +32,8 @@ interface Published {
   /** Until when what was published is fresh, by our monotonic clock. */
   readonly freshUntilMs: number;
   readonly stale: boolean;
+  /** What was said of the host. */
+  readonly host: HostSeen | undefined;
 }
 
 /** Publishes state and status of every node: what was measured, how, and how old it may become. */
@@ -65,7 +68,13 @@ export class States {
     const seen = this.nodes.fresh(node, nowMs);
     const now = timestamp(this.clock);
     const staleAfterMs = seen?.staleAfterMs ?? UNSEEN_STALE_MS;
-    this.#published.set(node, { freshUntilMs: nowMs + staleAfterMs, stale: !seen });
+    const host = this.nodes.host(node, nowMs);
+    const hostStaleMs = host?.evidence === "Console" ? host.staleAfterMs : staleAfterMs;
+    this.#published.set(node, {
+      freshUntilMs: nowMs + Math.min(staleAfterMs, hostStaleMs),
+      stale: !seen,
+      host,
+    });
     const unknown = {
       value: "Unknown",
       evidence: "Assumed",
@@ -83,15 +92,7 @@ export class States {
             staleAfterMs,
           }
         : unknown,
-      host: seen
-        ? {
-            value: seen.host,
-            evidence: seen.hostEvidence,
-            since: seen.hostSince,
-            observedAt: seen.observedAt,
-            staleAfterMs,
-          }
-        : unknown,
+      host: host ?? unknown,
       ...this.#commandOf(node),
       ...(seen?.fault === undefined ? {} : { fault: seen.fault }),
     };
@@ -110,6 +111,19 @@ export class States {
         staleAfterMs,
       },
     );
+  }
+
+  /** A console was heard of. What it shows is told where it is what is known of the host, and not with each line of it. */
+  consoleSeen(node: NodeId): void {
+    const before = this.#published.get(node)?.host;
+    const host = this.nodes.host(node, this.clock.monotonicMs());
+    if (host?.evidence !== "Console" && before?.evidence !== "Console") return;
+    const isNews =
+      host?.value !== before?.value ||
+      host?.since !== before?.since ||
+      host?.evidence !== before?.evidence;
+    if (isNews || (host && before && ageOf(host, before) > host.staleAfterMs / 4))
+      this.publish(node);
   }
 
   publishAll(agent: AgentId): void {
@@ -150,4 +164,9 @@ export class States {
       target !== undefined && (!isTerminal(status) || status === "Succeeded") ? { target } : {};
     return { ...wanted, lastCommand: { id, action, status } };
   }
+}
+
+/** How much later one thing was observed than another, in milliseconds. */
+function ageOf(later: HostSeen, earlier: HostSeen): number {
+  return Date.parse(later.observedAt) - Date.parse(earlier.observedAt);
 }

@@ -101,9 +101,11 @@ export class WorldView {
 
   /** Whether nothing runs on the node that could be drained. */
   #isDown(node: NodeId, action: Action): boolean {
-    const seen = this.parts.nodes.fresh(node, this.parts.clock.monotonicMs());
+    const { nodes, clock } = this.parts;
+    const nowMs = clock.monotonicMs();
+    if (nodes.fresh(node, nowMs)?.supply === "Off") return true;
     // A button wakes a halted host, and no more.
-    return seen?.supply === "Off" || (seen?.host === "Halted" && action !== "Nmi");
+    return nodes.host(node, nowMs)?.value === "Halted" && action !== "Nmi";
   }
 
   #hooks(node: NodeId, which: "drain" | "undrain"): RoleHook[] {
