@@ -5,8 +5,11 @@ import {
   agentStatus,
   type AgentCommand,
   type CommandReport,
+  type DescribedEndpoint,
+  type EndpointAction,
   type Observation,
 } from "@outrider/contracts/agent";
+import { consoleState, type ConsoleStage } from "@outrider/contracts/console";
 import { sitePolicy, type PowerDomain, type SitePolicy } from "@outrider/contracts/fleet";
 import { agentId, commandId, endpointId, nodeId, type NodeId } from "@outrider/contracts/ids";
 import { nodeLock, type NodeLock } from "@outrider/contracts/lock";
@@ -15,6 +18,7 @@ import {
   powerResult,
   powerState,
   type Action,
+  type Host,
   type PowerResult,
   type PowerState,
   type Supply,
@@ -44,6 +48,10 @@ export class FleetStage {
   inventory!: Session;
   agent!: Session;
   asking!: RequestClient;
+  /** Played by the test as well, where there are consoles. */
+  consoleService!: Session;
+  #actions: readonly EndpointAction[] = ["On", "ForceOff", "PowerCycle", "PushPowerButton"];
+  #consoles = false;
   readonly #sessions: Session[] = [];
   #seq = 0;
 
@@ -61,9 +69,18 @@ export class FleetStage {
       readonly roles?: readonly string[];
       readonly policy?: Partial<SitePolicy>;
       readonly locks?: Readonly<Record<string, NodeLock>>;
+      /** What the supplies can be told. */
+      readonly actions?: readonly EndpointAction[];
+      /** Whether the nodes have consoles, by which they can be shut down. */
+      readonly consoles?: boolean;
     } = {},
   ): Promise<FleetStage> {
     const stage = new FleetStage(await startTestBroker(), await tempDir(), options.nodes ?? 4);
+    if (options.actions) stage.#actions = options.actions;
+    if (options.consoles) {
+      stage.#consoles = true;
+      stage.consoleService = stage.#session("console");
+    }
     stage.inventory = stage.#session("inventory");
     stage.inventory.retain(sitePolicy, {}, policyOf(options.policy));
     for (const [node, lock] of Object.entries(options.locks ?? {}))
@@ -113,11 +130,40 @@ export class FleetStage {
   }
 
   /** The agent sees a node, until the service says so. */
-  async see(supply: Supply, ...nodes: readonly NodeId[]): Promise<void> {
+  see(supply: Supply, ...nodes: readonly NodeId[]): Promise<void> {
+    return this.seeHost(supply, supply === "On" ? "Running" : "Unknown", ...nodes);
+  }
+
+  /** The same with what the driver says of the host. */
+  async seeHost(supply: Supply, host: Host, ...nodes: readonly NodeId[]): Promise<void> {
     await eventually(`${nodes.join()} are ${supply}`, async () => {
-      const observations = nodes.map((node) => observationOf(node, supply));
+      const observations = nodes.map((node) => ({ ...observationOf(node, supply), host }));
       await this.agent.publish(agentEvent, { agent }, { v: 1, epoch: "e", at, observations });
       return nodes.every((node) => this.states.get(node)?.supply.value === supply);
+    });
+  }
+
+  /** The console of a node shows how far its host is, as of now. */
+  show(node: NodeId, stage: ConsoleStage, staleAfterMs = 60_000): void {
+    const now = new Date().toISOString();
+    this.consoleService.retain(
+      consoleState,
+      { node },
+      {
+        link: { value: "Up", since: at },
+        stage: { value: stage, since: now },
+        viewers: 0,
+        observedAt: now,
+        staleAfterMs,
+      },
+    );
+  }
+
+  /** The state of a node as it is told in the end. */
+  state(node: NodeId, fits: (state: PowerState) => boolean): Promise<PowerState> {
+    return eventually(`the state of ${node} fits`, () => {
+      const state = this.states.get(node);
+      return state && fits(state) ? state : undefined;
     });
   }
 
@@ -174,6 +220,35 @@ export class FleetStage {
     );
   }
 
+  /** The agent says what it has. */
+  describeAgent(consoles: "bound" | "failed" = "bound"): void {
+    const endpoints = this.nodes.flatMap((node): DescribedEndpoint[] => [
+      {
+        endpoint: endpointOf(node),
+        node,
+        port: "power",
+        driver: "simulated",
+        state: "bound",
+        actions: [...this.#actions],
+      },
+      ...(this.#consoles
+        ? [
+            {
+              endpoint: endpointId(node, "console"),
+              node,
+              port: "console" as const,
+              driver: "simulated",
+              state: consoles,
+              actions: consoles === "bound" ? ["GracefulShutdown" as const] : [],
+              ...(consoles === "bound" ? {} : { reason: "the line is not there" }),
+            },
+          ]
+        : []),
+    ]);
+    const description = { epoch: "e", generation: 1, drivers: [], fences: {}, endpoints };
+    this.agent.retain(agentDescription, { agent }, description);
+  }
+
   #describe(node: NodeId, roles: readonly string[]): void {
     this.inventory.retain(
       nodeDescription,
@@ -185,7 +260,12 @@ export class FleetStage {
         labels: {},
         supportedActions: [],
         gracefulLimitMs: 1000,
-        interfaces: { power: [{ agent, endpoint: endpointOf(node), driver: "simulated" }] },
+        interfaces: {
+          power: [{ agent, endpoint: endpointOf(node), driver: "simulated" }],
+          ...(this.#consoles
+            ? { console: [{ agent, endpoint: endpointId(node, "console"), driver: "simulated" }] }
+            : {}),
+        },
       },
     );
   }
@@ -212,24 +292,7 @@ export class FleetStage {
       // A service that hears nothing sends the same again.
       if (!this.commands.some(({ id }) => id === payload.id)) this.commands.push(payload);
     });
-    this.agent.retain(
-      agentDescription,
-      { agent },
-      {
-        epoch: "e",
-        generation: 1,
-        drivers: [],
-        fences: {},
-        endpoints: this.nodes.map((node) => ({
-          endpoint: endpointOf(node),
-          node,
-          port: "power" as const,
-          driver: "simulated",
-          state: "bound" as const,
-          actions: ["On", "ForceOff", "PowerCycle", "PushPowerButton"] as const,
-        })) as never,
-      },
-    );
+    this.describeAgent();
     this.agent.start();
     await this.agent.ready(within());
   }
