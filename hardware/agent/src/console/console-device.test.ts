@@ -1,0 +1,143 @@
+import { seconds } from "@outrider/contracts/clock";
+import type { ConsolePort } from "@outrider/ports/console-port";
+import { PortError } from "@outrider/ports/port-error";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
+import { beforeEach, describe, expect, it } from "vitest";
+import { ConsoleDevice } from "./console-device.js";
+import { ConsoleRecorder } from "./console-recorder.js";
+import { ModelConsole } from "./testing/model-console.js";
+
+const never = new AbortController().signal;
+
+describe("the device of a console", () => {
+  let clock: VirtualClock;
+  let port: ModelConsole;
+  let recorder: ConsoleRecorder;
+  let device: ConsoleDevice;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    port = new ModelConsole();
+    const nothing = (): void => {};
+    recorder = new ConsoleRecorder(
+      { append: nothing, gap: nothing, break: nothing },
+      () => 0,
+      nothing,
+    );
+    device = new ConsoleDevice("n1.console", port, recorder, clock);
+  });
+
+  it("says what it can, what it is set to and what it sees", () => {
+    expect(device.condition()).toEqual({
+      up: false,
+      detail: "It is being connected.",
+      abilities: ["break"],
+    });
+    const settings = {
+      baudRate: 9600,
+      dataBits: 8,
+      parity: "none",
+      stopBits: 1,
+      flowControl: "none",
+    } as const;
+    const lines = { cts: true, dsr: false, ri: false, dcd: true };
+    const able: Partial<ConsolePort> = {
+      line: settings,
+      setLine: async () => {},
+      setControl: async () => {},
+      purge: async () => {},
+    };
+    Object.assign(port, able);
+    recorder.link({ up: true });
+    recorder.modem(lines);
+    expect(device.condition()).toEqual({
+      up: true,
+      abilities: ["break", "dtr", "rts", "line", "purge", "modem"],
+      line: settings,
+      modem: lines,
+    });
+  });
+
+  it.each([
+    [{ kind: "control", dtr: true }, "DTR or RTS"],
+    [{ kind: "purge", what: "both" }, "purge"],
+    [
+      {
+        kind: "line",
+        settings: {
+          baudRate: 9600,
+          dataBits: 8,
+          parity: "none",
+          stopBits: 1,
+          flowControl: "none",
+        },
+      },
+      "settings of its line",
+    ],
+  ] as const)("says that it cannot %j", async (request, words) => {
+    const refused = device.request(request, never);
+    await expect(refused).rejects.toMatchObject({ code: "unsupported" });
+    await expect(refused).rejects.toThrow(words);
+    expect(port.told).toEqual([]);
+  });
+
+  it("says that it cannot send a break where it cannot, and holds none for ever", async () => {
+    await expect(device.request({ kind: "break", ms: 60_000 }, never)).rejects.toMatchObject({
+      code: "refused",
+    });
+    Object.assign(port, { sendBreak: undefined });
+    expect(device.breaks).toBe(false);
+    await expect(device.request({ kind: "break", ms: 300 }, never)).rejects.toMatchObject({
+      code: "unsupported",
+    });
+  });
+
+  it("lets nothing come between a break and its key", async () => {
+    await Promise.all([
+      device.write(Buffer.from("one"), never),
+      device.press("s", never),
+      device.write(Buffer.from("two"), never),
+    ]);
+    expect(port.told).toEqual(["one", "<break>", "s", "two"]);
+  });
+
+  it("gives up what it is not answered, and does the next", async () => {
+    port.silent = true;
+    const written = device.write(Buffer.from("one"), never);
+    written.catch(() => undefined);
+    await clock.advance(seconds(9));
+    port.silent = false;
+    const next = device.write(Buffer.from("two"), never);
+    expect(port.told).toEqual(["one"]);
+    await clock.advance(seconds(2));
+    await expect(written).rejects.toMatchObject({ code: "timed-out" });
+    await next;
+    expect(port.told).toEqual(["one", "two"]);
+  });
+
+  it("gives many bytes the time that they need on a slow wire", async () => {
+    port.silent = true;
+    let ended = false;
+    const written = device.write(Buffer.alloc(9600), never).catch((error: unknown) => {
+      ended = true;
+      throw error;
+    });
+    written.catch(() => undefined);
+    await clock.advance(seconds(21));
+    expect(ended).toBe(false);
+    await clock.advance(seconds(2));
+    await expect(written).rejects.toBeInstanceOf(PortError);
+  });
+
+  it("does not begin what nobody waits for any more", async () => {
+    port.silent = true;
+    device.write(Buffer.from("one"), never).catch(() => undefined);
+    const given = new AbortController();
+    const next = device.write(Buffer.from("two"), given.signal);
+    next.catch(() => undefined);
+    given.abort(new Error("they left"));
+    await clock.advance(seconds(11));
+    await expect(next).rejects.toThrow("they left");
+    expect(port.told).toEqual(["one"]);
+  });
+});

@@ -1,0 +1,230 @@
+import type { ConsoleLine } from "@outrider/console-link/console-line";
+import type { ConsoleCondition } from "@outrider/console-link/console-stream";
+import type { EndpointAction } from "@outrider/contracts/agent";
+import { seconds } from "@outrider/contracts/clock";
+import { endpointId, type AgentId } from "@outrider/contracts/ids";
+import type { ConsolePort } from "@outrider/ports/console-port";
+import { withDeadline } from "@outrider/ports/deadline";
+import { PortError } from "@outrider/ports/port-error";
+import type { CommandRecord } from "../command-record.js";
+import { Endpoint, type Activity, type EndpointParts } from "../endpoint.js";
+import { openPort } from "../open-port.js";
+import { nothingDone, type Execution, type Outcome } from "../outcome.js";
+import { recover } from "../recovery.js";
+import type { StartGate } from "../start-gate.js";
+import { ConsoleDevice } from "./console-device.js";
+import type { ConsoleLink, ConsoleSpool, ConsoleSpools } from "./console-line.js";
+import { ConsoleRecorder, type ConsoleCounts } from "./console-recorder.js";
+import { shutDownByConsole } from "./graceful-shutdown.js";
+import { KernelWords } from "./kernel-words.js";
+
+/** A device that takes longer to be let go is left to itself, and its spool closed. */
+const LET_GO_WITHIN = seconds(5);
+
+export interface ConsoleParts {
+  readonly agent: AgentId;
+  readonly link: Pick<ConsoleLink, "add">;
+  readonly spools: Pick<ConsoleSpools, "open" | "nowMicros">;
+  /** Is told that the node's draw may soon be needed again. */
+  readonly gate: Pick<StartGate, "commanded">;
+}
+
+/** Where what a console says is written, from its opening on. */
+interface Recording {
+  readonly spool: ConsoleSpool;
+  readonly recorder: ConsoleRecorder;
+}
+
+/**
+ * A console: read from the moment in which it is opened, whether or not anybody looks, into its spool. It is offered
+ * to the link as long as it is wanted, also while its driver cannot be opened: why not is then its condition.
+ */
+export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
+  #recording: Recording | undefined;
+  #offered: Disposable | undefined;
+  #port: ConsolePort | undefined;
+  #device: ConsoleDevice | undefined;
+  readonly #listeners = new Set<(condition: ConsoleCondition) => void>();
+  #said = "";
+  /** Ends a shutdown that is under way. */
+  #overtake: ((why: Error) => void) | undefined;
+
+  constructor(
+    parts: EndpointParts,
+    private readonly console: ConsoleParts,
+  ) {
+    super(parts);
+  }
+
+  get address(): ConsoleLine["address"] {
+    const { endpoint, node, driver } = this.desired;
+    return { agent: this.console.agent, endpoint, node, driver };
+  }
+
+  get source(): ConsoleLine["source"] {
+    return this.#recorded().spool;
+  }
+
+  /** What was read since it was opened. */
+  get counts(): ConsoleCounts {
+    return this.#recording?.recorder.counts ?? { bytes: 0, lostBytes: 0 };
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    const { recorder } = (this.#recording ??= await this.#begin());
+    this.#offered ??= this.console.link.add(this);
+    const { port } = await openPort("console", this, signal);
+    const device = new ConsoleDevice(this.id, port, recorder, this.clock);
+    this.#port = port;
+    this.#device = device;
+    this.actions = device.breaks ? ["GracefulShutdown"] : [];
+    try {
+      signal.throwIfAborted();
+      port.start(recorder);
+    } catch (error) {
+      await this.#letGo();
+      throw error;
+    }
+    this.changed();
+  }
+
+  async close(): Promise<void> {
+    await this.#letGo();
+    this.#offered?.[Symbol.dispose]();
+    this.#offered = undefined;
+    const recording = this.#recording;
+    this.#recording = undefined;
+    recording?.recorder.close();
+    await recording?.spool[Symbol.asyncDispose]();
+  }
+
+  override attend(): void {
+    this.changed();
+  }
+
+  override changed(): void {
+    const condition = this.condition();
+    const text = JSON.stringify(condition);
+    if (text === this.#said) return;
+    this.#said = text;
+    for (const listener of this.#listeners) listener(condition);
+  }
+
+  override overtaken(action: EndpointAction): void {
+    if (OVERTAKES[action]) this.#overtake?.(new Error(`${action} took the place of the shutdown`));
+  }
+
+  override accepted(action: EndpointAction): void {
+    this.console.gate.commanded(endpointId(this.desired.node, "power"), action);
+  }
+
+  async look(): Promise<PortError> {
+    return new PortError("unsupported", "A console does not tell what the supply does.");
+  }
+
+  async execute({ command, activity, progress }: Execution): Promise<Outcome> {
+    const { clock } = this;
+    if (command.action !== "GracefulShutdown") {
+      throw new TypeError(`a console cannot ${command.action}; the gate lets nothing else through`);
+    }
+    const device = this.#device;
+    const { up, detail } = this.condition();
+    if (!device || !up) {
+      return nothingDone("not-asked", "unreachable", `${this.id} is down: ${detail ?? ""}`);
+    }
+    const overtaken = new AbortController();
+    this.#overtake = (why) => overtaken.abort(why);
+    using words = new KernelWords(this.#recorded().recorder, clock);
+    try {
+      return await shutDownByConsole({
+        press: (key, signal) => device.press(key, signal),
+        words,
+        signal: activity.controller.signal,
+        overtaken: overtaken.signal,
+        progress,
+      });
+    } finally {
+      this.#overtake = undefined;
+    }
+  }
+
+  async recover(
+    { action, step }: CommandRecord,
+    _activity: Activity,
+    conclude: (outcome: Outcome) => Promise<void>,
+  ): Promise<void> {
+    const recovery = recover(action, step, undefined);
+    if (recovery.kind !== "end") throw new TypeError(`a console cannot ${action}`);
+    const { kind: _, ...ending } = recovery;
+    await conclude({ ...ending, patch: {} });
+  }
+
+  condition(): ConsoleCondition {
+    const problem = this.#recording?.spool.problem;
+    const said = this.#device?.condition() ?? { up: false, detail: this.failure, abilities: [] };
+    return { ...said, ...(problem === undefined ? {} : { spoolProblem: problem }) };
+  }
+
+  onCondition(callback: (condition: ConsoleCondition) => void): Disposable {
+    this.#listeners.add(callback);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(callback) };
+  }
+
+  async write(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#reachable().write(bytes, signal);
+  }
+
+  async request(
+    request: Parameters<ConsoleLine["request"]>[0],
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#reachable().request(request, signal);
+    this.changed();
+  }
+
+  async #begin(): Promise<Recording> {
+    const { spools } = this.console;
+    const spool = await spools.open(this.id);
+    const changed = (): void => this.changed();
+    spool.onProblem(changed);
+    return { spool, recorder: new ConsoleRecorder(spool, () => spools.nowMicros(), changed) };
+  }
+
+  async #letGo(): Promise<void> {
+    const port = this.#port;
+    this.#port = undefined;
+    this.#device = undefined;
+    this.actions = [];
+    if (!port) return;
+    const never = new AbortController().signal;
+    const what = `Letting go of the device of ${this.id}`;
+    try {
+      await withDeadline(this.clock, LET_GO_WITHIN, never, what, async () =>
+        port[Symbol.asyncDispose](),
+      );
+    } catch (error) {
+      this.log.error({ err: error }, "the device of a console could not be let go");
+    }
+  }
+
+  #recorded(): Recording {
+    if (this.#recording) return this.#recording;
+    throw new Error(`${this.id} is not offered`);
+  }
+
+  #reachable(): ConsoleDevice {
+    if (this.#device) return this.#device;
+    throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? "it is closed"}`);
+  }
+}
+
+/** Whether a shutdown that is under way makes no sense any more once the node was told this. */
+const OVERTAKES: Readonly<Record<EndpointAction, boolean>> = {
+  On: true,
+  ForceOff: true,
+  PowerCycle: true,
+  ForceRestart: true,
+  PushPowerButton: false,
+  Nmi: false,
+  GracefulShutdown: false,
+};
