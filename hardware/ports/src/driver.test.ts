@@ -73,7 +73,8 @@ describe("openDriver", () => {
 describe("isPortKind", () => {
   it("knows the ports that have an interface, and no property of Object", () => {
     expect(isPortKind("power")).toBe(true);
-    expect(isPortKind("console")).toBe(false);
+    expect(isPortKind("console")).toBe(true);
+    expect(isPortKind("sensor")).toBe(false);
     expect(isPortKind("toString")).toBe(false);
   });
 });

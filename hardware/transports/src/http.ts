@@ -54,17 +54,10 @@ export class HttpClient implements Disposable {
   readonly #single = new Agent({ keepAlive: false });
 
   constructor(private readonly options: HttpClientOptions) {
-    const { address } = options;
-    if ("socketPath" in address) {
-      this.#target = { socketPath: address.socketPath, headers: { host: "localhost" } };
-      this.#prefix = "";
-      this.what = `${options.name} at ${address.socketPath}`;
-    } else {
-      const url = new URL(address.url);
-      this.#target = { hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: url.port };
-      this.#prefix = url.pathname.replace(/\/$/, "");
-      this.what = `${options.name} at ${url.origin}`;
-    }
+    const { target, prefix, where } = httpTarget(options.address);
+    this.#target = target;
+    this.#prefix = prefix;
+    this.what = `${options.name} at ${where}`;
   }
 
   /**
@@ -123,6 +116,24 @@ export class HttpClient implements Disposable {
       outgoing.end(text);
     });
   }
+}
+
+/** An address as Node's requests take it, and as people read it. */
+export function httpTarget(address: HttpAddress): {
+  readonly target: RequestOptions & { readonly headers?: Record<string, string> };
+  readonly prefix: string;
+  readonly where: string;
+} {
+  if ("socketPath" in address) {
+    const { socketPath } = address;
+    return { target: { socketPath, headers: { host: "localhost" } }, prefix: "", where: socketPath };
+  }
+  const url = new URL(address.url);
+  return {
+    target: { hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: url.port },
+    prefix: url.pathname.replace(/\/$/, ""),
+    where: url.origin,
+  };
 }
 
 async function readJson(

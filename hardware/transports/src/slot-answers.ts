@@ -61,24 +61,29 @@ export function readEdges(
   });
 }
 
-function throwUnlessOk({ status, json }: HttpAnswer, what: string): void {
-  if (status === 200) return;
+/** @throws as {@link readSlot} */
+export function throwUnlessOk(answer: HttpAnswer, what: string): void {
+  if (answer.status !== 200) throw refusalOf(answer, what);
+}
+
+/** What an answer other than success means. */
+export function refusalOf({ status, json }: HttpAnswer, what: string): PortError {
   const { code, message } =
     (json as { error?: { code?: unknown; message?: unknown } } | undefined)?.error ?? {};
   const words = typeof message === "string" ? message.slice(0, 500) : `HTTP status ${status}`;
   switch (code) {
     case "refused":
     case "failed":
-      throw new PortError("refused", `${what} refused: ${words}`);
+      return new PortError("refused", `${what} refused: ${words}`);
     case "unsupported":
-      throw new PortError("unsupported", `${what} cannot do this: ${words}`);
+      return new PortError("unsupported", `${what} cannot do this: ${words}`);
     case "no-such-slot":
-      throw new PortError(
+      return new PortError(
         "invalid-options",
         `${what}: ${words} Correct the option slot in the site file.`,
       );
     default:
-      throw new PortError(
+      return new PortError(
         "protocol",
         `${what} gave an answer that is not understood: ${words}. Check that the address belongs to a rack or chassis.`,
       );

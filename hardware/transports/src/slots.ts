@@ -1,7 +1,7 @@
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
 import type { HttpAddress } from "./http.js";
-import { readSlot, type Slot } from "./slot-answers.js";
+import { readSlot, throwUnlessOk, type Slot } from "./slot-answers.js";
 import { SlotRack } from "./slot-rack.js";
 
 export type { Slot } from "./slot-answers.js";
@@ -53,6 +53,14 @@ export class SlotDevice implements Disposable {
         `${this.what}: the supply is off, so ${action} has no effect. Switch On.`,
       );
     }
+  }
+
+  /** Holds the console's line in the break condition for so long. */
+  async sendBreak(duration: Duration, signal: AbortSignal): Promise<void> {
+    const path = `${this.#path}/break`;
+    const deadline = milliseconds(ACT_DEADLINE + duration);
+    const asked = { method: "POST", path, deadline, body: { ms: duration } } as const;
+    throwUnlessOk(await this.#rack.rack.http.request(asked, signal), this.what);
   }
 
   /** As `PowerPort.watch`. Ends with the device, too. */
