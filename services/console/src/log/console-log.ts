@@ -159,7 +159,7 @@ export interface ConsoleLogs extends AsyncDisposable {
   open(node: NodeId, bounds: LogBounds): Promise<ConsoleLog>;
   /** Those that are open. */
   readonly logs: ReadonlyMap<NodeId, ConsoleLog>;
-  /** Closes a node's log; its files stay, and stay searchable under its name, until `open` or `remove`. */
+  /** Closes a node's log; its files stay as they are. */
   close(node: NodeId): Promise<void>;
   /** Closes a node's log and deletes it. */
   remove(node: NodeId): Promise<void>;

@@ -1,0 +1,185 @@
+import { CleanText } from "./clean-text.js";
+import type { ReadOptions, TextItem } from "./console-log.js";
+import { firstWhere } from "./entry-table.js";
+import type { Boot, LogGap, LogItem, LogRange, LogStart } from "./log-format.js";
+import { SegmentGone, type Segment, type SegmentCursor } from "./segment.js";
+
+/** What is read in one go. */
+const READ_BYTES = 65_536;
+
+interface ReadLog {
+  readonly segments: readonly Segment[];
+  readonly first: number;
+  readonly next: number;
+  readonly line: number;
+  readonly boots: readonly Boot[];
+  watch(callback: () => void): Disposable;
+}
+
+/** Finds places in a log and reads it. What is dropped or sealed under a reader's hands is looked up again. */
+export class LogReader {
+  constructor(readonly log: ReadLog) {}
+
+  async locate(start: LogStart): Promise<number> {
+    const { log } = this;
+    if ("position" in start) return Math.min(Math.max(start.position, log.first), log.next);
+    if ("line" in start) return this.#positionOfLine(start.line);
+    if ("lastLines" in start) return this.#positionOfLine(log.line - start.lastLines);
+    if ("sinceMicros" in start) return this.#positionAtTime(start.sinceMicros);
+    const { boots } = log;
+    const boot =
+      start.boot <= 0
+        ? boots[boots.length - 1 + start.boot]
+        : boots.find((candidate) => candidate.boot === start.boot);
+    // Without that chapter: the beginning for one that was dropped, else the end.
+    if (boot) return Math.max(boot.position, log.first);
+    return start.boot <= 0 || start.boot < (boots[0]?.boot ?? 0) ? log.first : log.next;
+  }
+
+  async *read(range: LogRange, options: ReadOptions = {}): AsyncGenerator<LogItem> {
+    const { log } = this;
+    const { signal, follow } = options;
+    const untilMicros = range.untilMicros ?? Number.POSITIVE_INFINITY;
+    // What comes while it is read is not part of it, unless it follows.
+    const until = Math.min(
+      range.untilPosition ?? Number.MAX_SAFE_INTEGER,
+      follow ? Number.MAX_SAFE_INTEGER : log.next,
+    );
+    let position = await this.locate(range.from);
+    let segment = this.#segmentAt(position);
+    let cursor: SegmentCursor = { position, notesDone: 0 };
+    while (signal?.aborted !== true) {
+      const got = await segment.items(cursor, READ_BYTES).catch(whenGone);
+      if (!got) {
+        // Sealed: there is another one in its place. Dropped: the next one.
+        segment = this.#segmentFrom(segment.first);
+        if (segment.first > cursor.position) cursor = { position: segment.first, notesDone: 0 };
+        continue;
+      }
+      for (const item of got.items) {
+        if (signal?.aborted || timeOf(item) > untilMicros || item.position > until) return;
+        const kept = cutAt(item, until);
+        if (kept) yield kept;
+      }
+      cursor = got.cursor;
+      position = cursor.position;
+      if (position > until) return;
+      if (got.items.length > 0) continue;
+      const after = this.#segmentAfter(segment);
+      if (after) {
+        if (after.first > position) yield missing(segment, after);
+        segment = after;
+        cursor = { position: after.first, notesDone: 0 };
+      } else if (!follow || position >= until) return;
+      else await this.#news(cursor, signal);
+    }
+  }
+
+  async *readText(range: LogRange, options: ReadOptions = {}): AsyncGenerator<TextItem> {
+    const asked = await this.locate(range.from);
+    const line = await this.#lineAt(asked);
+    const begin = Math.min(asked, await this.#positionOfLine(line));
+    const out: TextItem[] = [];
+    const text = new CleanText({ line }, (cleaned) => out.push({ kind: "line", ...cleaned }));
+    for await (const item of this.read({ ...range, from: { position: begin } }, options)) {
+      if (item.kind === "bytes") text.feed(item.bytes, item.position, item.atMicros);
+      else {
+        if (item.kind === "gap") text.finish();
+        out.push(item);
+      }
+      yield* out.splice(0);
+    }
+    text.finish();
+    yield* out;
+  }
+
+  async #positionOfLine(line: number): Promise<number> {
+    const { segments } = this.log;
+    const segment = segments[firstWhere(segments, (candidate) => candidate.line >= line) - 1];
+    if (!segment) return this.log.first;
+    return (await segment.positionOfLine(line).catch(whenGone)) ?? this.#positionOfLine(line);
+  }
+
+  async #positionAtTime(micros: number): Promise<number> {
+    const segment = this.log.segments.find((candidate) => (candidate.lastMicros ?? -1) >= micros);
+    if (!segment) return this.log.next;
+    return (await segment.positionAtTime(micros).catch(whenGone)) ?? this.#positionAtTime(micros);
+  }
+
+  async #lineAt(position: number): Promise<number> {
+    const segment = this.#segmentAt(position);
+    return (await segment.lineAt(position).catch(whenGone)) ?? this.#lineAt(position);
+  }
+
+  /** The segment that a position lies in; of two that meet there, the earlier one, for the notes at its end. */
+  #segmentAt(position: number): Segment {
+    const { segments } = this.log;
+    return segments[
+      Math.min(
+        firstWhere(segments, (segment) => segment.end >= position),
+        segments.length - 1,
+      )
+    ] as Segment;
+  }
+
+  #segmentFrom(first: number): Segment {
+    const { segments } = this.log;
+    return segments[
+      Math.min(
+        firstWhere(segments, (segment) => segment.first >= first),
+        segments.length - 1,
+      )
+    ] as Segment;
+  }
+
+  #segmentAfter(segment: Segment): Segment | undefined {
+    const { segments } = this.log;
+    return segments[firstWhere(segments, (candidate) => candidate.first > segment.first)];
+  }
+
+  /** Resolves when the log has gone on from a cursor at its end. */
+  async #news(cursor: SegmentCursor, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const watching = this.log.watch(resolve);
+    const stop = (): void => resolve();
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      const { next } = this.log;
+      const end = await this.#segmentAt(next).items(cursor, 1).catch(whenGone);
+      if (!end || end.items.length > 0 || next > cursor.position || signal?.aborted) return;
+      await promise;
+    } finally {
+      watching[Symbol.dispose]();
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+}
+
+function whenGone(cause: unknown): undefined {
+  if (!(cause instanceof SegmentGone)) throw cause;
+}
+
+function timeOf(item: LogItem): number {
+  return item.kind === "gap" ? item.fromMicros : item.atMicros;
+}
+
+/** What of an item comes before a position; undefined when nothing does. */
+function cutAt(item: LogItem, until: number): LogItem | undefined {
+  if (item.kind !== "bytes") return item;
+  const length = until - item.position;
+  if (length >= item.bytes.length) return item;
+  return length > 0 ? { ...item, bytes: item.bytes.subarray(0, length) } : undefined;
+}
+
+/** A file between two others has gone. */
+function missing(before: Segment, after: Segment): LogGap {
+  const fromMicros = before.lastMicros ?? after.firstMicros ?? 0;
+  return {
+    kind: "gap",
+    position: before.end,
+    lost: after.first - before.end,
+    reason: "log-lost",
+    fromMicros,
+    toMicros: after.firstMicros ?? fromMicros,
+  };
+}

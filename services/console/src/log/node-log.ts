@@ -1,0 +1,382 @@
+import { join } from "node:path";
+import type { Clock } from "@outrider/contracts/clock";
+import type { ConsoleStage } from "@outrider/contracts/console";
+import type { NodeId } from "@outrider/contracts/ids";
+import type { StreamItem } from "@outrider/console-link/console-stream";
+import { mergeBoots } from "./boot-list.js";
+import type {
+  ConsoleLog,
+  ExportFormat,
+  LogBounds,
+  ReadOptions,
+  SourcePosition,
+  TextItem,
+} from "./console-log.js";
+import { DiskWriter } from "./disk-writer.js";
+import type { LogNote } from "./entry-table.js";
+import type { BootRecord, SegmentStart, UnplacedNote } from "./index-text.js";
+import { exportLog } from "./log-export.js";
+import type { Boot, LogGap, LogItem, LogRange, LogStart } from "./log-format.js";
+import {
+  ROOM_BYTES,
+  SEGMENT_NOTES,
+  SEGMENT_RUNS,
+  WAITING_BYTES,
+  segmentAgeFor,
+  segmentBytesFor,
+} from "./log-limits.js";
+import { LogReader } from "./log-reader.js";
+import type { RawContents } from "./raw-index.js";
+import { RawSegment } from "./raw-segment.js";
+import { SealedSegment } from "./sealed-segment.js";
+import { findSegments } from "./segment-list.js";
+import { SourceCursor } from "./source-cursor.js";
+
+/** What a log needs of what holds all logs. */
+export interface LogHost {
+  readonly clock: Clock;
+  report(problem: string): void;
+  /** There is something to be written. */
+  wake(log: NodeLog): void;
+  stored(log: NodeLog): void;
+  problemChanged(log: NodeLog): void;
+  /** Why nothing is to be written now; undefined when it may. */
+  readonly refusal: string | undefined;
+}
+
+/** The log of one node: segments, of which the last one grows. */
+export class NodeLog implements ConsoleLog {
+  readonly directory: string;
+  readonly disk: DiskWriter;
+  readonly #reader: LogReader;
+  #segments: (RawSegment | SealedSegment)[];
+  #cursor: SourceCursor;
+  #bounds: LogBounds;
+  #atLineStart = true;
+  #boot: BootRecord | undefined;
+  /** What is being left out because neither the disk nor memory takes it. */
+  #failing: { lost: number; readonly fromMicros: number; toMicros: number } | undefined;
+  /** Told with what is taken next. */
+  #late: LogItem[] = [];
+  readonly #watchers = new Set<() => void>();
+
+  private constructor(
+    readonly node: NodeId,
+    directory: string,
+    readonly host: LogHost,
+    bounds: LogBounds,
+    segments: (RawSegment | SealedSegment)[],
+  ) {
+    this.directory = directory;
+    this.#bounds = bounds;
+    this.#segments = segments;
+    this.#cursor = new SourceCursor(this.#active.source);
+    this.disk = new DiskWriter(this, host);
+    this.#reader = new LogReader(this);
+  }
+
+  static async open(
+    directory: string,
+    node: NodeId,
+    bounds: LogBounds,
+    host: LogHost,
+  ): Promise<NodeLog> {
+    const path = join(directory, node);
+    const { segments, contents } = await findSegments(path, (problem) => host.report(problem));
+    const last = segments.at(-1);
+    if (!(last instanceof RawSegment)) {
+      segments.push(RawSegment.begin(path, last ? startAfter(last) : BEGINNING));
+    }
+    const log = new NodeLog(node, path, host, bounds, segments);
+    log.#boot = log.bootRecords().at(-1)?.at(-1);
+    await log.#resume(contents.get(log.#active));
+    return log;
+  }
+
+  /** What was found at the end: line starts, notes that can come again, and what is missing. */
+  async #resume(contents: RawContents | undefined): Promise<void> {
+    const { next } = this;
+    this.#atLineStart = next === this.first || (await this.tail(1))[0] === 10;
+    for (const { note, shiftMicros } of contents?.tailNotes ?? []) {
+      this.#cursor.remember(note, shiftMicros);
+    }
+    this.disk.stored = this.#cursor.position;
+    const damage = contents?.damage;
+    if (!damage) return;
+    this.#note({
+      kind: "gap",
+      lost: damage.lost,
+      reason: "log-lost",
+      fromMicros: this.lastMicros ?? damage.untilMicros,
+      toMicros: damage.untilMicros,
+    });
+    this.host.report(
+      `The log of ${this.node} was damaged: ${damage.lost} bytes at ${next} are gone and marked. Check the disk.`,
+    );
+  }
+
+  get #active(): RawSegment {
+    return this.#segments.at(-1) as RawSegment;
+  }
+
+  get segments(): readonly (RawSegment | SealedSegment)[] {
+    return this.#segments;
+  }
+
+  get raws(): RawSegment[] {
+    return this.#segments.filter((segment) => segment instanceof RawSegment);
+  }
+
+  get first(): number {
+    return this.#segments[0]?.first ?? 0;
+  }
+
+  get next(): number {
+    return this.#active.end;
+  }
+
+  get line(): number {
+    return this.#active.endLine;
+  }
+
+  get lastMicros(): number | undefined {
+    return this.#active.lastMicros ?? this.#active.start.lastMicros;
+  }
+
+  get bytesOnDisk(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.bytesOnDisk, 0);
+  }
+
+  get lostBytes(): number {
+    return this.#active.lost + (this.#failing?.lost ?? 0);
+  }
+
+  get problem(): string | undefined {
+    return this.disk.problem;
+  }
+
+  get stored(): SourcePosition | undefined {
+    return this.disk.stored;
+  }
+
+  get source(): SourcePosition | undefined {
+    return this.#cursor.position;
+  }
+
+  get bounds(): LogBounds {
+    return this.#bounds;
+  }
+
+  get boots(): readonly Boot[] {
+    const end = { position: this.next, micros: this.lastMicros ?? 0 };
+    return mergeBoots(this.bootRecords(), this.first, end);
+  }
+
+  bootRecords(): (readonly BootRecord[])[] {
+    return this.#segments.map((segment) => segment.bootRecords);
+  }
+
+  setBounds(bounds: LogBounds): void {
+    this.#bounds = bounds;
+  }
+
+  take(stream: string, items: readonly StreamItem[], shiftMicros = 0): readonly LogItem[] {
+    const taken = this.#late;
+    this.#late = [];
+    for (const item of items) {
+      for (const news of this.#cursor.take(stream, item, Math.round(shiftMicros))) {
+        if (news.kind === "note") taken.push(this.#note(news.note, news.shiftMicros));
+        else this.#append(news.bytes, Math.round(news.atMicros), stream, news.endOffset, taken);
+      }
+    }
+    this.#active.source = this.#cursor.position;
+    this.#changed();
+    return taken;
+  }
+
+  get room(): boolean {
+    return this.disk.waitingCost < ROOM_BYTES || this.disk.failing;
+  }
+
+  hasRoom(signal?: AbortSignal): Promise<void> {
+    return this.disk.until(() => this.room, signal);
+  }
+
+  mark(text: string, atMicros: number): LogItem {
+    const mark = this.#note({ kind: "mark", atMicros: Math.round(atMicros), text });
+    this.#changed();
+    return mark;
+  }
+
+  beginBoot(at: { position: number; line: number; atMicros: number }): number {
+    const boot = (this.#boot?.boot ?? 0) + 1;
+    this.#active.beginBoot({ boot, position: at.position, line: at.line, atMicros: at.atMicros });
+    this.#boot = this.#active.boots.last;
+    this.#changed();
+    return boot;
+  }
+
+  reachStage(stage: ConsoleStage, atMicros: number): void {
+    this.#active.reachStage(stage, atMicros);
+    this.#boot = this.#active.boots.last ?? this.#boot;
+    this.#changed();
+  }
+
+  read(range: LogRange, options?: ReadOptions): AsyncIterable<LogItem> {
+    return this.#reader.read(range, options);
+  }
+
+  readText(range: LogRange, options?: ReadOptions): AsyncIterable<TextItem> {
+    return this.#reader.readText(range, options);
+  }
+
+  export(range: LogRange, format: ExportFormat, options?: ReadOptions): AsyncIterable<Buffer> {
+    return exportLog(this, range, format, options);
+  }
+
+  locate(start: LogStart): Promise<number> {
+    return this.#reader.locate(start);
+  }
+
+  async tail(maxBytes: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    const position = Math.max(this.first, this.next - maxBytes);
+    for await (const item of this.read({ from: { position } })) {
+      if (item.kind === "bytes") parts.push(item.bytes);
+    }
+    return Buffer.concat(parts);
+  }
+
+  /** Calls back whenever there is something new, until disposed. */
+  watch(callback: () => void): Disposable {
+    this.#watchers.add(callback);
+    return { [Symbol.dispose]: () => this.#watchers.delete(callback) };
+  }
+
+  /** Closes the segment that grows if it is old enough, so that it can be sealed and dropped some day. */
+  rotateIfOld(): void {
+    const since = this.#active.firstMicros;
+    const oldest = this.host.clock.now().getTime() - segmentAgeFor(this.#bounds.maxAgeMs);
+    if (since !== undefined && since / 1000 < oldest) this.#rotate();
+  }
+
+  /** Puts a segment that was sealed in the place of the one that it was made of. */
+  replace(raw: RawSegment, sealed: SealedSegment): void {
+    this.#segments = this.#segments.map((segment) => (segment === raw ? sealed : segment));
+  }
+
+  /** Leaves the oldest segment out. @returns it, or undefined when there is but the one that grows */
+  dropOldest(): RawSegment | SealedSegment | undefined {
+    return this.#segments.length > 1 ? this.#segments.shift() : undefined;
+  }
+
+  /** The disk takes bytes again: says what was left out meanwhile. */
+  resumeAfterFailure(): void {
+    const failing = this.#failing;
+    if (!failing || this.disk.waitingCost > WAITING_BYTES / 2) return;
+    this.#failing = undefined;
+    const { lost, fromMicros, toMicros } = failing;
+    this.#late.push(this.#note({ kind: "gap", lost, reason: "log-failed", fromMicros, toMicros }));
+    this.#changed();
+  }
+
+  /** What the disk had said to be safe may not be: marks the place. */
+  noteDoubt(fromMicros: number): void {
+    const toMicros = this.host.clock.now().getTime() * 1000;
+    this.#note({ kind: "gap", lost: undefined, reason: "log-lost", fromMicros, toMicros });
+  }
+
+  #append(
+    bytes: Buffer,
+    atMicros: number,
+    stream: string,
+    endOffset: number,
+    taken: LogItem[],
+  ): void {
+    this.resumeAfterFailure();
+    if (this.#failing || this.disk.waitingCost + bytes.length > WAITING_BYTES) {
+      this.#failing ??= { lost: 0, fromMicros: atMicros, toMicros: atMicros };
+      this.#failing.lost += bytes.length;
+      this.#failing.toMicros = atMicros;
+      taken.push({ kind: "bytes", position: this.next, atMicros, bytes });
+      return;
+    }
+    let rest = bytes;
+    while (rest.length > 0) {
+      const cut = this.#cutBefore(rest);
+      if (cut === 0) {
+        this.#rotate();
+        continue;
+      }
+      const part = rest.subarray(0, cut);
+      taken.push({ kind: "bytes", position: this.next, atMicros, bytes: part });
+      this.#active.append(part, atMicros);
+      this.#atLineStart = part.at(-1) === 10;
+      rest = rest.subarray(cut);
+      this.#active.source = { stream, offset: endOffset - rest.length };
+    }
+  }
+
+  /**
+   * How much of some bytes still goes into the segment that grows. A segment ends with a line, so that each can be
+   * cleaned and searched by itself, unless a line is longer than a quarter of it.
+   */
+  #cutBefore(bytes: Buffer): number {
+    const most = segmentBytesFor(this.#bounds.maxBytes);
+    const { entries } = this.#active;
+    const length = entries.end - entries.first;
+    if (length === 0) return bytes.length;
+    const full = entries.size >= SEGMENT_RUNS || entries.notes.length >= SEGMENT_NOTES;
+    if (length < most && !full) return bytes.length;
+    if (this.#atLineStart || length >= most * 1.25 || entries.size >= SEGMENT_RUNS * 1.25) return 0;
+    const lineFeed = bytes.indexOf(10);
+    return lineFeed < 0 ? bytes.length : lineFeed + 1;
+  }
+
+  #rotate(): void {
+    const active = this.#active;
+    if (active.end === active.first) return;
+    const start: SegmentStart = {
+      first: active.end,
+      line: active.endLine,
+      lost: active.lost,
+      lastMicros: this.lastMicros,
+      source: active.source,
+      boot: this.#boot,
+    };
+    this.#segments.push(RawSegment.begin(this.directory, start));
+  }
+
+  #note(unplaced: UnplacedNote, shiftMicros = 0): LogNote {
+    const note = { ...unplaced, position: this.next } as LogNote;
+    // Nobody reads ten thousand notes between two bytes; what is lost still counts.
+    if (this.#active.entries.notes.length < SEGMENT_NOTES * 2) this.#active.note(note, shiftMicros);
+    else this.#active.lost += (note as LogGap).lost ?? 0;
+    return note;
+  }
+
+  #changed(): void {
+    this.host.wake(this);
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+const BEGINNING: SegmentStart = {
+  first: 0,
+  line: 1,
+  lost: 0,
+  lastMicros: undefined,
+  source: undefined,
+  boot: undefined,
+};
+
+function startAfter(sealed: SealedSegment): SegmentStart {
+  return {
+    first: sealed.end,
+    line: sealed.endLine,
+    lost: sealed.summary.lost,
+    lastMicros: sealed.lastMicros,
+    source: sealed.summary.source ?? undefined,
+    boot: sealed.bootRecords.at(-1),
+  };
+}

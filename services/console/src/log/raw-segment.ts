@@ -1,0 +1,389 @@
+import { open, readFile, unlink, type FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import type { ConsoleStage } from "@outrider/contracts/console";
+import type { SourcePosition } from "./console-log.js";
+import { EntryTable, countLineFeeds, type LogNote } from "./entry-table.js";
+import { BootList } from "./boot-list.js";
+import {
+  bootRecord,
+  bytesRecord,
+  groupText,
+  noteRecord,
+  stageRecord,
+  startRecord,
+  type BootRecord,
+  type SegmentStart,
+} from "./index-text.js";
+import { readRawIndex, type RawContents } from "./raw-index.js";
+import type { LogItem } from "./log-format.js";
+import {
+  SegmentGone,
+  afterLineFeed,
+  itemsOf,
+  type Segment,
+  type SegmentCursor,
+} from "./segment.js";
+import { segmentPath } from "./segment-name.js";
+import { syncDirectory } from "./sync-directory.js";
+import { whenMissing } from "./when-missing.js";
+
+/** What a run costs in memory beside its bytes. */
+const RUN_COST_BYTES = 64;
+
+/**
+ * A stretch of log that is not sealed: its bytes as they came in one file, and its index as text in another. What is
+ * appended can be read at once; {@link write} brings it to the files and {@link sync} to the disk.
+ */
+export class RawSegment implements Segment {
+  readonly entries: EntryTable;
+  readonly boots = new BootList();
+  /** After its last byte. */
+  source: SourcePosition | undefined;
+  lost: number;
+  #bytesFile: FileHandle | undefined;
+  #indexFile: FileHandle | undefined;
+  /** Bytes that are not in the file, oldest first; those that are being written come first, in an array of their own. */
+  #writing: Buffer[] = [];
+  #chunks: Buffer[] = [];
+  #records: string[] = [];
+  #waitingCost = 0;
+  #written: number;
+  #indexLength = 0;
+  #synced: number;
+  #syncedIndexLength = 0;
+  #writtenSource: SourcePosition | undefined;
+  #inFlight = false;
+  #reads = 0;
+  #closing = false;
+
+  private constructor(
+    readonly directory: string,
+    readonly start: SegmentStart,
+  ) {
+    this.entries = new EntryTable(start.first, start.line);
+    this.source = this.#writtenSource = start.source;
+    this.lost = start.lost;
+    this.#written = start.first;
+    this.#synced = start.first;
+  }
+
+  /** Begins a segment. There are no files until the first {@link write}. */
+  static begin(directory: string, start: SegmentStart): RawSegment {
+    const segment = new RawSegment(directory, start);
+    segment.#records.push(startRecord(start));
+    if (start.boot) {
+      segment.beginBoot(start.boot);
+      for (const { stage, atMicros } of start.boot.stages) segment.reachStage(stage, atMicros);
+    }
+    return segment;
+  }
+
+  /**
+   * Opens what is in the files, and cuts off what a crash left half written.
+   * @returns undefined when not even the first group is whole; the files are gone then
+   */
+  static async recover(
+    directory: string,
+    first: number,
+  ): Promise<{ segment: RawSegment; contents: RawContents } | undefined> {
+    const bytesPath = segmentPath(directory, first, "bytes");
+    const indexPath = segmentPath(directory, first, "index");
+    const contents = readRawIndex(
+      first,
+      await readFile(indexPath, "latin1").catch(whenMissing("")),
+      await readFile(bytesPath).catch(whenMissing(Buffer.alloc(0))),
+    );
+    if (!contents) {
+      await Promise.all(
+        [bytesPath, indexPath].map((path) => unlink(path).catch(whenMissing(undefined))),
+      );
+      return undefined;
+    }
+    const segment = new RawSegment(directory, contents.start);
+    segment.#take(contents);
+    await segment.#openFiles();
+    await segment.#cutBack();
+    // A crash of the process alone leaves bytes that nobody has yet asked the disk to keep.
+    await segment.#bytesFile?.datasync();
+    await segment.#indexFile?.datasync();
+    return { segment, contents };
+  }
+
+  get first(): number {
+    return this.start.first;
+  }
+
+  get end(): number {
+    return this.entries.end;
+  }
+
+  get line(): number {
+    return this.start.line;
+  }
+
+  get endLine(): number {
+    return this.entries.endLine;
+  }
+
+  get firstMicros(): number | undefined {
+    return this.entries.firstMicros;
+  }
+
+  get lastMicros(): number | undefined {
+    return this.entries.lastMicros;
+  }
+
+  get bootRecords(): readonly BootRecord[] {
+    return this.boots.records;
+  }
+
+  /** Whether everything that was appended is on the disk. */
+  get isSynced(): boolean {
+    return (
+      !this.isDirty && this.#synced === this.end && this.#syncedIndexLength === this.#indexLength
+    );
+  }
+
+  /** Whether something waits to be written. */
+  get isDirty(): boolean {
+    return this.#records.length > 0 || this.#inFlight;
+  }
+
+  /** Memory that waits for the disk. */
+  get waitingCost(): number {
+    return this.#waitingCost;
+  }
+
+  get bytesOnDisk(): number {
+    return this.#written - this.first + this.#indexLength;
+  }
+
+  append(bytes: Buffer, atMicros: number): void {
+    const lineFeeds = countLineFeeds(bytes);
+    this.entries.add(bytes.length, lineFeeds, atMicros);
+    this.#chunks.push(bytes);
+    this.#waitingCost += bytes.length + RUN_COST_BYTES;
+    this.#records.push(bytesRecord(atMicros, bytes.length, lineFeeds));
+  }
+
+  note(note: LogNote, shiftMicros: number): void {
+    this.entries.notes.push(note);
+    if (note.kind === "gap") this.lost += note.lost ?? 0;
+    this.#records.push(noteRecord(note, shiftMicros));
+    this.#waitingCost += RUN_COST_BYTES;
+  }
+
+  beginBoot(boot: Omit<BootRecord, "stages">): void {
+    this.boots.begin(boot);
+    this.#records.push(bootRecord(boot));
+  }
+
+  reachStage(stage: ConsoleStage, atMicros: number): void {
+    this.boots.reach(stage, atMicros);
+    this.#records.push(stageRecord(stage, atMicros));
+  }
+
+  /** Writes all that waits. Not to be called again before it has ended. @throws what the disk says; nothing is lost then */
+  async write(): Promise<void> {
+    const chunks = (this.#writing = this.#chunks);
+    const records = this.#records;
+    if (records.length === 0) return;
+    const cost = this.#waitingCost;
+    const end = this.end;
+    const source = this.source;
+    this.#chunks = [];
+    this.#records = [];
+    this.#inFlight = true;
+    try {
+      if (!this.#indexFile) await this.#openFiles();
+      let dataCrc = 0;
+      for (const chunk of chunks) dataCrc = crc32(chunk, dataCrc);
+      const text = groupText(records.join(""), { end, source, synced: this.#synced, dataCrc });
+      await writeAll(this.#bytesFile, chunks, this.#written - this.first);
+      await writeAll(this.#indexFile, [Buffer.from(text, "latin1")], this.#indexLength);
+      this.#written = end;
+      this.#indexLength += text.length;
+      this.#writtenSource = source;
+      this.#waitingCost -= cost;
+      this.#writing = [];
+    } catch (cause) {
+      this.#writing = [];
+      this.#chunks = [...chunks, ...this.#chunks];
+      this.#records = [...records, ...this.#records];
+      await this.#cutBack().catch(() => undefined);
+      throw cause;
+    } finally {
+      this.#inFlight = false;
+    }
+  }
+
+  /** Brings what is written to the disk. @returns where in the source that is @throws what the disk says */
+  async sync(): Promise<SourcePosition | undefined> {
+    const source = this.#writtenSource;
+    const written = this.#written;
+    const indexLength = this.#indexLength;
+    if (written > this.#synced) await this.#bytesFile?.datasync();
+    if (indexLength !== this.#syncedIndexLength) await this.#indexFile?.datasync();
+    this.#synced = written;
+    this.#syncedIndexLength = indexLength;
+    return source;
+  }
+
+  async items(
+    cursor: SegmentCursor,
+    maxBytes: number,
+  ): Promise<{ items: readonly LogItem[]; cursor: SegmentCursor }> {
+    const from = cursor.position;
+    const bytes = from < this.end ? await this.read(from, maxBytes) : Buffer.alloc(0);
+    return itemsOf(this.entries, cursor, from + bytes.length, (at, to) =>
+      bytes.subarray(at - from, to - from),
+    );
+  }
+
+  async positionOfLine(line: number): Promise<number> {
+    const index = this.entries.indexBeforeLine(line);
+    if (index < 0) return this.first;
+    let position = this.entries.positions[index] as number;
+    const end = this.entries.endOf(index);
+    let left = line - (this.entries.lines[index] as number);
+    while (position < end && left > 0) {
+      const bytes = await this.read(position, end - position);
+      const feeds = countLineFeeds(bytes);
+      if (feeds >= left) return position + afterLineFeed(bytes, left);
+      left -= feeds;
+      position += bytes.length;
+    }
+    return position;
+  }
+
+  async lineAt(position: number): Promise<number> {
+    const index = this.entries.indexOf(position);
+    if (index < 0) return this.line;
+    let at = this.entries.positions[index] as number;
+    let line = this.entries.lines[index] as number;
+    while (at < position) {
+      const bytes = await this.read(at, position - at);
+      line += countLineFeeds(bytes);
+      at += bytes.length;
+    }
+    return line;
+  }
+
+  positionAtTime(micros: number): Promise<number> {
+    return Promise.resolve(this.entries.positionAtTime(micros));
+  }
+
+  /** Bytes from a position on, at most so many; fewer where file and memory meet. */
+  async read(position: number, maxBytes: number): Promise<Buffer> {
+    const length = Math.min(maxBytes, this.end - position);
+    if (position >= this.#written) return this.#readMemory(position, length);
+    const buffer = Buffer.allocUnsafe(Math.min(length, this.#written - position));
+    const file = this.#bytesFile;
+    if (!file || this.#closing) throw new SegmentGone(this.first);
+    this.#reads++;
+    try {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, position - this.first);
+      if (bytesRead === 0) throw new SegmentGone(this.first);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      this.#reads--;
+      if (this.#closing && this.#reads === 0) await this.#closeFiles();
+    }
+  }
+
+  /** Copies what is not in the file yet: for a search in another thread. */
+  unwritten(): { readonly position: number; readonly bytes: Buffer } {
+    return {
+      position: this.#written,
+      bytes: Buffer.concat([...this.#writing, ...this.#chunks]),
+    };
+  }
+
+  /** Closes the files once nobody reads. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#reads === 0) await this.#closeFiles();
+  }
+
+  /** Closes and deletes. */
+  async discard(): Promise<void> {
+    await this.close();
+    for (const kind of ["bytes", "index"] as const) {
+      await unlink(segmentPath(this.directory, this.first, kind)).catch(whenMissing(undefined));
+    }
+  }
+
+  #readMemory(position: number, length: number): Buffer {
+    let at = this.#written;
+    const parts: Buffer[] = [];
+    let left = length;
+    for (const list of [this.#writing, this.#chunks]) {
+      for (const chunk of list) {
+        const from = Math.max(0, position - at);
+        if (from < chunk.length && left > 0) {
+          const part = chunk.subarray(from, from + left);
+          parts.push(part);
+          left -= part.length;
+        }
+        at += chunk.length;
+        if (left === 0) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+      }
+    }
+    return Buffer.concat(parts);
+  }
+
+  #take(contents: RawContents): void {
+    contents.fill(this.entries, this.boots);
+    this.source = this.#writtenSource = contents.source;
+    this.lost = contents.lost;
+    this.#written = this.#synced = contents.end;
+    this.#indexLength = this.#syncedIndexLength = contents.indexLength;
+  }
+
+  async #openFiles(): Promise<void> {
+    this.#bytesFile ??= await open(segmentPath(this.directory, this.first, "bytes"), FLAGS, 0o640);
+    this.#indexFile ??= await open(segmentPath(this.directory, this.first, "index"), FLAGS, 0o640);
+    await syncDirectory(this.directory);
+  }
+
+  /** What a write left behind that failed is not to be taken for something later. */
+  async #cutBack(): Promise<void> {
+    await this.#bytesFile?.truncate(this.#written - this.first);
+    await this.#indexFile?.truncate(this.#indexLength);
+  }
+
+  async #closeFiles(): Promise<void> {
+    const files = [this.#bytesFile, this.#indexFile];
+    this.#bytesFile = this.#indexFile = undefined;
+    for (const file of files) await file?.close();
+  }
+}
+
+/** Read and write, made if missing, never cut when opened. */
+const FLAGS = 0o2 | 0o100;
+
+async function writeAll(
+  file: FileHandle | undefined,
+  buffers: readonly Buffer[],
+  at: number,
+): Promise<void> {
+  let rest = buffers;
+  let position = at;
+  while (rest.length > 0 && file) {
+    // More at once than IOV_MAX would be refused.
+    const part = rest.slice(0, 1000);
+    const wanted = part.reduce((sum, buffer) => sum + buffer.length, 0);
+    const { bytesWritten } = await file.writev(part, position);
+    if (bytesWritten < wanted) {
+      const left = Buffer.concat(part).subarray(bytesWritten);
+      const written = await file.write(left, 0, left.length, position + bytesWritten);
+      if (written.bytesWritten < left.length) throw new DiskTookLess();
+    }
+    position += wanted;
+    rest = rest.slice(part.length);
+  }
+}
+
+class DiskTookLess extends Error {
+  readonly code = "ENOSPC";
+}

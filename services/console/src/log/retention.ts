@@ -1,0 +1,49 @@
+import type { NodeLog } from "./node-log.js";
+
+interface RetentionHost {
+  readonly nowMs: number;
+  readonly maxTotalBytes: number;
+  /** A segment that must not be dropped now. */
+  isBusy(segment: unknown): boolean;
+}
+
+/** Drops the oldest of one log: what is too old, and what is too much. @returns how many segments */
+export async function trimLog(log: NodeLog, host: RetentionHost): Promise<number> {
+  const { maxBytes, maxAgeMs } = log.bounds;
+  const oldestMicros = (host.nowMs - maxAgeMs) * 1000;
+  let dropped = 0;
+  for (;;) {
+    const oldest = log.segments[0];
+    const isOld = (oldest?.lastMicros ?? Number.POSITIVE_INFINITY) < oldestMicros;
+    if (!isOld && log.bytesOnDisk <= maxBytes) return dropped;
+    if (!(await dropOldest(log, host))) return dropped;
+    dropped++;
+  }
+}
+
+/**
+ * Drops the oldest over all logs until they keep to their bound. A log that has no more than its even share is spared
+ * while another one has more, so that one that floods does not cost the others theirs.
+ */
+export async function trimAll(logs: readonly NodeLog[], host: RetentionHost): Promise<number> {
+  let dropped = 0;
+  const share = host.maxTotalBytes / Math.max(1, logs.length);
+  const spent = new Set<NodeLog>();
+  for (;;) {
+    const total = logs.reduce((sum, log) => sum + log.bytesOnDisk, 0);
+    if (total <= host.maxTotalBytes) return dropped;
+    const [oldest] = logs
+      .filter((log) => log.bytesOnDisk > share && !spent.has(log))
+      .sort((a, b) => (a.segments[0]?.lastMicros ?? 0) - (b.segments[0]?.lastMicros ?? 0));
+    if (!oldest) return dropped;
+    if (await dropOldest(oldest, host)) dropped++;
+    else spent.add(oldest);
+  }
+}
+
+async function dropOldest(log: NodeLog, host: RetentionHost): Promise<boolean> {
+  if (host.isBusy(log.segments[0])) return false;
+  const segment = log.dropOldest();
+  await segment?.discard();
+  return segment !== undefined;
+}

@@ -1,0 +1,95 @@
+import type {
+  StreamBreak,
+  StreamBytes,
+  StreamGap,
+  StreamItem,
+} from "@outrider/console-link/console-stream";
+import type { SourcePosition } from "./console-log.js";
+import type { UnplacedNote } from "./index-text.js";
+
+/** What is new of an item that came from a source: bytes, or a note, with the time that it is given in the log. */
+export type NewItem =
+  | {
+      readonly kind: "bytes";
+      readonly bytes: Buffer;
+      readonly atMicros: number;
+      readonly endOffset: number;
+    }
+  | { readonly kind: "note"; readonly note: UnplacedNote; readonly shiftMicros: number };
+
+/** Text of the mark for a break that came from the far end. */
+export const BREAK_TEXT = "break";
+
+/**
+ * Where a log is in its source. A source repeats from the last offset that was acknowledged, so that bytes and whatever
+ * stands between them can come twice, also after a crash of either.
+ */
+export class SourceCursor {
+  /** What stands since the last byte, by the agent's own times. */
+  readonly #tail = new Set<string>();
+
+  constructor(public position: SourcePosition | undefined) {}
+
+  /** Tells what stands after the last byte of a log that was opened again. */
+  remember(note: UnplacedNote, shiftMicros: number): void {
+    this.#tail.add(noteKey(note, shiftMicros));
+  }
+
+  /** What is new of an item, in order. Moves on behind it. */
+  take(stream: string, item: StreamItem, shiftMicros: number): NewItem[] {
+    if (this.position?.stream !== stream) {
+      this.#tail.clear();
+      this.position = { stream, offset: item.offset };
+    }
+    const { offset } = this.position;
+    if (item.kind === "bytes") return this.#bytes(stream, item, offset, shiftMicros);
+    if (item.offset < offset) return [];
+    const note = noteOf(item, shiftMicros);
+    const key = noteKey(note, shiftMicros);
+    if (item.offset === offset && this.#tail.has(key)) return [];
+    if (item.offset > offset) this.#tail.clear();
+    this.#tail.add(key);
+    this.position = { stream, offset: item.offset };
+    return [{ kind: "note", note, shiftMicros }];
+  }
+
+  #bytes(stream: string, item: StreamBytes, offset: number, shiftMicros: number): NewItem[] {
+    const end = item.offset + item.bytes.length;
+    if (end <= offset) return [];
+    this.#tail.clear();
+    this.position = { stream, offset: end };
+    const atMicros = item.atMicros + shiftMicros;
+    const all = Buffer.from(item.bytes.buffer, item.bytes.byteOffset, item.bytes.byteLength);
+    const bytes = item.offset < offset ? all.subarray(offset - item.offset) : all;
+    const news: NewItem = { kind: "bytes", bytes, atMicros, endOffset: end };
+    if (item.offset <= offset) return [news];
+    // Numbers that nobody accounted for: a source that forgot without saying so.
+    const lost = item.offset - offset;
+    const note: UnplacedNote = {
+      kind: "gap",
+      lost,
+      reason: "spool-overflow",
+      fromMicros: atMicros,
+      toMicros: atMicros,
+    };
+    return [{ kind: "note", note, shiftMicros: 0 }, news];
+  }
+}
+
+function noteOf(item: StreamGap | StreamBreak, shiftMicros: number): UnplacedNote {
+  return item.kind === "gap"
+    ? {
+        kind: "gap",
+        lost: item.lost,
+        reason: item.reason,
+        fromMicros: item.fromMicros + shiftMicros,
+        toMicros: item.toMicros + shiftMicros,
+      }
+    : { kind: "mark", atMicros: item.atMicros + shiftMicros, text: BREAK_TEXT };
+}
+
+function noteKey(note: UnplacedNote, shiftMicros: number): string {
+  return note.kind === "gap"
+    ? `${note.reason} ${note.fromMicros - shiftMicros} ${note.toMicros - shiftMicros} ${note.lost ?? "-"}`
+    : `${note.text} ${note.atMicros - shiftMicros}`;
+}
