@@ -41,7 +41,7 @@ type OneByte = Exclude<Named, "signature" | "baud" | Plain | Notice>;
 export type ComPortMessage =
   | { readonly kind: "signature"; readonly text: string }
   | { readonly kind: "baud"; readonly value: number }
-  | { readonly kind: OneByte; readonly value: number }
+  | { [K in OneByte]: { readonly kind: K; readonly value: number } }[OneByte]
   | { readonly kind: Notice; readonly value: number | undefined }
   | { readonly kind: Plain };
 

@@ -1,0 +1,27 @@
+import type { Socket } from "node:net";
+import { systemClock } from "@outrider/contracts/clock";
+import { silentLog } from "@outrider/messaging/log";
+import { PortListener } from "../ways/port-listener.js";
+import type { WayParts } from "../ways/raw-server.js";
+import type { LoopbackDoor } from "./loopback-door.js";
+
+export interface Serving extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Serves one way in on a free port of the loopback interface. */
+export async function serving(
+  door: LoopbackDoor,
+  serve: (socket: Socket, parts: WayParts) => void,
+): Promise<Serving> {
+  const listener = new PortListener({
+    host: "127.0.0.1",
+    port: 0,
+    clock: systemClock,
+    onProblem: () => undefined,
+    serve: (socket) => serve(socket, { door, clock: systemClock, log: silentLog }),
+  });
+  await listener.open();
+  const port = listener.address?.port ?? 0;
+  return { port, [Symbol.asyncDispose]: () => listener.close() };
+}

@@ -1,0 +1,131 @@
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { farAddress } from "./far-address.js";
+
+export interface PortListenerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly clock: Clock;
+  /** Takes a connection over. TCP_NODELAY and keep-alive are set; an error of the socket only closes it. */
+  readonly serve: (socket: Socket) => void;
+  /** Told why it is not open, and undefined when it is. */
+  readonly onProblem: (detail: string | undefined) => void;
+  readonly maxConnections?: number;
+  readonly maxPerAddress?: number;
+}
+
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30_000;
+/** As many as may look on at one console, and some. */
+const MAX_CONNECTIONS = 128;
+const MAX_PER_ADDRESS = 64;
+const KEEP_ALIVE_AFTER_MS = 60_000;
+
+/** Listens on a TCP port, or keeps trying to until it is closed. */
+export class PortListener {
+  readonly #options: PortListenerOptions;
+  readonly #sockets = new Map<Socket, string>();
+  readonly #closing = new AbortController();
+  #server: Server | undefined;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(options: PortListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Where it listens; undefined while it does not. */
+  get address(): { readonly host: string; readonly port: number } | undefined {
+    const address = this.#server?.address() as AddressInfo | null | undefined;
+    return address ? { host: address.address, port: address.port } : undefined;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Resolves after the first try; what fails is a problem and tried again. */
+  async open(): Promise<void> {
+    if ((await this.#try()) || this.#closing.signal.aborted) return;
+    this.#done = this.#retry();
+  }
+
+  /** Closes the port and every connection. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const server = this.#server;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) =>
+      server ? server.close(() => resolve()) : resolve(),
+    );
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await Promise.all([closed, this.#done]);
+  }
+
+  async #retry(): Promise<void> {
+    const { clock } = this.#options;
+    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      try {
+        await clock.sleep(milliseconds(waitMs), this.#closing.signal);
+      } catch {
+        return;
+      }
+      if (await this.#try()) return;
+    }
+  }
+
+  async #try(): Promise<boolean> {
+    const { host, port, onProblem } = this.#options;
+    const server = createServer({ noDelay: true }, (socket) => this.#take(socket));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port }, resolve);
+      });
+    } catch (error) {
+      if (!this.#closing.signal.aborted) onProblem(sentenceFor(error, host, port));
+      return false;
+    }
+    if (this.#closing.signal.aborted) {
+      server.close();
+      return true;
+    }
+    server.removeAllListeners("error");
+    server.on("error", (error) => onProblem(sentenceFor(error, host, port)));
+    this.#server = server;
+    onProblem(undefined);
+    return true;
+  }
+
+  #take(socket: Socket): void {
+    // A reset is an end like any other.
+    socket.on("error", () => socket.destroy());
+    const from = farAddress(socket);
+    const { maxConnections = MAX_CONNECTIONS, maxPerAddress = MAX_PER_ADDRESS } = this.#options;
+    const alike = [...this.#sockets.values()].filter((one) => one === from).length;
+    if (this.#sockets.size >= maxConnections || alike >= maxPerAddress) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.set(socket, from);
+    socket.once("close", () => this.#sockets.delete(socket));
+    // A far end that was switched off is noticed, however quiet the console is.
+    socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
+    this.#options.serve(socket);
+  }
+}
+
+function sentenceFor(error: unknown, host: string, port: number): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  const where = `${host} port ${port}`;
+  switch (code) {
+    case "EADDRINUSE":
+      return `${where} is in use by another program; stop that one or declare another port. It is tried again`;
+    case "EACCES":
+      return `${where} may not be opened by this user; declare a port above 1023. It is tried again`;
+    case "EADDRNOTAVAIL":
+      return `${host} is no address of this host; it is tried again`;
+    default:
+      return `${where} cannot be opened: ${error instanceof Error ? error.message : String(error)}. It is tried again`;
+  }
+}

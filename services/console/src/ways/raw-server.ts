@@ -1,0 +1,72 @@
+import type { Socket } from "node:net";
+import type { Clock } from "@outrider/contracts/clock";
+import type { NodeId } from "@outrider/contracts/ids";
+import type { Log } from "@outrider/messaging/log";
+import { AttachRefused, type Attachment, type ConsoleDoor } from "../sessions/attachment.js";
+import { isFromBrowser } from "./browser-guard.js";
+import { farAddress, visitorFrom } from "./far-address.js";
+import { endGently } from "./gentle-end.js";
+import { inOrder, pumpInput } from "./input-pump.js";
+import { StreamOutput } from "./stream-output.js";
+import { TypingWish } from "./typing-wish.js";
+
+/** What a way in needs of the console service. */
+export interface WayParts {
+  readonly door: ConsoleDoor;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Serves the exact bytes of a console on a TCP connection: nothing is added, nothing is left out that the far end
+ * reads in time, nothing is interpreted. Whoever connects types if nobody does, else looks on, and types once the
+ * other has gone.
+ */
+export function serveRaw(socket: Socket, node: NodeId, { door, clock, log }: WayParts): void {
+  const from = farAddress(socket);
+  const output = new StreamOutput(socket);
+  let attachment: Attachment | undefined;
+  let begun = false;
+  const wish = new TypingWish(clock);
+  const attaching = door.attach(
+    node,
+    visitorFrom(from, node, "raw"),
+    { mode: "write", replay: "none", raw: true },
+    {
+      bytes: (chunk) => output.write(chunk),
+      onDrain: (callback) => output.onDrain(callback),
+      told: ({ told }) => {
+        if (told === "bye") endGently(socket, clock);
+      },
+    },
+  );
+  socket.once("close", () => {
+    void attaching.then(
+      (attached) => attached.detach(),
+      () => {},
+    );
+  });
+  const attached = attaching.then(
+    (one) => void (attachment = one),
+    (error: unknown) => {
+      if (!(error instanceof AttachRefused)) throw error;
+      log.info({ node, way: "raw", from, code: error.code }, "a connection was not let in");
+      endGently(socket, clock);
+    },
+  );
+  const type = inOrder(async (bytes) => {
+    await attached;
+    if (!attachment || socket.destroyed) return;
+    await wish.before(attachment);
+    await attachment.input(bytes);
+  });
+  pumpInput(socket, async (bytes) => {
+    if (!begun && isFromBrowser(bytes)) {
+      log.warn({ node, way: "raw", from }, "a web browser was cut off before it typed anything");
+      socket.destroy();
+      return;
+    }
+    begun = true;
+    await type(bytes);
+  });
+}
