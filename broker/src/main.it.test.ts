@@ -34,6 +34,7 @@ describe("the broker as a program", () => {
     const secrets = await readdir(join(folder.path, "secrets"));
     expect(secrets.toSorted()).toEqual([
       "person-operator",
+      "service-console",
       "service-gateway",
       "service-inventory",
       "service-power",

@@ -89,6 +89,8 @@ async function startDemo(command: string): Promise<Demo> {
     ...own,
     OUTRIDER_DATA: data,
     OUTRIDER_MQTT_PORT: String(port),
+    OUTRIDER_SSH_PORT: "0",
+    OUTRIDER_CONSOLE_LINK_PORT: "0",
     OUTRIDER_HTTP_PORT: String(httpPort),
   });
   await shell.says("that it is ready", (line) => line.startsWith('{"ready":true'));

@@ -22,6 +22,14 @@ describe("the banner", () => {
     );
   });
 
+  it("says where consoles are, and whose host key it is", () => {
+    const ssh = { host: "127.0.0.1", port: 2222, fingerprint: "SHA256:x", node: nodeId("n2") };
+    const text = banner({ ...FACTS, ssh });
+    expect(text).toContain("\nconsoles  ssh n2@127.0.0.1 -p 2222, host key SHA256:x\n");
+    expect(text).toContain("\n  npx outrider console n2\n");
+    expect(banner(FACTS)).not.toContain("consoles");
+  });
+
   it("names broker, user and secret where they are not what the command line takes by itself", () => {
     const text = banner({
       ...FACTS,

@@ -10,6 +10,16 @@ export interface BannerFacts {
   /** Somebody who has not signed in yet, and the file with the one-time password. */
   readonly administrator?: { readonly name: string; readonly passwordFile: string } | undefined;
   readonly nodes: readonly NodeId[];
+  /** Where people reach consoles by SSH, and a node that has one. */
+  readonly ssh?:
+    | {
+        readonly host: string;
+        readonly port: number;
+        /** Of the host key, `SHA256:…`. */
+        readonly fingerprint?: string | undefined;
+        readonly node: NodeId;
+      }
+    | undefined;
   readonly demo?:
     | { readonly found: boolean; readonly virtualMachine: string | undefined }
     | undefined;
@@ -39,6 +49,7 @@ export function banner(facts: BannerFacts): string {
         ]
       : []),
     `MQTT      ${door.url}${door.username ? `, user ${door.username}, secret in ${door.secretFile}` : ""}`,
+    ...(facts.ssh ? [sshLine(facts.ssh)] : []),
     ...facts.newAgents.map(
       ({ agent, secretFile }) =>
         `agent     ${agent} runs elsewhere: put ${secretFile} on its host (OUTRIDER_AGENT_SECRET_FILE)`,
@@ -56,6 +67,7 @@ export function banner(facts: BannerFacts): string {
       ? []
       : [
           `  ${outrider} power cycle ${node}`,
+          ...(facts.ssh ? [`  ${outrider} console ${facts.ssh.node}`] : []),
           `  mosquitto_sub ${mqtt} -v -t 'outrider/v1/node/${node}/#'`,
           `  mosquitto_pub ${mqtt} -q 1 -t outrider/v1/node/${node}/power/set -m PowerCycle`,
         ]),
@@ -63,6 +75,11 @@ export function banner(facts: BannerFacts): string {
     "Ctrl-C stops it.",
     "",
   ].join("\n");
+}
+
+function sshLine({ host, port, fingerprint, node }: NonNullable<BannerFacts["ssh"]>): string {
+  const key = fingerprint === undefined ? "" : `, host key ${fingerprint}`;
+  return `consoles  ssh ${node}@${host} -p ${port}${key}`;
 }
 
 function listOf(nodes: readonly NodeId[]): string {

@@ -1,7 +1,7 @@
 import { EnvironmentError } from "@outrider/contracts/environment";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "./config.js";
-import { partEnvironment } from "./parts.js";
+import { agentEnvironment, partEnvironment } from "./parts.js";
 
 function problems(environment: Record<string, string>): readonly string[] {
   try {
@@ -77,8 +77,52 @@ describe("the environment", () => {
     expect(problems({ OUTRIDER_BIND: "0.0.0.0" })).toEqual([
       expect.stringContaining("OUTRIDER_MQTT_PLAINTEXT=yes"),
       expect.stringContaining("OUTRIDER_HTTP_PLAINTEXT=yes"),
+      expect.stringContaining("OUTRIDER_CONSOLE_LINK_PLAINTEXT=yes"),
     ]);
     const said = { OUTRIDER_MQTT_PLAINTEXT: "yes", OUTRIDER_HTTP_PLAINTEXT: "yes" };
-    expect(problems({ OUTRIDER_BIND: "0.0.0.0", ...said })).toEqual([]);
+    const links: Record<string, string>[] = [
+      { OUTRIDER_CONSOLE_LINK_PLAINTEXT: "yes" },
+      { OUTRIDER_CONSOLE_LINK_CERT_FILE: "/c", OUTRIDER_CONSOLE_LINK_KEY_FILE: "/k" },
+    ];
+    for (const link of links)
+      expect(problems({ OUTRIDER_BIND: "0.0.0.0", ...said, ...link })).toEqual([]);
+  });
+
+  it("wants certificate and key of the console link together", () => {
+    expect(problems({ OUTRIDER_CONSOLE_LINK_KEY_FILE: "/k" })).toEqual([
+      "OUTRIDER_CONSOLE_LINK_CERT_FILE and OUTRIDER_CONSOLE_LINK_KEY_FILE; expected both or none",
+    ]);
+  });
+
+  it("tells the console service and the agents here where consoles are", () => {
+    const lab = { siteFile: "lab.yaml" };
+    const plain = readConfig({ OUTRIDER_CONSOLE_LINK_PORT: "7000", OUTRIDER_SSH_PORT: "22" });
+    expect(partEnvironment(plain, lab, 1883)).toMatchObject({
+      OUTRIDER_SSH_PORT: "22",
+      OUTRIDER_CONSOLE_LINK_PORT: "7000",
+    });
+    expect(agentEnvironment(plain, 7001)).toEqual({
+      OUTRIDER_CONSOLE_LINK_URL: "tcp://127.0.0.1:7001",
+    });
+    const encrypted = readConfig({
+      OUTRIDER_BIND: "::",
+      OUTRIDER_MQTT_PLAINTEXT: "yes",
+      OUTRIDER_HTTP_PLAINTEXT: "yes",
+      OUTRIDER_CONSOLE_LINK_CERT_FILE: "/c",
+      OUTRIDER_CONSOLE_LINK_KEY_FILE: "/k",
+      OUTRIDER_CONSOLE_OPEN_BIND: "10.0.0.5",
+    });
+    expect(partEnvironment(encrypted, lab, 1883)).toMatchObject({
+      OUTRIDER_CONSOLE_LINK_CERT_FILE: "/c",
+      OUTRIDER_CONSOLE_OPEN_BIND: "10.0.0.5",
+    });
+    expect(agentEnvironment(encrypted, 7420)).toEqual({
+      OUTRIDER_CONSOLE_LINK_URL: "tls://[::1]:7420",
+    });
+    const named = readConfig({ OUTRIDER_CONSOLE_LINK_URL: "tls://manager:7420" });
+    expect(agentEnvironment(named, 7420)).toEqual({});
+    expect(partEnvironment(named, lab, 1883)).toMatchObject({
+      OUTRIDER_CONSOLE_LINK_URL: "tls://manager:7420",
+    });
   });
 });

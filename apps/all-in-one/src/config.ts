@@ -18,6 +18,12 @@ export interface Config {
   readonly bind: string;
   readonly mqttPort: number;
   readonly httpPort: number;
+  /** Where the console service takes SSH, on {@link bind}; 0: any free port. */
+  readonly sshPort: number;
+  /** Where agents bring the bytes of consoles, on {@link bind}; 0: any free port. */
+  readonly consoleLinkPort: number;
+  /** What the console service and the agents that run here read themselves, as it was given. */
+  readonly consoles: Readonly<Record<string, string>>;
   /** Names, beside its addresses, that people reach the gateway by, as the variable has them. */
   readonly httpHosts: string | undefined;
   /** PostgreSQL for everything that is kept; files in the data folder without it. */
@@ -45,6 +51,7 @@ const ELSEWHERE = [
   "OUTRIDER_AGENT_SECRET_FILE",
   "OUTRIDER_BOOT_ID_FILE",
   "OUTRIDER_CACHE",
+  "OUTRIDER_CONSOLE_SECRET_FILE",
   "OUTRIDER_FAILPOINT",
   "OUTRIDER_GATEWAY_SECRET_FILE",
   "OUTRIDER_INVENTORY_SECRET_FILE",
@@ -59,13 +66,7 @@ const ELSEWHERE = [
 ];
 
 /** Of the design, and not there yet: whoever sets one would rely on something that does not happen. */
-const LATER = [
-  "OUTRIDER_CONSOLE_LINK_PORT",
-  "OUTRIDER_INFLUX_URL",
-  "OUTRIDER_MQTTS_PORT",
-  "OUTRIDER_MQTT_WS_PORT",
-  "OUTRIDER_SSH_PORT",
-];
+const LATER = ["OUTRIDER_INFLUX_URL", "OUTRIDER_MQTTS_PORT", "OUTRIDER_MQTT_WS_PORT"];
 
 const agentList: Variable<readonly AgentId[]> = {
   expected: "agent ids of the site file, separated by commas",
@@ -82,10 +83,25 @@ const bind: Variable<string> = {
   fallback: { value: "127.0.0.1" },
 };
 
+/** Handed on to the console service and to agents, which know what they mean. */
+const CONSOLES = {
+  OUTRIDER_CONSOLE_LINK_CA_FILE: optionalText(),
+  OUTRIDER_CONSOLE_LINK_CERT_FILE: optionalText(),
+  OUTRIDER_CONSOLE_LINK_KEY_FILE: optionalText(),
+  OUTRIDER_CONSOLE_LINK_URL: optionalText(),
+  OUTRIDER_CONSOLE_LOG_BYTES: optionalText(),
+  OUTRIDER_CONSOLE_OPEN_BIND: optionalText(),
+  OUTRIDER_CONSOLE_SPOOL_BYTES: optionalText(),
+};
+
 const VARIABLES = {
   OUTRIDER_BIND: bind,
   OUTRIDER_MQTT_PORT: port(1883),
   OUTRIDER_HTTP_PORT: port(8080),
+  OUTRIDER_SSH_PORT: port(2222),
+  OUTRIDER_CONSOLE_LINK_PORT: port(7420),
+  OUTRIDER_CONSOLE_LINK_PLAINTEXT: yesOrNo(false),
+  ...CONSOLES,
   OUTRIDER_HTTP_HOSTS: optionalText(),
   OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
   OUTRIDER_DATABASE_URL: databaseUrl(),
@@ -127,11 +143,39 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         "OUTRIDER_HTTP_PLAINTEXT=yes lets passwords cross the network in the clear; better put a TLS proxy before it",
     );
   }
+  const certificate = values.OUTRIDER_CONSOLE_LINK_CERT_FILE;
+  const isEncrypted = certificate !== undefined;
+  if (isEncrypted !== (values.OUTRIDER_CONSOLE_LINK_KEY_FILE !== undefined)) {
+    problems.push(
+      "OUTRIDER_CONSOLE_LINK_CERT_FILE and OUTRIDER_CONSOLE_LINK_KEY_FILE; expected both or none",
+    );
+  }
+  if (
+    !isLoopback(values.OUTRIDER_BIND) &&
+    !isEncrypted &&
+    !values.OUTRIDER_CONSOLE_LINK_PLAINTEXT
+  ) {
+    problems.push(
+      `OUTRIDER_BIND=${JSON.stringify(values.OUTRIDER_BIND)}; the console link has no certificate: set OUTRIDER_CONSOLE_LINK_CERT_FILE ` +
+        "and OUTRIDER_CONSOLE_LINK_KEY_FILE, or let what is typed at consoles cross the network in the clear with OUTRIDER_CONSOLE_LINK_PLAINTEXT=yes",
+    );
+  }
   if (problems.length > 0) throw new EnvironmentError(problems);
   return {
     bind: values.OUTRIDER_BIND,
     mqttPort: values.OUTRIDER_MQTT_PORT,
     httpPort: values.OUTRIDER_HTTP_PORT,
+    sshPort: values.OUTRIDER_SSH_PORT,
+    consoleLinkPort: values.OUTRIDER_CONSOLE_LINK_PORT,
+    consoles: {
+      ...Object.fromEntries(
+        Object.keys(CONSOLES).flatMap((name) => {
+          const value = values[name as keyof typeof CONSOLES];
+          return value === undefined ? [] : [[name, value] as const];
+        }),
+      ),
+      ...(values.OUTRIDER_CONSOLE_LINK_PLAINTEXT ? { OUTRIDER_CONSOLE_LINK_PLAINTEXT: "yes" } : {}),
+    },
     httpHosts: values.OUTRIDER_HTTP_HOSTS,
     databaseUrl: values.OUTRIDER_DATABASE_URL,
     webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,

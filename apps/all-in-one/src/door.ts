@@ -29,6 +29,19 @@ export function doorOf(config: Config, port: number): Door {
 
 /** Where a broker of this machine is reached from this machine. */
 export function brokerUrl(bind: string, port: number): string {
-  const host = bind === "0.0.0.0" ? "127.0.0.1" : bind === "::" ? "::1" : bind;
-  return `mqtt://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `mqtt://${urlHost(hostOf(bind))}:${port}`;
+}
+
+/** Where the console service of this machine is reached by agents of this machine. */
+export function linkUrl(scheme: "tcp" | "tls", bind: string, port: number): string {
+  return `${scheme}://${urlHost(hostOf(bind))}:${port}`;
+}
+
+/** The address by which this machine reaches what listens on an address of its own. */
+export function hostOf(bind: string): string {
+  return bind === "0.0.0.0" ? "127.0.0.1" : bind === "::" ? "::1" : bind;
+}
+
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }

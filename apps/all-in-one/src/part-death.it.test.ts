@@ -50,6 +50,8 @@ async function start(program: URL, dwell: string): Promise<void> {
       OUTRIDER_AGENTS: "rack-a",
       OUTRIDER_DATA: data(),
       OUTRIDER_MQTT_PORT: "0",
+      OUTRIDER_SSH_PORT: "0",
+      OUTRIDER_CONSOLE_LINK_PORT: "0",
       OUTRIDER_HTTP_PORT: "0",
     },
     readyWithinMs: 60_000,

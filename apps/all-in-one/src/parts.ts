@@ -12,7 +12,7 @@ import type { Log } from "@outrider/messaging/log";
 import { readPowerConfig } from "@outrider/power-service/config";
 import { startPowerService } from "@outrider/power-service/start";
 import type { Config } from "./config.js";
-import { brokerUrl } from "./door.js";
+import { brokerUrl, linkUrl } from "./door.js";
 import type { World } from "./world.js";
 
 /** What the parts are given in common. */
@@ -100,12 +100,28 @@ export function partEnvironment(
     OUTRIDER_SITE: world.siteFile,
     OUTRIDER_BIND: config.bind,
     OUTRIDER_HTTP_PORT: String(config.httpPort),
+    OUTRIDER_MQTT_PORT: String(config.mqttPort),
     // Asked for already, where it is needed.
     OUTRIDER_HTTP_PLAINTEXT: "yes",
+    OUTRIDER_SSH_PORT: String(config.sshPort),
+    OUTRIDER_CONSOLE_LINK_PORT: String(config.consoleLinkPort),
+    ...config.consoles,
     ...given("OUTRIDER_HTTP_HOSTS", config.httpHosts),
     ...given("OUTRIDER_DATABASE_URL", config.databaseUrl),
     ...given("OUTRIDER_WEBHOOK_ALLOW", config.webhookAllow),
     ...given("OUTRIDER_HOOK_DIR", config.hookDirectory),
+  };
+}
+
+/**
+ * What an agent that runs here needs beside that, to reach the console service.
+ * @param linkPort on which that listens
+ */
+export function agentEnvironment(config: Config, linkPort: number): Record<string, string> {
+  if (config.consoles["OUTRIDER_CONSOLE_LINK_URL"] !== undefined) return {};
+  const isEncrypted = config.consoles["OUTRIDER_CONSOLE_LINK_CERT_FILE"] !== undefined;
+  return {
+    OUTRIDER_CONSOLE_LINK_URL: linkUrl(isEncrypted ? "tls" : "tcp", config.bind, linkPort),
   };
 }
 

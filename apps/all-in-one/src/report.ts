@@ -20,7 +20,7 @@ export function failureReport(
   }
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code === "EADDRINUSE") {
-    const line = `port ${port} is taken, by another Outrider or another broker; stop it, or set OUTRIDER_MQTT_PORT`;
+    const line = `port ${port} is taken, by another Outrider or another broker; stop it, or set OUTRIDER_MQTT_PORT, OUTRIDER_HTTP_PORT or OUTRIDER_CONSOLE_LINK_PORT, whichever it is`;
     return { lines: [line], exitCode: 1 };
   }
   // What the operating system refuses has a code; what is wrong in us has none.

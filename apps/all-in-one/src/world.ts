@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EnvironmentError } from "@outrider/contracts/environment";
 import { agentId, type AgentId, type NodeId } from "@outrider/contracts/ids";
+import { ownPorts } from "@outrider/inventory-service/own-ports";
 import { loadSite } from "@outrider/inventory-service/start";
 import type { Site } from "@outrider/inventory-service/site";
 import { demoDirectory, type Config } from "./config.js";
@@ -23,7 +24,7 @@ export interface World {
 export async function openWorld(config: Config): Promise<World> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   if (config.siteFile === undefined) return openDemo(config);
-  const site = await loadSite(config.siteFile);
+  const site = await loadSite(config.siteFile, portsOf(config));
   const strange = config.agents.filter((agent) => !site.agents.includes(agent));
   if (strange.length > 0) {
     throw new EnvironmentError([
@@ -31,6 +32,21 @@ export async function openWorld(config: Config): Promise<World> {
     ]);
   }
   return { siteFile: config.siteFile, site, agents: config.agents, demo: undefined };
+}
+
+/** What this deployment listens on, so that no console is declared on it. */
+function portsOf({
+  httpPort,
+  mqttPort,
+  sshPort,
+  consoleLinkPort,
+}: Config): ReadonlyMap<number, string> {
+  return ownPorts({
+    OUTRIDER_HTTP_PORT: String(httpPort),
+    OUTRIDER_MQTT_PORT: String(mqttPort),
+    OUTRIDER_SSH_PORT: String(sshPort),
+    OUTRIDER_CONSOLE_LINK_PORT: String(consoleLinkPort),
+  });
 }
 
 async function openDemo(config: Config): Promise<World> {

@@ -87,6 +87,8 @@ async function sizeWith(nodes: number, { settleMs, looks }: SizePlan): Promise<S
       OUTRIDER_AGENTS: agents.join(","),
       OUTRIDER_LOG_LEVEL: "warn",
       OUTRIDER_MQTT_PORT: "0",
+      OUTRIDER_SSH_PORT: "0",
+      OUTRIDER_CONSOLE_LINK_PORT: "0",
       OUTRIDER_HTTP_PORT: "0",
     })),
   );

@@ -90,6 +90,7 @@ describe("credentials", () => {
     expect(await readdir(join(folder.path, "secrets"))).toEqual([
       "agent-rack-a",
       "person-operator",
+      "service-console",
       "service-gateway",
       "service-inventory",
       "service-power",

@@ -24,6 +24,7 @@ export interface NewCredential extends Claim {
 const SERVICES: readonly NewCredential[] = [
   { kind: "service", name: "power" },
   { kind: "service", name: "inventory" },
+  { kind: "service", name: "console" },
   { kind: "service", name: "gateway" },
 ];
 /** What the first start makes beside: a person who can act over MQTT without anybody having signed in before. */

@@ -7,15 +7,19 @@ const EX_CONFIG = 78;
 
 /**
  * Runs one service as the process's program: says `{"ready":true}` on standard output once it serves, with its `url`
- * where people reach it by one,
- * ends on SIGINT and SIGTERM, and ends with a reason when it cannot start or go on.
+ * where people reach it by one and the `facts` that whoever started it needs, ends on SIGINT and SIGTERM, and ends with
+ * a reason when it cannot start or go on.
  */
 export async function runProgram(
   name: string,
   start: (
     log: Log,
     defect: (error: unknown) => void,
-  ) => Promise<{ stop(): Promise<void>; readonly url?: string }>,
+  ) => Promise<{
+    stop(): Promise<void>;
+    readonly url?: string;
+    readonly facts?: Readonly<Record<string, unknown>>;
+  }>,
 ): Promise<void> {
   const log = createLog(name);
   const defect = (error: unknown): void => {
@@ -34,8 +38,14 @@ export async function runProgram(
         running.stop().then(() => process.exit(0), defect);
       });
     }
-    const { url } = running;
-    const said = { ready: true, name, pid: process.pid, ...(url === undefined ? {} : { url }) };
+    const { url, facts } = running;
+    const said = {
+      ...facts,
+      ready: true,
+      name,
+      pid: process.pid,
+      ...(url === undefined ? {} : { url }),
+    };
     process.stdout.write(`${JSON.stringify(said)}\n`);
   } catch (error) {
     if (error instanceof EnvironmentError) {
