@@ -190,6 +190,7 @@ class Agent implements RunningAgent {
       journal,
       reporter: this.#reporter,
       bootId,
+      accepted: (endpoint, action) => this.#bindings.commanded(endpoint, action),
     });
     // What was interrupted for a command goes on, if that left something to be done.
     const released = (endpoint: Endpoint): void => {

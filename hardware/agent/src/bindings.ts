@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import type { AgentDesired, DescribedEndpoint, DesiredEndpoint } from "@outrider/contracts/agent";
+import type {
+  AgentDesired,
+  DescribedEndpoint,
+  DesiredEndpoint,
+  EndpointAction,
+} from "@outrider/contracts/agent";
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
 import type { EndpointId } from "@outrider/contracts/ids";
 import { withDeadline } from "@outrider/ports/deadline";
@@ -26,6 +31,8 @@ export interface BindingsOptions {
   readonly clock: Clock;
   readonly log: AgentLog;
   readonly journal: Journal;
+  /** Where the drivers are; missing: ours. */
+  readonly drivers?: URL | undefined;
   /** Is told which endpoints belong to which power domain. */
   readonly gate: StartGate;
   /** What the journal remembered at the start. */
@@ -114,6 +121,13 @@ export class Bindings {
     this.#attend(binding.endpoint);
   }
 
+  /** A command for one endpoint of a node is about to be done: what runs on its others may be overtaken by it. */
+  commanded({ id, desired: { node } }: Endpoint, action: EndpointAction): void {
+    for (const { endpoint } of this.#bindings.values()) {
+      if (endpoint.desired.node === node && endpoint.id !== id) endpoint.overtaken(action);
+    }
+  }
+
   /** From now on open endpoints are sampled and cared for. Until then they are only there for recovery. */
   attend(): void {
     this.#attended = true;
@@ -192,7 +206,7 @@ export class Bindings {
   }
 
   async #add(desired: DesiredEndpoint): Promise<void> {
-    const { clock, log, journal, kinds } = this.options;
+    const { clock, log, journal, kinds, drivers } = this.options;
     const { endpoint: id, node, port, driver } = desired;
     const parts: EndpointParts = {
       desired,
@@ -200,6 +214,7 @@ export class Bindings {
       clock,
       log: log.with({ node, endpoint: id, driver }),
       journal,
+      drivers,
     };
     const endpoint = isPortKind(port) ? kinds[port](parts) : new UnknownEndpoint(parts);
     const binding = { endpoint, closed: new AbortController() };

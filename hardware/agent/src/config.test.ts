@@ -12,6 +12,7 @@ describe("the agent's configuration", () => {
       mqttUrl: "mqtt://127.0.0.1:1883",
       dataDirectory: "/nowhere/agent-rack-a",
       bootIdFile: "/proc/sys/kernel/random/boot_id",
+      consoleLink: { target: { host: "127.0.0.1", port: 7420 }, spoolBytes: 67_108_864 },
     });
   });
 
@@ -21,6 +22,10 @@ describe("the agent's configuration", () => {
     [
       { OUTRIDER_AGENT: "a", OUTRIDER_AGENT_SECRET_FILE: "/no/such" },
       /SECRET_FILE="\/no\/such"; expected a readable/,
+    ],
+    [
+      { OUTRIDER_AGENT: "a", OUTRIDER_MQTT_URL: "mqtt://manager:1883" },
+      /consoles would go to manager in plain text/,
     ],
     [
       { OUTRIDER_AGENT: "a", OUTRIDER_MQTT_URL: "http://x" },

@@ -9,16 +9,19 @@ import {
   text,
 } from "@outrider/contracts/environment";
 import { agentId, ID_PATTERN, type AgentId } from "@outrider/contracts/ids";
+import { readConsoleLinkConfig, type ConsoleLinkConfig } from "./console/link-config.js";
 
 export interface AgentConfig {
   readonly id: AgentId;
   readonly mqttUrl: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** The agent's own: journal and lock. */
+  /** The agent's own: journal, lock and console spools. */
   readonly dataDirectory: string;
   /** Holds an id that is new at every boot of the host. */
   readonly bootIdFile: string;
+  /** Where the console service is, and how much is kept for it. */
+  readonly consoleLink: ConsoleLinkConfig;
 }
 
 /**
@@ -50,6 +53,7 @@ export function readAgentConfig(
     mqttUrl: values.OUTRIDER_MQTT_URL,
     dataDirectory: join(values.OUTRIDER_DATA, `agent-${id}`),
     bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
+    consoleLink: readConsoleLinkConfig(environment, values.OUTRIDER_MQTT_URL),
     ...(file === undefined ? {} : { username: `agent:${id}`, password: readSecret(file) }),
   };
 }

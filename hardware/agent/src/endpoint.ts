@@ -25,6 +25,8 @@ export interface EndpointParts {
   readonly clock: Clock;
   readonly log: AgentLog;
   readonly journal: Pick<Journal, "remember" | "recordStep">;
+  /** Where its driver is; missing: where all are. */
+  readonly drivers?: URL | undefined;
 }
 
 /**
@@ -39,17 +41,19 @@ export abstract class Endpoint {
   memory: EndpointMemory;
   readonly clock: Clock;
   readonly log: AgentLog;
+  readonly drivers: URL | undefined;
   protected readonly journal: EndpointParts["journal"];
   #activity: Activity | undefined;
   #changes = 0;
   #idle: (() => void)[] = [];
 
-  constructor({ desired, memory, clock, log, journal }: EndpointParts) {
+  constructor({ desired, memory, clock, log, journal, drivers }: EndpointParts) {
     this.desired = desired;
     this.memory = memory ?? NO_MEMORY;
     this.clock = clock;
     this.log = log;
     this.journal = journal;
+    this.drivers = drivers;
   }
 
   /** Opens its driver once. Heeds `signal`, and leaves nothing open when it rejects. @throws PortError, or what a driver throws */

@@ -12,10 +12,10 @@ const OPEN_WITHIN = seconds(10);
  */
 export async function openPort<P extends PortKind>(
   kind: P,
-  { desired, clock, log }: Endpoint,
+  { desired, clock, log, drivers }: Endpoint,
   signal: AbortSignal,
 ): Promise<{ readonly driver: Driver<P>; readonly port: Ports[P] }> {
-  const driver = await loadDriver(kind, desired.driver);
+  const driver = await loadDriver(kind, desired.driver, drivers);
   const port = await openInTime({
     clock,
     limit: OPEN_WITHIN,

@@ -1,0 +1,197 @@
+import { join } from "node:path";
+import type { DescribedEndpoint, DesiredEndpoint } from "@outrider/contracts/agent";
+import type { ConsoleLine } from "@outrider/console-link/console-line";
+import { seconds, systemClock } from "@outrider/contracts/clock";
+import { agentId, endpointId, nodeId, type InterfaceKind } from "@outrider/contracts/ids";
+import { silentLog } from "@outrider/messaging/log";
+import { eventually } from "@outrider/testing/eventually";
+import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Bindings } from "../bindings.js";
+import { Journal } from "../journal.js";
+import { logWith } from "../log.js";
+import { PowerEndpoint } from "../power-endpoint.js";
+import { StartGate } from "../start-gate.js";
+import { ConsoleEndpoint } from "./console-endpoint.js";
+import { MemorySpools } from "./testing/memory-spool.js";
+
+const DRIVERS = new URL("../testing/drivers/", import.meta.url);
+
+function desired(node: string, port: InterfaceKind, driver: string): DesiredEndpoint {
+  return {
+    endpoint: endpointId(node, port),
+    node: nodeId(node),
+    port,
+    driver,
+    options: {},
+    restore: "None",
+    dwellMs: 1000,
+    sampleEveryMs: 1000,
+    staleAfterMs: 10_000,
+  };
+}
+
+/** Real bindings over drivers of which some are bad, in virtual time. */
+describe("the consoles among the endpoints of an agent", () => {
+  let dir: TempDir;
+  let journal: Journal;
+  let clock: VirtualClock;
+  let bindings: Bindings;
+  let spools: MemorySpools;
+  let offered: Set<ConsoleLine>;
+  const defects: unknown[] = [];
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    journal = await Journal.open(join(dir.path, "journal.sqlite"), {
+      log: "agent-a1",
+      clock: systemClock,
+    });
+    clock = new VirtualClock();
+    spools = new MemorySpools();
+    offered = new Set();
+    defects.length = 0;
+    const defect = (error: unknown): void => void defects.push(error);
+    const gate = new StartGate(clock);
+    bindings = new Bindings({
+      clock,
+      log: logWith(silentLog, {}),
+      journal,
+      drivers: DRIVERS,
+      gate,
+      memories: new Map(),
+      kinds: {
+        power: (parts) =>
+          new PowerEndpoint(parts, {
+            gate,
+            guardian: { attend: () => {}, seen: () => {}, measured: () => {} },
+            reporter: { observe: () => undefined },
+            bootId: undefined,
+            defect,
+          }),
+        console: (parts) =>
+          new ConsoleEndpoint(parts, {
+            agent: agentId("a1"),
+            link: {
+              add: (line) => {
+                offered.add(line);
+                return { [Symbol.dispose]: () => void offered.delete(line) };
+              },
+            },
+            spools,
+            gate,
+          }),
+      },
+      defect,
+      changed: () => undefined,
+    });
+    bindings.attend();
+  });
+
+  afterEach(async () => {
+    const closed = bindings.close();
+    await clock.advance(seconds(30));
+    await closed;
+    await journal.close();
+    await dir.remove();
+    expect(defects).toEqual([]);
+  });
+
+  const described = (id: string): DescribedEndpoint | undefined =>
+    bindings.described().find(({ endpoint }) => endpoint === id);
+  const bound = (id: string): Promise<unknown> =>
+    eventually(`${id} is bound`, () => described(id)?.state === "bound");
+  const lineOf = (id: string): ConsoleLine | undefined =>
+    [...offered].find(({ address }) => address.endpoint === id);
+
+  it("are opened, started and offered at once, and say what they can do", async () => {
+    await bindings.apply({
+      generation: 1,
+      endpoints: [desired("n1", "console", "model"), desired("n1", "power", "model")],
+    });
+    expect(described("n1.console")).toMatchObject({
+      port: "console",
+      state: "bound",
+      actions: ["GracefulShutdown"],
+    });
+    expect(lineOf("n1.console")?.condition()).toEqual({ up: true, abilities: ["break"] });
+    await lineOf("n1.console")?.write(Buffer.from("hello"), new AbortController().signal);
+    expect(spools.spools.get("n1.console")?.written).toEqual(["echo of hello"]);
+  });
+
+  it("stay as they are when only a policy changes, and are closed when they are not wanted", async () => {
+    const endpoint = desired("n1", "console", "model");
+    await bindings.apply({ generation: 1, endpoints: [endpoint] });
+    const line = lineOf("n1.console");
+    await bindings.apply({
+      generation: 2,
+      endpoints: [{ ...endpoint, restore: "AlwaysOn", sampleEveryMs: 5000 }],
+    });
+    expect(lineOf("n1.console")).toBe(line);
+    expect(spools.spools.get("n1.console")?.closed).toBe(false);
+    await bindings.apply({ generation: 3, endpoints: [] });
+    expect(offered.size).toBe(0);
+    expect(spools.spools.get("n1.console")?.closed).toBe(true);
+    expect(bindings.described()).toEqual([]);
+  });
+
+  it("are no matter to each other or to a supply when a driver hangs or throws", async () => {
+    const applied = bindings.apply({
+      generation: 1,
+      endpoints: [
+        desired("n1", "console", "hangs"),
+        desired("n2", "console", "throws"),
+        desired("n3", "console", "model"),
+        desired("n1", "power", "model"),
+      ],
+    });
+    await bound("n3.console");
+    await bound("n1.power");
+    await eventually("a defect is a failure of that one", () =>
+      described("n2.console")?.reason?.includes("a defect of the driver"),
+    );
+    expect(bindings.generation).toBe(0);
+    await clock.advance(seconds(10));
+    await applied;
+    expect(bindings.generation).toBe(1);
+    expect(described("n1.console")).toMatchObject({ state: "failed", actions: [] });
+    const line = lineOf("n1.console");
+    expect(line?.condition()).toMatchObject({ up: false, abilities: [] });
+    expect(line?.condition().detail).toContain("did not answer within 10000 ms");
+    await expect(line?.write(Buffer.from("x"), new AbortController().signal)).rejects.toMatchObject(
+      { code: "unreachable" },
+    );
+  });
+
+  it("are let go in time, also by a driver that lets nothing go", async () => {
+    await bindings.apply({ generation: 1, endpoints: [desired("n1", "console", "stuck")] });
+    const applied = bindings.apply({
+      generation: 2,
+      endpoints: [desired("n2", "power", "model")],
+    });
+    await bound("n2.power");
+    await eventually("it is being let go", () => clock.waiting > 0);
+    await clock.advance(seconds(10));
+    await applied;
+    expect(spools.spools.get("n1.console")?.closed).toBe(true);
+    expect(bindings.described().map(({ endpoint }) => endpoint)).toEqual(["n2.power"]);
+  });
+
+  it("tell the link at each change, once", async () => {
+    await bindings.apply({ generation: 1, endpoints: [desired("n1", "console", "model")] });
+    const said: unknown[] = [];
+    const line = lineOf("n1.console");
+    line?.onCondition((condition) => void said.push(condition));
+    const { signal } = new AbortController();
+    await line?.write(Buffer.from("down"), signal);
+    await line?.write(Buffer.from("down"), signal);
+    spools.spools.get("n1.console")?.fail("the disk is full");
+    await line?.write(Buffer.from("up"), signal);
+    expect(said).toEqual([
+      { up: false, detail: "down", abilities: ["break"] },
+      { up: false, detail: "down", abilities: ["break"], spoolProblem: "the disk is full" },
+      { up: true, abilities: ["break"], spoolProblem: "the disk is full" },
+    ]);
+  });
+});

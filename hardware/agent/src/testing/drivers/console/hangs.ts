@@ -1,0 +1,11 @@
+import { defineDriver } from "@outrider/ports/driver";
+import { NoOptions } from "../../no-options.js";
+
+export const driver = defineDriver({
+  port: "console",
+  driver: "hangs",
+  summary: "Is never open, and does not heed whoever gives it up.",
+  actions: [],
+  options: NoOptions,
+  open: () => new Promise(() => {}),
+});

@@ -1,0 +1,12 @@
+import { defineDriver } from "@outrider/ports/driver";
+import { ModelDevice } from "../../model-device.js";
+import { NoOptions } from "../../no-options.js";
+
+export const driver = defineDriver({
+  port: "power",
+  driver: "model",
+  summary: "A supply in memory.",
+  actions: ["On", "ForceOff", "PowerCycle"],
+  options: NoOptions,
+  open: async () => new ModelDevice(),
+});
