@@ -43,6 +43,23 @@ describe("the command protocol (P1, P2, P3, P4, P5, P10)", () => {
     fc.assert(holdsUnder(everyRule), { numRuns: RUNS });
   });
 
+  test("is tried with hosts that ignore their button and are told at their console", () => {
+    const scripts = fc.sample(script, { numRuns: 300, seed: 1 });
+    const stories = scripts.map((one) => {
+      const world = new World(one, everyRule);
+      world.play();
+      const kinds = world.device.edges.map(({ kind }) => kind);
+      return {
+        one,
+        kinds: kinds.slice(kinds.indexOf("press") + 1),
+        pressed: kinds.includes("press"),
+      };
+    });
+    const told = stories.filter(({ pressed, kinds }) => pressed && kinds.includes("sys-rq"));
+    expect(told.some(({ one }) => one.console === "ignored")).toBe(true);
+    expect(told.some(({ one, kinds }) => !one.obeys && kinds.includes("host-off"))).toBe(true);
+  });
+
   test(`spaces starts in ${RUNS} scripts of many`, { timeout: 120_000 }, () => {
     fc.assert(holdsUnder(everyRule, pacedScript), { numRuns: RUNS });
   });

@@ -2,7 +2,7 @@ import type { CommandId } from "@outrider/contracts/ids";
 import type { Host } from "@outrider/contracts/power";
 import type { Scheduler } from "./scheduler.js";
 
-export type EdgeKind = "on" | "off" | "press" | "host-off";
+export type EdgeKind = "on" | "off" | "press" | "sys-rq" | "host-off";
 
 /** What physically happened, and which command was the cause. The judge of the model. */
 export interface Edge {
@@ -27,6 +27,8 @@ export class Device {
     private readonly scheduler: Scheduler,
     public supply: "On" | "Off",
     private readonly obeys: boolean,
+    /** Whether its kernel obeys its console. */
+    private readonly obeysSysRq: boolean,
   ) {
     this.host = supply === "On" ? "Running" : "Unknown";
   }
@@ -40,7 +42,7 @@ export class Device {
   }
 
   /** @returns whether it will answer */
-  ask(what: "on" | "off" | "press", cause: CommandId): boolean {
+  ask(what: "on" | "off" | "press" | "sys-rq", cause: CommandId): boolean {
     const askedMs = this.scheduler.nowMs;
     const answers = !this.silent;
     if (answers || this.scheduler.random() < 0.5) {
@@ -49,10 +51,11 @@ export class Device {
     return answers;
   }
 
-  #do(what: "on" | "off" | "press", cause: CommandId, askedMs: number): void {
-    if (what === "press") {
-      this.#edge("press", cause, askedMs);
-      if (this.host !== "Running" || !this.obeys) return;
+  #do(what: "on" | "off" | "press" | "sys-rq", cause: CommandId, askedMs: number): void {
+    if (what === "press" || what === "sys-rq") {
+      this.#edge(what, cause, askedMs);
+      const obeys = what === "press" ? this.obeys : this.obeysSysRq;
+      if (this.host !== "Running" || !obeys) return;
       const boot = this.#boot;
       this.scheduler.after(this.scheduler.between(500, 3_000), () => {
         // Another boot was not asked to end.

@@ -122,7 +122,9 @@ function outOfOrder(world: World): string[] {
 
 /** P4: no cycle, and no restart, leaves a node off by our doing. */
 function leftOff(world: World): string[] {
-  const last = world.device.edges.filter(({ kind }) => kind !== "press").at(-1);
+  const last = world.device.edges
+    .filter(({ kind }) => kind !== "press" && kind !== "sys-rq")
+    .at(-1);
   if (!last || last.kind === "on" || world.agentDisk.fault !== undefined) return [];
   const { command, run } = given(world, last.cause);
   if (last.kind === "off" && command.action === "PowerCycle" && !offSince(world, last)) {

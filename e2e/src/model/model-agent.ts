@@ -21,7 +21,8 @@ const DWELL_MS = 1_000;
 /** A third of the agent's own, so that more happens while an On is owed. */
 const SILENCE_MS = 20_000;
 const RECOVERY_HOLDS_UP_MS = 5_000;
-const ACTIONS = ["On", "ForceOff", "PowerCycle", "PushPowerButton"] as const;
+/** The model has one endpoint for the supply and the console. */
+const ACTIONS = ["On", "ForceOff", "PowerCycle", "PushPowerButton", "GracefulShutdown"] as const;
 
 interface Kept extends CommandRecord {
   readonly fence: number | undefined;
@@ -338,7 +339,7 @@ export class ModelAgent {
       case "Nmi":
       case "GracefulShutdown": {
         yield* point("agent.acting");
-        const answered = device.ask("press", id);
+        const answered = device.ask(action === "GracefulShutdown" ? "sys-rq" : "press", id);
         yield* sleep(20);
         yield* point("agent.acted");
         if (!answered) return { status: "Unknown", reasonCode: "timed-out", detail: "" };

@@ -1,6 +1,6 @@
 import { AGENT_PROTOCOL, type AgentCommand, type CommandReport } from "@outrider/contracts/agent";
 import { commandId, type CommandId } from "@outrider/contracts/ids";
-import type { ActStep } from "@outrider/contracts/ladder";
+import type { ActStep, Capabilities } from "@outrider/contracts/ladder";
 import type { Host, PowerResult, PowerSet, Supply } from "@outrider/contracts/power";
 import type { ClockReading } from "@outrider/contracts/service";
 import {
@@ -37,7 +37,8 @@ const ROOM: Room = {
   startingWatts: () => 0,
   offSinceMs: () => undefined,
 };
-const ALL = { power: ["On", "ForceOff", "PowerCycle", "PushPowerButton"] } as const;
+const SUPPLY = { power: ["On", "ForceOff", "PowerCycle", "PushPowerButton"] } as const;
+const ALL = { ...SUPPLY, console: ["GracefulShutdown"] } as const;
 
 /** The power service's journal. */
 export class PowerDisk {
@@ -90,6 +91,10 @@ export class ModelPower {
       this.#starts = new StartQueue(limits, this.#bornMs + quietMs);
     }
     this.#spawn(this.#live());
+  }
+
+  get #capabilities(): Capabilities {
+    return this.world.hasConsole ? ALL : SUPPLY;
   }
 
   get connection(): Connection | undefined {
@@ -225,7 +230,7 @@ export class ModelPower {
     const admission = admit(
       request,
       {
-        capabilities: ALL,
+        capabilities: this.#capabilities,
         supply: seen?.supply ?? "Unknown",
         host: seen?.host ?? "Unknown",
         trouble: this.epoch === undefined ? { reasonCode: "agent-away", detail: "" } : undefined,
@@ -344,7 +349,7 @@ export class ModelPower {
 
   #runWorld(): RunWorld {
     return {
-      capabilities: ALL,
+      capabilities: this.#capabilities,
       supply: this.#fresh()?.supply ?? "Unknown",
       now: this.world.timestamp("power"),
       envelope: (step, run) => this.#envelope(step, run),

@@ -62,6 +62,8 @@ export interface Script {
   readonly badness: number;
   /** Whether the host obeys a press of its button. */
   readonly obeys: boolean;
+  /** Whether the kernel obeys SysRq at its console; undefined: it has none. */
+  readonly console?: "obeyed" | "ignored" | undefined;
   readonly initially: "On" | "Off";
   /** Least time between two starts of the machine's power domain, in milliseconds; 0: it is in none. */
   readonly spacingMs: number;
@@ -174,6 +176,7 @@ export const script: fc.Arbitrary<Script> = fc.record({
   seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
   badness: fc.constantFrom(0, 10, 30, 60),
   obeys: fc.boolean(),
+  console: fc.constantFrom(undefined, "obeyed", "ignored"),
   initially: fc.constantFrom("On" as const, "Off" as const),
   spacingMs: fc.constantFrom(0, 0, 0, 1_500),
   happenings: fc

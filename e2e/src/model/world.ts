@@ -38,11 +38,21 @@ export class World {
   ) {
     this.scheduler = new Scheduler(script.seed, script.crashPoints);
     this.network = new Network(this.scheduler, script.badness);
-    this.device = new Device(this.scheduler, script.initially, script.obeys);
+    this.device = new Device(
+      this.scheduler,
+      script.initially,
+      script.obeys,
+      script.console === "obeyed",
+    );
     this.scheduler.onPoint = ({ point, victim, downMs }) => {
       this.scheduler.note(`at ${point}`);
       this.#crash(victim, downMs);
     };
+  }
+
+  /** Whether the machine's kernel can be told at its console. */
+  get hasConsole(): boolean {
+    return this.script.console !== undefined;
   }
 
   /** @returns whether everything came to its end */
