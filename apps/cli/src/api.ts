@@ -1,3 +1,4 @@
+import { WebSocket } from "ws";
 import { EXIT, exitOfCode, type ExitCode } from "./exit-code.js";
 
 /** Where a gateway is and who asks. */
@@ -113,6 +114,60 @@ export class Api {
     }
   }
 
+  /**
+   * What has no end that anybody knows, as it comes: read no faster than it is used.
+   * @throws ApiError; the signal's reason
+   */
+  async stream(
+    path: string,
+    query: Readonly<Record<string, Given>> = {},
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.#send("GET", path + queryOf(query), {});
+    if (!response.ok || !response.body) {
+      const text = await this.#guard(response.text());
+      throw this.#refused(response.status, jsonOf(text), text);
+    }
+    return this.#whole(response.body);
+  }
+
+  async *#whole(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    try {
+      yield* body;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      throw new ApiError(
+        `what the gateway sends has broken off (${reasonOf(error)}): the gateway or a service has gone, or you may not read it any more`,
+        EXIT.unreachable,
+      );
+    }
+  }
+
+  /** Opens a WebSocket, which is paused, so that nothing is missed before somebody listens. @throws ApiError; the signal's reason */
+  async connect(path: string, query: Readonly<Record<string, Given>> = {}): Promise<WebSocket> {
+    const { url, token } = this.target;
+    const socket = new WebSocket(
+      `${url.replace(/^http/, "ws")}/api/v1${path}${queryOf(query)}`,
+      ["outrider.v1"],
+      {
+        perMessageDeflate: false,
+        handshakeTimeout: 30_000,
+        headers: {
+          "outrider-via": "cli",
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+      },
+    );
+    const abort = (): void => socket.terminate();
+    this.signal.addEventListener("abort", abort);
+    try {
+      return await this.#guard(
+        opened(socket, (status, text) => this.#refused(status, jsonOf(text), text)),
+      );
+    } finally {
+      this.signal.removeEventListener("abort", abort);
+    }
+  }
+
   #send(method: string, path: string, { headers, body, text }: AskOptions): Promise<Response> {
     const { url, token } = this.target;
     const content = text?.value ?? (body === undefined ? undefined : JSON.stringify(body));
@@ -137,6 +192,7 @@ export class Api {
       return await work;
     } catch (error) {
       this.signal.throwIfAborted();
+      if (error instanceof ApiError) throw error;
       const { url, name } = this.target;
       const why = reasonOf(error);
       throw new ApiError(
@@ -175,7 +231,7 @@ export interface SentEvent {
   readonly data: unknown;
 }
 
-type Given = string | number | boolean | undefined;
+export type Given = string | number | boolean | undefined;
 
 function queryOf(query: Readonly<Record<string, Given>>): string {
   const given = Object.entries(query).flatMap(([name, value]) =>
@@ -213,4 +269,27 @@ function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   if (cause instanceof AggregateError) return reasonOf(cause.errors[0]);
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** @throws what `refused` makes of an answer that is no upgrade; the error of the connection */
+function opened(
+  socket: WebSocket,
+  refused: (status: number, text: string) => ApiError,
+): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    socket.once("open", () => {
+      socket.off("error", reject);
+      socket.pause();
+      resolve(socket);
+    });
+    socket.once("unexpected-response", (request, response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.once("close", () => {
+        request.destroy();
+        reject(refused(response.statusCode ?? 0, Buffer.concat(parts).toString()));
+      });
+    });
+    socket.on("error", reject);
+  });
 }

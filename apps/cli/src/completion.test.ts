@@ -22,6 +22,9 @@ describe("what can follow", () => {
     ["outrider power on --expect ", "Off"],
     ["outrider completion ", "fish"],
     ["outrider lock ", "break"],
+    ["outrider console ", "search"],
+    ["outrider console n1 --s", "--spy"],
+    ["outrider console sysrq n1 ", "sync"],
   ])("%j can go on with %s", (line, word) => {
     expect(of(line).words).toContain(word);
   });
@@ -36,6 +39,10 @@ describe("what can follow", () => {
     ["outrider transition abort ", "transitions"],
     ["outrider context use ", "contexts"],
     ["outrider apply -f ", "files"],
+    ["outrider console ", "nodes"],
+    ["outrider console log ", "nodes"],
+    ["outrider console log n1 -o ", "files"],
+    ["outrider console search x ", "nodes"],
   ] as const)("%j asks for %s", (line, dynamic) => {
     expect(of(line).dynamic).toBe(dynamic);
   });

@@ -35,7 +35,10 @@ export function completionsOf(program: Command, words: readonly string[]): Compl
     } else {
       const sub = command.commands.find((one) => one.name() === word);
       if (sub && operands === 0) command = sub;
-      else operands += 1;
+      else {
+        command = defaultOf(command) ?? command;
+        operands += 1;
+      }
     }
   }
   if (awaited) return valuesOf(awaited);
@@ -45,11 +48,20 @@ export function completionsOf(program: Command, words: readonly string[]): Compl
     };
   }
   if (command.commands.length > 0) {
+    const unnamed = defaultOf(command);
     return {
       words: command.commands.map((one) => one.name()).filter((name) => !name.startsWith("__")),
+      ...(unnamed ? { dynamic: ofArgument(unnamed, 0).dynamic } : {}),
     };
   }
   return ofArgument(command, operands);
+}
+
+/** Groups whose name may be followed by the operands of one of their commands at once. */
+const DEFAULTS: Readonly<Record<string, string>> = { console: "attach", rules: "list" };
+
+function defaultOf(command: Command): Command | undefined {
+  return command.commands.find((one) => one.name() === DEFAULTS[command.name()]);
 }
 
 function ofArgument(command: Command, operands: number): Completions {
@@ -61,7 +73,7 @@ function ofArgument(command: Command, operands: number): Completions {
   if (name === "id") return { words: [], dynamic: dynamicOf(command) };
   if (name === "name" && command.parent?.name() === "context")
     return { words: [], dynamic: "contexts" };
-  if (name === "command") return { words: [], dynamic: "files" };
+  if (name === "command" || name === "file") return { words: [], dynamic: "files" };
   return { words: argument.argChoices ?? [] };
 }
 
@@ -77,7 +89,7 @@ function valuesOf({ argChoices, long }: Option): Completions {
   if (argChoices) return { words: argChoices };
   if (long === "--context") return { words: [], dynamic: "contexts" };
   if (long === "--lock") return { words: [], dynamic: "locks" };
-  return { words: [], dynamic: /file|data/.test(long ?? "") ? "files" : undefined };
+  return { words: [], dynamic: /file|data|output/.test(long ?? "") ? "files" : undefined };
 }
 
 function optionOf(command: Command, word: string): Option | undefined {

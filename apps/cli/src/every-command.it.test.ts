@@ -54,6 +54,17 @@ const REPLIES: Readonly<Record<string, object>> = {
   "/users/anna/keys": { keys: [], id: "k1" },
   "/proposals": { proposals: [] },
   "/drift": { drift: [] },
+  "/consoles": { consoles: [{ node: "n1", name: "n1" }] },
+  "/consoles/sessions": { sessions: [], total: 0 },
+  "/consoles/scripts": { runs: [] },
+  "/consoles/scripts/r1": { id: "r1", node: "n1", state: "aborted", line: 3 },
+  "/nodes/n1/console/scripts": { id: "r1", node: "n1", state: "succeeded", line: 3 },
+  "/consoles/captures": { captures: [] },
+  "/consoles/rules": { records: [] },
+  "/nodes/n1/console/boots": { boots: [] },
+  "/nodes/n1/console/screen": { columns: 80, rows: 24, text: "login:" },
+  "/nodes/n1/console/act": { detail: "done" },
+  "/consoles/search": { node: "n1", at: "2026-11-23T05:00:00.000Z", line: 1, text: "panic" },
   "/history": { entries: [] },
   "/events/recent": { events: [] },
   "/audit": { records: [] },
@@ -71,12 +82,20 @@ power status n1 | power on n1 -P 2 --stagger 1s --deadline 1m --expect Off --rea
 power off n1 --override --reason r | power shutdown n1 --escalate | power cycle n1 --dry-run
 power reset n1 --no-wait | power restart n1 --skip-drain --reason r | power button n1 | power nmi n1
 get nodes | get nodes n1 | get agents | get services | get transitions --active | get locks --ended
-get events n1 --kinds result | get proposals | get drift | get site | facts n1 | history n1
+get consoles n1 | get events n1 --kinds result | get proposals | get drift | get site | facts n1 | history n1
 history --part S1 | describe node n1 | describe agent a1 | describe transition t1 | describe lock l1
 watch n1 --kinds node | transition abort t1 | transition wait t1 | lock acquire n1 --queue --priority 60
 lock run n1 -- true | lock renew l1 | lock renew l1 --lease 5m | lock release l1
 lock break l1 --reason r | lock list | apply -f SITE -y --force | apply -f SITE --dry-run
 export --revision 2 | identify n1 | proposal dismiss p1
+console attach n1 --take --replay boot -e ~ | console n1 --spy --escape none
+console log n1 -f --since 2d --until 1h --lines 5 --json | console log n1 --boot -1 --raw -o HOME/log
+console boots n1 | console screen n1 | console search /panic/i n1 --since 2026-11-23 -C 2 --limit 7
+console break n1 twice --ms 100 --take | console sysrq n1 sync remount-read-only | console pulse n1 dtr --ms 5
+console line n1 9600,7e1 | console paste n1 --take | console who n1 | console disconnect s1 --reason r
+console script n1 SITE --deadline 9s --take --reason r | console scripts | console transcript r1
+console abort r1 | console captures n1 --limit 5 | console capture c1 -o HOME/capture
+console rules | console rules list | console rules clear panic n1
 login anna URL | logout | whoami
 user list | user add bert --role viewer --rights audit --nodes n1 --display-name B
 user change bert --role operator --disable | user remove bert -y | user reset-password anna
@@ -107,6 +126,7 @@ it.each(LINES)("outrider %s asks what its route takes", async (line) => {
   const [asked, wrong] = [stub.asked.length, stub.wrong.length];
   const words = line
     .split(" ")
+    .map((word) => word.replace("HOME", home))
     .map((word) => (word === "SITE" ? join(home, "site.yaml") : word === "URL" ? stub.url : word));
   const { console } = recordingConsole(["one-time", "a new password", "a new password"]);
   const environment = { ...process.env, OUTRIDER_URL: stub.url, XDG_CONFIG_HOME: home };

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import type { Cli } from "./cli.js";
 import { addAuditCommands } from "./commands/audit-commands.js";
 import { addCompletionCommands } from "./commands/completion-commands.js";
+import { addConsoleCommands } from "./commands/console-commands.js";
 import { addContextCommands } from "./commands/context-commands.js";
 import { addDescribeCommands } from "./commands/describe-commands.js";
 import { addDoctorCommand } from "./commands/doctor-commands.js";
@@ -34,6 +35,7 @@ export function createProgram(cli: Cli): Command {
   addGetCommands(program, cli);
   addDescribeCommands(program, cli);
   addWatchCommand(program, cli);
+  addConsoleCommands(program, cli);
   addTransitionCommands(program, cli);
   addLockCommands(program, cli);
   addSiteCommands(program, cli);

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { byteTerminal } from "./consoles/byte-terminal.js";
 import type { Console } from "./console.js";
 import { plain } from "./plain.js";
 
@@ -49,6 +50,7 @@ export function terminal(interrupted: AbortSignal): Console {
       }
     },
     input: () => text(stdin),
+    bytes: byteTerminal(),
     interrupted,
   };
 }

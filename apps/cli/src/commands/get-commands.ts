@@ -14,6 +14,7 @@ import type { Api } from "../api.js";
 import type { Cli } from "../cli.js";
 import { EXIT } from "../exit-code.js";
 import { showNodes, type NodesFormat } from "../node-list.js";
+import { CONSOLES, type ConsoleRow } from "../consoles/rows.js";
 import { integer, nodesArgument, nodesOutputOption, outputOption } from "../options.js";
 import { agoText, showList, showOne, type Columns, type Format } from "../output.js";
 import { eventColumns, type EventView } from "../event-rows.js";
@@ -169,6 +170,14 @@ export function addGetCommands(program: Command, cli: Cli): void {
     get.command("agents").description("agents and whether they are connected"),
     AGENTS,
     async (api) => (await api.get<{ agents: AgentRow[] }>("/agents")).agents,
+  );
+  list(
+    nodesArgument(get.command("consoles").description("consoles: link, stage, who types"), false),
+    CONSOLES,
+    async (api, words) => {
+      const nodes = words.length === 0 ? undefined : words.join(",");
+      return (await api.get<{ consoles: ConsoleRow[] }>("/consoles", { nodes })).consoles;
+    },
   );
   list(
     get.command("services").description("services and whether they are there"),
