@@ -3,7 +3,7 @@ import { SITE_INTERFACES } from "@outrider/contracts/site-file";
 import { pathText, quoted, type Report, type SitePath } from "./site-problem.js";
 import { endpointsOf, type Site } from "./site.js";
 import type { SiteYaml } from "./site-yaml.js";
-import { wireOf } from "./wire.js";
+import { wireOf, withoutLineSettings } from "./wire.js";
 
 /** An agent takes no more endpoints, nor a longer list of them. */
 const MAXIMUM_ENDPOINTS = 1000;
@@ -84,8 +84,9 @@ function agentsAreNotOverloaded(site: Site, report: Report): void {
 function wiresAreNotShared(site: Site, lineOf: SiteYaml["lineOf"], report: Report): void {
   const taken = new Map<string, { node: string; path: SitePath }>();
   for (const node of site.nodes) {
-    for (const { agent, driver, options, path } of node.endpoints) {
-      const wire = wireOf(agent, driver, options);
+    for (const { agent, driver, options, path, kind } of node.endpoints) {
+      const isConsole = kind === "console";
+      const wire = wireOf(agent, driver, isConsole ? withoutLineSettings(options) : options);
       const first = taken.get(wire);
       if (first && first.node !== node.id) {
         report(

@@ -15,6 +15,18 @@ export function wireOf(
   return canonical([agent, driver, normal(options)]);
 }
 
+/** How bytes are put on a serial wire, which is no other wire for being faster. */
+const LINE_SETTINGS = ["baudRate", "dataBits", "parity", "stopBits", "flowControl"];
+
+/** The options of a console that may tell its wire from another. */
+export function withoutLineSettings(
+  options: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => !LINE_SETTINGS.includes(name)),
+  );
+}
+
 function normal(value: unknown): unknown {
   if (typeof value === "string") return normalText(value);
   if (Array.isArray(value)) return value.map(normal);
