@@ -19,11 +19,12 @@ const PROGRAMS = {
   broker: import.meta.resolve("@outrider/broker/main"),
   inventory: import.meta.resolve("@outrider/inventory-service/main"),
   power: import.meta.resolve("@outrider/power-service/main"),
+  console: import.meta.resolve("@outrider/console-service/main"),
   agent: import.meta.resolve("@outrider/agent/main"),
 };
 
-/** Parts that can be put behind a proxy which cuts their connection to the broker. */
-export type Cuttable = "power" | "inventory" | "agent";
+/** Parts that can be put behind a proxy which cuts their connection to the broker. `console` is there with consoles. */
+export type Cuttable = "power" | "inventory" | "agent" | "console";
 
 export interface DeploymentOptions extends MachinesOptions {
   /** By id. */
@@ -34,6 +35,10 @@ export interface DeploymentOptions extends MachinesOptions {
   readonly agents?: readonly string[];
   /** Parts that reach the broker through a proxy. `agent` is the first one. */
   readonly cuttable?: readonly Cuttable[];
+  /** Whether the agents reach the console service through a proxy. */
+  readonly cuttableLink?: boolean;
+  /** Further keys of the site file, such as `consoleRules`. */
+  readonly site?: Readonly<Record<string, unknown>>;
   /** Environment of a part beside what the deployment gives it, at every start. `agent` is for all of them. */
   readonly environment?: Readonly<
     Partial<Record<"broker" | Cuttable, Readonly<Record<string, string>>>>
@@ -51,6 +56,9 @@ export class Deployment implements AsyncDisposable {
   readonly #proxies = new Map<Cuttable, CuttingProxy>();
   readonly #agents = new Map<string, Part>();
   #machines: Machines = {};
+  #link: CuttingProxy | undefined;
+  #linkPort = 0;
+  #sshPort = 0;
   #site: { readonly agents: readonly string[]; readonly nodes: DeploymentOptions["nodes"] };
   #bus: Bus | undefined;
   #folder = "";
@@ -120,6 +128,20 @@ export class Deployment implements AsyncDisposable {
     return this.#part("power");
   }
 
+  get console(): Part {
+    return this.#part("console");
+  }
+
+  /** Where the console service takes SSH, the same across its restarts. */
+  get sshPort(): number {
+    return this.#sshPort;
+  }
+
+  /** The wire between the agents and the console service, where it was declared cuttable. */
+  get link(): CuttingProxy {
+    return given(this.#link, "the link");
+  }
+
   /** @param id default: the first one */
   agent(id?: string): Part {
     return given(id === undefined ? [...this.#agents.values()][0] : this.#agents.get(id), "agent");
@@ -174,7 +196,10 @@ export class Deployment implements AsyncDisposable {
     const after = this.bus.mark();
     const { agents, nodes } = this.#site;
     this.#site = { agents, nodes: { ...nodes, ...changed } };
-    await writeFile(this.siteFile, siteText(agents, this.#site.nodes, this.#machines));
+    await writeFile(
+      this.siteFile,
+      siteText(agents, this.#site.nodes, this.#machines, this.options.site),
+    );
     this.inventory.signal("SIGHUP");
     for (const node of Object.keys(changed)) {
       await this.bus.next(nodeDescription, { node: nodeId(node) }, () => true, after);
@@ -230,7 +255,7 @@ export class Deployment implements AsyncDisposable {
     this.#machines = machines;
     const isOurs = this.options.broker !== "mosquitto";
     if (isOurs) for (const agent of agents) await this.identities.add("agent", agent);
-    await writeFile(this.siteFile, siteText(agents, nodes, machines));
+    await writeFile(this.siteFile, siteText(agents, nodes, machines, this.options.site));
     const bus = await Bus.open(
       this.#port,
       isOurs ? await this.identities.secret("person", "operator") : {},
@@ -245,11 +270,15 @@ export class Deployment implements AsyncDisposable {
     for (const part of this.options.cuttable ?? []) {
       this.#proxies.set(part, this.#stack.use(await startCuttingProxy(this.#port)));
     }
+    if (Object.values(nodes).some((spec) => spec.console !== undefined)) await this.#startConsole();
     const own = agents.map((id, index) => {
       const wire = index === 0 ? this.#url("agent") : this.url;
       const part = this.#add(`agent-${id}`, "agent", {
         OUTRIDER_AGENT: id,
         OUTRIDER_MQTT_URL: wire,
+        ...(this.#linkPort > 0
+          ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${this.#link?.port ?? this.#linkPort}` }
+          : {}),
       });
       this.#agents.set(id, part);
       return part;
@@ -274,6 +303,19 @@ export class Deployment implements AsyncDisposable {
     this.#port = Number(broker.ready["port"]);
   }
 
+  async #startConsole(): Promise<void> {
+    const part = this.#add("console", "console", {
+      OUTRIDER_BIND: "127.0.0.1",
+      OUTRIDER_MQTT_URL: this.#url("console"),
+    });
+    // Ports of the kernel's choice the first time; then always those.
+    await part.start({ OUTRIDER_CONSOLE_LINK_PORT: "0", OUTRIDER_SSH_PORT: "0" });
+    this.#linkPort = Number(part.ready["linkPort"]);
+    this.#sshPort = Number(part.ready["sshPort"]);
+    if (this.options.cuttableLink)
+      this.#link = this.#stack.use(await startCuttingProxy(this.#linkPort));
+  }
+
   #add(
     name: string,
     kind: "broker" | Cuttable,
@@ -284,6 +326,12 @@ export class Deployment implements AsyncDisposable {
       // For the broker: whoever has a site of his own lets nobody in without credentials.
       OUTRIDER_SITE: this.siteFile,
       ...(kind === "broker" ? { OUTRIDER_MQTT_PORT: String(this.#port) } : {}),
+      ...(kind === "console"
+        ? {
+            OUTRIDER_CONSOLE_LINK_PORT: String(this.#linkPort),
+            OUTRIDER_SSH_PORT: String(this.#sshPort),
+          }
+        : {}),
       ...environment,
       ...this.options.environment?.[kind],
     }));

@@ -14,6 +14,8 @@ export interface NodeSpec {
   readonly dwell?: string;
   readonly sampling?: string;
   readonly gracefulLimit?: string;
+  /** Whether its machine's serial console is declared, and how it is kept and reached. */
+  readonly console?: true | Readonly<Record<string, unknown>>;
 }
 
 /** The site file of a deployment. JSON is YAML. */
@@ -21,8 +23,10 @@ export function siteText(
   agents: readonly string[],
   nodes: Readonly<Record<string, NodeSpec>>,
   machines: Machines,
+  more: Readonly<Record<string, unknown>> = {},
 ): string {
   const site = {
+    ...more,
     site: "lab",
     agents: Object.fromEntries(agents.map((agent) => [agent, {}])),
     nodes: Object.fromEntries(
@@ -37,6 +41,10 @@ export function siteText(
           ...(isWired(spec)
             ? { power: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) } }
             : {}),
+          ...(spec.console !== undefined
+            ? { console: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) } }
+            : {}),
+          ...(typeof spec.console === "object" ? { terminal: spec.console } : {}),
         },
       ]),
     ),
