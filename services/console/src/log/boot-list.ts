@@ -40,7 +40,7 @@ export function mergeBoots(
 ): Boot[] {
   const byNumber = new Map<number, BootRecord>();
   for (const list of lists) for (const record of list) byNumber.set(record.boot, record);
-  const records = [...byNumber.values()].sort((a, b) => a.boot - b.boot);
+  const records = [...byNumber.values()].toSorted((a, b) => a.boot - b.boot);
   return records
     .map((record, index) => {
       const next = records[index + 1];

@@ -40,11 +40,11 @@ async function close(logs: ConsoleLogs): Promise<void> {
   await logs[Symbol.asyncDispose]();
 }
 
-const bytes = (offset: number, atMicros: number, text: string | Buffer): StreamItem => ({
+const bytes = (offset: number, atMicros: number, content: string | Buffer): StreamItem => ({
   kind: "bytes",
   offset,
   atMicros,
-  bytes: Buffer.from(text as string),
+  bytes: Buffer.from(content as string),
 });
 
 async function all(
@@ -189,7 +189,7 @@ describe("a console's log", () => {
       log.take("s", [bytes(index * line.length, START_MICROS + index, line)]);
     }
     await logs.settle();
-    const files = (await readdir(join(directory, NODE))).sort();
+    const files = (await readdir(join(directory, NODE))).toSorted();
     let read = "";
     for (const name of files) {
       const path = join(directory, NODE, name);

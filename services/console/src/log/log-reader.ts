@@ -48,7 +48,8 @@ export class LogReader {
     let position = await this.locate(range.from);
     let segment = this.#segmentAt(position);
     let cursor: SegmentCursor = { position, notesDone: 0 };
-    while (signal?.aborted !== true) {
+    for (;;) {
+      if (signal?.aborted) return;
       const got = await segment.items(cursor, READ_BYTES).catch(whenGone);
       if (!got) {
         // Sealed: there is another one in its place. Dropped: the next one.

@@ -46,5 +46,6 @@ function search(task: SearchTask): SearchStatistics {
 }
 
 function say(answer: WorkerAnswer): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
   parentPort?.postMessage(answer);
 }

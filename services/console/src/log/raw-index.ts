@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { SourcePosition } from "./console-log.js";
 import type { BootList } from "./boot-list.js";
-import type { EntryTable, LogNote } from "./entry-table.js";
+import type { EntryTable } from "./entry-table.js";
 import {
   readGroups,
   type BootRecord,
@@ -25,7 +25,7 @@ export interface RawContents {
   readonly tailNotes: readonly { readonly note: UnplacedNote; readonly shiftMicros: number }[];
   /** Bytes that had been on the disk and are no more: their number, and the time of the last. */
   readonly damage: { readonly lost: number; readonly untilMicros: number } | undefined;
-  fill(entries: EntryTable, boots: BootList): void;
+  describe(entries: EntryTable, boots: BootList): void;
 }
 
 /**
@@ -80,7 +80,7 @@ export function readRawIndex(first: number, text: string, data: Buffer): RawCont
       .slice(records.findLastIndex((record) => record.kind === "bytes") + 1)
       .filter((record) => record.kind === "note"),
     damage,
-    fill: (entries, boots) => fill(records, entries, boots),
+    describe: (entries, boots) => fill(records, entries, boots),
   };
 }
 
@@ -98,7 +98,7 @@ export function fill(
   for (const record of records) {
     if (record.kind === "bytes") entries.add(record.length, record.lineFeeds, record.atMicros);
     else if (record.kind === "note") {
-      entries.notes.push({ ...record.note, position: entries.end } as LogNote);
+      entries.notes.push({ ...record.note, position: entries.end });
     } else if (record.kind === "boot") boots.begin(record satisfies Omit<BootRecord, "stages">);
     else if (record.kind === "stage") boots.reach(record.stage, record.atMicros);
   }

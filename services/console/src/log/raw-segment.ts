@@ -195,12 +195,12 @@ export class RawSegment implements Segment {
     this.#records = [];
     this.#inFlight = true;
     try {
-      if (!this.#indexFile) await this.#openFiles();
+      const { bytesFile, indexFile } = await this.#openFiles();
       let dataCrc = 0;
       for (const chunk of chunks) dataCrc = crc32(chunk, dataCrc);
       const text = groupText(records.join(""), { end, source, synced: this.#synced, dataCrc });
-      await writeAll(this.#bytesFile, chunks, this.#written - this.first);
-      await writeAll(this.#indexFile, [Buffer.from(text, "latin1")], this.#indexLength);
+      await writeAll(bytesFile, chunks, this.#written - this.first);
+      await writeAll(indexFile, [Buffer.from(text, "latin1")], this.#indexLength);
       this.#written = end;
       this.#indexLength += text.length;
       this.#writtenSource = source;
@@ -333,17 +333,21 @@ export class RawSegment implements Segment {
   }
 
   #take(contents: RawContents): void {
-    contents.fill(this.entries, this.boots);
+    contents.describe(this.entries, this.boots);
     this.source = this.#writtenSource = contents.source;
     this.lost = contents.lost;
     this.#written = this.#synced = contents.end;
     this.#indexLength = this.#syncedIndexLength = contents.indexLength;
   }
 
-  async #openFiles(): Promise<void> {
+  async #openFiles(): Promise<{ bytesFile: FileHandle; indexFile: FileHandle }> {
+    if (this.#bytesFile && this.#indexFile) {
+      return { bytesFile: this.#bytesFile, indexFile: this.#indexFile };
+    }
     this.#bytesFile ??= await open(segmentPath(this.directory, this.first, "bytes"), FLAGS, 0o640);
     this.#indexFile ??= await open(segmentPath(this.directory, this.first, "index"), FLAGS, 0o640);
     await syncDirectory(this.directory);
+    return { bytesFile: this.#bytesFile, indexFile: this.#indexFile };
   }
 
   /** What a write left behind that failed is not to be taken for something later. */
@@ -362,14 +366,10 @@ export class RawSegment implements Segment {
 /** Read and write, made if missing, never cut when opened. */
 const FLAGS = 0o2 | 0o100;
 
-async function writeAll(
-  file: FileHandle | undefined,
-  buffers: readonly Buffer[],
-  at: number,
-): Promise<void> {
+async function writeAll(file: FileHandle, buffers: readonly Buffer[], at: number): Promise<void> {
   let rest = buffers;
   let position = at;
-  while (rest.length > 0 && file) {
+  while (rest.length > 0) {
     // More at once than IOV_MAX would be refused.
     const part = rest.slice(0, 1000);
     const wanted = part.reduce((sum, buffer) => sum + buffer.length, 0);

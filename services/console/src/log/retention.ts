@@ -34,7 +34,7 @@ export async function trimAll(logs: readonly NodeLog[], host: RetentionHost): Pr
     if (total <= host.maxTotalBytes) return dropped;
     const [oldest] = logs
       .filter((log) => log.bytesOnDisk > share && !spent.has(log))
-      .sort((a, b) => (a.segments[0]?.lastMicros ?? 0) - (b.segments[0]?.lastMicros ?? 0));
+      .toSorted((a, b) => (a.segments[0]?.lastMicros ?? 0) - (b.segments[0]?.lastMicros ?? 0));
     if (!oldest) return dropped;
     if (await dropOldest(oldest, host)) dropped++;
     else spent.add(oldest);

@@ -43,7 +43,7 @@ export function sealSegment(directory: string, first: number): void {
     throw new Error(`The index of the segment at ${first} in ${directory} is damaged.`);
   const entries = new EntryTable(first, contents.start.line);
   const boots = new BootList();
-  contents.fill(entries, boots);
+  contents.describe(entries, boots);
   const data = bytes.subarray(0, contents.end - first);
   const partPath = segmentPath(directory, first, "part");
   const file = openSync(partPath, "w", 0o640);

@@ -166,7 +166,7 @@ function readRaw(directory: string, segment: SearchedSegment): Stretch | undefin
       const data = readFileSync(segmentPath(directory, first, "bytes"));
       const index = readFileSync(segmentPath(directory, first, "index"), "latin1");
       const contents = readRawIndex(first, index, data);
-      contents?.fill(table, new BootList());
+      contents?.describe(table, new BootList());
       bytes = data.subarray(0, Math.min(upTo, contents?.end ?? first) - first);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;

@@ -45,7 +45,7 @@ export async function findSegments(
     );
   }
   let before: RawContents | undefined;
-  for (const first of [...raw].sort((a, b) => a - b)) {
+  for (const first of [...raw].toSorted((a, b) => a - b)) {
     const recovered = await RawSegment.recover(directory, first);
     if (!recovered) continue;
     const { segment, contents: found } = recovered;

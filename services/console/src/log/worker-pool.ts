@@ -50,6 +50,7 @@ export class WorkerPool implements AsyncDisposable {
       const worker = this.#idle.pop() ?? this.#start();
       this.#busy.set(worker, job);
       worker.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
       worker.postMessage(job.task);
     }
   }

@@ -1,34 +1,73 @@
-import type { LogItem } from "../log/log-format.js";
+import { CleanText } from "../log/clean-text.js";
 import type { TextLine } from "../log/console-log.js";
-import type { StageFinding, StageMemory } from "./stage-tracker.js";
-
-/**
- * Reads one console for what its lines say: bytes in, cleaned lines and findings out. Pure: whoever owns it brings the
- * time. A prompt has no line feed, so that the unfinished line is looked at once the console has been quiet.
- */
-export interface ConsoleWatch {
-  /** What `ConsoleLog.take` returned. Calls back for each line that ended and each finding, in order. */
-  feed(items: readonly LogItem[]): void;
-  /** Call when nothing has come for {@link QUIET_MS}: the line that has no end yet is looked at. */
-  quiet(): void;
-  /** The machine's supply was switched on: what comes next begins a chapter. */
-  supplyOn(): void;
-  /** Whether `quiet` would find anything to look at. */
-  readonly partial: boolean;
-  /** What has been on the unfinished line so far. */
-  readonly partialText: string;
-}
+import type { LogItem } from "../log/log-format.js";
+import { StageTracker, type StageFinding, type StageMemory } from "./stage-tracker.js";
 
 /** How long a console says nothing before the line without an end is taken for a prompt. */
 export const QUIET_MS = 300;
 
 export interface ConsoleWatchOptions {
+  /** Where things stood: from `ConsoleLog.boots`. */
   readonly memory: StageMemory;
   /** Number of the line that the first byte belongs to: `ConsoleLog.line`. */
   readonly line: number;
-  /** Each line once it has ended, for rules with patterns. Missing: lines are only made where stages need them. */
+  /** Each line once it has ended, and pieces of lines too long: for rules with patterns. */
   readonly onLine?: ((line: TextLine) => void) | undefined;
   readonly onFinding: (finding: StageFinding) => void;
 }
 
-export declare function watchConsole(options: ConsoleWatchOptions): ConsoleWatch;
+/**
+ * Reads one console for what its lines say: bytes in, cleaned lines and findings out, in order. Knows no time but that
+ * of the bytes; whoever owns it says when it has been quiet.
+ */
+export class ConsoleWatch {
+  readonly #text: CleanText;
+  readonly #tracker: StageTracker;
+  #lastMicros = 0;
+
+  constructor(options: ConsoleWatchOptions) {
+    const { memory, line, onLine, onFinding } = options;
+    this.#tracker = new StageTracker(memory, onFinding);
+    this.#text = new CleanText({ line }, (text) => {
+      this.#tracker.line(text);
+      onLine?.(text);
+    });
+  }
+
+  /** Takes what `ConsoleLog.take` returned. */
+  feed(items: readonly LogItem[]): void {
+    for (const item of items) {
+      if (item.kind === "bytes") {
+        this.#lastMicros = item.atMicros;
+        this.#text.feed(item.bytes, item.position, item.atMicros);
+      }
+      // What comes after missing bytes does not belong to the line before them.
+      else if (item.kind === "gap") this.#text.finish();
+    }
+  }
+
+  /** Call when nothing has come for {@link QUIET_MS}: a prompt has no line feed, so that its line never ends. */
+  quiet(): void {
+    const { partial } = this.#text;
+    if (partial) this.#tracker.prompt(partial);
+  }
+
+  /** The machine's supply was switched on at a time: what comes next begins a chapter, unless it has begun by itself. */
+  supplyOn(atMicros = this.#lastMicros): void {
+    this.#tracker.supplyOn(atMicros);
+  }
+
+  /** What stands on the line that has not ended; undefined when nothing does. */
+  get partial(): TextLine | undefined {
+    return this.#text.partial;
+  }
+
+  get stage(): StageTracker["stage"] {
+    return this.#tracker.stage;
+  }
+}
+
+/** Begins to read a console. */
+export function watchConsole(options: ConsoleWatchOptions): ConsoleWatch {
+  return new ConsoleWatch(options);
+}
