@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { verifyAudit, searchAudit } from "@outrider/contracts/audit";
+import { consolePolicies, type ConsolePolicies } from "@outrider/contracts/console";
 import { sitePolicy, type SitePolicy } from "@outrider/contracts/fleet";
 import { getHistory, getSite, type SiteApplied } from "@outrider/contracts/inventory";
 import { acquireLock, releaseLock } from "@outrider/contracts/lock";
@@ -146,6 +147,39 @@ describe("the site of record", () => {
       ["service:inventory", 1],
     ]);
     expect(await client.ask(verifyAudit.inventory, {}, ann)).toMatchObject({ intact: true });
+  });
+
+  it("tells what changes of consoles, and publishes it once it is in force", async () => {
+    const told: ConsolePolicies[] = [];
+    session.subscribe(consolePolicies, {}, ({ payload }) => void told.push(payload));
+    const lab = (n1: string, ...rules: string[]): string =>
+      `site: lab\nagents: { a: {} }\nnodes:\n  n1: { ${n1} }\n${rules.join("")}`;
+    const wire = "console: { agent: a, driver: serial, options: { path: /dev/ttyUSB0 } }";
+    await start(lab(wire));
+    await eventually("the policies", () => told.at(-1)?.nodes["n1"]);
+    expect(told.at(-1)?.nodes["n1"]).toMatchObject({ agent: "a", driver: "serial" });
+    expect(Object.keys(told.at(-1)?.rules ?? {})).toContain("panic");
+    const next = lab(
+      `${wire}, terminal: { telnet: 2301, writerIdle: 10m }`,
+      "consoleRules: { panic: { sign: panic, actions: [event] } }\n",
+    );
+    const rule = '{"panic":{"actions":["event"],"sign":"panic"}}';
+    expect((await post("", next)).body).toMatchObject({
+      outcome: "applied",
+      changes: [
+        { kind: "added", path: "consoleRules", after: rule },
+        {
+          kind: "added",
+          path: "nodes.n1.terminal",
+          after: '{"telnet":2301,"writerIdle":"10m"}',
+        },
+      ],
+    });
+    await eventually("the port", () => told.at(-1)?.nodes["n1"]?.telnetPort === 2301);
+    expect(told.at(-1)?.nodes["n1"]?.writerIdleMs).toBe(600_000);
+    expect(told.at(-1)?.rules["panic"]?.actions).toEqual([{ kind: "event" }]);
+    expect((await post("", lab("", "consoleRules: {}\n"))).body.outcome).toBe("applied");
+    await eventually("no console is left", () => !told.at(-1)?.nodes["n1"]);
   });
 
   it("refuses what is wrong with line and path, and changes nothing", async () => {
