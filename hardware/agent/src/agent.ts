@@ -16,6 +16,7 @@ import {
   systemClock,
   timestamp,
   type Clock,
+  type Duration,
 } from "@outrider/contracts/clock";
 import { serviceClock } from "@outrider/contracts/service";
 import { ClockTable } from "@outrider/messaging/clock-table";
@@ -29,22 +30,24 @@ import { Bindings, type EndpointKinds } from "./bindings.js";
 import { readBootId } from "./boot-id.js";
 import { driverCatalogue } from "./catalogue.js";
 import { describeAgent } from "./description.js";
-import { acceptedReport } from "./command-record.js";
 import { CommandRuns } from "./command-runs.js";
 import { Commands } from "./commands.js";
 import type { AgentConfig } from "./config.js";
+import { Consoles, type ConsoleStats } from "./console/consoles.js";
 import type { Endpoint } from "./endpoint.js";
 import { Guardian } from "./guardian.js";
-import { recoverCommand } from "./interrupted-commands.js";
+import { recoverCommands } from "./interrupted-commands.js";
 import { Journal } from "./journal.js";
+import { tidies } from "./tidy-journal.js";
 import { logWith, type AgentLog } from "./log.js";
 import { PowerEndpoint } from "./power-endpoint.js";
 import { Reporter } from "./reporter.js";
 import { StartGate } from "./start-gate.js";
-import { UnknownEndpoint } from "./unknown-endpoint.js";
 
 export const VERSION = "0.1.0";
 
+/** How long a device that does not answer when it is opened may keep the agent from serving the others. */
+const OPENING_HOLDS_UP = seconds(5);
 /** How long interrupted commands may keep the agent from serving the other nodes; they then go on beside. */
 const RECOVERY_HOLDS_UP = seconds(5);
 /** How long commands under way are waited for when the agent stops; the next start recovers the rest. */
@@ -60,9 +63,15 @@ export interface AgentDependencies {
   readonly defect: (error: unknown) => void;
 }
 
+export interface AgentStats {
+  /** Of the journal, since the start. */
+  readonly commits: number;
+  readonly transactions: number;
+  readonly consoles: ConsoleStats;
+}
+
 export interface RunningAgent {
-  /** Counts of the journal since the start. */
-  stats(): { readonly commits: number; readonly transactions: number };
+  stats(): AgentStats;
   /** Ends commands under way, as far as they end soon, then leaves the bus and closes everything. */
   stop(): Promise<void>;
 }
@@ -91,14 +100,9 @@ export async function startAgent(
       anchor: anchorPath(config.dataDirectory, auditName),
       problem: (what, error) => log.error({ err: error }, what),
     });
-    const agent = new Agent(
-      config,
-      logWith(log, { agent: config.id }),
-      clock,
-      defect,
-      journal,
-      lock,
-    );
+    const ownLog = logWith(log, { agent: config.id });
+    const consoles = await Consoles.open(config, clock, ownLog);
+    const agent = new Agent(config, ownLog, clock, defect, journal, consoles, lock);
     await agent.start();
     return agent;
   } catch (error) {
@@ -118,7 +122,6 @@ class Agent implements RunningAgent {
   #commands!: Commands;
   #guardian!: Guardian;
   #recovering: Promise<unknown> = Promise.resolve();
-  #journalFailed = false;
 
   constructor(
     private readonly config: AgentConfig,
@@ -126,6 +129,7 @@ class Agent implements RunningAgent {
     private readonly clock: Clock,
     private readonly defect: (error: unknown) => void,
     private readonly journal: Journal,
+    private readonly consoles: Consoles,
     private readonly lock: InstanceLock,
   ) {
     const { id, mqttUrl, username, password } = config;
@@ -212,15 +216,17 @@ class Agent implements RunningAgent {
       fenced: describe,
       released,
     });
+    // Before everything that may take its time: consoles are read from here on.
+    this.consoles.start();
     const desired = await journal.desired();
-    if (desired) await this.#bindings.apply(desired);
+    if (desired) await this.#atMost(OPENING_HOLDS_UP, this.#bindings.apply(desired));
     await this.#recover(runs, released);
     this.#bindings.attend();
     this.#serve();
   }
 
-  stats(): { readonly commits: number; readonly transactions: number } {
-    return this.journal.stats();
+  stats(): AgentStats {
+    return { ...this.journal.stats(), consoles: this.consoles.stats() };
   }
 
   #kinds(gate: StartGate, bootId: string | undefined): EndpointKinds {
@@ -228,7 +234,7 @@ class Agent implements RunningAgent {
     const power = { gate, guardian: this.#guardian, reporter: this.#reporter, bootId, defect };
     return {
       power: (parts) => new PowerEndpoint(parts, power),
-      console: (parts) => new UnknownEndpoint(parts),
+      console: (parts) => this.consoles.endpoint(parts, gate),
     };
   }
 
@@ -250,7 +256,10 @@ class Agent implements RunningAgent {
     enough.abort();
     await Promise.all([this.#commands.idle(), this.#recovering, this.#guardian.idle()]);
     await this.#reporter.stop();
+    // What consoles say from here on waits in their spools for the next start.
+    await this.consoles.stop();
     await this.#bindings.close();
+    await this.consoles.close();
     await this.journal.close();
     this.lock.release();
   }
@@ -270,28 +279,34 @@ class Agent implements RunningAgent {
     const { signal: stopped } = this.#stopped;
     const said = (report: Parameters<Answers["set"]>[0]): void =>
       this.#answers.set(report, LONGEST_TTL_MS);
-    const remembered = this.#bindings.hold.bind(this.#bindings);
-    const options = { clock, journal, runs, stopped, said, remembered, released };
-    const open = await journal.open();
-    this.#recovering = Promise.all(
-      open.map(async (record) => {
-        said(acceptedReport(record));
-        const endpoint = this.#bindings.get(record.endpoint);
-        try {
-          await recoverCommand(record, endpoint, options);
-        } catch (error) {
-          if (!stopped.aborted) defect(error);
-        }
-      }),
-    );
+    this.#recovering = recoverCommands(await journal.open(), {
+      clock,
+      journal,
+      runs,
+      stopped,
+      said,
+      released,
+      defect,
+      endpoint: (id) => this.#bindings.get(id),
+      remembered: (id, patch) => this.#bindings.hold(id, patch),
+    });
+    await this.#atMost(RECOVERY_HOLDS_UP, this.#recovering);
+  }
+
+  /** Waits for what goes on beside when it takes longer. */
+  async #atMost(limit: Duration, work: Promise<unknown>): Promise<void> {
     const enough = new AbortController();
-    const late = clock.sleep(RECOVERY_HOLDS_UP, enough.signal).catch(() => undefined);
-    await Promise.race([this.#recovering, late]);
+    const late = this.clock.sleep(limit, enough.signal).catch(() => undefined);
+    work.catch((error: unknown) => {
+      if (!this.#stopped.signal.aborted) this.defect(error);
+    });
+    await Promise.race([work, late]);
     enough.abort();
   }
 
   #serve(): void {
     const { clock } = this;
+    const tidy = tidies(this.journal, this.log);
     const agent = this.config.id;
     const session = this.#session;
     session.subscribe(
@@ -317,7 +332,7 @@ class Agent implements RunningAgent {
     this.#timers.push(
       clock.every(HOUSEKEEPING, () => {
         this.#answers.sweep();
-        this.#prune().catch(this.defect);
+        tidy().catch(this.defect);
       }),
     );
     session.start();
@@ -332,20 +347,6 @@ class Agent implements RunningAgent {
         { err: error },
         "an acknowledgement could not be recorded; its events will be sent again",
       );
-    }
-  }
-
-  /** @throws StorageError when the journal has failed twice in a row: better to start anew than to go on without one */
-  async #prune(): Promise<void> {
-    try {
-      await this.journal.prune();
-      this.#journalFailed = false;
-    } catch (error) {
-      if (!isStorageError(error)) throw error;
-      this.log.error({ err: error }, "the journal could not be tidied");
-      if (!isStorageError(error, "io", "corrupt")) return;
-      if (this.#journalFailed) throw error;
-      this.#journalFailed = true;
     }
   }
 

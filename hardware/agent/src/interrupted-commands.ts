@@ -1,7 +1,7 @@
 import type { CommandReport } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
 import type { EndpointId } from "@outrider/contracts/ids";
-import type { CommandRecord } from "./command-record.js";
+import { acceptedReport, type CommandRecord } from "./command-record.js";
 import { terminalReport, type CommandRuns } from "./command-runs.js";
 import type { Activity, Endpoint } from "./endpoint.js";
 import type { Journal, MemoryPatch } from "./journal.js";
@@ -20,12 +20,34 @@ export interface RecoverOptions {
   readonly said: (report: CommandReport) => void;
 }
 
+export interface RecoverAllOptions extends RecoverOptions {
+  readonly endpoint: (id: EndpointId) => Endpoint | undefined;
+  readonly defect: (error: unknown) => void;
+}
+
+/** {@link recoverCommand} for each. Their endpoints are taken before this returns; it resolves when all have ended. */
+export async function recoverCommands(
+  records: readonly CommandRecord[],
+  options: RecoverAllOptions,
+): Promise<void> {
+  const { said, endpoint, stopped, defect } = options;
+  const recover = async (record: CommandRecord): Promise<void> => {
+    said(acceptedReport(record));
+    try {
+      await recoverCommand(record, endpoint(record.endpoint), options);
+    } catch (error) {
+      if (!stopped.aborted) defect(error);
+    }
+  };
+  await Promise.all(records.map(recover));
+}
+
 /**
  * Brings a command to its end that a former process left open. Takes the endpoint at once and holds it, so that nothing
  * else runs there before. Resolves when the outcome is in the journal.
  * @throws the reason of `stopped` when the agent stops before
  */
-export async function recoverCommand(
+async function recoverCommand(
   record: CommandRecord,
   endpoint: Endpoint | undefined,
   options: RecoverOptions,

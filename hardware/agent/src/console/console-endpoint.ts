@@ -25,6 +25,8 @@ export interface ConsoleParts {
   readonly agent: AgentId;
   readonly link: Pick<ConsoleLink, "add">;
   readonly spools: Pick<ConsoleSpools, "open" | "nowMicros">;
+  /** What it adds to. */
+  readonly counts?: ConsoleCounts;
   /** Is told that the node's draw may soon be needed again. */
   readonly gate: Pick<StartGate, "commanded">;
 }
@@ -63,11 +65,6 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
 
   get source(): ConsoleLine["source"] {
     return this.#recorded().spool;
-  }
-
-  /** What was read since it was opened. */
-  get counts(): ConsoleCounts {
-    return this.#recording?.recorder.counts ?? { bytes: 0, lostBytes: 0 };
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -183,11 +180,14 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   }
 
   async #begin(): Promise<Recording> {
-    const { spools } = this.console;
+    const { spools, counts } = this.console;
     const spool = await spools.open(this.id);
     const changed = (): void => this.changed();
     spool.onProblem(changed);
-    return { spool, recorder: new ConsoleRecorder(spool, () => spools.nowMicros(), changed) };
+    return {
+      spool,
+      recorder: new ConsoleRecorder(spool, () => spools.nowMicros(), changed, counts),
+    };
   }
 
   async #letGo(): Promise<void> {

@@ -6,11 +6,11 @@ import type {
 } from "@outrider/ports/console-port";
 import type { ConsoleSpool } from "./console-line.js";
 
-/** What a console has said since the agent began to listen. */
+/** What consoles have said since the agent began to listen. */
 export interface ConsoleCounts {
-  readonly bytes: number;
-  /** What the device has counted as lost. */
-  readonly lostBytes: number;
+  bytes: number;
+  /** What devices have counted as lost. */
+  lostBytes: number;
 }
 
 /**
@@ -20,19 +20,21 @@ export interface ConsoleCounts {
 export class ConsoleRecorder implements ConsoleListener {
   #link: ConsoleLink | undefined;
   #modem: ModemLines | undefined;
-  #bytes = 0;
-  #lostBytes = 0;
   #lastMicros: number;
   /** Since when the device has been away, and how much was lost by that, where the device has counted it. */
   #away: { readonly sinceMicros: number; lost: number | undefined } | undefined;
   readonly #watchers = new Set<(chunk: Buffer) => void>();
   #closed = false;
 
-  /** @param changed is told when link or modem lines have changed */
+  /**
+   * @param changed is told when link or modem lines have changed
+   * @param counts what it adds to
+   */
   constructor(
     private readonly spool: Pick<ConsoleSpool, "append" | "gap" | "break">,
     private readonly micros: () => number,
     private readonly changed: () => void,
+    readonly counts: ConsoleCounts = { bytes: 0, lostBytes: 0 },
   ) {
     this.#lastMicros = micros();
   }
@@ -46,21 +48,17 @@ export class ConsoleRecorder implements ConsoleListener {
     return this.#modem;
   }
 
-  get counts(): ConsoleCounts {
-    return { bytes: this.#bytes, lostBytes: this.#lostBytes };
-  }
-
   bytes(chunk: Buffer): void {
     if (this.#closed || chunk.length === 0) return;
     this.#lastMicros = this.micros();
-    this.#bytes += chunk.length;
+    this.counts.bytes += chunk.length;
     this.spool.append(chunk);
     for (const watcher of this.#watchers) watcher(chunk);
   }
 
   lost({ bytes, reason }: ConsoleLoss): void {
     if (this.#closed) return;
-    this.#lostBytes += bytes ?? 0;
+    this.counts.lostBytes += bytes ?? 0;
     if (reason === "disconnected" && this.#away) {
       this.#away.lost = bytes;
       return;

@@ -116,6 +116,8 @@ export class Stage implements AsyncDisposable {
         OUTRIDER_MQTT_URL: this.broker.url,
         OUTRIDER_DATA: this.dir.path,
         OUTRIDER_BOOT_ID_FILE: bootIdFile,
+        // Nobody listens there: a console service of this machine is none of the test's.
+        OUTRIDER_CONSOLE_LINK_URL: "tcp://127.0.0.1:1",
         OUTRIDER_FAILPOINT: undefined,
         ...env,
       },
