@@ -134,9 +134,9 @@ export class ComPortServer {
     switch (value) {
       case breakOn:
       case breakOff:
-        if (isDone(await this.#attachment.holdBreak(value === breakOn))) {
-          this.#broken = value === breakOn;
-        }
+        this.#broken = isDone(await this.#attachment.holdBreak(value === breakOn))
+          ? value === breakOn
+          : false;
         return this.#broken ? breakOn : breakOff;
       case askBreak:
         return this.#broken ? breakOn : breakOff;

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
 import { farAddress } from "./far-address.js";
 
 export interface PortListenerOptions {
@@ -21,6 +21,8 @@ const LONGEST_RETRY_MS = 30_000;
 const MAX_CONNECTIONS = 128;
 const MAX_PER_ADDRESS = 64;
 const KEEP_ALIVE_AFTER_MS = 60_000;
+/** How long a far end to which all was said may take to close. */
+const CLOSE_WITHIN = seconds(5);
 
 /** Listens on a TCP port, or keeps trying to until it is closed. */
 export class PortListener {
@@ -108,7 +110,17 @@ export class PortListener {
       return;
     }
     this.#sockets.set(socket, from);
-    socket.once("close", () => this.#sockets.delete(socket));
+    const closed = new AbortController();
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      closed.abort();
+    });
+    socket.once("finish", () => {
+      void this.#options.clock.sleep(CLOSE_WITHIN, closed.signal).then(
+        () => socket.destroy(),
+        () => {},
+      );
+    });
     // A far end that was switched off is noticed, however quiet the console is.
     socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
     this.#options.serve(socket);

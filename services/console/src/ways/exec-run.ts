@@ -1,0 +1,201 @@
+import { seconds, type Clock } from "@outrider/contracts/clock";
+import type { AttachMode, ConsoleTold } from "@outrider/contracts/console-attach";
+import type { ConsoleSession } from "@outrider/contracts/console";
+import {
+  AttachRefused,
+  type Attachment,
+  type ConsoleDoor,
+  type Viewer,
+  type Visitor,
+} from "../sessions/attachment.js";
+import { EXEC_HELP, type ExecCommand } from "./exec-command.js";
+import { inOrder } from "./input-pump.js";
+
+/** Where a command runs: standard input and outputs of the far end. */
+export interface ExecPlace {
+  readonly door: ConsoleDoor;
+  readonly visitor: Visitor;
+  readonly clock: Clock;
+  /** @returns whether more may come at once */
+  out(bytes: Uint8Array): boolean;
+  onDrain(callback: () => void): void;
+  /** A line for the person. */
+  say(line: string): void;
+  /** Told on standard error. */
+  complain(line: string): void;
+  /** Hands over what comes in; `end`: nothing more will. */
+  onInput(take: (bytes: Buffer) => Promise<void>, end: () => void): void;
+  /** Aborted when the far end is gone. */
+  readonly gone: AbortSignal;
+}
+
+/** How long a program that has said all still hears. */
+const LINGER = seconds(1);
+
+/** Runs a command that is no terminal session. @returns the exit status; never rejects for what a person can get wrong */
+export async function runExec(
+  command: Exclude<ExecCommand, { verb: "attach" }>,
+  place: ExecPlace,
+): Promise<number> {
+  try {
+    switch (command.verb) {
+      case "help":
+        for (const line of EXEC_HELP.trimEnd().split("\n")) place.say(line);
+        return 0;
+      case "list":
+        for (const { node, name, summary } of place.door.visibleTo(place.visitor)) {
+          place.say([node.padEnd(20), name.padEnd(24), summary].join(" ").trimEnd());
+        }
+        return 0;
+      case "who":
+        return await who(command.node, place);
+      case "break":
+        return await act(command.node, command.take, place, (attachment) =>
+          attachment.ask({
+            ask: "break",
+            ...(command.name !== undefined && { name: command.name }),
+          }),
+        );
+      case "sysrq":
+        return await act(command.node, command.take, place, (attachment) =>
+          attachment.ask({ ask: "sysrq", keys: command.keys }),
+        );
+      case "log":
+        return await log(command, place);
+      case "raw":
+        return await raw(command, place);
+    }
+  } catch (error) {
+    if (!(error instanceof AttachRefused)) throw error;
+    place.complain(error.message);
+    return 1;
+  }
+}
+
+async function who(node: string, place: ExecPlace): Promise<number> {
+  return at(node, "spy", place, async (attachment) => {
+    const told = await attachment.ask({ ask: "who" });
+    for (const one of told.sessions ?? []) {
+      if (one.id !== attachment.session) place.say(sessionLine(one));
+    }
+    return answered(told, place);
+  });
+}
+
+async function act(
+  node: string,
+  take: boolean,
+  place: ExecPlace,
+  ask: (attachment: Attachment) => Promise<ConsoleTold>,
+): Promise<number> {
+  return at(node, take ? "take" : "write", place, async (attachment) => {
+    const told = await ask(attachment);
+    if (told.told !== "refused" && told.text !== undefined) place.say(told.text);
+    return answered(told, place);
+  });
+}
+
+async function at(
+  node: string,
+  mode: AttachMode,
+  place: ExecPlace,
+  work: (attachment: Attachment) => Promise<number>,
+): Promise<number> {
+  const viewer: Viewer = { bytes: () => true, onDrain: () => undefined, told: () => undefined };
+  const { door, visitor } = place;
+  const attachment = await door.attach(node, visitor, { mode, replay: "none" }, viewer);
+  try {
+    return await work(attachment);
+  } finally {
+    attachment.detach();
+  }
+}
+
+async function log(
+  { node, replay, follow, raw: exact }: Extract<ExecCommand, { verb: "log" }>,
+  place: ExecPlace,
+): Promise<number> {
+  const ended = Promise.withResolvers<number>();
+  const viewer: Viewer = {
+    bytes: (chunk) => place.out(chunk),
+    onDrain: (callback) => place.onDrain(callback),
+    told: ({ told, text }) => {
+      if (told === "bye") {
+        place.complain(text ?? "the console service ended this");
+        ended.resolve(1);
+      } else if (told === "live" && !follow) ended.resolve(0);
+      else if (["gap", "skipped", "notice"].includes(told) && text !== undefined) {
+        place.complain(text);
+      }
+    },
+  };
+  return until(
+    ended.promise,
+    place.door.attach(node, place.visitor, { mode: "spy", replay, raw: exact }, viewer),
+    place,
+  );
+}
+
+async function raw(
+  { node, mode }: Extract<ExecCommand, { verb: "raw" }>,
+  place: ExecPlace,
+): Promise<number> {
+  const ended = Promise.withResolvers<number>();
+  const attaching = place.door.attach(
+    node,
+    place.visitor,
+    { mode, replay: "none", raw: true },
+    {
+      bytes: (chunk) => place.out(chunk),
+      onDrain: (callback) => place.onDrain(callback),
+      told: ({ told, text }) => {
+        if (text !== undefined && told !== "attached") place.complain(text);
+        if (told === "bye") ended.resolve(1);
+      },
+    },
+  );
+  const attachment = await attaching;
+  const type = inOrder((bytes) => attachment.input(bytes));
+  place.onInput(type, () => {
+    void type(Buffer.alloc(0))
+      .then(() => place.clock.sleep(LINGER, place.gone))
+      .then(
+        () => ended.resolve(0),
+        () => ended.resolve(0),
+      );
+  });
+  return until(ended.promise, attaching, place);
+}
+
+/** Waits for an end, or for the far end to go, and leaves the console. */
+async function until(
+  ended: Promise<number>,
+  attaching: Promise<Attachment>,
+  { gone }: ExecPlace,
+): Promise<number> {
+  const attachment = await attaching;
+  const left = Promise.withResolvers<number>();
+  const leave = (): void => left.resolve(1);
+  gone.addEventListener("abort", leave, { once: true });
+  if (gone.aborted) leave();
+  try {
+    return await Promise.race([ended, left.promise]);
+  } finally {
+    gone.removeEventListener("abort", leave);
+    attachment.detach();
+  }
+}
+
+function answered({ told, text }: ConsoleTold, place: ExecPlace): number {
+  if (told !== "refused") return 0;
+  place.complain(text ?? "it was refused");
+  return 1;
+}
+
+function sessionLine({ actor, way, writes, idleMs, from }: ConsoleSession): string {
+  const does = writes ? "types" : "looks on";
+  const idle = `idle ${Math.round(idleMs / 1000)} s`;
+  return [actor.padEnd(24), does.padEnd(9), way.padEnd(8), idle.padEnd(12), from ?? ""]
+    .join(" ")
+    .trimEnd();
+}
