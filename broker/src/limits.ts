@@ -1,3 +1,5 @@
+import { LARGEST_PACKET_BYTES } from "@outrider/contracts/catalog";
+
 /** When a subscriber that does not read is shed and cut. */
 export interface SlowReaderLimits {
   /** With more than this waiting for a client, QoS 0 to it is dropped. */
@@ -42,7 +44,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   cutAboveBytes: 32 * MIB,
   cutAfterMs: 10_000,
   maxWaitingBytes: 256 * MIB,
-  maxPacketBytes: MIB + 65_536,
+  maxPacketBytes: LARGEST_PACKET_BYTES,
   maxBytesBeforeLogin: 16_384,
   maxClients: 20_000,
   maxHandshakes: 6000,

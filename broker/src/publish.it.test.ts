@@ -1,3 +1,4 @@
+import { consolePolicies } from "@outrider/contracts/console";
 import { generate } from "mqtt-packet";
 import { describe, expect, it } from "vitest";
 import {
@@ -53,6 +54,17 @@ describe("what is published", () => {
       });
     },
   );
+
+  it("is carried up to the size of the largest contract, to whoever comes later too", async () => {
+    const POLICIES = "outrider/v1/service/inventory/console-policies";
+    await using under = await brokerUnderTest();
+    const inventory = await under.connect("service:inventory");
+    const most = "x".repeat(consolePolicies.maxBytes);
+    await inventory.mqtt.publishAsync(POLICIES, most, { qos: 1, retain: true });
+    const late = await under.connect("service:console");
+    await late.mqtt.subscribeAsync(POLICIES, { qos: 1 });
+    expect((await late.received(POLICIES)).text).toHaveLength(most.length);
+  });
 
   it.skipIf(noMosquitto).each(["311", "mqttv5"] as const)(
     "loses a retain flag where only asking is possible, is marked and is not kept (P2; mosquitto_pub -V %s)",

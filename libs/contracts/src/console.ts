@@ -199,7 +199,7 @@ export const consolePolicies = contract("service/inventory/console-policies", {
   audience: "private",
   qos: 1,
   retain: true,
-  maxBytes: 16_777_216,
+  maxBytes: 4_194_304,
   summary: "How each console is kept and reached, and the rules that watch consoles.",
 });
 

@@ -70,6 +70,6 @@ export const sitePolicy = contract("service/inventory/policy", {
   audience: "private",
   qos: 1,
   retain: true,
-  maxBytes: 8_388_608,
+  maxBytes: 4_194_304,
   summary: "Power domains, role policies and declared draws of the site in force.",
 });

@@ -1,3 +1,4 @@
+import { LARGEST_PACKET_BYTES } from "@outrider/contracts/catalog";
 import { STAMPING_BROKER } from "@outrider/contracts/acl";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { MqttClient, type IPublishPacket } from "mqtt";
@@ -31,7 +32,6 @@ export type IncomingMessage = (topic: string, payload: Buffer, packet: IPublishP
 const WINDOW = 256;
 /** A broker that leaves a message unacknowledged for this long is taken for dead. */
 const ACKNOWLEDGE_WITHIN_MS = 30_000;
-const LARGEST_PACKET_BYTES = 2 * 1_048_576;
 
 interface UnderWay {
   readonly sinceMs: number;

@@ -4,9 +4,6 @@ import { pathText, type Report, type SitePath } from "./site-problem.js";
 import type { DeclaredNode, Site } from "./site.js";
 import type { SiteYaml } from "./site-yaml.js";
 
-/** What is left of a message for what is around the policies. */
-const MOST_BYTES = consolePolicies.maxBytes - 65_536;
-
 const PORTS = [
   ["telnet", "telnetPort"],
   ["raw", "rawPort"],
@@ -24,10 +21,10 @@ export function consoleProblems(
   portsAreNotShared(site, ports, lineOf, report);
   terminalsHaveConsoles(site, given, report);
   rulesCanAct(site, given, warn);
-  if (Buffer.byteLength(JSON.stringify(policiesOf(site))) > MOST_BYTES) {
+  if (Buffer.byteLength(JSON.stringify(policiesOf(site))) > consolePolicies.maxBytes) {
     report(
       ["consoleRules"],
-      `the rules name more nodes than a message of ${MOST_BYTES} bytes holds; leave nodes out where a rule is for all`,
+      `what is declared of consoles has more than ${consolePolicies.maxBytes} bytes, which is what a message holds; leave nodes out where a rule is for all`,
     );
   }
 }

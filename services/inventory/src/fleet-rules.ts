@@ -1,3 +1,5 @@
+import { sitePolicy } from "@outrider/contracts/fleet";
+import { policyOf } from "./site-policy.js";
 import { quoted, type Report } from "./site-problem.js";
 import type { DeclaredDomain, Site } from "./site.js";
 
@@ -10,6 +12,12 @@ export function fleetProblems(site: Site, report: Report, warn: Report): void {
     restoreCanBeSpaced(site, id, domain, report);
   }
   interlocksCanBeMet(site, warn);
+  if (Buffer.byteLength(JSON.stringify(policyOf(site))) > sitePolicy.maxBytes) {
+    report(
+      ["powerDomains"],
+      `what is declared of domains, roles and draws has more than ${sitePolicy.maxBytes} bytes, which is what a message holds; make it two sites`,
+    );
+  }
 }
 
 function nodesAreInOneDomain(

@@ -180,6 +180,18 @@ describe("consoles of a site", () => {
     ]);
   });
 
+  it("are refused where a message could not hold what is declared of them", () => {
+    const nodes = Array.from({ length: 9000 }, (_, at) => `  n${at}: {}`).join("\n");
+    const rules = Array.from(
+      { length: 100 },
+      (_, at) => `  r${at}: { sign: oops, actions: [event], nodes: "@all" }`,
+    ).join("\n");
+    const text = `site: lab\nagents: {}\nnodes:\n${nodes}\nconsoleRules:\n${rules}\n`;
+    expect(() => readSite(text, "site.yaml")).toThrow(
+      "consoleRules: what is declared of consoles has more than 4194304 bytes",
+    );
+  });
+
   it("may not be served on a port of this deployment, whatever it is", () => {
     const moved = new Map([[2301, "OUTRIDER_HTTP_PORT"]]);
     expect(() => readSite(SITE, "site.yaml", moved)).toThrow(
