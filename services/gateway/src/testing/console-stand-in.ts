@@ -99,7 +99,8 @@ export async function startConsoleStandIn(options: {
     }
     server.handleUpgrade(request, socket, head, (client) => {
       attached.push({ url: request.url ?? "", headers: request.headers, client });
-      client.send(JSON.stringify({ told: "attached", session: "s1", writes: true }));
+      const writes = !request.url?.includes("mode=spy");
+      client.send(JSON.stringify({ told: "attached", session: "s1", writes }));
       client.on("message", (data: Buffer, binary) => {
         if (binary) client.send(upperCase(data));
         else client.send(JSON.stringify({ told: "done", text: data.toString() }));
