@@ -94,6 +94,11 @@ export class SpoolFiles implements AsyncDisposable {
     return this.#end;
   }
 
+  /** Makes the first file of a new spool. */
+  async begin(): Promise<void> {
+    await this.#open(0);
+  }
+
   /** Puts items after those that are there, and gives up the oldest segments where there is no room for them. */
   async append(items: readonly (SpoolItem | Closed)[]): Promise<void> {
     const [first] = items;

@@ -31,11 +31,11 @@ const WRITE_AFTER = milliseconds(50);
 const RETRY_AFTER = seconds(2);
 const CLOSE_WITHIN = seconds(2);
 /**
- * Numbers that an agent which died may have used for bytes that it sent and never wrote. More than can have been sent
- * while a disk was broken.
+ * Numbers that an agent which died may have used for bytes that it sent and never wrote: more than can have been sent
+ * while a disk was broken. The clock stands in where not even that could be written down: see {@link numberAfter}.
  */
-const LEAP = 2 ** 34;
-/** Beyond that numbering begins anew. */
+const LEAP = 2 ** 32;
+/** Beyond that numbering begins anew: in the year 2112, or after half a million starts. */
 const LAST_NUMBER = 2 ** 52;
 
 /** The spool of one console: what came last in memory, all of it on disk, bounded, until the service has stored it. */
@@ -183,21 +183,23 @@ export class Spool implements ConsoleSpool {
   async #find(): Promise<void> {
     const { directory, limitBytes, nowMicros, aliveMicros = 0, log } = this.#options;
     const before = await SpoolFiles.find(directory, limitBytes);
-    if (!before || before.found.next + LEAP > LAST_NUMBER) {
+    if (!before || before.found.next > LAST_NUMBER) {
       if (before)
         log.warn({ directory }, "the numbers of a console spool are used up; it begins anew");
       await before?.files[Symbol.asyncDispose]();
       await removeSpool(directory);
       this.#files = new SpoolFiles(directory, this.#stream, limitBytes);
+      // Before the first byte: the numbering of what is sent must outlive this process.
+      await this.#files.begin();
       return;
     }
     const { stream, next, lastMicros = 0, closed } = before.found;
     this.#files = before.files;
     this.#stream = stream;
     this.#next = next;
-    this.#began = next + LEAP;
     this.#lastMicros = lastMicros;
     const toMicros = nowMicros();
+    this.#began = numberAfter(next, toMicros);
     const aliveUntil = closed ? lastMicros : Math.max(lastMicros, aliveMicros);
     this.#add({
       kind: "gap",
@@ -208,6 +210,8 @@ export class Spool implements ConsoleSpool {
       fromMicros: Math.min(aliveUntil, toMicros),
       toMicros,
     });
+    // Before the first byte: an agent that dies now must not have its numbers used again.
+    await this.#writeOut();
   }
 
   /** An error of the disk may pass; after some time it is a loss. */
@@ -301,4 +305,12 @@ export class Spool implements ConsoleSpool {
     this.#problem = problem;
     for (const callback of this.#problems) callback();
   }
+}
+
+/**
+ * Where an agent begins to number that goes on with a spool: beyond what any agent before it has used, also one whose
+ * last numbers never reached the disk. Consoles say less than a byte a microsecond, so that the time is such a number.
+ */
+function numberAfter(next: number, nowMicros: number): number {
+  return Math.max(next + LEAP, Math.min(nowMicros, LAST_NUMBER));
 }
