@@ -40,8 +40,14 @@ export async function sshUnderTest(door: LoopbackDoor): Promise<SshUnderTest> {
   await writeFile(known, `[127.0.0.1]:${port} ${hostKey.publicKey}\n`);
   let made = 0;
   const options = (key?: string): string[] => [
-    ...["-F", "none", "-p", String(port), "-o", `UserKnownHostsFile=${known}`],
-    ...["-o", "StrictHostKeyChecking=yes", "-o", "IdentityAgent=none", "-o", "LogLevel=INFO"],
+    "-F",
+    "none",
+    "-p",
+    String(port),
+    "-oStrictHostKeyChecking=yes",
+    `-oUserKnownHostsFile=${known}`,
+    "-oIdentityAgent=none",
+    "-oLogLevel=INFO",
     ...(key === undefined
       ? ["-o", "PubkeyAuthentication=no"]
       : ["-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]),

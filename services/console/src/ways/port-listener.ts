@@ -13,6 +13,8 @@ export interface PortListenerOptions {
   readonly onProblem: (detail: string | undefined) => void;
   readonly maxConnections?: number;
   readonly maxPerAddress?: number;
+  /** Asked before a connection is taken, for a bound over many ports. */
+  readonly hasRoom?: () => boolean;
 }
 
 const FIRST_RETRY_MS = 1000;
@@ -105,7 +107,8 @@ export class PortListener {
     const from = farAddress(socket);
     const { maxConnections = MAX_CONNECTIONS, maxPerAddress = MAX_PER_ADDRESS } = this.#options;
     const alike = [...this.#sockets.values()].filter((one) => one === from).length;
-    if (this.#sockets.size >= maxConnections || alike >= maxPerAddress) {
+    const hasRoom = this.#options.hasRoom?.() ?? true;
+    if (!hasRoom || this.#sockets.size >= maxConnections || alike >= maxPerAddress) {
       socket.destroy();
       return;
     }

@@ -171,7 +171,7 @@ export class SignInDesk {
     try {
       const { version, people } = await identity.snapshot();
       if (version === this.#version) return;
-      for (const one of [...this.#seated]) {
+      for (const one of this.#seated) {
         const reason = whyNot(one.person, people.get(one.person)) ?? (await this.#keyGone(one));
         if (reason !== undefined) one.end(reason);
       }

@@ -92,9 +92,9 @@ export class SshAuthentication {
       (await this.#desk.knowsKey(fingerprint, claimed));
     if (!known) return this.#rejectKey(attempt);
     if (attempt.signature === undefined || attempt.blob === undefined) return attempt.accept();
-    if (key.verify(attempt.blob, attempt.signature, attempt.hashAlgo) !== true) {
-      return this.#rejectKey(attempt);
-    }
+    // An Error where it cannot be checked, whatever its type says.
+    const verdict: unknown = key.verify(attempt.blob, attempt.signature, attempt.hashAlgo);
+    if (verdict !== true) return this.#rejectKey(attempt);
     try {
       this.#accept(attempt, await this.#desk.byKey(fingerprint, claimed, this.#arrival));
     } catch (error) {
