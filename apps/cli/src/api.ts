@@ -1,4 +1,6 @@
+import { text as textOf } from "node:stream/consumers";
 import { WebSocket } from "ws";
+import { byteStream } from "./byte-stream.js";
 import { EXIT, exitOfCode, type ExitCode } from "./exit-code.js";
 
 /** Where a gateway is and who asks. */
@@ -122,12 +124,14 @@ export class Api {
     path: string,
     query: Readonly<Record<string, Given>> = {},
   ): Promise<AsyncIterable<Uint8Array>> {
-    const response = await this.#send("GET", path + queryOf(query), {});
-    if (!response.ok || !response.body) {
-      const text = await this.#guard(response.text());
-      throw this.#refused(response.status, jsonOf(text), text);
-    }
-    return this.#whole(response.body);
+    const { url } = this.target;
+    const response = await this.#guard(
+      byteStream(`${url}/api/v1${path}${queryOf(query)}`, this.#headers(), this.signal),
+    );
+    const { statusCode = 0 } = response;
+    if (statusCode === 200) return this.#whole(response as AsyncIterable<Uint8Array>);
+    const text = await this.#guard(textOf(response));
+    throw this.#refused(statusCode, jsonOf(text), text);
   }
 
   async *#whole(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -144,17 +148,14 @@ export class Api {
 
   /** Opens a WebSocket, which is paused, so that nothing is missed before somebody listens. @throws ApiError; the signal's reason */
   async connect(path: string, query: Readonly<Record<string, Given>> = {}): Promise<WebSocket> {
-    const { url, token } = this.target;
+    const { url } = this.target;
     const socket = new WebSocket(
       `${url.replace(/^http/, "ws")}/api/v1${path}${queryOf(query)}`,
       ["outrider.v1"],
       {
         perMessageDeflate: false,
         handshakeTimeout: 30_000,
-        headers: {
-          "outrider-via": "cli",
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        },
+        headers: this.#headers(),
       },
     );
     const abort = (): void => socket.terminate();
@@ -169,7 +170,7 @@ export class Api {
   }
 
   #send(method: string, path: string, { headers, body, text }: AskOptions): Promise<Response> {
-    const { url, token } = this.target;
+    const { url } = this.target;
     const content = text?.value ?? (body === undefined ? undefined : JSON.stringify(body));
     const type = text?.type ?? (body === undefined ? undefined : "application/json");
     return this.#guard(
@@ -177,14 +178,21 @@ export class Api {
         method,
         signal: this.signal,
         headers: {
-          "outrider-via": "cli",
+          ...this.#headers(),
           ...(type === undefined ? {} : { "content-type": type }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
         ...(content === undefined ? {} : { body: content }),
       }),
     );
+  }
+
+  #headers(): Record<string, string> {
+    const { token } = this.target;
+    return {
+      "outrider-via": "cli",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
   }
 
   async #guard<T>(work: Promise<T>): Promise<T> {

@@ -89,7 +89,7 @@ lock run n1 -- true | lock renew l1 | lock renew l1 --lease 5m | lock release l1
 lock break l1 --reason r | lock list | apply -f SITE -y --force | apply -f SITE --dry-run
 export --revision 2 | identify n1 | proposal dismiss p1
 console attach n1 --take --replay boot -e ~ | console n1 --spy --escape none
-console log n1 -f --since 2d --until 1h --lines 5 --json | console log n1 --boot -1 --raw -o HOME/log
+console log n1 -f --since 2d --until 1h --json | console log n1 --lines 5 | console log n1 --boot -1 --raw -o HOME/log
 console boots n1 | console screen n1 | console search /panic/i n1 --since 2026-11-23 -C 2 --limit 7
 console break n1 twice --ms 100 --take | console sysrq n1 sync remount-read-only | console pulse n1 dtr --ms 5
 console line n1 9600,7e1 | console paste n1 --take | console who n1 | console disconnect s1 --reason r

@@ -40,11 +40,15 @@ export function addConsoleLogCommands(group: Command, cli: Cli): void {
     .option("-f, --follow", "go on with what comes, until Ctrl-C")
     .addOption(timeOption("--since"))
     .addOption(timeOption("--until"))
-    .addOption(new Option("--lines <n>", "only the last so many, or all").argParser(lineCount))
     .addOption(
-      new Option("--boot <n>", "only this boot; 0: the last one, -1: the one before").argParser(
-        bootNumber,
-      ),
+      new Option("--lines <n>", "only the last so many, or all")
+        .argParser(lineCount)
+        .conflicts(["since", "boot"]),
+    )
+    .addOption(
+      new Option("--boot <n>", "only this boot; 0: the last one, -1: the one before")
+        .argParser(bootNumber)
+        .conflicts("since"),
     )
     .addOption(
       new Option("--raw", "the exact bytes, all of them unless less is asked for").conflicts(

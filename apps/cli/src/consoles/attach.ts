@@ -123,11 +123,12 @@ class Attached {
     if (socket.bufferedAmount > MAX_WAITING_BYTES) console.bytes.input.pause();
   }
 
-  /** Only what has no `escape` is told things; with it they stand among the bytes. */
+  /** With an escape most of what is told stands among the bytes, and only the last is told. */
   #told(told: ConsoleTold): void {
     const { text, writes } = told;
     if (told.told === "bye") this.#bye = told;
-    if (text !== undefined) this.console.error(plain(`outrider: ${text}`));
+    // A person has read it in the terminal.
+    if (text !== undefined && !this.isPerson) this.console.error(plain(`outrider: ${text}`));
     if (told.told !== "attached" || writes || this.wish.mode === "spy") return;
     const { node } = this.wish;
     this.console.error(

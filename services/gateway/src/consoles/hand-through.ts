@@ -9,6 +9,8 @@ export interface Handed {
   readonly type: string;
   /** Whose console it is; missing: of several. */
   readonly node?: string;
+  /** How long the service may take to begin. */
+  readonly beginMs?: number;
   /** Name under which a browser keeps it. */
   readonly file?: string;
 }
@@ -20,7 +22,7 @@ export interface Handed {
 export async function handedThrough(
   call: Pick<Call, "actor" | "admitted" | "signal">,
   parts: GatewayParts,
-  { path, type, node, file }: Handed,
+  { path, type, node, file, beginMs }: Handed,
 ): Promise<Answer> {
   const cut = new AbortController();
   const signal = AbortSignal.any([call.signal, cut.signal]);
@@ -31,7 +33,7 @@ export async function handedThrough(
   );
   try {
     const headers = { "outrider-actor": call.actor };
-    const value = await streamListener(parts, "console", { path, headers, signal });
+    const value = await streamListener(parts, "console", { path, headers, signal, beginMs });
     value.once("close", () => seat[Symbol.dispose]());
     return {
       stream: { type, value },

@@ -67,6 +67,8 @@ export function sendStream(
     return void raw.end();
   }
   raw.flushHeaders();
+  // A client that has gone without a word is found by the kernel.
+  raw.socket?.setKeepAlive(true, 30_000);
   // Either side may go at any time; the other is then destroyed, and there is nobody left to tell.
   pipeline(stream.value, raw, () => undefined);
 }

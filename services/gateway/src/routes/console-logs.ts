@@ -3,6 +3,7 @@ import { parseDuration, type Clock } from "@outrider/contracts/clock";
 import { CONSOLE_STAGES, type ConsoleStage } from "@outrider/contracts/console";
 import {
   Integer,
+  Nested,
   NestedList,
   OneOf,
   Optional,
@@ -22,6 +23,9 @@ import { askListener } from "./service-listener.js";
 /** RFC 3339 in UTC, to the microsecond, or a span of time before now: `10m`, `2d`. */
 const TIME_PATTERN =
   /^(\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z)$/;
+
+/** How long a search may take to find anything. */
+const SEARCH_MS = 280_000;
 
 export const LOG_FORMATS = {
   text: "text/plain",
@@ -78,12 +82,23 @@ export class BootList {
   @NestedList(() => BootView, 100_000) boots!: BootView[];
 }
 
+/** From 0. */
+export class CursorView {
+  @Integer(0) row!: number;
+  @Integer(0) column!: number;
+}
+
 /** As a terminal would show it now. */
 export class ScreenView {
   @Integer(1) columns!: number;
   @Integer(1) rows!: number;
   /** The lines, top first, without attributes. */
   @Text(1_000_000) text!: string;
+  /** What draws it on a terminal: colours, cursor and modes included, and nothing that could do harm. */
+  @Text(1_000_000) ansi!: string;
+  @Nested(() => CursorView) cursor!: CursorView;
+  /** Whether it was made of the end of the log only, so that what stood on it before is missing. */
+  @IsBoolean() approximate!: boolean;
 }
 
 /** What a query says of time, in the listener's words. */
@@ -106,6 +121,11 @@ async function readLog(call: Call<NodeParams, LogQuery>, parts: GatewayParts): P
   const { node } = call.params;
   knownNode(node, call, parts);
   const { format = "text", from, until, lines, boot, follow } = call.query;
+  if ([from, lines, boot].filter((one) => one !== undefined).length > 1) {
+    throw new HttpProblem("invalid", "name where it begins once: from, lines or boot", {
+      field: "from",
+    });
+  }
   const query = queryOf({
     from: timeOf(from, parts.clock),
     until: timeOf(until, parts.clock),
@@ -148,6 +168,8 @@ async function search(call: Call<object, SearchQuery>, parts: GatewayParts): Pro
   return handedThrough(call, parts, {
     path: `/search?${query}`,
     type: `${LOG_FORMATS.jsonl}; charset=utf-8`,
+    // The answer begins with the first line that is found.
+    beginMs: SEARCH_MS,
   });
 }
 

@@ -13,6 +13,8 @@ export interface StreamRequest {
   /** With its query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long the service may take to begin. Default 30 s. */
+  readonly beginMs?: number | undefined;
   /** Ends it, also while it streams. */
   readonly signal: AbortSignal;
 }
@@ -29,7 +31,7 @@ const MAX_PROBLEM_BYTES = 65_536;
 export async function streamListener(
   { mirror }: Pick<GatewayParts, "mirror">,
   service: ServiceName,
-  { path, headers = {}, signal }: StreamRequest,
+  { path, headers = {}, signal, beginMs = BEGIN_MS }: StreamRequest,
 ): Promise<IncomingMessage> {
   const listener = listenerOf(mirror, service);
   const asked = callListener(listener, path, headers);
@@ -37,7 +39,7 @@ export async function streamListener(
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   try {
-    const response = await answerOf(asked, service, signal);
+    const response = await answerOf(asked, service, signal, beginMs);
     if (response.statusCode === 200) {
       response.once("close", () => signal.removeEventListener("abort", abort));
       return response;
@@ -69,9 +71,10 @@ function answerOf(
   asked: ClientRequest,
   service: ServiceName,
   signal: AbortSignal,
+  beginMs: number,
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const late = AbortSignal.timeout(BEGIN_MS);
+  const late = AbortSignal.timeout(beginMs);
   const tooLate = (): void => {
     reject(slow(service));
     asked.destroy();
