@@ -40,7 +40,7 @@ import { recoverCommands } from "./interrupted-commands.js";
 import { Journal } from "./journal.js";
 import { tidies } from "./tidy-journal.js";
 import { logWith, type AgentLog } from "./log.js";
-import { PowerEndpoint } from "./power-endpoint.js";
+import { PowerEndpoint, type PowerParts } from "./power-endpoint.js";
 import { Reporter } from "./reporter.js";
 import { StartGate } from "./start-gate.js";
 
@@ -194,7 +194,6 @@ class Agent implements RunningAgent {
       journal,
       reporter: this.#reporter,
       bootId,
-      accepted: (endpoint, action) => this.#bindings.commanded(endpoint, action),
     });
     // What was interrupted for a command goes on, if that left something to be done.
     const released = (endpoint: Endpoint): void => {
@@ -231,7 +230,14 @@ class Agent implements RunningAgent {
 
   #kinds(gate: StartGate, bootId: string | undefined): EndpointKinds {
     const { defect } = this;
-    const power = { gate, guardian: this.#guardian, reporter: this.#reporter, bootId, defect };
+    const power: PowerParts = {
+      gate,
+      guardian: this.#guardian,
+      reporter: this.#reporter,
+      bootId,
+      overtakes: (endpoint, action) => this.#bindings.overtake(endpoint, action),
+      defect,
+    };
     return {
       power: (parts) => new PowerEndpoint(parts, power),
       console: (parts) => this.consoles.endpoint(parts, gate),

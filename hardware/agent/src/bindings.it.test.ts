@@ -45,6 +45,32 @@ describe("the endpoints of a configuration", () => {
     await dir.remove();
   });
 
+  it("of a port that this agent does not know are shown as failed, and say what to do", async () => {
+    const gate = new StartGate(systemClock);
+    const unwanted = (): never => {
+      throw new Error("nothing of the kind is wanted");
+    };
+    const bindings = new Bindings({
+      clock: systemClock,
+      log: logWith(silentLog, {}),
+      journal,
+      gate,
+      memories: new Map(),
+      kinds: { power: unwanted, console: unwanted },
+      defect: unwanted,
+      changed: () => undefined,
+    });
+    const reset = endpointId("n1", "reset");
+    await bindings.apply({
+      generation: 1,
+      endpoints: [{ ...desired, endpoint: reset, port: "reset" }],
+    });
+    const [described] = bindings.described();
+    expect(described).toMatchObject({ endpoint: reset, state: "failed", actions: [] });
+    expect(described?.reason).toContain("Update the agent");
+    await bindings.close();
+  });
+
   it("forget in the journal what was measured when their draw is declared anew, and nothing else", async () => {
     await journal.remember(endpoint, { attempts: 1, runningWatts: 18, startingWatts: 20 });
     const defect = (error: unknown): never => {
@@ -64,6 +90,7 @@ describe("the endpoints of a configuration", () => {
             guardian: { attend: () => {}, seen: () => {}, measured: () => {} },
             reporter: { observe: () => undefined },
             bootId: undefined,
+            overtakes: () => {},
             defect,
           }),
         console: (parts) => new UnknownEndpoint(parts),

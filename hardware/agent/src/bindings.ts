@@ -121,8 +121,8 @@ export class Bindings {
     this.#attend(binding.endpoint);
   }
 
-  /** A command for one endpoint of a node is about to be done: what runs on its others may be overtaken by it. */
-  commanded({ id, desired: { node } }: Endpoint, action: EndpointAction): void {
+  /** Something is about to be done with a supply: what runs on the other endpoints of its node may make no sense any more. */
+  overtake({ id, desired: { node } }: Endpoint, action: EndpointAction): void {
     for (const { endpoint } of this.#bindings.values()) {
       if (endpoint.desired.node === node && endpoint.id !== id) endpoint.overtaken(action);
     }

@@ -1,4 +1,4 @@
-import type { AgentCommand, CommandReport, EndpointAction } from "@outrider/contracts/agent";
+import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { Supply } from "@outrider/contracts/power";
 import type { Numbered } from "@outrider/messaging/outbox";
@@ -22,8 +22,6 @@ export interface CommandRunsOptions {
   readonly reporter: Reporter;
   /** The present boot of the host. */
   readonly bootId: string | undefined;
-  /** Is told of each command that is in the journal now and about to be done. */
-  readonly accepted: (endpoint: Endpoint, action: EndpointAction) => void;
 }
 
 export interface Start {
@@ -74,7 +72,6 @@ export class CommandRuns {
     const formerly = endpoint.memory;
     endpoint.hold(patch);
     endpoint.accepted(command.action);
-    this.options.accepted(endpoint, command.action);
     crashPoint("agent.accepted");
     const { id, action, actor, via } = command;
     endpoint.log.info({ commandId: id, action, actor, via }, "command accepted");

@@ -74,7 +74,6 @@ describe("commands, when the journal has its say", () => {
         journal,
         reporter,
         bootId: "b",
-        accepted: () => {},
       }),
       answers: new Answers(systemClock),
       fences: new Map(),

@@ -66,7 +66,7 @@ export abstract class Endpoint {
   changed(): void {}
   /** Somebody new listens: everything is to be said again. */
   repeat(): void {}
-  /** Its node is told something by way of another endpoint. */
+  /** Something is done with the supply of its node. */
   overtaken(_action: EndpointAction): void {}
 
   /** What its supply does, before a command. Changes nothing. @throws the signal's reason */

@@ -31,6 +31,8 @@ export interface PowerParts {
   readonly reporter: Pick<Reporter, "observe">;
   /** The present boot of the host. */
   readonly bootId: string | undefined;
+  /** Is told before something is done with the supply, by whomever. */
+  readonly overtakes: (endpoint: Endpoint, action: EndpointAction) => void;
   readonly defect: (error: unknown) => void;
 }
 
@@ -88,6 +90,12 @@ export class PowerEndpoint extends Endpoint {
 
   override accepted(action: EndpointAction): void {
     this.gate.commanded(this.id, action);
+    this.overtakes(action);
+  }
+
+  /** What runs on the other endpoints of its node may make no sense after this. */
+  overtakes(action: EndpointAction): void {
+    this.power.overtakes(this, action);
   }
 
   override released(): void {

@@ -121,6 +121,7 @@ async function tryOn(
     activity.interruptible = false;
     await countAttempt(endpoint, options.by);
     signal.throwIfAborted();
+    endpoint.overtakes("On");
     crashPoint("agent.before-on");
     const start = leave.use();
     if (!start) throw new Error(`${endpoint.id} has no leave to start`);

@@ -2,7 +2,13 @@ import { join } from "node:path";
 import type { DescribedEndpoint, DesiredEndpoint } from "@outrider/contracts/agent";
 import type { ConsoleLine } from "@outrider/console-link/console-line";
 import { seconds, systemClock } from "@outrider/contracts/clock";
-import { agentId, endpointId, nodeId, type InterfaceKind } from "@outrider/contracts/ids";
+import {
+  agentId,
+  commandId,
+  endpointId,
+  nodeId,
+  type InterfaceKind,
+} from "@outrider/contracts/ids";
 import { silentLog } from "@outrider/messaging/log";
 import { eventually } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
@@ -68,6 +74,7 @@ describe("the consoles among the endpoints of an agent", () => {
             guardian: { attend: () => {}, seen: () => {}, measured: () => {} },
             reporter: { observe: () => undefined },
             bootId: undefined,
+            overtakes: () => {},
             defect,
           }),
         console: (parts) =>
@@ -176,6 +183,30 @@ describe("the consoles among the endpoints of an agent", () => {
     await applied;
     expect(spools.spools.get("n1.console")?.closed).toBe(true);
     expect(bindings.described().map(({ endpoint }) => endpoint)).toEqual(["n2.power"]);
+  });
+
+  it("are told nothing while they are down", async () => {
+    await bindings.apply({ generation: 1, endpoints: [desired("n1", "console", "model")] });
+    await lineOf("n1.console")?.write(Buffer.from("down"), new AbortController().signal);
+    const outcome = await bindings.get(endpointId("n1", "console"))?.execute({
+      command: {
+        id: commandId("c1"),
+        action: "GracefulShutdown",
+        actor: "person:a",
+        via: "mqtt",
+      },
+      activity: { what: "a test", interruptible: false, controller: new AbortController() },
+      before: "On",
+      recordStep: async () => {},
+      startByMs: 0,
+      mayStart: () => true,
+      progress: () => {},
+    });
+    expect(outcome).toMatchObject({
+      status: "Failed",
+      reasonCode: "unreachable",
+      nothingDone: "not-asked",
+    });
   });
 
   it("tell the link at each change, once", async () => {

@@ -66,6 +66,7 @@ export function openEndpoint(
       guardian: { attend: () => {}, seen: () => {}, measured: () => {} },
       reporter: { observe: () => {} },
       bootId: undefined,
+      overtakes: () => {},
       defect: (error) => {
         throw error;
       },

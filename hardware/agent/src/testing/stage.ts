@@ -155,6 +155,32 @@ export class Stage implements AsyncDisposable {
     };
   }
 
+  /** The raw TCP port of a console as an endpoint. */
+  tcpConsole(node: string, port: number): DesiredEndpoint {
+    return this.consoleOf(node, "tcp", { host: "127.0.0.1", port });
+  }
+
+  consoleOf(node: string, driver: string, options: Record<string, unknown>): DesiredEndpoint {
+    return {
+      ...this.desired(1),
+      endpoint: endpointId(node, "console"),
+      node: nodeId(node),
+      port: "console",
+      driver,
+      options,
+    };
+  }
+
+  /** What makes the agent dial a console service. */
+  async linkedTo(service: { port: number; secret: string }): Promise<Record<string, string>> {
+    const file = join(this.dir.path, "agent-secret");
+    await writeFile(file, service.secret);
+    return {
+      OUTRIDER_AGENT_SECRET_FILE: file,
+      OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${service.port}`,
+    };
+  }
+
   /** @param endpoints undefined takes the configuration away */
   async configureEndpoints(
     endpoints: DesiredEndpoint[] | undefined,
