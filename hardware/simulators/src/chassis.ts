@@ -9,7 +9,7 @@ import { QmpFront } from "./qmp-front.js";
 import { QmpError } from "./qmp-monitor.js";
 import type { SimClock } from "./sim-clock.js";
 import { SlotError, type Faults, type SlotMachine, type SlotView } from "./slot-api.js";
-import { UartLine } from "./uart-line.js";
+import { consoleFiles, UartLine } from "./uart-line.js";
 
 interface Bay {
   readonly slot: ChassisSlot;
@@ -133,8 +133,10 @@ export class Chassis implements SlotMachine {
   }
 
   async sendBreak(slot: number): Promise<void> {
+    const bay = this.#at(slot);
     try {
-      await this.#at(slot).slot.sendBreak();
+      await bay.slot.sendBreak();
+      bay.uart.broke();
     } catch (cause) {
       if (!(cause instanceof QmpError)) throw cause;
       throw new SlotError("failed", `The break did not arrive: ${cause.desc}`, { cause });
@@ -170,7 +172,7 @@ export class Chassis implements SlotMachine {
       },
     );
     const uart = new UartLine({
-      logFile: join(this.dir, `slot-${number}.console.log`),
+      ...consoleFiles(this.dir, number),
       onOutput: () => slot.consoleSpoke(),
     });
     const qmp = new QmpFront({

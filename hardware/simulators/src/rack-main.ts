@@ -17,7 +17,7 @@ import { slotServer } from "./slot-server.js";
 const USAGE = `Usage: rack-main.js --slots <count> --dir <directory> [--listen <socket path | 127.0.0.1:port>]
   [--flavour <slot>=<${SIMULATED_FLAVOURS.join(" | ")}>]... [--boot-ms <n>] [--shutdown-ms <n>] [--halt-after-ms <n>]
   [--running-watts <n>] [--starting-watts <n>] [--starting-ms <n>]
-  [--console-baud <n>]   consoles no faster than so many bits per second   [--console-logs]   keeps slot-<n>.console.log
+  [--console-baud <n>]   consoles no faster than so many bits per second   [--console-logs]   keeps what machines say and hear
   [--owner <pid>]   ends with that process`;
 
 const { values: args } = parseArgs({
@@ -87,9 +87,7 @@ const dir = args.dir ?? usage("--dir is missing.");
 const specs = readSpecs();
 mkdirSync(dir, { recursive: true });
 const edges = new EdgeLog(dir, hostClock);
-const rack = new Rack(specs, edges, hostClock, (slot) =>
-  args["console-logs"] ? join(dir, `slot-${slot}.console.log`) : undefined,
-);
+const rack = new Rack(specs, edges, hostClock, args["console-logs"] ? dir : undefined);
 const server = slotServer(rack, edges);
 const address = await listen(server, parseListen(args.listen ?? join(dir, "rack.sock")));
 edges.settle();

@@ -10,7 +10,7 @@ import {
   type SlotView,
 } from "./slot-api.js";
 import { SimulatedSlot, type SimulatedSlotSpec } from "./simulated-slot.js";
-import { UartLine } from "./uart-line.js";
+import { consoleFiles, UartLine } from "./uart-line.js";
 
 /** A rack of simulated machines: no virtual machine, no hardware, the same slot API and the same kinds of edges. */
 export class Rack implements SlotMachine {
@@ -21,18 +21,20 @@ export class Rack implements SlotMachine {
 
   /**
    * @param specs one per slot, slot 1 first
-   * @param logFile where all that a slot's machine says is kept, if anywhere
+   * @param logDir where all that machines say and hear is kept, if anywhere
    */
   constructor(
     specs: readonly SimulatedSlotSpec[],
     private readonly edges: EdgeLog,
     private readonly clock: SimClock,
-    logFile: (slot: number) => string | undefined = () => undefined,
+    logDir?: string,
   ) {
     const draw = { watts: 0 };
     edges.measure(() => draw.watts);
     this.#knobs = new Map(specs.map((_, index) => [index + 1, new FaultKnobs(clock)]));
-    this.#lines = specs.map((_, index) => new UartLine({ logFile: logFile(index + 1) }));
+    this.#lines = specs.map((_, index) =>
+      logDir === undefined ? new UartLine() : new UartLine(consoleFiles(logDir, index + 1)),
+    );
     this.#slots = new Map(
       this.#lines.map((line, index) => {
         const slot = index + 1;
@@ -105,6 +107,7 @@ export class Rack implements SlotMachine {
   async sendBreak(slot: number, ms: number): Promise<void> {
     const it = this.#slot(slot);
     await this.#knobsOf(slot).delay();
+    this.console(slot).broke();
     it.breakReceived();
     await new Promise<void>((resolve) => void this.clock.after(ms, resolve));
   }

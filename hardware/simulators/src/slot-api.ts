@@ -97,6 +97,8 @@ export interface ConsoleCounts {
   readonly unheard: number;
   /** Typed, and taken by the machine. */
   readonly received: number;
+  /** Breaks that the machine was sent. */
+  readonly breaks: number;
   /** Whether a client is connected. */
   readonly connected: boolean;
 }

@@ -13,6 +13,7 @@ import { parseListen } from "./listen-address.js";
 /** Longest a request may take unless the caller's signal says otherwise. */
 const DEADLINE_MS = 30_000;
 const POLL_WAIT_MS = 10_000;
+const SAID_AT_ONCE = 32_768;
 
 /**
  * Talks to a rack or a chassis.
@@ -67,6 +68,14 @@ export class SlotClient {
     signal?: AbortSignal,
   ): Promise<ConsoleCounts> {
     return this.#call("POST", `/slots/${slot}/break`, hold, signal);
+  }
+
+  /** Puts bytes on the console's line as if the machine said them, in one run and untouched. At most 32 KiB go at once. */
+  async say(slot: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    for (let at = 0; at < bytes.length; at += SAID_AT_ONCE) {
+      const base64 = Buffer.from(bytes.subarray(at, at + SAID_AT_ONCE)).toString("base64");
+      await this.#call("POST", `/slots/${slot}/say`, { base64 }, signal);
+    }
   }
 
   /** What went over the console so far. */

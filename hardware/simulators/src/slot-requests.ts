@@ -28,6 +28,13 @@ export function readBreak(body: unknown): { ms: number } {
   return { ms: given };
 }
 
+export function readSay(body: unknown): Buffer {
+  const { base64 } = fields(body, ["base64"]);
+  if (typeof base64 !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
+    throw bad("base64: expected bytes in base64");
+  return Buffer.from(base64, "base64");
+}
+
 export function readGuest(body: unknown): { act: GuestAct } {
   const { act } = fields(body, ["act"]);
   const known = GUEST_ACTS.find((name) => name === act);

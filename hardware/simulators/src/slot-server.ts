@@ -15,6 +15,7 @@ import {
   readEdgesQuery,
   readFaults,
   readGuest,
+  readSay,
   readSlots,
   readSupply,
 } from "./slot-requests.js";
@@ -166,6 +167,14 @@ function route(machine: SlotMachine, edges: EdgeLog, slot: number, key: string):
       return { act: (body) => machine.button(slot, readButton(body).holdMs) };
     case "GET console":
       return { control: true, act: () => machine.console(slot).counts };
+    case "POST say":
+      return {
+        control: true,
+        act: (body) => {
+          machine.console(slot).output(readSay(body));
+          return machine.console(slot).counts;
+        },
+      };
     case "POST break":
       return {
         act: async (body) => {

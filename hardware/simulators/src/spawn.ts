@@ -49,7 +49,7 @@ export interface RackOptions extends Common {
   readonly startingMs?: number;
   /** Consoles no faster than so many bits per second. Default: as fast as they can. */
   readonly consoleBaud?: number;
-  /** Keeps all that each machine says in `<dir>/slot-<n>.console.log`. */
+  /** Keeps all that each machine says in `<dir>/slot-<n>.console.log`, and what is typed to it in `…/slot-<n>.typed.log`. */
   readonly consoleLogs?: boolean;
 }
 

@@ -1,5 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ConsoleCounts } from "./slot-api.js";
 
@@ -15,7 +16,17 @@ export interface LineEnd {
 export interface UartLineOptions {
   /** Keeps all that the machine ever said, whoever listened. */
   readonly logFile?: string | undefined;
+  /** Keeps all that was ever typed to it. */
+  readonly typedFile?: string | undefined;
   readonly onOutput?: () => void;
+}
+
+/** Where a slot's console is kept, byte by byte. */
+export function consoleFiles(dir: string, slot: number): UartLineOptions {
+  return {
+    logFile: join(dir, `slot-${slot}.console.log`),
+    typedFile: join(dir, `slot-${slot}.typed.log`),
+  };
 }
 
 /**
@@ -33,6 +44,7 @@ export class UartLine {
   #dropped = 0;
   #unheard = 0;
   #received = 0;
+  #breaks = 0;
 
   constructor(private readonly options: UartLineOptions = {}) {}
 
@@ -53,6 +65,7 @@ export class UartLine {
       dropped: this.#dropped,
       unheard: this.#unheard,
       received: this.#received,
+      breaks: this.#breaks,
       connected: this.taken,
     };
   }
@@ -84,6 +97,11 @@ export class UartLine {
     if (!client) this.#unheard += bytes.length;
     else if (client.writableLength >= OVERRUN_BYTES) this.#dropped += bytes.length;
     else client.write(bytes);
+  }
+
+  /** A break went to the machine. */
+  broke(): void {
+    this.#breaks += 1;
   }
 
   /** The machine takes input again. */
@@ -128,6 +146,8 @@ export class UartLine {
       const machine = this.#machine;
       if (!machine) return;
       this.#received += bytes.length;
+      const { typedFile } = this.options;
+      if (typedFile !== undefined) appendFileSync(typedFile, bytes);
       if (!machine.input(bytes)) client.pause();
     });
   }

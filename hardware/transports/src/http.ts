@@ -126,7 +126,11 @@ export function httpTarget(address: HttpAddress): {
 } {
   if ("socketPath" in address) {
     const { socketPath } = address;
-    return { target: { socketPath, headers: { host: "localhost" } }, prefix: "", where: socketPath };
+    return {
+      target: { socketPath, headers: { host: "localhost" } },
+      prefix: "",
+      where: socketPath,
+    };
   }
   const url = new URL(address.url);
   return {

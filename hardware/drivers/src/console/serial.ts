@@ -1,0 +1,142 @@
+import { Integer, OneOf, Optional } from "@outrider/contracts/decorators";
+import {
+  FLOW_CONTROLS,
+  PARITIES,
+  type ControlLines,
+  type LineSettings,
+} from "@outrider/ports/console-port";
+import { defineDriver, type DriverLog } from "@outrider/ports/driver";
+import { seconds } from "@outrider/ports/time";
+import { ReconnectingLine } from "@outrider/transports/reconnecting-line";
+import { SerialPort } from "@outrider/transports/serial-port";
+import { encodeSettings, TERMIOS_BYTES } from "@outrider/transports/serial-settings";
+import type { ConsolePort } from "@outrider/ports/console-port";
+import { IsIn, Matches } from "class-validator";
+
+const CONTROL_STATES = ["on", "off", "leave"] as const;
+
+/** A serial port of the agent's host. */
+export class SerialConsoleOptions {
+  /** `/dev/serial/by-path/…` names the socket that an adapter is plugged into; `/dev/ttyAMA0` a port of the board. */
+  @Matches(/^\/.{1,254}$/)
+  path!: string;
+  /** Default 115200. */
+  @Optional()
+  @Integer(50, 12_000_000)
+  baudRate?: number;
+  /** Default 8. */
+  @Optional()
+  @Integer(5, 8)
+  dataBits?: 5 | 6 | 7 | 8;
+  /** Default none. */
+  @Optional()
+  @OneOf(PARITIES)
+  parity?: LineSettings["parity"];
+  /** Default 1; 1.5 with five data bits only. */
+  @Optional()
+  @IsIn([1, 1.5, 2])
+  stopBits?: 1 | 1.5 | 2;
+  /** Default none. */
+  @Optional()
+  @OneOf(FLOW_CONTROLS)
+  flowControl?: LineSettings["flowControl"];
+  /** What DTR is set to when the port is opened. Default: left as it is. */
+  @Optional()
+  @OneOf(CONTROL_STATES)
+  dtr?: (typeof CONTROL_STATES)[number];
+  /** What RTS is set to when the port is opened. Default: left as it is. */
+  @Optional()
+  @OneOf(CONTROL_STATES)
+  rts?: (typeof CONTROL_STATES)[number];
+}
+
+const ACT_DEADLINE = seconds(2);
+
+export const driver = defineDriver({
+  port: "console",
+  driver: "serial",
+  summary: "A serial port of the agent's host: a UART, a USB adapter, or a pseudo terminal.",
+  actions: ["GracefulShutdown"],
+  options: SerialConsoleOptions,
+  open: async (options, { clock, log }) => {
+    const what = `The serial port ${options.path}`;
+    let settings = settingsOf(options);
+    // What no port can do is said at once, not when the port is opened.
+    encodeSettings(Buffer.alloc(TERMIOS_BYTES), settings);
+    let hasModem = true;
+    const line = new ReconnectingLine({
+      clock,
+      what,
+      open: async (listener) => {
+        const control = controlOf(options);
+        const garbled = garbledLog(log, options.path);
+        const port = await SerialPort.open(
+          { path: options.path, what, clock, settings, control, garbled },
+          listener,
+        );
+        hasModem = port.hasModem;
+        return port;
+      },
+    });
+    const act = (name: string, signal: AbortSignal, work: (port: SerialPort) => void) =>
+      line.within(ACT_DEADLINE, signal, name, async () => work(line.open));
+    const port: ConsolePort = {
+      start: (listener) => line.start(listener),
+      write: (bytes, signal) => line.write(bytes, signal),
+      get line() {
+        return settings;
+      },
+      setLine: (wanted, signal) =>
+        act("settings", signal, (open) => {
+          open.setLine(wanted);
+          settings = wanted;
+        }),
+      purge: (which, signal) => act("purge", signal, (open) => open.discard(which)),
+      // A pseudo terminal has neither; before it was opened once, a port is taken for a real one.
+      get sendBreak() {
+        return hasModem ? sendBreak : undefined;
+      },
+      get setControl() {
+        return hasModem ? setControl : undefined;
+      },
+      [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
+    };
+    const sendBreak: ConsolePort["sendBreak"] = async (duration, signal) => {
+      signal.throwIfAborted();
+      await line.open.sendBreak(duration, signal);
+    };
+    const setControl: ConsolePort["setControl"] = (lines, signal) =>
+      act("control lines", signal, (open) => open.setControl(lines));
+    return port;
+  },
+});
+
+function settingsOf(options: SerialConsoleOptions): LineSettings {
+  return {
+    baudRate: options.baudRate ?? 115_200,
+    dataBits: options.dataBits ?? 8,
+    parity: options.parity ?? "none",
+    stopBits: options.stopBits ?? 1,
+    flowControl: options.flowControl ?? "none",
+  };
+}
+
+function controlOf({ dtr = "leave", rts = "leave" }: SerialConsoleOptions): Partial<ControlLines> {
+  return {
+    ...(dtr === "leave" ? {} : { dtr: dtr === "on" }),
+    ...(rts === "leave" ? {} : { rts: rts === "on" }),
+  };
+}
+
+/** Says once for each time that the port was opened that its settings are likely wrong. */
+function garbledLog(log: DriverLog, path: string): (bytes: number) => void {
+  let said = false;
+  return (bytes) => {
+    if (said) return;
+    said = true;
+    log.warn(
+      { path, bytes },
+      "bytes arrive with a wrong frame or parity: check baud rate, data bits and parity",
+    );
+  };
+}
