@@ -24,6 +24,14 @@ const PEERS = {
   "python3-venv": "/usr/share/doc/python3-venv",
   zsh: "/usr/bin/zsh",
   fish: "/usr/bin/fish",
+  "openssh-client": "/usr/bin/ssh",
+  telnet: "/usr/bin/telnet",
+  expect: "/usr/bin/expect",
+  socat: "/usr/bin/socat",
+  "netcat-openbsd": "/usr/bin/nc",
+  ser2net: "/usr/sbin/ser2net",
+  "gensio-bin": "/usr/bin/gensiot",
+  "python3-serial": "/usr/lib/python3/dist-packages/serial/rfc2217.py",
 };
 
 const asked = process.argv.slice(2).filter((one) => PARTS.includes(one));
