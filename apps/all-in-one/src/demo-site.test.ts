@@ -9,14 +9,22 @@ describe("the demonstration's site", () => {
   ])("is a right site file, wherever the rack is: %j", (wires, where) => {
     const site = readSite(demoSite(wires), "demo.yaml");
     expect(site.nodes.map(({ id }) => id)).toEqual(DEMO_NODES.map(({ id }) => id));
-    expect(site.nodes[2]?.endpoints[0]?.options).toEqual({ ...where, slot: 3 });
+    expect(
+      site.nodes[2]?.endpoints.map(({ kind, driver, options }) => [kind, driver, options]),
+    ).toEqual([
+      ["power", "simulated", { ...where, slot: 3 }],
+      ["console", "simulated", { ...where, slot: 3 }],
+    ]);
   });
 
   it("has a virtual machine where there is a chassis", () => {
     const site = readSite(demoSite({ rack: "/r", chassis: "/c" }), "demo.yaml");
     expect(site.nodes.at(-1)).toMatchObject({
       id: "vm1",
-      endpoints: [{ driver: "qemu", options: { directory: "/c", slot: 1 } }],
+      endpoints: [
+        { kind: "power", driver: "qemu", options: { directory: "/c", slot: 1 } },
+        { kind: "console", driver: "qemu", options: { directory: "/c", slot: 1 } },
+      ],
     });
   });
 });

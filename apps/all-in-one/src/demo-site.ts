@@ -60,5 +60,7 @@ function node(id: string, name: string, driver: string, options: object): string
     "    sampling: 1s",
     "    gracefulLimit: 10s",
     `    power: { agent: ${DEMO_AGENT}, driver: ${driver}, options: ${JSON.stringify(options)} }`,
+    // The slot that switches the machine's supply has its console, too.
+    `    console: { agent: ${DEMO_AGENT}, driver: ${driver}, options: ${JSON.stringify(options)} }`,
   ].join("\n");
 }
