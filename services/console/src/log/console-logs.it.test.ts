@@ -47,21 +47,22 @@ describe("a console's log", () => {
     const log = await logs.open(NODE, WIDE);
     const gap: StreamItem = {
       kind: "gap",
-      offset: 5,
+      offset: 6,
       lost: undefined,
       reason: "agent-down",
       fromMicros: START_MICROS,
       toMicros: START_MICROS + 9,
     };
-    const pause: StreamItem = { kind: "break", offset: 5, atMicros: START_MICROS + 10 };
+    const pause: StreamItem = { kind: "break", offset: 6, atMicros: START_MICROS + 10 };
     log.take("s1", [bytesAt(0, START_MICROS, "hello"), gap, pause], 2_000_000);
     expect(log.take("s1", [bytesAt(3, START_MICROS, "lo"), gap, pause], 2_000_000)).toEqual([]);
-    expect(log.take("s1", [bytesAt(3, START_MICROS, "lo!"), gap], 2_000_000)).toMatchObject([
+    expect(log.take("s1", [gap, pause, bytesAt(7, START_MICROS, "!")], 2_000_000)).toMatchObject([
       { kind: "bytes", position: 5, bytes: Buffer.from("!") },
     ]);
     await fixture.close(logs);
     const again = await (await fixture.open()).open(NODE, WIDE);
-    expect(again.take("s1", [bytesAt(4, START_MICROS, "o!")])).toEqual([]);
+    expect(again.take("s1", [bytesAt(4, START_MICROS, "o"), gap, pause])).toEqual([]);
+    expect(again.take("s1", [bytesAt(7, START_MICROS, "!")])).toEqual([]);
     expect((await itemsOf(again)).map((item) => item.kind)).toEqual([
       "bytes",
       "gap",

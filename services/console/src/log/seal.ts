@@ -11,7 +11,8 @@ import { constants, zstdCompressSync } from "node:zlib";
 import { BootList } from "./boot-list.js";
 import { CleanText } from "./clean-text.js";
 import { EntryTable, countLineFeeds } from "./entry-table.js";
-import { bytesRecord, noteRecord } from "./index-text.js";
+import type { SourcePosition } from "./console-log.js";
+import { bytesRecord, noteRecord, type BootRecord } from "./index-text.js";
 import { readRawIndex } from "./raw-index.js";
 import {
   SKIPPABLE_HEADER_BYTES,
@@ -44,26 +45,46 @@ export function sealSegment(directory: string, first: number): void {
   const entries = new EntryTable(first, contents.start.line);
   const boots = new BootList();
   contents.describe(entries, boots);
-  const data = bytes.subarray(0, contents.end - first);
+  const { end, source, lost } = contents;
+  const sealed = { entries, boots: boots.records, source, lost };
+  const parts = packBlocks(bytes.subarray(0, end - first), entries);
+  writeSealed(directory, sealed, parts);
+}
+
+/** What a sealed segment says of itself beside its bytes. */
+export interface SealedContents {
+  readonly entries: EntryTable;
+  readonly boots: readonly BootRecord[];
+  readonly source: SourcePosition | undefined;
+  readonly lost: number;
+}
+
+/** Writes a sealed segment's file; it is on the disk, under its name, when this returns. */
+export function writeSealed(
+  directory: string,
+  contents: SealedContents,
+  parts: PackedBlocks,
+): void {
+  const { entries, boots, source, lost } = contents;
+  const { first } = entries;
+  const sealed: SealedDirectory = {
+    version: 1,
+    first,
+    end: entries.end,
+    line: entries.firstLine,
+    endLine: entries.endLine,
+    firstMicros: entries.firstMicros ?? null,
+    lastMicros: entries.lastMicros ?? null,
+    lost,
+    source: source ?? null,
+    boots,
+    filter: { at: parts.filterAt, rows: parts.filter.rows, rowBytes: parts.filter.rowBytes },
+    blocks: parts.blocks.map(blockFields),
+  };
+  const tail = directoryBytes(sealed);
   const partPath = segmentPath(directory, first, "part");
   const file = openSync(partPath, "w", 0o640);
   try {
-    const parts = packBlocks(data, entries);
-    const sealed: SealedDirectory = {
-      version: 1,
-      first,
-      end: contents.end,
-      line: contents.start.line,
-      endLine: entries.endLine,
-      firstMicros: entries.firstMicros ?? null,
-      lastMicros: entries.lastMicros ?? null,
-      lost: contents.lost,
-      source: contents.source ?? null,
-      boots: boots.records,
-      filter: { at: parts.filterAt, rows: parts.filter.rows, rowBytes: parts.filter.rowBytes },
-      blocks: parts.blocks.map(blockFields),
-    };
-    const tail = directoryBytes(sealed);
     for (const part of [...parts.buffers, skippableHeader(tail.length), tail]) write(file, part);
     fsyncSync(file);
   } catch (cause) {
@@ -78,7 +99,7 @@ export function sealSegment(directory: string, first: number): void {
   closeSync(handle);
 }
 
-interface PackedBlocks {
+export interface PackedBlocks {
   /** What the file holds up to and with the filter, in order. */
   readonly buffers: readonly Buffer[];
   readonly blocks: readonly SealedBlock[];
@@ -86,9 +107,13 @@ interface PackedBlocks {
   readonly filterAt: number;
 }
 
-function packBlocks(data: Buffer, entries: EntryTable): PackedBlocks {
+/**
+ * Cuts bytes into blocks, compresses them, and notes what is in them.
+ * @param known what was made of the same bytes before: only what depends on times and positions is made anew
+ */
+export function packBlocks(data: Buffer, entries: EntryTable, known?: PackedBlocks): PackedBlocks {
   const cuts = blockEnds(data);
-  const filter = new TrigramFilter(rowsFor(data.length), cuts.length);
+  const filter = known?.filter ?? new TrigramFilter(rowsFor(data.length), cuts.length);
   const frames: Buffer[] = [];
   const records: Buffer[] = [];
   const blocks: SealedBlock[] = [];
@@ -99,7 +124,7 @@ function packBlocks(data: Buffer, entries: EntryTable): PackedBlocks {
   let latest = 0;
   for (const [index, to] of cuts.entries()) {
     const block = data.subarray(from, to);
-    const frame = zstdCompressSync(block, COMPRESSION);
+    const frame = known?.buffers[index] ?? zstdCompressSync(block, COMPRESSION);
     const first = entries.first + from;
     const isLast = index === cuts.length - 1;
     const described = describe(entries, first, entries.first + to, isLast, block);
@@ -116,10 +141,8 @@ function packBlocks(data: Buffer, entries: EntryTable): PackedBlocks {
       recordsAt,
       recordsSize: packed.length,
     });
-    const text = new CleanText({ line }, (cleaned) => filter.add(foldCase(cleaned.text), index));
-    text.feed(block, first, 0);
-    text.finish();
-    line = text.line;
+    if (!known) addToFilter(filter, block, index);
+    line += countLineFeeds(block);
     frames.push(frame);
     records.push(packed);
     at += frame.length;
@@ -139,6 +162,12 @@ function packBlocks(data: Buffer, entries: EntryTable): PackedBlocks {
     filter,
     filterAt: recordsBase + recordsAt + SKIPPABLE_HEADER_BYTES,
   };
+}
+
+function addToFilter(filter: TrigramFilter, block: Buffer, index: number): void {
+  const text = new CleanText({ line: 1 }, (line) => filter.add(foldCase(line.text), index));
+  text.feed(block, 0, 0);
+  text.finish();
 }
 
 /** Where blocks end: after the last line feed that fits, unless the line is longer than half a block. */

@@ -1,8 +1,9 @@
-import type {
-  StreamBreak,
-  StreamBytes,
-  StreamGap,
-  StreamItem,
+import {
+  nextAfter,
+  type StreamBreak,
+  type StreamBytes,
+  type StreamGap,
+  type StreamItem,
 } from "@outrider/console-link/console-stream";
 import type { SourcePosition } from "./console-log.js";
 import type { UnplacedNote } from "./index-text.js";
@@ -43,13 +44,15 @@ export class SourceCursor {
     }
     const { offset } = this.position;
     if (item.kind === "bytes") return this.#bytes(stream, item, offset, shiftMicros);
-    if (item.offset < offset) return [];
+    const next = nextAfter(item);
+    if (next < offset) return [];
     const note = noteOf(item, shiftMicros);
     const key = noteKey(note, shiftMicros);
-    if (item.offset === offset && this.#tail.has(key)) return [];
-    if (item.offset > offset) this.#tail.clear();
+    // Breaks and gaps have numbers too, of which the log does not keep count after its last byte.
+    this.position = { stream, offset: next };
+    if (this.#tail.has(key)) return [];
+    if (next > offset + 1) this.#tail.clear();
     this.#tail.add(key);
-    this.position = { stream, offset: item.offset };
     return [{ kind: "note", note, shiftMicros }];
   }
 
