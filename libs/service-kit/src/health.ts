@@ -28,6 +28,7 @@ const LOOKS_KEPT = 10;
 export class Health {
   readonly #storages: WatchedStorage[] = [];
   readonly #lagsMs: number[] = [];
+  readonly #own: (() => Iterable<string>)[] = [];
   readonly #stop: () => void;
   #lookedMs: number;
   #reasons: readonly string[] = [];
@@ -58,6 +59,11 @@ export class Health {
 
   watch(storage: WatchedStorage): void {
     this.#storages.push(storage);
+  }
+
+  /** Asks also the service itself what is wrong, in sentences, once a second and whenever it is decided anew. */
+  add(reasons: () => Iterable<string>): void {
+    this.#own.push(reasons);
   }
 
   /** Decides anew. */
@@ -119,6 +125,7 @@ export class Health {
     if (!this.parts.certain()) {
       reasons.push("the database has not confirmed for too long that this is the active instance");
     }
+    for (const own of this.#own) reasons.push(...own());
     return reasons;
   }
 }

@@ -26,7 +26,7 @@ import { requestHandlersOf } from "./on-request.js";
 import { ownPages } from "./own-pages.js";
 import { RequestServer } from "./request-server.js";
 import { registerServiceMetrics } from "./service-metrics.js";
-import { BEACON, CLOCK, LOG, METRICS, SERVICE } from "./tokens.js";
+import { BEACON, CLOCK, HEALTH, LOG, METRICS, SERVICE } from "./tokens.js";
 import { WatchedStorage } from "./watched-storage.js";
 
 export interface ServiceOptions {
@@ -142,6 +142,7 @@ async function startParts(
       { provide: CLOCK, useValue: clock },
       { provide: LOG, useValue: log },
       { provide: METRICS, useValue: parts.metrics },
+      { provide: HEALTH, useValue: health },
       { provide: SERVICE, useValue: { name, version: options.version } },
     ]),
     { logger: false, abortOnError: false },

@@ -10,3 +10,5 @@ export const SERVICE = Symbol("outrider:service");
 export const BEACON = Symbol("outrider:beacon");
 /** The service's `Metrics`, to which its providers add their own. */
 export const METRICS = Symbol("outrider:metrics");
+/** The service's `Health`, to which its providers add what else can be wrong. */
+export const HEALTH = Symbol("outrider:health");

@@ -2,6 +2,7 @@ import type { AttachMode, ConsoleAsk, ConsoleTold } from "@outrider/contracts/co
 import type { ConsoleWay } from "@outrider/contracts/console";
 import type { WireLines, WireSettings } from "@outrider/console-link/console-stream";
 import type { NodeId } from "@outrider/contracts/ids";
+import type { Action, Via } from "@outrider/contracts/power";
 import type { Subject } from "@outrider/identity/subject";
 
 /** What a way in is to the console service: it brings somebody, takes bytes for them, and hands on what they type. */
@@ -15,6 +16,8 @@ export interface Visitor {
   readonly way: ConsoleWay;
   /** The address they come from. */
   readonly from?: string | undefined;
+  /** How audit logs name the way; missing: as follows from `way`. */
+  readonly via?: Via | undefined;
 }
 
 /** Takes what a console says, for one person. Called in order; must not throw. */
@@ -55,6 +58,10 @@ export interface Attachment {
   purge(what: "receive" | "transmit" | "both"): Promise<ConsoleTold>;
   readonly line: WireSettings | undefined;
   readonly modem: WireLines | undefined;
+  /** Names of the break sequences that the site declares. */
+  readonly breakNames: readonly string[];
+  /** What `power` can be asked for. */
+  readonly actions: readonly Action[];
   detach(reason?: string): void;
 }
 

@@ -1,0 +1,241 @@
+import type { LinkedConsole } from "@outrider/console-link/linked-console";
+import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
+import type { ConsoleSession } from "@outrider/contracts/console";
+import { isNodeId, type NodeId } from "@outrider/contracts/ids";
+import { isVisibleTo, may } from "@outrider/identity/subject";
+import type { ConsoleTaps } from "../automation/console-tap.js";
+import type { ConsoleLog, ConsoleLogs } from "../log/console-log.js";
+import type { Screens } from "../screen/screens.js";
+import {
+  AttachRefused,
+  type AttachOptions,
+  type Attachment,
+  type ConsoleDoor,
+  type Viewer,
+  type Visitor,
+} from "../sessions/attachment.js";
+import { MAX_PLACES_IN_ALL, type ConsoleParts } from "../sessions/console-parts.js";
+import type { Place } from "../sessions/place.js";
+import type { Declaration } from "../state/declared-consoles.js";
+import { NodeConsole } from "./node-console.js";
+
+const LOOK_EVERY = seconds(1);
+const OPEN_AGAIN_MS = 10_000;
+const QUIET_EVERY = milliseconds(100);
+
+export interface ConsolesOptions {
+  readonly logs: ConsoleLogs;
+  readonly screens: Screens;
+  readonly taps: ConsoleTaps;
+  readonly parts: ConsoleParts;
+  readonly clock: Clock;
+  /** Told whenever what is published of a console may have changed. */
+  readonly changed: (node: NodeId) => void;
+}
+
+/** All consoles that the site declares, the agents that have them, and the one door to them. */
+export class Consoles implements ConsoleDoor {
+  readonly #consoles = new Map<NodeId, NodeConsole>();
+  /** Announced and not (yet) declared, so that nobody listens to them. */
+  readonly #unclaimed = new Set<LinkedConsole>();
+  #declarations: ReadonlyMap<NodeId, Declaration> = new Map();
+  #syncing: Promise<void> = Promise.resolve();
+  #stopping = false;
+  /** When a log could not be opened. */
+  #failedMs: number | undefined;
+  readonly #stops: (() => void)[] = [];
+
+  constructor(private readonly options: ConsolesOptions) {
+    const { clock, logs } = options;
+    this.#stops.push(
+      clock.every(LOOK_EVERY, () => this.#look()),
+      clock.every(QUIET_EVERY, () => this.#quiet()),
+    );
+    const stored = logs.onStored((log) => this.#consoles.get(log.node)?.acknowledge());
+    const problem = logs.onProblem((log) => options.changed(log.node));
+    this.#stops.push(
+      () => stored[Symbol.dispose](),
+      () => problem[Symbol.dispose](),
+    );
+  }
+
+  get(node: string): NodeConsole | undefined {
+    return this.#consoles.get(node as NodeId);
+  }
+
+  all(): Iterable<NodeConsole> {
+    return this.#consoles.values();
+  }
+
+  /** Announced by agents and refused: the site does not say that it is a node's console. */
+  get unclaimed(): readonly LinkedConsole[] {
+    return [...this.#unclaimed];
+  }
+
+  sessions(nodes?: readonly string[]): ConsoleSession[] {
+    const wanted = nodes && new Set(nodes);
+    return [...this.#consoles.values()]
+      .filter(({ node }) => wanted?.has(node) ?? true)
+      .flatMap(({ console }) => console.sessions());
+  }
+
+  placeOf(session: string): Place | undefined {
+    for (const { console } of this.#consoles.values()) {
+      const place = console.placeOf(session);
+      if (place) return place;
+    }
+    return undefined;
+  }
+
+  get places(): number {
+    let count = 0;
+    for (const { console } of this.#consoles.values()) count += console.places.length;
+    return count;
+  }
+
+  /** Opens, changes and closes consoles until they are those that are declared. */
+  declare(declarations: readonly Declaration[]): Promise<void> {
+    this.#declarations = new Map(declarations.map((one) => [one.node, one]));
+    const next = this.#syncing.then(() => this.#sync());
+    this.#syncing = next;
+    return next;
+  }
+
+  /** An agent announced a console. Only one that the site declares counts. */
+  announced(linked: LinkedConsole): void {
+    linked.onGone(() => this.#unclaimed.delete(linked));
+    if (this.#claim(linked)) return;
+    this.#unclaimed.add(linked);
+    const { agent, endpoint, node } = linked.address;
+    const declared = this.#declarations.get(node);
+    // Its log may be opened just now.
+    if (declared && belongs(linked, declared)) return;
+    this.options.parts.log.warn(
+      { agent, endpoint, node, declaredAgent: declared?.agent },
+      "an agent has a console that the site does not declare as its own; it is not listened to",
+    );
+  }
+
+  async attach(
+    node: string,
+    visitor: Visitor,
+    options: AttachOptions,
+    viewer: Viewer,
+  ): Promise<Attachment> {
+    if (this.#stopping) throw new AttachRefused("stopping", "the console service stops");
+    const subject = visitor.subject();
+    const isVisible = isNodeId(node) && subject && isVisibleTo(subject, node);
+    if (!isVisible) throw new AttachRefused("not-found", "there is no such node");
+    const found = this.get(node);
+    if (!found) {
+      throw this.#declarations.has(node)
+        ? new AttachRefused("no-console", `the console of ${node} is being opened; try again`)
+        : new AttachRefused("no-console", `there is no node ${node}, or it has no console`);
+    }
+    if (this.places >= MAX_PLACES_IN_ALL) {
+      throw new AttachRefused("too-many", `${MAX_PLACES_IN_ALL} are at consoles already`);
+    }
+    return found.console.attach(visitor, options, viewer);
+  }
+
+  visibleTo(visitor: Visitor): readonly { node: NodeId; name: string; summary: string }[] {
+    const subject = visitor.subject();
+    if (!subject) return [];
+    return [...this.#consoles.values()]
+      .filter(({ node }) => may(subject, "console-read", node) === true)
+      .toSorted((a, b) => a.node.localeCompare(b.node, "en", { numeric: true }))
+      .map(({ node, declaration: { name }, console }) => ({
+        node,
+        name,
+        summary: summaryOf(console.link.value, console.writer?.visitor.actor),
+      }));
+  }
+
+  /** Everybody is told that it ends. */
+  stop(): void {
+    this.#stopping = true;
+    for (const stop of this.#stops) stop();
+    for (const { console } of this.#consoles.values()) {
+      console.close("stopping", "the console service stops; attach again in a moment");
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const { logs, screens, parts, taps, changed } = this.options;
+    for (const [node, one] of this.#consoles) {
+      if (this.#declarations.has(node)) continue;
+      this.#consoles.delete(node);
+      one.unlink("the site declares no console for this node any more");
+      one.console.close("no-console", `the site declares no console for ${node} any more`);
+      screens.forget(node);
+      await logs.close(node);
+      changed(node);
+    }
+    for (const [node, declaration] of this.#declarations) {
+      if (this.#stopping) return;
+      const found = this.#consoles.get(node);
+      if (found) {
+        found.declare(declaration);
+        if (found.linked && !belongs(found.linked, declaration)) {
+          this.#unclaimed.add(found.linked);
+          found.unlink(`the site declares agent ${declaration.agent} for it now`);
+        }
+        continue;
+      }
+      const log = await this.#open(declaration);
+      if (!log) continue;
+      screens.open(node, log.next === 0);
+      this.#consoles.set(node, new NodeConsole(declaration, log, parts, taps, changed));
+      changed(node);
+    }
+    for (const linked of this.#unclaimed) {
+      if (this.#claim(linked)) this.#unclaimed.delete(linked);
+    }
+  }
+
+  async #open({ node, policy }: Declaration): Promise<ConsoleLog | undefined> {
+    const { logs, parts } = this.options;
+    const { logMaxBytes, logMaxAgeMs } = policy;
+    try {
+      return await logs.open(node, { maxBytes: logMaxBytes, maxAgeMs: logMaxAgeMs });
+    } catch (error) {
+      this.#failedMs = this.options.clock.monotonicMs();
+      parts.log.error(
+        { node, err: error },
+        "a console's log cannot be opened, and its agent keeps what comes; mend its directory",
+      );
+      return undefined;
+    }
+  }
+
+  #claim(linked: LinkedConsole): boolean {
+    const declaration = this.#declarations.get(linked.address.node);
+    const found = this.#consoles.get(linked.address.node);
+    if (!found || !declaration || !belongs(linked, declaration)) return false;
+    found.link(linked);
+    return true;
+  }
+
+  #look(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    if (this.#failedMs !== undefined && nowMs - this.#failedMs >= OPEN_AGAIN_MS) {
+      this.#failedMs = undefined;
+      void this.declare([...this.#declarations.values()]);
+    }
+    for (const { console } of this.#consoles.values()) console.look();
+  }
+
+  #quiet(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    for (const one of this.#consoles.values()) one.look(nowMs);
+  }
+}
+
+function belongs({ address }: LinkedConsole, { agent, endpoint }: Declaration): boolean {
+  return address.agent === agent && address.endpoint === endpoint;
+}
+
+function summaryOf(link: string, writer: string | undefined): string {
+  if (link !== "Up") return "cannot be reached";
+  return writer === undefined ? "free" : `${writer} types`;
+}

@@ -1,0 +1,39 @@
+/**
+ * Why something asked of a console was not done.
+ *
+ * - `not-writing`: only who types may do this. Take the console first.
+ * - `not-allowed`: a right is missing. An administrator grants it.
+ * - `invalid`: it cannot be read. Mend it.
+ * - `not-found`: there is no such break sequence, session, or part of the past.
+ * - `unsupported`: the device cannot do this.
+ * - `unreachable`: agent or device are away. The sentence says which.
+ * - `busy`: somebody else types, or something else is being done.
+ * - `failed`: the device said no, or it is not known what it did.
+ * - `rejected`: the power service said no.
+ * - `not-recorded`: the audit log cannot be written, so it was not done.
+ * - `aborted`: it was interrupted.
+ */
+export type ActRefusal =
+  | "not-writing"
+  | "not-allowed"
+  | "invalid"
+  | "not-found"
+  | "unsupported"
+  | "unreachable"
+  | "busy"
+  | "failed"
+  | "rejected"
+  | "not-recorded"
+  | "aborted";
+
+/** What a person asked for and did not get. */
+export class ActRefused extends Error {
+  override readonly name = "ActRefused";
+  constructor(
+    readonly code: ActRefusal,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

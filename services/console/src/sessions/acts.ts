@@ -1,0 +1,189 @@
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { SYSRQ_KEYS, type ConsolePolicy, type SysRqName } from "@outrider/contracts/console";
+import { ActRefused } from "./act-refused.js";
+import { BREAK_MS, readBreakSequence, type BreakStep } from "./break-sequence.js";
+import type { FarEnd } from "./far-end.js";
+import { lineText, readLineSettings } from "./line-settings.js";
+
+/** The kernel takes the key after a break for five seconds; devices need a moment between the two. */
+const AFTER_BREAK_MS = 100;
+/** Between two SysRq keys: the kernel does the first meanwhile. */
+const BETWEEN_KEYS_MS = 500;
+/** How long DTR or RTS are turned over when nobody says otherwise. */
+const PULSE_MS = 500;
+const PASTE_PIECE_BYTES = 1024;
+
+type Paces = Pick<ConsolePolicy, "pasteLineMs" | "pasteCharacterMs" | "breakSequences">;
+
+/**
+ * What is done to the machine at the far end beside typing. One after another. Each says what it did, as a sentence.
+ * Throws ActRefused.
+ */
+export class Acts {
+  #last: Promise<unknown> = Promise.resolve();
+  #pasting: AbortController | undefined;
+
+  constructor(
+    private readonly far: FarEnd,
+    private readonly clock: Clock,
+    private readonly policy: () => Paces,
+  ) {}
+
+  get breakNames(): readonly string[] {
+    return Object.keys(this.policy().breakSequences).toSorted();
+  }
+
+  /** Refuses what could not be done anyway, before it is written down that it will be. */
+  check(what: "break" | "sysrq" | "line" | "purge" | "dtr" | "rts" | "paste", name?: string): void {
+    const abilities = {
+      break: "send a break",
+      sysrq: "send a break, and so no SysRq",
+      line: "change the settings of its line",
+      purge: "throw away what it holds",
+      dtr: "switch DTR",
+      rts: "switch RTS",
+    } as const;
+    if (what === "break" && name !== undefined) this.#sequence(name);
+    if (what === "paste") {
+      if (this.far.problem !== undefined) throw new ActRefused("unreachable", this.far.problem);
+      if (this.#pasting) throw new ActRefused("busy", "something is being pasted; ^C stops it");
+      return;
+    }
+    this.far.need(what === "sysrq" ? "break" : what, abilities[what]);
+  }
+
+  async break(name: string | undefined, ms = BREAK_MS): Promise<string> {
+    if (name === undefined) {
+      await this.#inTurn(() => this.far.request({ kind: "break", ms }));
+      return `a break of ${ms} ms was sent`;
+    }
+    const steps = this.#sequence(name);
+    await this.#inTurn(async () => {
+      for (const step of steps) await this.#step(step);
+    });
+    return `the break sequence ${name} was sent`;
+  }
+
+  async sysrq(names: readonly SysRqName[]): Promise<string> {
+    await this.#inTurn(async () => {
+      for (const [index, name] of names.entries()) {
+        if (index > 0) await this.#pause(BETWEEN_KEYS_MS);
+        await this.far.request({ kind: "break", ms: BREAK_MS });
+        await this.#pause(AFTER_BREAK_MS);
+        await this.far.write(Buffer.from(SYSRQ_KEYS[name]));
+      }
+    });
+    return `SysRq ${names.join(", ")} was sent`;
+  }
+
+  /** Turns a line over for so long: both are on while nothing is done. */
+  async pulse(line: "dtr" | "rts", ms = PULSE_MS): Promise<string> {
+    await this.#inTurn(async () => {
+      await this.far.request({ kind: "control", [line]: false });
+      try {
+        await this.#pause(ms);
+      } finally {
+        await this.far.request({ kind: "control", [line]: true });
+      }
+    });
+    return `${line.toUpperCase()} was off for ${ms} ms`;
+  }
+
+  async line(text: string): Promise<string> {
+    const settings = readLineSettings(text, this.far.condition?.line);
+    await this.#inTurn(() => this.far.request({ kind: "line", settings }));
+    return `the line has ${lineText(settings)} now`;
+  }
+
+  async control(lines: { readonly dtr?: boolean; readonly rts?: boolean }): Promise<string> {
+    await this.#inTurn(() => this.far.request({ kind: "control", ...lines }));
+    return "the lines were set";
+  }
+
+  async purge(what: "receive" | "transmit" | "both"): Promise<string> {
+    // Not in turn: it may be what frees the device.
+    await this.far.request({ kind: "purge", what });
+    return "what the device held was thrown away";
+  }
+
+  /** Types a text at the pace of the policy, and never faster than the device takes it. */
+  async paste(text: string): Promise<string> {
+    const stopped = new AbortController();
+    this.#pasting = stopped;
+    const { pasteLineMs, pasteCharacterMs } = this.policy();
+    const bytes = Buffer.from(text.replaceAll(/\r\n|\n/g, "\r"));
+    try {
+      for (const piece of pieces(bytes, pasteLineMs > 0, pasteCharacterMs > 0)) {
+        await this.far.write(piece, stopped.signal);
+        const isLine = piece.at(-1) === 0x0d;
+        const ms = isLine && pasteLineMs > 0 ? pasteLineMs : pasteCharacterMs;
+        if (ms > 0) await this.#pause(ms, stopped.signal);
+        stopped.signal.throwIfAborted();
+      }
+      return `${bytes.length} bytes were pasted`;
+    } catch (error) {
+      if (!stopped.signal.aborted || error instanceof ActRefused) throw error;
+      throw new ActRefused("aborted", "the paste was interrupted", { cause: error });
+    } finally {
+      if (this.#pasting === stopped) this.#pasting = undefined;
+    }
+  }
+
+  /** Ends what is being pasted. @returns whether there was something */
+  interruptPaste(): boolean {
+    this.#pasting?.abort();
+    return this.#pasting !== undefined;
+  }
+
+  async #step(step: BreakStep): Promise<void> {
+    switch (step.kind) {
+      case "break":
+        return this.far.request({ kind: "break", ms: BREAK_MS });
+      case "pause":
+        return this.#pause(step.ms);
+      case "text":
+        return this.far.write(step.bytes);
+    }
+  }
+
+  #sequence(name: string): BreakStep[] {
+    const { breakSequences } = this.policy();
+    const text = Object.hasOwn(breakSequences, name) ? breakSequences[name] : undefined;
+    if (text === undefined) {
+      const names = this.breakNames.length > 0 ? this.breakNames.join(", ") : "none";
+      throw new ActRefused("not-found", `no break sequence is called ${name}; there are: ${names}`);
+    }
+    try {
+      return readBreakSequence(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new ActRefused("invalid", `the break sequence ${name} is wrong: ${error.message}`);
+    }
+  }
+
+  async #pause(ms: number, signal?: AbortSignal): Promise<void> {
+    await this.clock.sleep(milliseconds(ms), signal);
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(act, act);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+function* pieces(bytes: Buffer, byLine: boolean, byCharacter: boolean): Generator<Buffer> {
+  let at = 0;
+  while (at < bytes.length) {
+    let end = Math.min(bytes.length, at + PASTE_PIECE_BYTES);
+    if (byCharacter) end = at + 1;
+    else if (byLine) {
+      const line = bytes.indexOf(0x0d, at);
+      if (line >= 0) end = Math.min(end, line + 1);
+    }
+    // A character of several bytes is not torn.
+    while (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) end += 1;
+    yield bytes.subarray(at, end);
+    at = end;
+  }
+}

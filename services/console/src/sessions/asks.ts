@@ -1,0 +1,198 @@
+import type { ConsoleAsk } from "@outrider/contracts/console-attach";
+import type { Right } from "@outrider/contracts/identity";
+import { StorageError } from "@outrider/storage/storage-error";
+import { ActRefused } from "./act-refused.js";
+import type { Console } from "./console.js";
+import { auditEntry, type Actor } from "./console-audit.js";
+import type { Place } from "./place.js";
+import { seemly } from "./seemly.js";
+
+/** What is done to the machine, as records and marks name it. */
+type Deed = "break" | "sysrq" | "pulse" | "line" | "purge" | "control" | "paste";
+
+/** What people at a console ask for: who may, that it is written down, and then that it is done. Throws ActRefused. */
+export class Asks {
+  constructor(private readonly console: Console) {}
+
+  /** @returns what was done, as a sentence */
+  async do(place: Place, ask: ConsoleAsk): Promise<string> {
+    switch (ask.ask) {
+      case "write":
+        await this.#right(place, "console-write", "write");
+        return this.console.write(place);
+      case "take":
+        await this.#right(place, "console-write", "take");
+        return this.console.take(place);
+      case "release":
+        this.console.release(place, "you look on now");
+        return "you look on now";
+      case "who":
+        place.told({ told: "who", ...ref(ask), sessions: this.console.sessions().slice(0, 1000) });
+        return "these are here";
+      case "message":
+        return this.#message(place, ask.text);
+      case "replay":
+        await place.show(ask.from ?? "lines:20");
+        return "that was it";
+      case "disconnect":
+        return this.#disconnect(place, ask);
+      case "power":
+        return this.#power(place, ask);
+      default:
+        return this.#deed(place, place.visitor, ask);
+    }
+  }
+
+  /** Something done by somebody who is not attached; whoever sent it has checked that they may. */
+  async from(who: Actor, ask: ConsoleAsk): Promise<string> {
+    if (ask.ask === "message") return this.#say(who.actor, ask.text);
+    if (ask.ask === "power") throw new ActRefused("invalid", "power has an operation of its own");
+    return this.#deed(undefined, who, ask);
+  }
+
+  async control(
+    place: Place,
+    lines: { readonly dtr?: boolean; readonly rts?: boolean },
+  ): Promise<string> {
+    const { acts } = this.console;
+    if (lines.dtr !== undefined) acts.check("dtr");
+    if (lines.rts !== undefined) acts.check("rts");
+    return this.#recorded(place, place.visitor, "control", { ...lines }, () => acts.control(lines));
+  }
+
+  async purge(place: Place, what: "receive" | "transmit" | "both"): Promise<string> {
+    const { acts } = this.console;
+    acts.check("purge");
+    return this.#recorded(place, place.visitor, "purge", { what }, () => acts.purge(what));
+  }
+
+  async #deed(place: Place | undefined, who: Actor, ask: ConsoleAsk): Promise<string> {
+    const { acts } = this.console;
+    const { name, ms, keys, line, settings, text } = ask;
+    switch (ask.ask) {
+      case "break":
+        acts.check("break", name);
+        return this.#recorded(place, who, "break", { name, ms }, () => acts.break(name, ms));
+      case "sysrq":
+        if (!keys?.length) throw new ActRefused("invalid", "name the keys, for example sync");
+        acts.check("sysrq");
+        return this.#recorded(place, who, "sysrq", { keys }, () => acts.sysrq(keys));
+      case "pulse":
+        if (!line) throw new ActRefused("invalid", "name the line: dtr or rts");
+        acts.check(line);
+        return this.#recorded(place, who, "pulse", { line, ms }, () => acts.pulse(line, ms));
+      case "line":
+        if (!settings) throw new ActRefused("invalid", "name the settings, for example 115200,8n1");
+        acts.check("line");
+        return this.#recorded(place, who, "line", { settings }, () => acts.line(settings));
+      case "paste": {
+        if (!text) throw new ActRefused("invalid", "there is nothing to paste");
+        acts.check("paste");
+        const characters = text.length;
+        return this.#recorded(place, who, "paste", { characters }, () => acts.paste(text));
+      }
+      default:
+        throw new ActRefused("invalid", `${ask.ask} needs somebody who is attached`);
+    }
+  }
+
+  /** Asks whether they may, writes down that they do, does it, and writes down when it failed. */
+  async #recorded(
+    place: Place | undefined,
+    who: Actor,
+    deed: Deed,
+    asked: Readonly<Record<string, unknown>>,
+    act: () => Promise<string>,
+  ): Promise<string> {
+    if (place) await this.#writing(place, deed);
+    const data = Object.fromEntries(Object.entries(asked).filter(([, one]) => one !== undefined));
+    await this.#record(who, deed, data);
+    this.console.mark(`${deed} by ${who.actor}${summary(data)}`);
+    try {
+      return await act();
+    } catch (error) {
+      const failed = error instanceof ActRefused ? error.code : "defect";
+      await this.#note(who, deed, { ...data, failed });
+      throw error;
+    }
+  }
+
+  async #power(place: Place, { action, text }: ConsoleAsk): Promise<string> {
+    if (!action) throw new ActRefused("invalid", "name the action, for example PowerCycle");
+    await this.#right(place, "power", "power");
+    const reason = text === undefined ? undefined : seemly(text);
+    await this.#record(place.visitor, "power", { action, ...(reason ? { reason } : {}) });
+    return this.console.parts.power(this.console.node, action, place.visitor, reason);
+  }
+
+  async #message(place: Place, text: string | undefined): Promise<string> {
+    await this.#right(place, "console-read", "message");
+    return this.#say(place.visitor.actor, text);
+  }
+
+  #say(actor: string, text = ""): string {
+    const said = seemly(text, 1000);
+    if (said === "") throw new ActRefused("invalid", "the message is empty");
+    const heard = this.console.tellAll({ told: "notice", text: `${actor}: ${said}` });
+    return `${heard} ${heard === 1 ? "session has" : "sessions have"} been told`;
+  }
+
+  async #disconnect(place: Place, { session, text }: ConsoleAsk): Promise<string> {
+    const other = this.console.placeOf(session);
+    if (!other) throw new ActRefused("not-found", "no such session is at this console");
+    if (other.visitor.actor !== place.visitor.actor) {
+      await this.#right(place, "console-write", "disconnect");
+    }
+    return this.disconnect(other, place.visitor, text);
+  }
+
+  async disconnect(other: Place, by: Actor, reason: string | undefined): Promise<string> {
+    const why = reason === undefined ? "" : `: ${seemly(reason)}`;
+    await this.#record(by, "disconnect", { session: other.session, whom: other.visitor.actor });
+    this.console.leave(other, `disconnected by ${by.actor}`, {
+      code: "disconnected",
+      text: `${by.actor} has disconnected you${why}`,
+    });
+    return `${other.visitor.actor} was disconnected`;
+  }
+
+  async #writing(place: Place, deed: Deed): Promise<void> {
+    await this.#right(place, "console-write", deed);
+    if (!place.writes) throw new ActRefused("not-writing", this.console.whyNotWriting());
+  }
+
+  async #right(place: Place, right: Right, deed: string): Promise<void> {
+    const verdict = place.may(right);
+    if (verdict === true) return;
+    await this.#note(place.visitor, deed, { refused: "not-allowed" });
+    throw new ActRefused("not-allowed", verdict);
+  }
+
+  /** @throws ActRefused `not-recorded`: it is not done then */
+  async #record(who: Actor, deed: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      await this.console.parts.audit(auditEntry(who, deed, this.console.node, { data }));
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      throw new ActRefused(
+        "not-recorded",
+        `it was not done because the audit log cannot be written: ${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** What came of it. That it cannot be written changes nothing any more. */
+  async #note(who: Actor, deed: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+    const entry = auditEntry(who, deed, this.console.node, { stage: "outcome", data });
+    await this.console.note(entry);
+  }
+}
+
+const ref = (ask: ConsoleAsk): { readonly ref?: number } =>
+  ask.ref === undefined ? {} : { ref: ask.ref };
+
+function summary(data: Readonly<Record<string, unknown>>): string {
+  const parts = Object.values(data).filter((one) => typeof one !== "object" || Array.isArray(one));
+  return parts.length === 0 ? "" : ` (${parts.map(String).join(", ")})`;
+}

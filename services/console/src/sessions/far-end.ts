@@ -1,0 +1,96 @@
+import type {
+  ConsoleAbility,
+  ConsoleCondition,
+  ConsoleRequest,
+} from "@outrider/console-link/console-stream";
+import { LinkError } from "@outrider/console-link/link-error";
+import type { LinkedConsole } from "@outrider/console-link/linked-console";
+import { ActRefused } from "./act-refused.js";
+
+/** Sent to the device at once; whoever types waits for it. */
+const PIECE_BYTES = 4096;
+
+/** The device of a console, as far as it can be reached now: its agent comes and goes. */
+export class FarEnd {
+  #linked: LinkedConsole | undefined;
+  #whyNot = "its agent is not connected to the console service";
+
+  /** The agent announced it. */
+  connect(linked: LinkedConsole): void {
+    this.#linked = linked;
+  }
+
+  /** @param why for a person */
+  disconnect(why: string): void {
+    this.#linked = undefined;
+    this.#whyNot = why;
+  }
+
+  get linked(): LinkedConsole | undefined {
+    return this.#linked;
+  }
+
+  get condition(): ConsoleCondition | undefined {
+    return this.#linked?.condition;
+  }
+
+  /** Why nothing can be sent now, as a sentence; undefined when it can. */
+  get problem(): string | undefined {
+    if (!this.#linked) return `the console cannot be reached: ${this.#whyNot}`;
+    const { up, detail = "its agent does not say why" } = this.#linked.condition;
+    return up ? undefined : `the console cannot be reached: ${detail}`;
+  }
+
+  can(ability: ConsoleAbility): boolean {
+    return this.condition?.abilities.includes(ability) ?? false;
+  }
+
+  /** Resolves when the device has taken all of it. @throws ActRefused · the signal's reason */
+  async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const linked = this.#reach();
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      await told(linked.write(piece, signal), signal);
+    }
+  }
+
+  /** @throws ActRefused · the signal's reason */
+  async request(request: ConsoleRequest, signal?: AbortSignal): Promise<void> {
+    await told(this.#reach().request(request, signal), signal);
+  }
+
+  /** @throws ActRefused `unsupported` */
+  need(ability: ConsoleAbility, what: string): void {
+    this.#reach();
+    if (!this.can(ability)) {
+      throw new ActRefused("unsupported", `the device of this console cannot ${what}`);
+    }
+  }
+
+  #reach(): LinkedConsole {
+    const { problem } = this;
+    if (problem !== undefined || !this.#linked) {
+      throw new ActRefused("unreachable", problem ?? "the console cannot be reached");
+    }
+    return this.#linked;
+  }
+}
+
+async function told(doing: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await doing;
+  } catch (error) {
+    if (signal?.aborted) throw new ActRefused("aborted", "it was interrupted", { cause: error });
+    if (!(error instanceof LinkError)) throw error;
+    throw new ActRefused(REFUSALS[error.code], error.message, { cause: error });
+  }
+}
+
+const REFUSALS = {
+  gone: "failed",
+  unreachable: "unreachable",
+  unsupported: "unsupported",
+  busy: "busy",
+  purged: "aborted",
+  failed: "failed",
+} as const;

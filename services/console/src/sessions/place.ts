@@ -1,0 +1,208 @@
+import type { WireLines, WireSettings } from "@outrider/console-link/console-stream";
+import type { ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
+import type { ConsoleSession } from "@outrider/contracts/console";
+import type { Right } from "@outrider/contracts/identity";
+import type { CommandId, NodeId } from "@outrider/contracts/ids";
+import type { Action } from "@outrider/contracts/power";
+import { may } from "@outrider/identity/subject";
+import { mintCommandId } from "@outrider/messaging/mint-id";
+import { ActRefused } from "./act-refused.js";
+import type { AttachOptions, Attachment, Viewer, Visitor } from "./attachment.js";
+import { BREAK_MS } from "./break-sequence.js";
+import type { Console } from "./console.js";
+import { Delivery } from "./delivery.js";
+import { replay } from "./replay.js";
+import { readReplay } from "./replay-start.js";
+import { seemly } from "./seemly.js";
+
+/** The same answer to somebody who keeps typing where they cannot is given this often, in milliseconds. */
+const REPEAT_MS = 5000;
+const INTERRUPT = 0x03;
+const LONGEST_BREAK_MS = 10_000;
+
+/** Somebody's place at a console. */
+export class Place implements Attachment {
+  readonly session: CommandId = mintCommandId();
+  readonly node: NodeId;
+  readonly delivery: Delivery;
+  readonly since = new Date();
+  /** Whether it takes part in what comes, or is still shown the past. */
+  live = false;
+  readonly #ended = new AbortController();
+  #replaying: AbortController | undefined;
+  #toldMs = Number.NEGATIVE_INFINITY;
+  #activeMs: number;
+  #breakSinceMs: number | undefined;
+
+  constructor(
+    private readonly console: Console,
+    readonly visitor: Visitor,
+    readonly options: AttachOptions,
+    readonly viewer: Viewer,
+  ) {
+    this.node = console.node;
+    this.delivery = new Delivery(viewer);
+    this.#activeMs = this.#nowMs();
+  }
+
+  get writes(): boolean {
+    return this.console.writer === this;
+  }
+  get line(): WireSettings | undefined {
+    return this.console.far.condition?.line;
+  }
+  get modem(): WireLines | undefined {
+    return this.console.far.condition?.modem;
+  }
+  get breakNames(): readonly string[] {
+    return this.console.acts.breakNames;
+  }
+  get actions(): readonly Action[] {
+    return this.console.declared.actions;
+  }
+  get ended(): boolean {
+    return this.#ended.signal.aborted;
+  }
+  /** Since they last typed or asked for something, in milliseconds. */
+  get idleMs(): number {
+    return Math.max(0, Math.round(this.#nowMs() - this.#activeMs));
+  }
+
+  /** Whether they may do something, as things stand now. */
+  may(right: Right): true | string {
+    const subject = this.visitor.subject();
+    return subject ? may(subject, right, this.node) : "whoever this was has no rights any more";
+  }
+
+  describe(): ConsoleSession {
+    const { actor, way, from } = this.visitor;
+    const { skippedBytes } = this.delivery;
+    return {
+      id: this.session,
+      node: this.node,
+      actor,
+      way,
+      writes: this.writes,
+      since: this.since.toISOString(),
+      idleMs: this.idleMs,
+      ...(from === undefined ? {} : { from: from.slice(0, 200) }),
+      ...(skippedBytes === 0 ? {} : { skippedBytes }),
+    };
+  }
+
+  /** Shows the past, then what comes. */
+  async show(from: string): Promise<void> {
+    const { parts, log } = this.console;
+    const wish = readReplay(from, parts.clock.now().getTime() * 1000);
+    if (!wish) this.live = true;
+    if (!wish) throw new ActRefused("invalid", `${seemly(from, 100)} is no part of the past`);
+    this.#replaying?.abort();
+    const replaying = (this.#replaying = new AbortController());
+    this.live = false;
+    const live = (): void => {
+      if (!this.ended && this.#replaying === replaying) this.live = true;
+    };
+    try {
+      await replay(wish, {
+        log,
+        delivery: this.delivery,
+        raw: this.options.raw ?? false,
+        signal: AbortSignal.any([replaying.signal, this.#ended.signal]),
+        screen: () => parts.screens.replay(log),
+        live,
+      });
+    } catch (error) {
+      // The log is on a disk, and a console goes on without it.
+      live();
+      if (replaying.signal.aborted || this.ended) return;
+      parts.log.error({ node: this.node, err: error }, "a console's log could not be read");
+      throw new ActRefused("failed", "the log cannot be read now; what comes is shown", {
+        cause: error,
+      });
+    }
+  }
+
+  async input(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0 || this.ended) return;
+    this.#activeMs = this.#nowMs();
+    if (!this.writes) return this.#mention(this.console.whyNotWriting());
+    const verdict = this.may("console-write");
+    if (verdict !== true) {
+      this.console.release(this, verdict);
+      return;
+    }
+    if (bytes.includes(INTERRUPT)) this.console.acts.interruptPaste();
+    try {
+      await this.console.far.write(bytes);
+    } catch (error) {
+      if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
+      this.#mention(`${error.message}; what you typed was not sent`);
+    }
+  }
+
+  ask(ask: ConsoleAsk): Promise<ConsoleTold> {
+    return this.#answer(ask.ref, () => this.console.asks.do(this, ask));
+  }
+
+  control(lines: { readonly dtr?: boolean; readonly rts?: boolean }): Promise<ConsoleTold> {
+    return this.#answer(undefined, () => this.console.asks.control(this, lines));
+  }
+
+  /** The break is sent when it ends, as long as it was asked to be: devices take it in one piece. */
+  holdBreak(on: boolean): Promise<ConsoleTold> {
+    return this.#answer(undefined, async () => {
+      const since = this.#breakSinceMs;
+      this.#breakSinceMs = on ? this.#nowMs() : undefined;
+      if (on || since === undefined) return "the break lasts until it is switched off";
+      const ms = Math.max(1, Math.min(LONGEST_BREAK_MS, Math.round(this.#nowMs() - since)));
+      return this.console.asks.do(this, { ask: "break", ms: Math.max(ms, BREAK_MS / 10) });
+    });
+  }
+
+  purge(what: "receive" | "transmit" | "both"): Promise<ConsoleTold> {
+    return this.#answer(undefined, () => this.console.asks.purge(this, what));
+  }
+
+  detach(reason?: string): void {
+    this.console.leave(this, reason ?? "detached");
+  }
+
+  /** Something for the person, unless they are gone. */
+  told(told: ConsoleTold): void {
+    if (!this.ended) this.viewer.told(told);
+  }
+
+  /** Nothing is said to them any more; the last is why. */
+  end(bye?: { readonly code: string; readonly text: string }): void {
+    if (this.ended) return;
+    if (bye) this.viewer.told({ told: "bye", ...bye });
+    this.#ended.abort();
+    this.delivery.end();
+  }
+
+  async #answer(ref: number | undefined, act: () => Promise<string>): Promise<ConsoleTold> {
+    this.#activeMs = this.#nowMs();
+    const mine = ref === undefined ? {} : { ref };
+    try {
+      const text = (await act()).slice(0, 2000);
+      return { told: "done", ...mine, text };
+    } catch (error) {
+      if (error instanceof ActRefused) {
+        return { told: "refused", ...mine, code: error.code, text: error.message.slice(0, 2000) };
+      }
+      this.console.parts.defect(error);
+      return { told: "refused", ...mine, code: "failed", text: "a defect in the console service" };
+    }
+  }
+
+  #mention(text: string): void {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#toldMs < REPEAT_MS) return;
+    this.#toldMs = nowMs;
+    this.told({ told: "notice", text });
+  }
+
+  #nowMs(): number {
+    return this.console.parts.clock.monotonicMs();
+  }
+}
