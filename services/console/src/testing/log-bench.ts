@@ -158,7 +158,7 @@ export async function measureAppend(
   const beganMs = performance.now();
   let takes = 0;
   let takingMs = 0;
-  const taken = new Array<number>(nodes).fill(0);
+  const taken = Array.from({ length: nodes }, () => 0);
   for (let goneMs = 0; goneMs < seconds * 1000; goneMs = performance.now() - beganMs) {
     const roundMs = performance.now();
     for (const [index, log] of [...logs.logs.values()].entries()) {
