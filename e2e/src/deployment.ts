@@ -311,7 +311,8 @@ export class Deployment implements AsyncDisposable {
     // Ports of the kernel's choice the first time; then always those.
     await part.start({ OUTRIDER_CONSOLE_LINK_PORT: "0", OUTRIDER_SSH_PORT: "0" });
     this.#linkPort = Number(part.ready["linkPort"]);
-    this.#sshPort = Number(part.ready["sshPort"]);
+    const ssh = part.ready["ssh"] as { readonly port: number } | undefined;
+    this.#sshPort = ssh?.port ?? 0;
     if (this.options.cuttableLink)
       this.#link = this.#stack.use(await startCuttingProxy(this.#linkPort));
   }

@@ -1,5 +1,6 @@
 import type { AgentId, NodeId } from "@outrider/contracts/ids";
-import type { Door } from "./door.js";
+import type { Site } from "@outrider/inventory-service/site";
+import { hostOf, type Door } from "./door.js";
 
 export interface BannerFacts {
   readonly version: string;
@@ -27,6 +28,15 @@ export interface BannerFacts {
   readonly notYet: readonly NodeId[];
   /** Agents that run elsewhere and got their secret just now. */
   readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
+}
+
+/** What there is to say of SSH: nothing where it does not listen, or no node has a console. */
+export function sshOf(
+  door: { readonly host: string; readonly port: number; readonly fingerprint?: string } | undefined,
+  site: Pick<Site, "nodes">,
+): BannerFacts["ssh"] {
+  const node = site.nodes.find(({ endpoints }) => endpoints.some(({ kind }) => kind === "console"));
+  return door && node && { ...door, host: hostOf(door.host), node: node.id };
 }
 
 const DEFAULT_URL = "http://127.0.0.1:8080";

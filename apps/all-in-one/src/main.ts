@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import type { Log } from "@outrider/messaging/log";
 import { createLog } from "@outrider/service-kit/log";
-import { banner } from "./banner.js";
+import { banner, sshOf } from "./banner.js";
 import { readConfig } from "./config.js";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { doorOf } from "./door.js";
@@ -59,6 +59,7 @@ async function run(): Promise<void> {
             found: world.demo.found,
             virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
           },
+          ssh: sshOf(parts.ssh, world.site),
           notYet,
           newAgents: parts.newAgents,
         }),

@@ -3,6 +3,8 @@ import { startAgent } from "@outrider/agent/agent";
 import { startBroker, type RunningBroker } from "@outrider/broker/broker";
 import { openCredentials } from "@outrider/identity/credential-store";
 import { addCredentials, secretPath } from "@outrider/identity/credentials";
+import { readConsoleConfig } from "@outrider/console-service/config";
+import { startConsoleService } from "@outrider/console-service/start";
 import type { AgentId } from "@outrider/contracts/ids";
 import { readGatewayConfig } from "@outrider/gateway-service/config";
 import { startGateway } from "@outrider/gateway-service/start";
@@ -14,6 +16,14 @@ import { startPowerService } from "@outrider/power-service/start";
 import type { Config } from "./config.js";
 import { brokerUrl, linkUrl } from "./door.js";
 import type { World } from "./world.js";
+
+/** Where SSH is taken, and whose host key it is. */
+export interface SshDoor {
+  readonly host: string;
+  readonly port: number;
+  /** `SHA256:…` */
+  readonly fingerprint: string;
+}
 
 /** What the parts are given in common. */
 export interface PartsContext {
@@ -31,6 +41,8 @@ export interface Parts {
   readonly webUrl: string;
   /** The administrator that was made just now, and the file with the one-time password. */
   readonly administrator: { readonly name: string; readonly passwordFile: string } | undefined;
+  /** Where people reach consoles by SSH; undefined while nothing can listen there. */
+  readonly ssh: SshDoor | undefined;
   readonly newAgents: readonly { readonly agent: AgentId; readonly secretFile: string }[];
   readonly inventory: RunningInventory;
   /** Agents first, the broker last, so that everybody can say that they leave. */
@@ -38,7 +50,7 @@ export interface Parts {
 }
 
 /**
- * Starts broker, inventory, power, gateway and agents in this process. Each is configured as it would be in a process of its
+ * Starts broker, inventory, power, console, gateway and agents in this process. Each is configured as it would be in a process of its
  * own, and they meet on the broker only.
  * @throws what the first part that fails throws; those that had started are stopped
  */
@@ -54,7 +66,8 @@ export async function startParts(context: PartsContext): Promise<Parts> {
   try {
     const broker = await startOwnBroker(context);
     if (broker) started.push({ stop: () => broker.close() });
-    const newAgents = broker ? await addAgents(config, world) : [];
+    // Also where the broker is somebody else's: the console link asks for the same secrets.
+    const newAgents = await addAgents(config, world);
     const environment = partEnvironment(config, world, broker?.port ?? 0);
     const inventory = await startInventory(readInventoryConfig(environment), {
       log: logOf("inventory"),
@@ -70,14 +83,21 @@ export async function startParts(context: PartsContext): Promise<Parts> {
       ...(config.siteFile === undefined ? { anonymous: "loopback-operator" as const } : {}),
     });
     started.push(gateway);
+    const consoles = await startConsoleService(readConsoleConfig(environment), {
+      log: logOf("console"),
+      defect,
+    });
+    started.push(consoles);
+    const link = agentEnvironment(config, consoles.linkPort);
     for (const agent of world.agents) {
-      const own = readAgentConfig({ ...environment, OUTRIDER_AGENT: agent });
+      const own = readAgentConfig({ ...environment, ...link, OUTRIDER_AGENT: agent });
       agents.push(await startAgent(own, { log: logOf(`agent-${agent}`), defect }));
     }
     return {
       port: broker?.port ?? 0,
       webUrl: gateway.url,
       administrator: gateway.firstAdministrator,
+      ssh: consoles.ssh,
       newAgents,
       inventory,
       stop,

@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
-import { banner } from "./banner.js";
+import { banner, sshOf } from "./banner.js";
 import { readConfig, type Config } from "./config.js";
 import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { AGENT_STOP_WITHIN, STOP_WITHIN } from "./part.js";
-import { addAgents, partEnvironment } from "./parts.js";
+import { addAgents, agentEnvironment, partEnvironment, type SshDoor } from "./parts.js";
 import { stopSignal } from "./stop-signal.js";
 import { failureReport } from "./report.js";
 import { Supervisor } from "./supervisor.js";
@@ -52,12 +52,36 @@ async function run(): Promise<number> {
       port = Number(ready["port"]);
       // Started again, it must be where the others look for it, even where the port was left to the system.
       brokerPort = port;
-      newAgents = await addAgents(config, world);
     }
+    // Also where the broker is somebody else's: the console link asks for the same secrets.
+    newAgents = await addAgents(config, world);
     const environment = partEnvironment(config, world, port);
     let webUrl = "";
     let httpPort = config.httpPort;
+    let { consoleLinkPort, sshPort } = config;
+    let ssh: SshDoor | undefined;
+    const consoles = supervisor
+      .start({
+        name: "console",
+        program: import.meta.resolve("@outrider/console-service/main"),
+        environment: again((standby) => ({
+          ...environment,
+          ...standby,
+          OUTRIDER_CONSOLE_LINK_PORT: String(consoleLinkPort),
+          OUTRIDER_SSH_PORT: String(sshPort),
+        })),
+        stopWithin: STOP_WITHIN,
+      })
+      .then((ready) => {
+        ssh = ready["ssh"] as SshDoor | undefined;
+        // Started again, it must be where agents and people have found it.
+        consoleLinkPort = Number(ready["linkPort"]);
+        sshPort = ssh?.port ?? sshPort;
+      });
+    // Nobody waits for consoles but for where they are: nodes are protected without.
+    const linkKnown = consoleLinkPort === 0 ? consoles : Promise.resolve();
     await Promise.all([
+      consoles,
       supervisor
         .start({
           name: "gateway",
@@ -88,14 +112,19 @@ async function run(): Promise<number> {
         environment: again((standby) => ({ ...environment, ...standby })),
         stopWithin: STOP_WITHIN,
       }),
-      ...world.agents.map((agent) =>
-        supervisor.start({
+      ...world.agents.map(async (agent) => {
+        await linkKnown;
+        return supervisor.start({
           name: `agent-${agent}`,
           program: import.meta.resolve("@outrider/agent/main"),
-          environment: () => ({ ...environment, OUTRIDER_AGENT: agent }),
+          environment: () => ({
+            ...environment,
+            ...agentEnvironment(config, consoleLinkPort),
+            OUTRIDER_AGENT: agent,
+          }),
           stopWithin: AGENT_STOP_WITHIN,
-        }),
-      ),
+        });
+      }),
     ]);
     const door = doorOf(config, port);
     const late = AbortSignal.any([supervisor.over, AbortSignal.timeout(MANAGED_WITHIN_MS)]);
@@ -112,6 +141,7 @@ async function run(): Promise<number> {
           found: world.demo.found,
           virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
         },
+        ssh: sshOf(ssh, world.site),
         notYet,
         newAgents,
       }),
