@@ -43,12 +43,12 @@ class SlowWay {
   }
 
   #arrive(frame: Buffer): void {
-    const { console, items } = decodeItems(frame.subarray(PAYLOAD_AT));
+    const { console: number, items } = decodeItems(frame.subarray(PAYLOAD_AT));
     const bytes = items.reduce(
       (sum, item) => sum + (item.kind === "bytes" ? item.bytes.length : 0),
       0,
     );
-    this.arrived.set(console, (this.arrived.get(console) ?? 0) + bytes);
+    this.arrived.set(number, (this.arrived.get(number) ?? 0) + bytes);
     this.#arrivedBytes += frame.length - PAYLOAD_AT;
     if (this.#arrivedBytes - this.#toldBytes < RECEIVED_EVERY_BYTES) return;
     this.#toldBytes = this.#arrivedBytes;
@@ -62,7 +62,7 @@ beforeEach(() => {
   clock = new VirtualClock();
 });
 
-function console(way: SlowWay, number: number): MemoryLine {
+function lineOver(way: SlowWay, number: number): MemoryLine {
   const line = new MemoryLine(`n${number}`);
   const outgoing = new OutgoingConsole(
     number,
@@ -80,8 +80,8 @@ test("whoever types over a slow way does not wait behind those that flood it", a
   // One megabit a second, and seven consoles with megabytes of backlog.
   const way = new SlowWay(clock, 125);
   for (let number = 1; number <= 7; number++)
-    console(way, number).source.append(Buffer.alloc(3_000_000));
-  const typed = console(way, 8);
+    lineOver(way, number).source.append(Buffer.alloc(3_000_000));
+  const typed = lineOver(way, 8);
   await way.run(3000);
   for (let key = 1; key <= 5; key++) {
     typed.source.append(Buffer.from("x"));
@@ -94,7 +94,7 @@ test("whoever types over a slow way does not wait behind those that flood it", a
 test("those that flood have the same share, and the way is used", async () => {
   const way = new SlowWay(clock, 1000);
   for (let number = 1; number <= 5; number++)
-    console(way, number).source.append(Buffer.alloc(5_000_000));
+    lineOver(way, number).source.append(Buffer.alloc(5_000_000));
   await way.run(3000);
   const shares = [...way.arrived.values()];
   expect(shares).toHaveLength(5);
@@ -113,7 +113,7 @@ test("one without credit waits for it alone", async () => {
   );
   line.source.append(Buffer.alloc(100_000));
   outgoing.start(0, 20_000);
-  console(way, 2).source.append(Buffer.alloc(100_000));
+  lineOver(way, 2).source.append(Buffer.alloc(100_000));
   await way.run(500);
   expect(way.arrived.get(2)).toBe(100_000);
   expect(way.arrived.get(1)).toBeLessThan(50_000);
