@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { readConsoleLinkConfig } from "./link-config.js";
 
 const LOCAL = "mqtt://127.0.0.1:1883";
-const read = (environment: Record<string, string>, mqttUrl = LOCAL) =>
+const read = (environment: Record<string, string | undefined>, mqttUrl = LOCAL) =>
   readConsoleLinkConfig(environment, mqttUrl);
 
 describe("where the console service is", () => {
