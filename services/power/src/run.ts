@@ -343,8 +343,9 @@ function settled(run: Run, step: ActStep, report: CommandReport, world: World): 
     const { outcome } = next.phase;
     const said =
       report.detail ?? (report.changed === false ? "there was nothing to change" : undefined);
-    const words = [outcome.detail, said].filter((one) => one !== undefined).join("; ");
-    const detail = words === "" ? undefined : words;
+    // Of a host that is known to have stopped, what the rung that asked it had to say is over.
+    const known = [outcome.detail, step.owed ? said : undefined].filter((one) => one !== undefined);
+    const detail = known.length > 0 ? known.join("; ") : said;
     return { ...next, phase: { kind: "done", outcome: { ...outcome, detail } } };
   }
   const { reasonCode, detail } = report;
