@@ -101,6 +101,7 @@ describe("the console service", () => {
   it("replays the past and goes on with the present, without hole or double", async () => {
     for (let line = 1; line <= 500; line += 1) stage.say(`line ${line}\r\n`);
     const first = await stage.attach("person:ada", { replay: "lines:500" });
+    await first.hears("live");
     let said = 500;
     const clients = [first];
     for (let round = 0; round < 20; round += 1) {
@@ -121,6 +122,7 @@ describe("the console service", () => {
 
   it("answers clearly while agent or device are away, and goes on when they are back", async () => {
     const ada = await stage.attach("person:ada");
+    await ada.hears("attached");
     stage.line().change({ up: false, detail: "the adapter is unplugged", abilities: [] });
     await ada.hears("link", /unplugged/);
     ada.type("x");

@@ -17,6 +17,7 @@ import {
 import { MAX_PLACES_IN_ALL, type ConsoleParts } from "../sessions/console-parts.js";
 import type { Place } from "../sessions/place.js";
 import type { Declaration } from "../state/declared-consoles.js";
+import { Feed } from "./feed.js";
 import { NodeConsole } from "./node-console.js";
 
 const LOOK_EVERY = seconds(1);
@@ -36,8 +37,8 @@ export interface ConsolesOptions {
 /** All consoles that the site declares, the agents that have them, and the one door to them. */
 export class Consoles implements ConsoleDoor {
   readonly #consoles = new Map<NodeId, NodeConsole>();
-  /** Announced and not (yet) declared, so that nobody listens to them. */
-  readonly #unclaimed = new Set<LinkedConsole>();
+  /** What agents have announced. */
+  readonly #feeds = new Set<Feed>();
   #declarations: ReadonlyMap<NodeId, Declaration> = new Map();
   #syncing: Promise<void> = Promise.resolve();
   #stopping = false;
@@ -69,7 +70,7 @@ export class Consoles implements ConsoleDoor {
 
   /** Announced by agents and refused: the site does not say that it is a node's console. */
   get unclaimed(): readonly LinkedConsole[] {
-    return [...this.#unclaimed];
+    return [...this.#feeds].filter(({ owner }) => !owner).map(({ linked }) => linked);
   }
 
   sessions(nodes?: readonly string[]): ConsoleSession[] {
@@ -103,9 +104,9 @@ export class Consoles implements ConsoleDoor {
 
   /** An agent announced a console. Only one that the site declares counts. */
   announced(linked: LinkedConsole): void {
-    linked.onGone(() => this.#unclaimed.delete(linked));
-    if (this.#claim(linked)) return;
-    this.#unclaimed.add(linked);
+    const feed = new Feed(linked, () => this.#feeds.delete(feed));
+    this.#feeds.add(feed);
+    if (this.#claim(feed)) return;
     const { agent, endpoint, node } = linked.address;
     const declared = this.#declarations.get(node);
     // Its log may be opened just now.
@@ -177,7 +178,6 @@ export class Consoles implements ConsoleDoor {
       if (found) {
         found.declare(declaration);
         if (found.linked && !belongs(found.linked, declaration)) {
-          this.#unclaimed.add(found.linked);
           found.unlink(`the site declares agent ${declaration.agent} for it now`);
         }
         continue;
@@ -188,9 +188,7 @@ export class Consoles implements ConsoleDoor {
       this.#consoles.set(node, new NodeConsole(declaration, log, parts, taps, changed));
       changed(node);
     }
-    for (const linked of this.#unclaimed) {
-      if (this.#claim(linked)) this.#unclaimed.delete(linked);
-    }
+    for (const feed of this.#feeds) if (!feed.owner) this.#claim(feed);
   }
 
   async #open({ node, policy }: Declaration): Promise<ConsoleLog | undefined> {
@@ -208,11 +206,12 @@ export class Consoles implements ConsoleDoor {
     }
   }
 
-  #claim(linked: LinkedConsole): boolean {
+  #claim(feed: Feed): boolean {
+    const { linked } = feed;
     const declaration = this.#declarations.get(linked.address.node);
     const found = this.#consoles.get(linked.address.node);
     if (!found || !declaration || !belongs(linked, declaration)) return false;
-    found.link(linked);
+    found.link(feed);
     return true;
   }
 

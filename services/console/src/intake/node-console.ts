@@ -1,4 +1,8 @@
-import { nextAfter, type StreamItem } from "@outrider/console-link/console-stream";
+import {
+  nextAfter,
+  type ConsoleCondition,
+  type StreamItem,
+} from "@outrider/console-link/console-stream";
 import type { LinkedConsole } from "@outrider/console-link/linked-console";
 import type { ConsoleStage, ConsoleState } from "@outrider/contracts/console";
 import type { NodeId } from "@outrider/contracts/ids";
@@ -10,6 +14,7 @@ import type { ConsoleParts } from "../sessions/console-parts.js";
 import { ConsoleWatch, QUIET_MS } from "../stages/console-watch.js";
 import type { StageFinding } from "../stages/stage-tracker.js";
 import type { Declaration } from "../state/declared-consoles.js";
+import type { Feed, FeedOwner } from "./feed.js";
 
 /** A clock that is further off than this is corrected in the log, in microseconds. */
 const TOLERATED_MICROS = 1_000_000;
@@ -17,11 +22,11 @@ const TOLERATED_MICROS = 1_000_000;
 const GAP_EVERY_MS = 5000;
 
 /** The console of one node with all that belongs to it: bytes from the link go to log, people, stages and taps. */
-export class NodeConsole {
+export class NodeConsole implements FeedOwner {
   readonly node: NodeId;
   readonly console: Console;
   readonly #watch: ConsoleWatch;
-  #linked: LinkedConsole | undefined;
+  #feed: Feed | undefined;
   #stage: { value: ConsoleStage; sinceMicros: number };
   #inBoot: boolean;
   #lastBytesMs = Number.NEGATIVE_INFINITY;
@@ -56,7 +61,7 @@ export class NodeConsole {
   }
 
   get linked(): LinkedConsole | undefined {
-    return this.#linked;
+    return this.#feed?.linked;
   }
 
   /** The site says something else of it. */
@@ -68,37 +73,39 @@ export class NodeConsole {
   }
 
   /** Its agent announced it, and the site says that it is this one: its bytes go on where the log ends. */
-  link(linked: LinkedConsole): void {
-    this.#linked = linked;
-    let condition = linked.condition;
-    linked.onCondition((next) => {
-      const before = condition;
-      condition = next;
-      if (this.#linked !== linked) return;
-      this.console.linked(linked, before);
-      this.changed(this.node);
-    });
-    linked.onGone((reason) => {
-      if (this.#linked !== linked) return;
-      this.#linked = undefined;
-      this.console.unlinked(`agent ${linked.address.agent} is not connected (${reason})`);
-    });
-    linked.onItems((items) => this.#take(linked, items));
-    const { source } = this.log;
-    this.console.linked(linked);
-    linked.resume(source?.stream === linked.stream ? source.offset : undefined);
+  link(feed: Feed): void {
+    this.unlink("another of its agent's connections took over");
+    this.#feed = feed;
+    this.console.linked(feed.linked);
+    feed.give(this);
   }
 
   /** The site names another agent or endpoint. What comes from the old one is not this console's any more. */
   unlink(why: string): void {
-    this.#linked = undefined;
+    if (!this.#feed) return;
+    this.#feed.withdraw();
+    this.#feed = undefined;
     this.console.unlinked(why);
+  }
+
+  wanted({ stream }: LinkedConsole): number | undefined {
+    const { source } = this.log;
+    return source?.stream === stream ? source.offset : undefined;
+  }
+
+  condition(linked: LinkedConsole, before: ConsoleCondition): void {
+    this.console.linked(linked, before);
+    this.changed(this.node);
+  }
+
+  gone(linked: LinkedConsole, reason: string): void {
+    this.unlink(`agent ${linked.address.agent} is not connected (${reason})`);
   }
 
   /** What is stored durably may be forgotten by the agent. */
   acknowledge(): void {
     const { stored } = this.log;
-    if (stored && stored.stream === this.#linked?.stream) this.#linked.acknowledge(stored.offset);
+    if (stored && stored.stream === this.linked?.stream) this.linked.acknowledge(stored.offset);
   }
 
   /** A line without an end is looked at once nothing has come for a while. */
@@ -138,9 +145,7 @@ export class NodeConsole {
     };
   }
 
-  #take(linked: LinkedConsole, items: readonly StreamItem[]): void | Promise<void> {
-    // Not taken and so not acknowledged: the agent keeps it for whoever is to have it.
-    if (this.#linked !== linked) return;
+  take(linked: LinkedConsole, items: readonly StreamItem[]): void | Promise<void> {
     const taken = this.#toLog(linked, items);
     if (taken.length > 0) {
       this.console.deliver(taken);
