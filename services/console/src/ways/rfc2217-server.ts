@@ -128,6 +128,8 @@ class ComPortConnection implements Viewer {
     try {
       const attachment = await attaching;
       this.#server = new ComPortServer(attachment, `Outrider ${this.#node}`, (message) => {
+        // A plain telnet client would show it as rubbish.
+        if (!this.#speaksComPort()) return;
         this.#peer.subnegotiate(COM_PORT, comPortPayload("server", message));
       });
       this.#attachment = attachment;
@@ -151,6 +153,10 @@ class ComPortConnection implements Viewer {
     else if (code === COMMAND.BRK) {
       this.#next(async () => void (await this.#attachment?.ask({ ask: "break" })));
     }
+  }
+
+  #speaksComPort(): boolean {
+    return this.#peer.isOn("them", COM_PORT) || this.#peer.isOn("us", COM_PORT);
   }
 
   #comPort(payload: Uint8Array): void {

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
+import { tempDir } from "@outrider/testing/temp-dir";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { PASSWORD } from "../testing/people-under-test.js";
@@ -237,9 +238,15 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
   });
 
   test("the host key stays, is readable by its owner alone, and a broken one is not replaced", async () => {
+    const path = hostKeyPath(one.people.folder);
     const again = await readHostKey(one.people.folder);
     expect(again.fingerprint).toBe(one.hostKey.fingerprint);
-    expect((await stat(hostKeyPath(one.people.folder))).mode & 0o777).toBe(0o600);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await using elsewhere = await tempDir();
+    await readHostKey(elsewhere.path);
+    await writeFile(hostKeyPath(elsewhere.path), "not a key");
+    await expect(readHostKey(elsewhere.path)).rejects.toThrow(hostKeyPath(elsewhere.path));
+    expect(await readFile(hostKeyPath(elsewhere.path), "utf8")).toBe("not a key");
   });
 
   test("(P19) far ends that speak no SSH, or endlessly, are closed and cost nobody else anything", async () => {

@@ -1,15 +1,13 @@
 import type { Socket } from "node:net";
-import { minutes, seconds, type Clock } from "@outrider/contracts/clock";
+import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
-import ssh2, { type Connection, type Session } from "ssh2";
+import ssh2 from "ssh2";
 import type { ConsoleDoor } from "../sessions/attachment.js";
 import { farAddress } from "./far-address.js";
 import type { HostKey } from "./host-key.js";
 import { PortListener } from "./port-listener.js";
-import type { Guest, SignInDesk } from "./sign-in-desk.js";
-import { SshAuthentication } from "./ssh-authentication.js";
-import { onBreakRequest } from "./ssh-break.js";
-import { SshSession } from "./ssh-session.js";
+import type { SignInDesk } from "./sign-in-desk.js";
+import { SshConnection } from "./ssh-connection.js";
 
 export interface SshServerOptions {
   readonly host: string;
@@ -49,11 +47,8 @@ const MAX_PER_ADDRESS = 64;
 /** Who has not yet shown who they are; one address may hold a part of it only. */
 const MAX_STRANGERS = 64;
 const MAX_STRANGERS_PER_ADDRESS = 16;
-/** From the first byte to being let in, typing the password included. */
-const SIGN_IN_WITHIN = seconds(60);
-const MAX_SESSIONS = 16;
-/** A connection without a session, as a shared one of OpenSSH between two uses. */
-const IDLE_WITHIN = minutes(10);
+/** How long those who are there may take to hear why. */
+const STOP_WITHIN = seconds(1);
 const KEEP_ALIVE_MS = 30_000;
 const KEEP_ALIVES_MISSED = 3;
 
@@ -101,7 +96,12 @@ export class SshServer {
   }
 
   async close(): Promise<void> {
-    for (const connection of this.#connections) connection.end("the console service is stopping");
+    const connections = [...this.#connections];
+    for (const connection of connections) connection.end("the console service is stopping");
+    const done = new AbortController();
+    const late = this.#options.clock.sleep(STOP_WITHIN, done.signal).catch(() => {});
+    await Promise.race([Promise.all(connections.map(({ closed }) => closed)), late]);
+    done.abort();
     await this.#listener.close();
   }
 
@@ -131,130 +131,6 @@ export class SshServer {
     this.#options.log.warn(
       { way: "ssh" },
       "this version of ssh2 does not let break requests through; people use ^Ecl0 instead of ~B",
-    );
-  }
-}
-
-class SshConnection {
-  readonly from: string;
-  readonly #socket: Socket;
-  readonly #options: SshServerOptions;
-  readonly #noBreak: () => void;
-  readonly #gone = new AbortController();
-  readonly #sessions = new Map<Session, SshSession>();
-  #idle: AbortController | undefined;
-  #client: Connection | undefined;
-  #authentication: SshAuthentication | undefined;
-  #ready = false;
-  #leave: (() => void) | undefined;
-
-  constructor(socket: Socket, from: string, options: SshServerOptions, noBreak: () => void) {
-    this.from = from;
-    this.#socket = socket;
-    this.#options = options;
-    this.#noBreak = noBreak;
-    // However slowly the far end says who it is, or asks for nothing: it has so long.
-    void options.clock.sleep(SIGN_IN_WITHIN, this.#gone.signal).then(
-      () => {
-        if (!this.#ready) socket.destroy();
-      },
-      () => {},
-    );
-  }
-
-  /** Once they have shown who they are. */
-  get guest(): Guest | undefined {
-    return this.#ready ? this.#authentication?.guest : undefined;
-  }
-
-  /** The far end has said that it speaks SSH. */
-  begin(client: Connection): void {
-    this.#client = client;
-    const { desk, log } = this.#options;
-    // A client that breaks the protocol is closed by ssh2 itself.
-    client.on("error", (error) => {
-      log.debug({ way: "ssh", from: this.from, detail: error.message }, "an SSH connection failed");
-    });
-    const authentication = new SshAuthentication({
-      desk,
-      arrival: { way: "ssh", from: this.from },
-      signal: this.#gone.signal,
-      log,
-      giveUp: () => client.end(),
-    });
-    this.#authentication = authentication;
-    client.on("authentication", (attempt) => authentication.handle(attempt));
-    client.once("ready", () => this.#welcome());
-    client.on("session", (accept, reject) => {
-      if (!this.#ready || this.#sessions.size >= MAX_SESSIONS) reject();
-      else this.#open(accept());
-    });
-    const hooked = onBreakRequest(
-      client,
-      (session) => this.#sessions.get(session)?.broke() ?? false,
-    );
-    if (!hooked) this.#noBreak();
-  }
-
-  end(reason: string): void {
-    for (const session of this.#sessions.values()) session.end(reason);
-    this.#client?.end();
-    if (!this.#client) this.#socket.destroy();
-  }
-
-  gone(): void {
-    this.#gone.abort();
-    this.#leave?.();
-    for (const session of this.#sessions.values()) session.gone();
-    this.#sessions.clear();
-  }
-
-  #welcome(): void {
-    const guest = this.#authentication?.guest;
-    if (!guest) return this.#socket.destroy() as never;
-    this.#ready = true;
-    this.#leave = this.#options.desk.seat(guest, (reason) => this.end(reason));
-    const { person, fingerprint } = guest;
-    const method = fingerprint === undefined ? "password" : fingerprint;
-    this.#options.log.info({ way: "ssh", from: this.from, person, method }, "a person signed in");
-    this.#waitForUse();
-  }
-
-  #open(session: Session): void {
-    const guest = this.#authentication?.guest;
-    if (!guest) return;
-    this.#idle?.abort();
-    const { door, clock } = this.#options;
-    const target = this.#target(guest);
-    const one = new SshSession(session, { door, clock, guest, socket: this.#socket, ...target });
-    this.#sessions.set(session, one);
-    session.once("close", () => {
-      this.#sessions.delete(session);
-      if (this.#sessions.size === 0) this.#waitForUse();
-    });
-  }
-
-  /** What the user name says, now that it is known who has come. */
-  #target(guest: Guest): { readonly node: string | undefined; readonly hint: string | undefined } {
-    const asked = this.#authentication?.asked;
-    if (!asked) return { node: undefined, hint: undefined };
-    if (asked.kind === "both") {
-      return { node: asked.node === "" ? undefined : asked.node, hint: undefined };
-    }
-    const { name } = asked;
-    const seen = this.#options.door.visibleTo(guest.visitor);
-    if (seen.some(({ node }) => node === name)) return { node: name, hint: undefined };
-    const hint = `there is no console ${name} that you may see`;
-    return { node: undefined, hint: name === guest.person ? undefined : hint };
-  }
-
-  #waitForUse(): void {
-    if (this.#gone.signal.aborted) return;
-    const idle = (this.#idle = new AbortController());
-    const signal = AbortSignal.any([idle.signal, this.#gone.signal]);
-    void this.#options.clock.sleep(IDLE_WITHIN, signal).then(
-      () => this.#client?.end(),
-      () => {},
     );
   }
 }
