@@ -63,7 +63,7 @@ export const CONSOLE_RULE_ROUTES = [
     query: CapturesQuery,
     reply: Captures,
     statuses: { 200: "The captures." },
-    problems: [422, 503, 504],
+    problems: [404, 422, 503, 504],
     handle: async (call: Call<object, CapturesQuery>, parts) => ({
       body: { captures: await capturesAt(call, parts, call.query) },
     }),
@@ -106,7 +106,7 @@ export const CONSOLE_RULE_ROUTES = [
     right: "console-read",
     reply: RuleRecords,
     statuses: { 200: "A record for each rule and node." },
-    problems: [503, 504],
+    problems: [404, 503, 504],
     handle: async (call: Call, parts) => {
       const { records } = await asking(parts, call, listRules, {});
       const isMine = ({ node }: RuleRecord): boolean =>

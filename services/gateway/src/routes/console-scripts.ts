@@ -84,7 +84,7 @@ export const CONSOLE_SCRIPT_ROUTES = [
     right: "console-read",
     reply: ScriptRuns,
     statuses: { 200: "Those at consoles that may be read." },
-    problems: [503, 504],
+    problems: [404, 503, 504],
     handle: async (call: Call, parts) => ({ body: await visibleRuns(call, parts) }),
   }),
   route({

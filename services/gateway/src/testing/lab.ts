@@ -15,6 +15,8 @@ export interface LabOptions {
   readonly agents?: readonly string[];
   /** What else stands at the end of the site file. */
   readonly site?: string;
+  /** Each node in the rack has its console, and there is a console service. */
+  readonly consoles?: boolean;
   /** Nobody is let in without credentials. Default: whoever is on this machine is an operator. */
   readonly closed?: boolean;
 }
@@ -27,6 +29,8 @@ export interface Lab extends AsyncDisposable {
   readonly siteFile: string;
   readonly gateway: Child;
   readonly power: Child;
+  /** The console service, where it was asked for. */
+  readonly console: Child | undefined;
   /** Asks the API. */
   readonly ask: (
     method: string,
@@ -59,13 +63,28 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       OUTRIDER_HTTP_PORT: "0",
       ...(options.closed ? {} : { OUTRIDER_DEMO: "yes" }),
     };
+    const consoleEnv = options.consoles ? await prepareConsoles(data) : {};
     // Far above what is expected, because the machine may be busy.
     const started = { env, readyWithinMs: 60_000 };
+    const console = options.consoles
+      ? stack.use(
+          await startNode(import.meta.resolve("@outrider/console-service/main"), {
+            ...started,
+            env: { ...env, ...consoleEnv },
+          }),
+        )
+      : undefined;
+    const link = console
+      ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${String(console.ready["linkPort"])}` }
+      : {};
     const [power, , , gateway] = await Promise.all(
       [
         startNode(import.meta.resolve("@outrider/power-service/main"), started),
         startNode(import.meta.resolve("@outrider/inventory-service/main"), started),
-        startNode(import.meta.resolve("@outrider/agent/main"), started),
+        startNode(import.meta.resolve("@outrider/agent/main"), {
+          ...started,
+          env: { ...env, ...link },
+        }),
         startNode(new URL("../main.js", import.meta.url), started),
       ].map(async (starting) => stack.use(await starting)) as [
         Promise<Child>,
@@ -104,6 +123,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       siteFile,
       gateway,
       power,
+      console,
       ask,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
@@ -113,15 +133,28 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   }
 }
 
+/** The link asks who an agent is, also where the broker does not. */
+async function prepareConsoles(data: string): Promise<Record<string, string>> {
+  const adding = await startNode(import.meta.resolve("@outrider/broker/credentials-main"), {
+    args: ["add", "agent", "lab"],
+    env: { OUTRIDER_DATA: data },
+    ready: "none",
+  });
+  const { code } = await adding.exited;
+  if (code !== 0) throw new Error(`the agent has no credential: ${adding.stderr()}`);
+  return { OUTRIDER_CONSOLE_LINK_PORT: "0", OUTRIDER_SSH_PORT: "0" };
+}
+
 function siteText(
   nodes: number,
-  { bare = [], agents = [] }: Pick<LabOptions, "bare" | "agents">,
+  { bare = [], agents = [], consoles }: Pick<LabOptions, "bare" | "agents" | "consoles">,
   socket: string,
 ): string {
   const lines = Array.from({ length: nodes }, (_, index) => {
     const slot = index + 1;
     const role = slot <= 2 ? "storage" : "compute";
-    return `  n${slot}: { name: "Node <b>${slot}</b>", roles: [${role}], labels: { rack: a, slot: "${slot}" }, dwell: 200ms, sampling: 300ms, gracefulLimit: 5s, wake: button, power: { agent: lab, driver: simulated, options: { socket: ${JSON.stringify(socket)}, slot: ${slot} } } }`;
+    const wire = `{ agent: lab, driver: simulated, options: { socket: ${JSON.stringify(socket)}, slot: ${slot} } }`;
+    return `  n${slot}: { name: "Node <b>${slot}</b>", roles: [${role}], labels: { rack: a, slot: "${slot}" }, dwell: 200ms, sampling: 300ms, gracefulLimit: 5s, wake: button, power: ${wire}${consoles ? `, console: ${wire}` : ""} }`;
   });
   return [
     "site: lab",
