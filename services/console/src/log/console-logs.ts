@@ -46,7 +46,7 @@ class AllLogs implements ConsoleLogs, LogHost {
   readonly #opening = new Map<NodeId, Promise<NodeLog>>();
   readonly #onStored = new Set<(log: ConsoleLog) => void>();
   readonly #onProblem = new Set<(log: ConsoleLog) => void>();
-  readonly #searchers = new WorkerPool(Math.min(2, availableParallelism()));
+  readonly #searchers = new WorkerPool(Math.max(1, Math.min(2, availableParallelism() - 1)));
   readonly #sealers = new WorkerPool(1);
   readonly #sealer: Sealer;
   readonly #reported = new Map<string, number>();
@@ -111,6 +111,7 @@ class AllLogs implements ConsoleLogs, LogHost {
     if (!log) return;
     await log.disk.sync(true);
     this.logs.delete(node);
+    await this.#sealer.whenIdle(log);
     for (const raw of log.raws) await raw.close();
   }
 

@@ -75,6 +75,31 @@ describe.runIf(process.getuid?.() === 0)("a log whose disk is full", () => {
     expect(again.lostBytes).toBe(lost);
   });
 
+  it("acknowledges nothing over what it left out before that is written down (P8)", async () => {
+    let logs = await fixture.open({ directory: disk });
+    const feeder = new Feeder(await logs.open(NODE, WIDE));
+    for (let part = 0; part < WAITING_BYTES / MIB + 2; part++) {
+      feeder.feed(knownBytes(feeder.offset, MIB));
+    }
+    await logs.flush();
+    expect(feeder.log.lostBytes).toBeGreaterThan(0);
+    // The service ends while the disk is full: the source still has everything after what is in the log.
+    await fixture.close(logs);
+    execFileSync("mount", ["-o", "remount,size=64m", disk]);
+    logs = await fixture.open({ directory: disk });
+    const log = await logs.open(NODE, WIDE);
+    const offset = log.source?.offset ?? 0;
+    expect(offset).toBe(log.next);
+    const rest = knownBytes(offset, feeder.offset - offset);
+    for (let at = 0; at < rest.length; at += MIB) {
+      const bytes = rest.subarray(at, at + MIB);
+      log.take("s", [{ kind: "bytes", offset: offset + at, atMicros: feeder.micros, bytes }]);
+      await logs.flush();
+    }
+    const items = await itemsOf(log);
+    expect(joined(items).equals(knownBytes(0, feeder.offset))).toBe(true);
+  });
+
   it("leaves the rest of a disk to others", async () => {
     execFileSync("mount", ["-o", "remount,size=16m", disk]);
     const logs = await fixture.open({ directory: disk, keepFreeBytes: 12 * MIB });

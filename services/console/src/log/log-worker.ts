@@ -1,3 +1,6 @@
+import { readlinkSync } from "node:fs";
+import { setPriority } from "node:os";
+import { basename } from "node:path";
 import { parentPort } from "node:worker_threads";
 import type { SearchHit } from "./console-log.js";
 import { sealSegment } from "./seal.js";
@@ -11,6 +14,18 @@ const BATCH_HITS = 64;
 /** A first hit is not held back until there are more. */
 const BATCH_MS = 50;
 
+const NICENESS = 10;
+
+/** Consoles go before searches where there are too few processors. Linux has a priority for each thread. */
+function stepBack(): void {
+  try {
+    setPriority(Number(basename(readlinkSync("/proc/thread-self"))), NICENESS);
+  } catch {
+    // Elsewhere, or not allowed: all the same then.
+  }
+}
+
+stepBack();
 parentPort?.on("message", (task: SealTask | SearchTask) => {
   try {
     if (task.kind === "seal") {

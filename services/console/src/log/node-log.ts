@@ -17,19 +17,14 @@ import type { LogNote } from "./entry-table.js";
 import type { BootRecord, SegmentStart, UnplacedNote } from "./index-text.js";
 import { exportLog } from "./log-export.js";
 import type { Boot, LogGap, LogItem, LogRange, LogStart } from "./log-format.js";
-import {
-  ROOM_BYTES,
-  SEGMENT_NOTES,
-  SEGMENT_RUNS,
-  WAITING_BYTES,
-  segmentAgeFor,
-  segmentBytesFor,
-} from "./log-limits.js";
+import { ROOM_BYTES, SEGMENT_NOTES, WAITING_BYTES, segmentAgeFor } from "./log-limits.js";
 import { LogReader } from "./log-reader.js";
 import type { RawContents } from "./raw-index.js";
 import { RawSegment } from "./raw-segment.js";
 import { SealedSegment } from "./sealed-segment.js";
+import { isPlausible } from "./retention.js";
 import { findSegments } from "./segment-list.js";
+import { BEGINNING, roomFor, startAfter } from "./segment-bounds.js";
 import { SourceCursor } from "./source-cursor.js";
 
 /** What a log needs of what holds all logs. */
@@ -189,7 +184,8 @@ export class NodeLog implements ConsoleLog {
         else this.#append(news.bytes, Math.round(news.atMicros), stream, news.endOffset, taken);
       }
     }
-    this.#active.source = this.#cursor.position;
+    // Nothing is acknowledged over what was left out before that is written down.
+    if (!this.#failing) this.#active.source = this.#cursor.position;
     this.#changed();
     return taken;
   }
@@ -257,7 +253,7 @@ export class NodeLog implements ConsoleLog {
   rotateIfOld(): void {
     const since = this.#active.firstMicros;
     const oldest = this.host.clock.now().getTime() - segmentAgeFor(this.#bounds.maxAgeMs);
-    if (since !== undefined && since / 1000 < oldest) this.#rotate();
+    if (since !== undefined && isPlausible(since) && since / 1000 < oldest) this.#rotate();
   }
 
   /** Puts a segment that was sealed in the place of the one that it was made of. */
@@ -277,6 +273,7 @@ export class NodeLog implements ConsoleLog {
     this.#failing = undefined;
     const { lost, fromMicros, toMicros } = failing;
     this.#late.push(this.#note({ kind: "gap", lost, reason: "log-failed", fromMicros, toMicros }));
+    this.#active.source = this.#cursor.position;
     this.#changed();
   }
 
@@ -303,7 +300,7 @@ export class NodeLog implements ConsoleLog {
     }
     let rest = bytes;
     while (rest.length > 0) {
-      const cut = this.#cutBefore(rest);
+      const cut = roomFor(rest, this.#active.entries, this.#bounds.maxBytes, this.#atLineStart);
       if (cut === 0) {
         this.#rotate();
         continue;
@@ -315,22 +312,6 @@ export class NodeLog implements ConsoleLog {
       rest = rest.subarray(cut);
       this.#active.source = { stream, offset: endOffset - rest.length };
     }
-  }
-
-  /**
-   * How much of some bytes still goes into the segment that grows. A segment ends with a line, so that each can be
-   * cleaned and searched by itself, unless a line is longer than a quarter of it.
-   */
-  #cutBefore(bytes: Buffer): number {
-    const most = segmentBytesFor(this.#bounds.maxBytes);
-    const { entries } = this.#active;
-    const length = entries.end - entries.first;
-    if (length === 0) return bytes.length;
-    const full = entries.size >= SEGMENT_RUNS || entries.notes.length >= SEGMENT_NOTES;
-    if (length < most && !full) return bytes.length;
-    if (this.#atLineStart || length >= most * 1.25 || entries.size >= SEGMENT_RUNS * 1.25) return 0;
-    const lineFeed = bytes.indexOf(10);
-    return lineFeed < 0 ? bytes.length : lineFeed + 1;
   }
 
   #rotate(): void {
@@ -359,24 +340,4 @@ export class NodeLog implements ConsoleLog {
     this.host.wake(this);
     for (const watcher of this.#watchers) watcher();
   }
-}
-
-const BEGINNING: SegmentStart = {
-  first: 0,
-  line: 1,
-  lost: 0,
-  lastMicros: undefined,
-  source: undefined,
-  boot: undefined,
-};
-
-function startAfter(sealed: SealedSegment): SegmentStart {
-  return {
-    first: sealed.end,
-    line: sealed.endLine,
-    lost: sealed.summary.lost,
-    lastMicros: sealed.lastMicros,
-    source: sealed.summary.source ?? undefined,
-    boot: sealed.bootRecords.at(-1),
-  };
 }

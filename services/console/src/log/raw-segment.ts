@@ -1,4 +1,4 @@
-import { open, readFile, unlink, type FileHandle } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { ConsoleStage } from "@outrider/contracts/console";
 import type { SourcePosition } from "./console-log.js";
@@ -16,15 +16,9 @@ import {
 } from "./index-text.js";
 import { readRawIndex, type RawContents } from "./raw-index.js";
 import type { LogItem } from "./log-format.js";
-import {
-  SegmentGone,
-  afterLineFeed,
-  itemsOf,
-  type Segment,
-  type SegmentCursor,
-} from "./segment.js";
+import { afterLineFeed, itemsOf, type Segment, type SegmentCursor } from "./segment.js";
+import { SegmentFiles, writeAll } from "./segment-files.js";
 import { segmentPath } from "./segment-name.js";
-import { syncDirectory } from "./sync-directory.js";
 import { whenMissing } from "./when-missing.js";
 
 /** What a run costs in memory beside its bytes. */
@@ -40,8 +34,7 @@ export class RawSegment implements Segment {
   /** After its last byte. */
   source: SourcePosition | undefined;
   lost: number;
-  #bytesFile: FileHandle | undefined;
-  #indexFile: FileHandle | undefined;
+  readonly #files: SegmentFiles;
   /** Bytes that are not in the file, oldest first; those that are being written come first, in an array of their own. */
   #writing: Buffer[] = [];
   #chunks: Buffer[] = [];
@@ -53,8 +46,6 @@ export class RawSegment implements Segment {
   #syncedIndexLength = 0;
   #writtenSource: SourcePosition | undefined;
   #inFlight = false;
-  #reads = 0;
-  #closing = false;
 
   private constructor(
     readonly directory: string,
@@ -63,6 +54,7 @@ export class RawSegment implements Segment {
     this.entries = new EntryTable(start.first, start.line);
     this.source = this.#writtenSource = start.source;
     this.lost = start.lost;
+    this.#files = new SegmentFiles(directory, start.first);
     this.#written = start.first;
     this.#synced = start.first;
   }
@@ -94,18 +86,16 @@ export class RawSegment implements Segment {
       await readFile(bytesPath).catch(whenMissing(Buffer.alloc(0))),
     );
     if (!contents) {
-      await Promise.all(
-        [bytesPath, indexPath].map((path) => unlink(path).catch(whenMissing(undefined))),
-      );
+      await new SegmentFiles(directory, first).unlink();
       return undefined;
     }
     const segment = new RawSegment(directory, contents.start);
     segment.#take(contents);
-    await segment.#openFiles();
-    await segment.#cutBack();
+    await segment.#files.open();
+    await segment.#files.cut(contents.end - first, contents.indexLength);
     // A crash of the process alone leaves bytes that nobody has yet asked the disk to keep.
-    await segment.#bytesFile?.datasync();
-    await segment.#indexFile?.datasync();
+    await segment.#files.syncBytes();
+    await segment.#files.syncIndex();
     return { segment, contents };
   }
 
@@ -195,12 +185,12 @@ export class RawSegment implements Segment {
     this.#records = [];
     this.#inFlight = true;
     try {
-      const { bytesFile, indexFile } = await this.#openFiles();
+      const files = await this.#files.open();
       let dataCrc = 0;
       for (const chunk of chunks) dataCrc = crc32(chunk, dataCrc);
       const text = groupText(records.join(""), { end, source, synced: this.#synced, dataCrc });
-      await writeAll(bytesFile, chunks, this.#written - this.first);
-      await writeAll(indexFile, [Buffer.from(text, "latin1")], this.#indexLength);
+      await writeAll(files.bytes, chunks, this.#written - this.first);
+      await writeAll(files.index, [Buffer.from(text, "latin1")], this.#indexLength);
       this.#written = end;
       this.#indexLength += text.length;
       this.#writtenSource = source;
@@ -210,7 +200,7 @@ export class RawSegment implements Segment {
       this.#writing = [];
       this.#chunks = [...chunks, ...this.#chunks];
       this.#records = [...records, ...this.#records];
-      await this.#cutBack().catch(() => undefined);
+      await this.#files.cut(this.#written - this.first, this.#indexLength).catch(() => undefined);
       throw cause;
     } finally {
       this.#inFlight = false;
@@ -222,8 +212,8 @@ export class RawSegment implements Segment {
     const source = this.#writtenSource;
     const written = this.#written;
     const indexLength = this.#indexLength;
-    if (written > this.#synced) await this.#bytesFile?.datasync();
-    if (indexLength !== this.#syncedIndexLength) await this.#indexFile?.datasync();
+    if (written > this.#synced) await this.#files.syncBytes();
+    if (indexLength !== this.#syncedIndexLength) await this.#files.syncIndex();
     this.#synced = written;
     this.#syncedIndexLength = indexLength;
     return source;
@@ -277,18 +267,7 @@ export class RawSegment implements Segment {
   async read(position: number, maxBytes: number): Promise<Buffer> {
     const length = Math.min(maxBytes, this.end - position);
     if (position >= this.#written) return this.#readMemory(position, length);
-    const buffer = Buffer.allocUnsafe(Math.min(length, this.#written - position));
-    const file = this.#bytesFile;
-    if (!file || this.#closing) throw new SegmentGone(this.first);
-    this.#reads++;
-    try {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, position - this.first);
-      if (bytesRead === 0) throw new SegmentGone(this.first);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      this.#reads--;
-      if (this.#closing && this.#reads === 0) await this.#closeFiles();
-    }
+    return this.#files.read(position - this.first, Math.min(length, this.#written - position));
   }
 
   /** Copies what is not in the file yet: for a search in another thread. */
@@ -300,17 +279,14 @@ export class RawSegment implements Segment {
   }
 
   /** Closes the files once nobody reads. */
-  async close(): Promise<void> {
-    this.#closing = true;
-    if (this.#reads === 0) await this.#closeFiles();
+  close(): Promise<void> {
+    return this.#files.close();
   }
 
   /** Closes and deletes. */
   async discard(): Promise<void> {
     await this.close();
-    for (const kind of ["bytes", "index"] as const) {
-      await unlink(segmentPath(this.directory, this.first, kind)).catch(whenMissing(undefined));
-    }
+    await this.#files.unlink();
   }
 
   #readMemory(position: number, length: number): Buffer {
@@ -339,51 +315,4 @@ export class RawSegment implements Segment {
     this.#written = this.#synced = contents.end;
     this.#indexLength = this.#syncedIndexLength = contents.indexLength;
   }
-
-  async #openFiles(): Promise<{ bytesFile: FileHandle; indexFile: FileHandle }> {
-    if (this.#bytesFile && this.#indexFile) {
-      return { bytesFile: this.#bytesFile, indexFile: this.#indexFile };
-    }
-    this.#bytesFile ??= await open(segmentPath(this.directory, this.first, "bytes"), FLAGS, 0o640);
-    this.#indexFile ??= await open(segmentPath(this.directory, this.first, "index"), FLAGS, 0o640);
-    await syncDirectory(this.directory);
-    return { bytesFile: this.#bytesFile, indexFile: this.#indexFile };
-  }
-
-  /** What a write left behind that failed is not to be taken for something later. */
-  async #cutBack(): Promise<void> {
-    await this.#bytesFile?.truncate(this.#written - this.first);
-    await this.#indexFile?.truncate(this.#indexLength);
-  }
-
-  async #closeFiles(): Promise<void> {
-    const files = [this.#bytesFile, this.#indexFile];
-    this.#bytesFile = this.#indexFile = undefined;
-    for (const file of files) await file?.close();
-  }
-}
-
-/** Read and write, made if missing, never cut when opened. */
-const FLAGS = 0o2 | 0o100;
-
-async function writeAll(file: FileHandle, buffers: readonly Buffer[], at: number): Promise<void> {
-  let rest = buffers;
-  let position = at;
-  while (rest.length > 0) {
-    // More at once than IOV_MAX would be refused.
-    const part = rest.slice(0, 1000);
-    const wanted = part.reduce((sum, buffer) => sum + buffer.length, 0);
-    const { bytesWritten } = await file.writev(part, position);
-    if (bytesWritten < wanted) {
-      const left = Buffer.concat(part).subarray(bytesWritten);
-      const written = await file.write(left, 0, left.length, position + bytesWritten);
-      if (written.bytesWritten < left.length) throw new DiskTookLess();
-    }
-    position += wanted;
-    rest = rest.slice(part.length);
-  }
-}
-
-class DiskTookLess extends Error {
-  readonly code = "ENOSPC";
 }

@@ -7,6 +7,14 @@ interface RetentionHost {
   isBusy(segment: unknown): boolean;
 }
 
+/** Before the first of Outrider: the clock of a host without a battery that has not heard the time yet. */
+const IMPLAUSIBLE_MICROS = Date.UTC(2021, 0, 1) * 1000;
+
+/** Whether a time says anything of an age. What has no such time goes for its size only. */
+export function isPlausible(micros: number): boolean {
+  return micros >= IMPLAUSIBLE_MICROS;
+}
+
 /** Drops the oldest of one log: what is too old, and what is too much. @returns how many segments */
 export async function trimLog(log: NodeLog, host: RetentionHost): Promise<number> {
   const { maxBytes, maxAgeMs } = log.bounds;
@@ -14,7 +22,8 @@ export async function trimLog(log: NodeLog, host: RetentionHost): Promise<number
   let dropped = 0;
   for (;;) {
     const oldest = log.segments[0];
-    const isOld = (oldest?.lastMicros ?? Number.POSITIVE_INFINITY) < oldestMicros;
+    const lastMicros = oldest?.lastMicros ?? Number.POSITIVE_INFINITY;
+    const isOld = lastMicros < oldestMicros && isPlausible(lastMicros);
     if (!isOld && log.bytesOnDisk <= maxBytes) return dropped;
     if (!(await dropOldest(log, host))) return dropped;
     dropped++;

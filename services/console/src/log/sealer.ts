@@ -16,7 +16,9 @@ interface SealerHost {
 /** Seals segments that are closed and on the disk, one at a time over all logs. */
 export class Sealer {
   #running: Promise<void> | undefined;
-  #sealing: RawSegment | undefined;
+  #sealing:
+    | { readonly log: NodeLog; readonly raw: RawSegment; readonly done: Promise<void> }
+    | undefined;
   readonly #notBefore = new WeakMap<RawSegment, number>();
 
   constructor(
@@ -26,7 +28,12 @@ export class Sealer {
 
   /** Whether a segment's files are being read. */
   isSealing(segment: unknown): boolean {
-    return this.#sealing === segment;
+    return this.#sealing?.raw === segment;
+  }
+
+  /** Resolves when no segment of a log is being sealed. The log must not be among those that are sealed any more. */
+  async whenIdle(log: NodeLog): Promise<void> {
+    if (this.#sealing?.log === log) await this.#sealing.done;
   }
 
   /** Seals what there is to be sealed, and resolves when nothing is left. */
@@ -38,7 +45,8 @@ export class Sealer {
   async #sealAll(logs: () => Iterable<NodeLog>): Promise<void> {
     for (let next = this.#next(logs()); next; next = this.#next(logs())) {
       const [log, raw] = next;
-      this.#sealing = raw;
+      const { promise: done, resolve } = Promise.withResolvers<void>();
+      this.#sealing = { log, raw, done };
       try {
         await this.#sealOne(log, raw);
       } catch (cause) {
@@ -48,6 +56,7 @@ export class Sealer {
         );
       } finally {
         this.#sealing = undefined;
+        resolve();
       }
       this.host.sealed(log);
     }
