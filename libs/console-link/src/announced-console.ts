@@ -48,6 +48,9 @@ export class AnnouncedConsole implements Disposable {
   /** @param from undefined: from the first there is */
   resume(from: number | undefined, creditBytes: number): void {
     if (this.#outgoing.started) return;
+    const { source } = this.line;
+    // A spool that was put back from a copy would use numbers again, and the service drop what bears them.
+    if (from !== undefined && from > source.next) source.skipTo?.(from);
     this.#outgoing.start(from ?? 0, creditBytes);
   }
 

@@ -86,6 +86,8 @@ export interface StreamSource {
   read(from: number, maxBytes: number): Promise<readonly StreamItem[]>;
   /** Everything before `offset` is stored at the service and may be forgotten. */
   acknowledge(offset: number): void;
+  /** The service has stored more than was ever here: numbering goes on behind `offset`, after a gap that says so. */
+  skipTo?(offset: number): void;
   /** Calls back when there is something newer. */
   onAppended(callback: () => void): Disposable;
 }

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import type { AgentId } from "@outrider/contracts/ids";
@@ -126,7 +126,9 @@ export class LinkClient {
   #dial(): Socket {
     const { host, port, tls } = this.#options;
     if (!tls) return connectTcp({ host, port, noDelay: true });
-    return connectTls({ host, port, servername: host, ...(tls.ca === undefined ? {} : tls) });
+    // An address is no server name (RFC 6066); the certificate is checked against it all the same.
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    return connectTls({ host, port, ...name, ...(tls.ca === undefined ? {} : tls) });
   }
 
   /** Once per change: a service that is away for a day is one line. */

@@ -33,7 +33,8 @@ export interface LinkedConsole {
   /** Everything before this number is stored durably; the agent may forget it. */
   acknowledge(offset: number): void;
   /**
-   * Sends bytes to the device; resolves when it has taken them. In order with other writes and requests.
+   * Sends bytes to the device; resolves when it has taken them. In order with other writes and requests. At most
+   * 256 KiB may wait for one device: beyond that it is `busy`, so whoever has much waits for each piece.
    * @throws LinkError · the signal's reason
    */
   write(bytes: Uint8Array, signal?: AbortSignal): Promise<void>;

@@ -24,7 +24,9 @@ import {
 const ENDING = ".spool";
 /** What was given up before the service had it: a JSON list of gaps. */
 const LOSSES = "losses.json";
-const SEGMENTS_PER_SPOOL = 16;
+const SEGMENTS_PER_SPOOL = 64;
+/** Smaller files cost more than they are worth. */
+const SMALLEST_SEGMENT_BYTES = 65_536;
 
 /** What was found on disk. */
 export interface FoundSpool {
@@ -125,7 +127,7 @@ export class SpoolFiles implements AsyncDisposable {
 
   /** About how much one file holds, and so the most that is to be appended at once. */
   get segmentBytes(): number {
-    return Math.floor(this.#limitBytes / SEGMENTS_PER_SPOOL);
+    return Math.max(SMALLEST_SEGMENT_BYTES, Math.floor(this.#limitBytes / SEGMENTS_PER_SPOOL));
   }
 
   /** Whether there is anything to {@link forget}. */

@@ -183,6 +183,20 @@ describe("bounds", () => {
   });
 });
 
+test("a service that has more than the spool ever had is not given its numbers again", async () => {
+  const spool = await start();
+  spool.append(Buffer.from("used before"));
+  const ahead = spool.next + 1_000_000;
+  spool.skipTo(ahead);
+  spool.append(Buffer.from("new"));
+  spool.break();
+  expect(await all(spool, ahead)).toMatchObject([
+    { kind: "gap", lost: undefined },
+    { kind: "bytes", bytes: Buffer.from("new") },
+    { kind: "break" },
+  ]);
+});
+
 test("damage in the middle of a file costs that file's rest, and is marked (P8)", async () => {
   const spool = await start({ limitBytes: 1_048_576 });
   const sent = flood(600_000);

@@ -138,6 +138,26 @@ export class Spool implements ConsoleSpool {
     if (this.#files?.canForget(offset)) this.#write();
   }
 
+  skipTo(offset: number): void {
+    if (offset < this.#next) return;
+    const { log, directory, nowMicros } = this.#options;
+    log.error(
+      { directory },
+      "the console service has more of this console than its spool ever had, as after a restore; what is missing is marked",
+    );
+    this.#gather.flush();
+    const atMicros = nowMicros();
+    this.#add({
+      kind: "gap",
+      start: this.#next,
+      offset: offset + 1,
+      lost: undefined,
+      reason: "agent-down",
+      fromMicros: Math.min(this.#lastMicros ?? atMicros, atMicros),
+      toMicros: atMicros,
+    });
+  }
+
   onAppended(callback: () => void): Disposable {
     this.#appended.add(callback);
     return { [Symbol.dispose]: () => void this.#appended.delete(callback) };
