@@ -84,6 +84,11 @@ export class Seat implements Attachment {
     return this.far.modem;
   }
 
+  /** What waits until the viewer takes it. */
+  get heldBytes(): number {
+    return (this.#waiting ?? []).reduce((all, { length }) => all + length, 0);
+  }
+
   show(bytes: Uint8Array): void {
     if (this.#waiting) {
       this.#waiting.push(bytes);

@@ -27,6 +27,8 @@ afterAll(() => one[Symbol.asyncDispose]());
 function session(args: readonly string[]): {
   type(bytes: Uint8Array | string): void;
   said(): Buffer;
+  saidBytes(): number;
+  signal(name: NodeJS.Signals): void;
   end(): Promise<void>;
 } {
   const child = spawn("ssh", [...one.options(key), ...args]);
@@ -38,6 +40,8 @@ function session(args: readonly string[]): {
   return {
     type: (bytes) => void child.stdin.write(bytes),
     said: () => Buffer.concat(chunks),
+    saidBytes: () => chunks.reduce((all, { length }) => all + length, 0),
+    signal: (name) => void child.kill(name),
     end: async () => {
       child.kill();
       await closed;
@@ -98,6 +102,26 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
     far.echo = true;
     await terminal.end();
     await eventually("she has left", () => far.seats.length === 0);
+  });
+
+  test("a client that stands still holds little, slows nobody, and has all once it goes on", async () => {
+    const frozen = session(["-T", at("n1"), "raw"]);
+    const other = session(["-T", at("n1"), "raw", "--spy"]);
+    await eventually("both are there", () => far.seats.length === 2);
+    frozen.signal("SIGSTOP");
+    const chunk = new Uint8Array(65_536).fill(46);
+    for (let said = 0; said < 16_777_216; said += chunk.length) {
+      far.says(chunk);
+      const so = said;
+      await eventually("the other reads on", () => other.saidBytes() >= so - 1_000_000);
+    }
+    await eventually("the other has all", () => other.saidBytes() === 16_777_216);
+    const held = Math.max(...far.seats.map(({ heldBytes }) => heldBytes));
+    expect(held).toBeGreaterThan(8_000_000);
+    frozen.signal("SIGCONT");
+    await eventually("all has come", () => frozen.saidBytes() === 16_777_216);
+    await Promise.all([frozen.end(), other.end()]);
+    await eventually("both have left", () => far.seats.length === 0);
   });
 
   test("several at once: one types, the others look on, and who says who", async () => {
