@@ -122,6 +122,27 @@ describe("ends and signs", () => {
     expect(boots(found)).toBe(2);
   });
 
+  it("does not take bytes that were told late for what came after the supply", () => {
+    const found: StageFinding[] = [];
+    const watch = new ConsoleWatch({
+      memory: { stage: "login", inBoot: true },
+      line: 1,
+      onFinding: (finding) => found.push(finding),
+    });
+    let position = 0;
+    const feed = (text: string, atMicros: number): void => {
+      watch.feed([{ kind: "bytes", position, atMicros, bytes: Buffer.from(text) }]);
+      position += text.length;
+    };
+    watch.supplyOn(START + 10 * MINUTE);
+    feed("an old line\r\n", START);
+    expect(boots(found)).toBe(0);
+    feed(PI, START + MINUTE);
+    expect(boots(found)).toBe(1);
+    feed("\r\nsomething of its own\r\n", START + 10 * MINUTE + 5);
+    expect(boots(found)).toBe(2);
+  });
+
   it.each([
     ["hwmon hwmon1: Undervoltage detected!", "under-voltage"],
     ["Under-voltage detected! (0x00050005)", "under-voltage"],

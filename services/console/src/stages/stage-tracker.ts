@@ -75,7 +75,8 @@ export class StageTracker {
   #stage: ConsoleStage;
   #ended: boolean;
   #bootMicros: number | undefined;
-  #supplyCame = false;
+  /** When the supply came on that no chapter has begun with yet. */
+  #supplyMicros: number | undefined;
   /** What this chapter has said that is said once in a start. */
   readonly #banners = new Set<string>();
   readonly #signMicros = new Map<RuleSign, number>();
@@ -96,12 +97,12 @@ export class StageTracker {
   /** The supply was switched on. */
   supplyOn(atMicros: number): void {
     if (this.#bootMicros !== undefined && this.#bootMicros > atMicros - SUPPLY_MICROS) return;
-    this.#supplyCame = true;
+    this.#supplyMicros = atMicros;
   }
 
   /** A line, or a piece of one that was too long. */
   line(at: StageLine): void {
-    if (this.#supplyCame && at.text !== "") this.#begin(at);
+    if (this.#isAfterSupply(at) && at.text !== "") this.#begin(at);
     const text = withoutStamp(at.text);
     for (const pattern of PATTERNS.get(text.slice(0, 3)) ?? []) {
       if (pattern.matches(text)) this.#apply(pattern, text, at);
@@ -144,8 +145,13 @@ export class StageTracker {
     return rank < RANKS.kernel || at.atMicros - this.#bootMicros > REPLAY_MICROS;
   }
 
+  #isAfterSupply(at: StageLine): boolean {
+    return this.#supplyMicros !== undefined && at.atMicros > this.#supplyMicros - SUPPLY_MICROS;
+  }
+
   #begin(at: StageLine): void {
-    this.#supplyCame = false;
+    // Bytes can be told long after they came: those before the supply are of an earlier start.
+    if (this.#isAfterSupply(at)) this.#supplyMicros = undefined;
     this.#ended = false;
     this.#stage = "unknown";
     this.#bootMicros = at.atMicros;
