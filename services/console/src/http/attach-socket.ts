@@ -31,8 +31,10 @@ const PING = seconds(15);
 const MAX_MESSAGE_BYTES = 1_048_576;
 /** What waits for a client before it counts as slow. */
 const HIGH_WATER_BYTES = 65_536;
-/** Asks and pieces of typing that are under way for one client; beyond that its connection is not read. */
-const MAX_UNDER_WAY = 8;
+/** Typing and asks, in bytes, that are under way for one client; beyond that its connection is not read. */
+const MAX_UNDER_WAY_BYTES = 65_536;
+/** What an ask counts at least. */
+const ASK_BYTES = 2048;
 /** How many messages that cannot be read a client may send. */
 const MAX_MISTAKES = 10;
 
@@ -209,10 +211,9 @@ interface Handlers {
 
 /** One client's WebSocket: what it says in order, what it is told without waiting for it. */
 class Connection {
-  #underWay = 0;
+  #underWayBytes = 0;
   #mistakes = 0;
   #drained: (() => void) | undefined;
-  #typing: Promise<void> = Promise.resolve();
   #alive = true;
 
   constructor(
@@ -275,12 +276,12 @@ class Connection {
     // Without fragments ws gives a Buffer.
     const bytes = data as Buffer;
     if (isBinary) {
-      this.#typing = this.#busy(this.#typing.then(() => handlers.typed(bytes)));
+      void this.#busy(bytes.length, handlers.typed(bytes));
       return;
     }
     const ask = readAsk(bytes);
     if (typeof ask !== "string") {
-      void this.#busy(handlers.asked(ask));
+      void this.#busy(ASK_BYTES + bytes.length, handlers.asked(ask));
       return;
     }
     this.#mistakes += 1;
@@ -289,14 +290,14 @@ class Connection {
   }
 
   /** Does not read on while too much is under way: the far end is a wire. */
-  async #busy(doing: Promise<void>): Promise<void> {
-    this.#underWay += 1;
-    if (this.#underWay === MAX_UNDER_WAY) this.client.pause();
+  async #busy(bytes: number, doing: Promise<void>): Promise<void> {
+    this.#underWayBytes += bytes;
+    if (this.#underWayBytes > MAX_UNDER_WAY_BYTES) this.client.pause();
     try {
       await doing;
     } finally {
-      this.#underWay -= 1;
-      if (this.#underWay === MAX_UNDER_WAY - 1 && this.client.isPaused) this.client.resume();
+      this.#underWayBytes -= bytes;
+      if (this.#underWayBytes <= MAX_UNDER_WAY_BYTES && this.client.isPaused) this.client.resume();
     }
   }
 }

@@ -19,6 +19,8 @@ import { seemly } from "./seemly.js";
 const REPEAT_MS = 5000;
 const INTERRUPT = 0x03;
 const LONGEST_BREAK_MS = 10_000;
+/** Typed and not yet taken by the machine; ways in hold back long before. */
+const MAX_TYPING_BYTES = 4 * 1024 * 1024;
 
 /** Somebody's place at a console. */
 export class Place implements Attachment {
@@ -33,6 +35,9 @@ export class Place implements Attachment {
   #toldMs = Number.NEGATIVE_INFINITY;
   #activeMs: number;
   #breakSinceMs: number | undefined;
+  /** What was typed goes one after another. */
+  #typing: Promise<void> = Promise.resolve();
+  #typingBytes = 0;
 
   constructor(
     private readonly console: Console,
@@ -132,12 +137,12 @@ export class Place implements Attachment {
       return;
     }
     if (bytes.includes(INTERRUPT)) this.console.acts.interruptPaste();
-    try {
-      await this.console.far.write(bytes);
-    } catch (error) {
-      if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
-      this.#mention(`${error.message}; what you typed was not sent`);
+    if (this.#typingBytes + bytes.length > MAX_TYPING_BYTES) {
+      return this.#mention("the machine takes nothing; what you typed was not sent");
     }
+    this.#typingBytes += bytes.length;
+    this.#typing = this.#typing.then(() => this.#send(bytes));
+    await this.#typing;
   }
 
   ask(ask: ConsoleAsk): Promise<ConsoleTold> {
@@ -192,6 +197,17 @@ export class Place implements Attachment {
       }
       this.console.parts.defect(error);
       return { told: "refused", ...mine, code: "failed", text: "a defect in the console service" };
+    }
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.console.far.write(bytes);
+    } catch (error) {
+      if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
+      this.#mention(`${error.message}; what you typed was not sent`);
+    } finally {
+      this.#typingBytes -= bytes.length;
     }
   }
 

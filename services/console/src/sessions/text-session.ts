@@ -1,5 +1,6 @@
 import type { Clock } from "@outrider/contracts/clock";
-import type { AttachMode, ConsoleTold } from "@outrider/contracts/console-attach";
+import type { AttachMode, ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
+import type { ConsoleSession } from "@outrider/contracts/console";
 import {
   AttachRefused,
   type Attachment,
@@ -7,6 +8,11 @@ import {
   type Viewer,
   type Visitor,
 } from "./attachment.js";
+import { choose, menuLines, type MenuEntry } from "./console-menu.js";
+import { EscapeKeys } from "./escape-keys.js";
+import { LinePrompt } from "./line-prompt.js";
+import { seemly } from "./seemly.js";
+import { command } from "./text-commands.js";
 
 /** Where a text session shows itself: a terminal at the far end of a telnet, SSH or WebSocket connection. */
 export interface TextOutput {
@@ -40,56 +46,193 @@ export interface TextSessionOptions {
  */
 export class TextSession {
   readonly #options: TextSessionOptions;
+  readonly #keys: EscapeKeys;
   #attachment: Attachment | undefined;
+  #attaching: Promise<void> = Promise.resolve();
   #closed = false;
-  readonly #attaching: Promise<void>;
+  #prompt: LinePrompt | undefined;
+  /** What stands in the menu, which its numbers count in. */
+  #listed: readonly MenuEntry[] = [];
+  /** Whether the cursor stands at the beginning of a line, as far as is known. */
+  #atLineStart = true;
 
   constructor(options: TextSessionOptions) {
     this.#options = options;
-    this.#attaching = this.#attach();
+    this.#keys = new EscapeKeys(options.escape);
+    if (options.node === undefined) this.#menu(this.#entries());
+    else this.#attaching = this.#attach(options.node);
   }
 
   /** What the person typed. Resolves when more may be typed; never rejects. */
   async input(bytes: Uint8Array): Promise<void> {
-    await this.#attaching;
-    await this.#attachment?.input(bytes);
+    if (!this.#attachment && !this.#prompt) await this.#attaching;
+    const typing: Promise<void>[] = [];
+    let rest = bytes;
+    // Commands are obeyed at once, also while the machine takes nothing of what was typed before them.
+    while (rest.length > 0 && !this.#closed) {
+      if (this.#prompt) {
+        rest = this.#answer(this.#prompt, rest);
+        continue;
+      }
+      const { typed, command: key, used } = this.#keys.take(rest);
+      rest = rest.subarray(used);
+      if (typed.length > 0 && this.#attachment) typing.push(this.#attachment.input(typed));
+      if (key !== undefined) this.#command(key);
+    }
+    await Promise.all(typing);
   }
 
   /** The client sent a break of its own (RFC 4335, telnet BRK). */
   breakReceived(): void {
-    void this.#attaching.then(async () => this.#attachment?.ask({ ask: "break" }));
+    void this.#attaching.then(() => this.#ask({ ask: "break" }));
   }
 
   /** The client is gone. */
   closed(): void {
     if (this.#closed) return;
     this.#closed = true;
-    void this.#attaching.then(() => this.#attachment?.detach());
+    void this.#attaching.then(() => this.#attachment?.detach("the connection ended"));
   }
 
-  async #attach(): Promise<void> {
-    const { door, node, visitor, mode, replay, output } = this.#options;
+  async #attach(node: string): Promise<void> {
+    const { door, visitor, mode, replay, output } = this.#options;
     const viewer: Viewer = {
-      bytes: (chunk) => output.write(chunk),
+      bytes: (chunk) => this.#write(chunk),
       onDrain: (callback) => output.onDrain(callback),
       told: (told) => this.#told(told),
     };
     try {
-      this.#attachment = await door.attach(node ?? "", visitor, { mode, replay }, viewer);
+      this.#attachment = await door.attach(node, visitor, { mode, replay }, viewer);
     } catch (error) {
       if (!(error instanceof AttachRefused)) throw error;
       this.#end(error.message, error.code);
     }
   }
 
-  #told({ told, text, code }: ConsoleTold): void {
-    if (this.#closed) return;
-    if (told === "bye") this.#end(text ?? "the console service ended this", code ?? "ended");
-    else if (text !== undefined) this.#say(text);
+  #command(key: string): void {
+    const attachment = this.#attachment;
+    if (!attachment) return;
+    command(key, {
+      attachment,
+      escape: this.#options.escape,
+      say: (text) => this.#say(text),
+      show: (lines) => this.#show(lines),
+      question: (text, single, answer) => this.#question(text, single, answer),
+      ask: (ask) => void this.#ask(ask),
+      leave: () => this.#leave(),
+    });
   }
 
+  async #ask(ask: ConsoleAsk): Promise<void> {
+    const told = await this.#attachment?.ask(ask);
+    // What `who` answers with has been shown.
+    if (told && !(told.told === "done" && (ask.ask === "who" || ask.ask === "replay"))) {
+      this.#told(told);
+    }
+  }
+
+  #leave(): void {
+    this.#attachment?.detach("left");
+    this.#attachment = undefined;
+    if (this.#options.node !== undefined) return this.#end("you have left", "left");
+    return this.#menu(this.#entries());
+  }
+
+  #entries(): readonly MenuEntry[] {
+    return this.#options.door.visibleTo(this.#options.visitor);
+  }
+
+  #menu(entries: readonly MenuEntry[]): void {
+    this.#listed = entries;
+    this.#show(entries.length === 0 ? ["no console that you may see"] : menuLines(entries));
+    this.#prompt = new LinePrompt(
+      (text) => this.#echo(text),
+      false,
+      (text) => this.#chosen(text),
+    );
+    this.#echo("console (number, name or a part of it; q to leave): ");
+  }
+
+  #chosen(text: string | undefined): void {
+    const choice =
+      text === undefined
+        ? ({ kind: "leave" } as const)
+        : choose(text, this.#listed, this.#entries());
+    switch (choice.kind) {
+      case "leave":
+        return this.#end("you have left", "left");
+      case "none":
+        this.#say("no console is called like that");
+        return this.#menu(this.#listed);
+      case "list":
+        return this.#menu(choice.entries);
+      case "node":
+        this.#attaching = this.#attach(choice.node);
+    }
+  }
+
+  #question(text: string, single: boolean, answer: (text: string) => void): void {
+    this.#freshLine();
+    this.#echo(`[outrider: ${text}] `);
+    this.#prompt = new LinePrompt(
+      (echo) => this.#echo(echo),
+      single,
+      (given) => {
+        if (given !== undefined) answer(given);
+      },
+    );
+  }
+
+  /** @returns what is not part of the answer */
+  #answer(prompt: LinePrompt, bytes: Uint8Array): Uint8Array {
+    for (const [at, byte] of bytes.entries()) {
+      // An answer may bring the next question.
+      this.#prompt = undefined;
+      const isWhole = prompt.take(byte);
+      if (isWhole) return bytes.subarray(at + 1);
+      this.#prompt = prompt;
+    }
+    return bytes.subarray(bytes.length);
+  }
+
+  #told({ told, text, code, sessions }: ConsoleTold): void {
+    if (this.#closed) return;
+    if (told === "bye") {
+      this.#attachment = undefined;
+      return this.#end(text ?? "the console service ended this", code ?? "ended");
+    }
+    if (told === "who") return this.#show((sessions ?? []).map(sessionLine));
+    if (told === "attached") {
+      const { escape } = this.#options;
+      const help = escape === "none" ? "" : ` — ${escape}? helps, ${escape}. leaves`;
+      return this.#say(`${text ?? "attached"}${help}`);
+    }
+    if (told === "mode" && text === undefined) return this.#say("you type now");
+    if (text !== undefined && text !== "") this.#say(text);
+  }
+
+  /** Bytes of the console end between two sequences, so that a line of ours stands in none. */
   #say(text: string): void {
-    this.#options.output.write(Buffer.from(`\r\n[outrider: ${text}]\r\n`));
+    this.#freshLine();
+    this.#echo(`[outrider: ${seemly(text, 2000)}]\r\n`);
+  }
+
+  #show(lines: readonly string[]): void {
+    this.#freshLine();
+    for (const line of lines) this.#echo(`${seemlyLine(line)}\r\n`);
+  }
+
+  #freshLine(): void {
+    if (!this.#atLineStart) this.#echo("\r\n");
+  }
+
+  #echo(text: string): void {
+    if (!this.#closed) this.#write(Buffer.from(text));
+  }
+
+  #write(bytes: Uint8Array): boolean {
+    if (bytes.length > 0) this.#atLineStart = bytes.at(-1) === 0x0a;
+    return this.#options.output.write(bytes);
   }
 
   #end(reason: string, code: string): void {
@@ -98,4 +241,16 @@ export class TextSession {
     this.#closed = true;
     this.#options.output.end(reason, code);
   }
+}
+
+function sessionLine({ actor, way, writes, idleMs, from, since }: ConsoleSession): string {
+  const what = writes ? "types" : "looks on";
+  const where = from === undefined ? "" : ` from ${from}`;
+  return `  ${actor} ${what} by ${way}${where} since ${since}, idle ${Math.round(idleMs / 1000)} s`;
+}
+
+/** As {@link seemly}, with the white space at its beginning. */
+function seemlyLine(line: string): string {
+  const indent = line.length - line.trimStart().length;
+  return " ".repeat(indent) + seemly(line, 300);
 }
