@@ -152,6 +152,33 @@ describe("strangers (P19)", () => {
     await wrong.stop();
   });
 
+  test("an agent that was let in and then says nonsense is ended, and no other", async () => {
+    agent.start();
+    await linked();
+    const nonsense = [
+      Buffer.from([0, 0, 0, 1, FRAME.announce, 0x7b]),
+      jsonFrame(FRAME.announce, { console: 1, endpoint: "../../etc", node: "n1" }),
+      jsonFrame(FRAME.condition, { console: 1, condition: [] }),
+      jsonFrame(FRAME.welcome, {}),
+      Buffer.from([0, 0, 0, 9, FRAME.items, 0, 0, 0, 1, 1, 0xff, 0xff, 0xff, 0xff]),
+      Buffer.from([0, 0, 0, 3, FRAME.done, 0, 0, 0]),
+      Buffer.from([0, 0, 0, 0, 0x7f]),
+    ];
+    const other = await startService(undefined, {
+      verify: () => Promise.resolve({ stillStands: () => true }),
+    });
+    for (const frame of nonsense) {
+      const socket = connect({ host: "127.0.0.1", port: other.port });
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.write(frame));
+      socket.write(hello(SECRET));
+      await once(socket, "close", { signal: within() });
+    }
+    expect(other.recorder.consoles.size).toBe(0);
+    await other.server.close();
+    expect(agent.state.up).toBe(true);
+  });
+
   test("a crowd that says nothing keeps no agent out", async () => {
     const crowd = Array.from({ length: 200 }, () => {
       const socket = connect({ host: "127.0.0.1", port: service.port });

@@ -40,7 +40,7 @@ export interface FoundSpool {
 
 /**
  * One console's items on disk, in segments, up to a bound. One call of {@link append} or {@link forget} at a time; reads
- * go on beside them. Everything may throw the system's error, after which the same call may be repeated.
+ * go on beside them, one after the other. Everything may throw the system's error, after which the same call may be repeated.
  */
 export class SpoolFiles implements AsyncDisposable {
   readonly #directory: string;
@@ -49,6 +49,8 @@ export class SpoolFiles implements AsyncDisposable {
   #losses: SpoolGap[] = [];
   #active: FileHandle | undefined;
   #reader: SegmentReader | undefined;
+  /** Reads are one after the other: they share a reader. */
+  #reading: Promise<unknown> = Promise.resolve();
   /** Number after the last item that was written. */
   #end = 0;
   /** Set when the last segment was found damaged: nothing goes behind the damage. */
@@ -149,11 +151,16 @@ export class SpoolFiles implements AsyncDisposable {
       if (!oldest || !next || next.base > acknowledged) return;
       await remove(oldest.path);
       this.#segments.shift();
+      this.#letGo(oldest);
     }
   }
 
   /** Items at and after `from`, at most so many bytes; empty: there is nothing there on disk. */
-  async read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
+  read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
+    return this.#inTurn(() => this.#read(from, maxBytes));
+  }
+
+  async #read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
     for (;;) {
       const lost = itemsFrom(this.#losses, from, maxBytes);
       if (lost.length > 0) return lost;
@@ -177,7 +184,7 @@ export class SpoolFiles implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#closeReader();
+    await this.#inTurn(() => this.#closeReader());
     await this.#active?.close();
     this.#active = undefined;
   }
@@ -258,6 +265,7 @@ export class SpoolFiles implements AsyncDisposable {
       this.#lossesNoted = false;
       // Even when that is not possible: the bound holds, and a list that is missing leaves a gap of unknown size.
       await this.#noteLosses().catch(() => undefined);
+      this.#letGo(oldest);
       await remove(oldest.path);
     }
     if (!this.#lossesNoted) await this.#noteLosses();
@@ -266,6 +274,20 @@ export class SpoolFiles implements AsyncDisposable {
   async #noteLosses(): Promise<void> {
     await writeLosses(join(this.#directory, LOSSES), this.#losses);
     this.#lossesNoted = true;
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#reading.then(run);
+    this.#reading = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** A file that is deleted takes up room until nobody has it open. */
+  #letGo({ base }: Segment): void {
+    if (this.#reader?.base !== base) return;
+    void this.#inTurn(async () => {
+      if (this.#reader?.base === base) await this.#closeReader();
+    }).catch(() => undefined);
   }
 
   async #closeReader(): Promise<void> {

@@ -183,6 +183,19 @@ describe("bounds", () => {
   });
 });
 
+test("readers that meet on disk do not take each other's items", async () => {
+  const spool = await start();
+  const sent = flood(900_000);
+  for (let at = 0; at < sent.length; at += 10_000) spool.append(sent.subarray(at, at + 10_000));
+  await spool[Symbol.asyncDispose]();
+  const again = await start();
+  const both = await Promise.all([all(again), all(again, 5), all(again, 400_000)]);
+  const [first, second, third] = both.map((items) => bytesOf(items));
+  expect(first?.equals(sent)).toBe(true);
+  expect(second?.equals(sent.subarray(5))).toBe(true);
+  expect(third?.equals(sent.subarray(400_000))).toBe(true);
+});
+
 test("a service that has more than the spool ever had is not given its numbers again", async () => {
   const spool = await start();
   spool.append(Buffer.from("used before"));

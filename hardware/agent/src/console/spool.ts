@@ -55,6 +55,7 @@ export class Spool implements ConsoleSpool {
   #lastMicros: number | undefined;
   #problem: string | undefined;
   #writing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(options: SpoolOptions) {
     this.#options = options;
@@ -169,8 +170,11 @@ export class Spool implements ConsoleSpool {
   }
 
   /** Writes what is left, as long as that takes no longer than a stop may. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed.signal.aborted) return;
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#gather.flush();
     this.#closed.abort(new Error("the spool is closed"));
     const done = new AbortController();

@@ -28,7 +28,7 @@ export class Spools implements ConsoleSpools {
   readonly #options: SpoolsOptions;
   readonly #directory: string;
   readonly #gatherer: Gatherer;
-  readonly #open = new Set<Spool>();
+  readonly #open = new Map<EndpointId, Spool>();
   #aliveMicros: number | undefined;
   #signs: (() => void) | undefined;
   #file: FileHandle | undefined;
@@ -51,6 +51,8 @@ export class Spools implements ConsoleSpools {
 
   async open(endpoint: EndpointId): Promise<Spool> {
     const { limitBytes, clock, log } = this.#options;
+    // Two on the same files would be the end of them.
+    await this.#open.get(endpoint)?.[Symbol.asyncDispose]();
     this.#signs ??= clock.every(ALIVE_EVERY, () => this.#sign());
     const spool = await Spool.open({
       directory: join(this.#directory, endpoint),
@@ -61,14 +63,14 @@ export class Spools implements ConsoleSpools {
       log: log.with({ endpoint }),
       aliveMicros: this.#aliveMicros,
     });
-    this.#open.add(spool);
+    this.#open.set(endpoint, spool);
     return spool;
   }
 
   /** Closes those that are open still. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signs?.();
-    await Promise.all([...this.#open].map((spool) => spool[Symbol.asyncDispose]()));
+    await Promise.all([...this.#open.values()].map((spool) => spool[Symbol.asyncDispose]()));
     await this.#signing;
     await this.#file?.close();
   }
