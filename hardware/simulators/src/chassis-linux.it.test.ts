@@ -72,6 +72,22 @@ describe.skipIf(skip)("chassis with a Linux guest", { timeout: 200_000 }, () => 
     expect(await edges()).toEqual(["supply-on/api", "supply-off/api", "supply-on/api"]);
   });
 
+  test("a break and a key are Magic SysRq to the kernel, which S, U, O power off in order", async () => {
+    const press = async (key: string, answer: RegExp): Promise<void> => {
+      await chassis.client.sendBreak(1);
+      line.type(key);
+      await line.expect(answer, soon());
+    };
+    await press("h", /sysrq: HELP/);
+    // That it is complete is not said where the kernel was told to be quiet.
+    await press("s", /sysrq: Emergency Sync/);
+    await press("u", /sysrq: Emergency Remount R\/O/);
+    await press("o", /sysrq: Power Off/);
+    await chassis.client.waitForEdge((e) => e.edge === "halted", soon(), since);
+    expect(await edges()).toEqual(["supply-on/api", "halted/guest"]);
+    expect((await chassis.client.consoleCounts(1)).breaks).toBe(4);
+  });
+
   test("a guest told to ignore the button runs on", async () => {
     line.type("ignore-button\n");
     await line.expect(/guest: button ignored/, soon());
