@@ -2,29 +2,22 @@ import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { anchorPath } from "@outrider/audit/anchor-file";
-import {
-  agentAck,
-  agentCommand,
-  agentDesired,
-  agentStatus,
-  type AgentDesired,
-} from "@outrider/contracts/agent";
+import { agentAck, agentCommand, agentDesired, type AgentDesired } from "@outrider/contracts/agent";
 import {
   milliseconds,
   minutes,
   seconds,
   systemClock,
-  timestamp,
   type Clock,
   type Duration,
 } from "@outrider/contracts/clock";
 import { serviceClock } from "@outrider/contracts/service";
 import { ClockTable } from "@outrider/messaging/clock-table";
 import type { Log } from "@outrider/messaging/log";
-import { presenceOf } from "@outrider/messaging/presence";
-import { Session } from "@outrider/messaging/session";
+import type { Session } from "@outrider/messaging/session";
 import { acquireInstanceLock, type InstanceLock } from "@outrider/storage/instance-lock";
 import { isStorageError } from "@outrider/storage/storage-error";
+import { agentSession } from "./agent-session.js";
 import { Answers } from "./answers.js";
 import { Bindings, type EndpointKinds } from "./bindings.js";
 import { readBootId } from "./boot-id.js";
@@ -132,28 +125,8 @@ class Agent implements RunningAgent {
     private readonly consoles: Consoles,
     private readonly lock: InstanceLock,
   ) {
-    const { id, mqttUrl, username, password } = config;
-    const startedAt = timestamp(clock);
-    const status = (state: "ready" | "lost") => (epoch: string) => ({
-      state,
-      epoch,
-      version: VERSION,
-      startedAt,
-    });
-    this.#session = new Session({
-      url: mqttUrl,
-      clientId: `agent-${id}`,
-      username,
-      password,
-      clock,
-      log,
-      presence: presenceOf(
-        agentStatus,
-        { agent: id },
-        { birth: status("ready"), will: status("lost") },
-      ),
-    });
-    this.#reporter = new Reporter(id, this.#session, clock, log, journal);
+    this.#session = agentSession(config, { clock, log, version: VERSION });
+    this.#reporter = new Reporter(config.id, this.#session, clock, log, journal);
     this.#answers = new Answers(clock);
   }
 

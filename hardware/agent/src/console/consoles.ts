@@ -17,6 +17,9 @@ export interface ConsoleStats extends Readonly<ConsoleCounts> {
 /** What the consoles of an agent share: where they are spooled, and the link by which their service hears them. */
 export class Consoles {
   readonly #counts: ConsoleCounts = { bytes: 0, lostBytes: 0 };
+  #wanted = false;
+  #started = false;
+  #dialled = false;
 
   private constructor(
     private readonly config: AgentConfig,
@@ -35,6 +38,8 @@ export class Consoles {
 
   endpoint(parts: EndpointParts, gate: StartGate): ConsoleEndpoint {
     const { link, spools } = this;
+    this.#wanted = true;
+    this.#dial();
     return new ConsoleEndpoint(parts, {
       agent: this.config.id,
       link,
@@ -48,18 +53,26 @@ export class Consoles {
     return { ...this.#counts, link: this.link.state };
   }
 
-  /** Dials the console service. What consoles say before is spooled. */
+  /** From now on the console service is dialled, once there is a console. What consoles say before is spooled. */
   start(): void {
-    this.link.start();
+    this.#started = true;
+    this.#dial();
   }
 
   /** Ends the link. Consoles may still be read. */
   async stop(): Promise<void> {
+    this.#started = false;
     await this.link.stop();
   }
 
   /** Every endpoint is closed by now. */
   async close(): Promise<void> {
     await this.spools[Symbol.asyncDispose]();
+  }
+
+  #dial(): void {
+    if (!this.#wanted || !this.#started || this.#dialled) return;
+    this.#dialled = true;
+    this.link.start();
   }
 }

@@ -2,8 +2,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { knownBytes } from "@outrider/simulators/known-stream";
 
 const STEP_MS = 5;
-/** What a connection may hold that was not taken yet; what comes on top is dropped, as by a UART. */
-const ROOM_BYTES = 65_536;
+/** What a connection may hold that was not taken yet; then what comes is dropped, as by a UART. */
+const ROOM_BYTES = 2_097_152;
 
 /** Where a connection began, in the stream. */
 export interface Connection {
@@ -92,7 +92,7 @@ export class FarEnd implements AsyncDisposable {
 
   #send(length: number): void {
     const socket = this.#socket;
-    if (socket && socket.writableLength + length <= ROOM_BYTES) {
+    if (socket && socket.writableLength <= ROOM_BYTES) {
       socket.write(knownBytes(this.seed, this.#offset, length));
     } else if (socket) {
       this.droppedBytes += length;
