@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { systemClock } from "@outrider/contracts/clock";
+import { systemClock, type Clock } from "@outrider/contracts/clock";
 import { silentLog } from "@outrider/messaging/log";
 import { PortListener } from "../ways/port-listener.js";
 import type { WayParts } from "../ways/raw-server.js";
@@ -13,13 +13,14 @@ export interface Serving extends AsyncDisposable {
 export async function serving(
   door: LoopbackDoor,
   serve: (socket: Socket, parts: WayParts) => void,
+  clock: Clock = systemClock,
 ): Promise<Serving> {
   const listener = new PortListener({
     host: "127.0.0.1",
     port: 0,
-    clock: systemClock,
+    clock,
     onProblem: () => undefined,
-    serve: (socket) => serve(socket, { door, clock: systemClock, log: silentLog }),
+    serve: (socket) => serve(socket, { door, clock, log: silentLog }),
   });
   await listener.open();
   const port = listener.address?.port ?? 0;

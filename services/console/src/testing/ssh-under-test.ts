@@ -1,6 +1,6 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { systemClock } from "@outrider/contracts/clock";
+import { systemClock, type Clock } from "@outrider/contracts/clock";
 import { silentLog } from "@outrider/messaging/log";
 import { readHostKey, type HostKey } from "../ways/host-key.js";
 import { SshServer } from "../ways/ssh-server.js";
@@ -21,7 +21,10 @@ export interface SshUnderTest extends AsyncDisposable {
   askpass(name?: string, password?: string): Promise<Record<string, string>>;
 }
 
-export async function sshUnderTest(door: LoopbackDoor): Promise<SshUnderTest> {
+export async function sshUnderTest(
+  door: LoopbackDoor,
+  clock: Clock = systemClock,
+): Promise<SshUnderTest> {
   const people = await peopleUnderTest();
   const hostKey = await readHostKey(people.folder);
   const server = new SshServer({
@@ -30,7 +33,7 @@ export async function sshUnderTest(door: LoopbackDoor): Promise<SshUnderTest> {
     hostKey,
     door,
     desk: people.desk,
-    clock: systemClock,
+    clock,
     log: silentLog,
     onProblem: () => undefined,
   });

@@ -6,6 +6,7 @@ import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { PASSWORD } from "../testing/people-under-test.js";
@@ -24,14 +25,17 @@ beforeAll(async () => {
 afterAll(() => one[Symbol.asyncDispose]());
 
 /** A running client whose terminal is typed at. */
-function session(args: readonly string[]): {
+function session(
+  args: readonly string[],
+  options = one.options(key),
+): {
   type(bytes: Uint8Array | string): void;
   said(): Buffer;
   saidBytes(): number;
   signal(name: NodeJS.Signals): void;
   end(): Promise<void>;
 } {
-  const child = spawn("ssh", [...one.options(key), ...args]);
+  const child = spawn("ssh", [...options, ...args]);
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -292,5 +296,25 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
       "ada gets in",
       async () => (await one.ssh([at("n1"), "who"], { key })).code === 0,
     );
+  });
+
+  test("(P19) a far end that says nothing, or only that it speaks SSH, has a minute; who signed in stays", async () => {
+    const clock = new VirtualClock();
+    await using slow = await sshUnderTest(door, clock);
+    const adaKey = await slow.people.key("ada");
+    const silent = connect(slow.port, "127.0.0.1").resume();
+    const begun = connect(slow.port, "127.0.0.1").resume();
+    begun.write("SSH-2.0-slow\r\n");
+    const staying = session(["-tt", at("n1"), "spy"], slow.options(adaKey));
+    await eventually("ada is there", () => far.seats.length === 1 && silent.bytesRead > 0);
+    await eventually("both are there", () => begun.bytesRead > 100);
+    await clock.advance(59_000);
+    expect([silent.closed, begun.closed]).toEqual([false, false]);
+    await clock.advance(2000);
+    await eventually("both are closed", () => silent.closed && begun.closed);
+    expect(far.seats).toHaveLength(1);
+    far.seats[0]?.viewer.told({ told: "bye", code: "idle", text: "you were idle" });
+    await eventually("she is told", () => staying.said().includes("you were idle"));
+    await staying.end();
   });
 });

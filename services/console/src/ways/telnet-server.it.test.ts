@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { PASSWORD, peopleUnderTest, type PeopleUnderTest } from "../testing/people-under-test.js";
@@ -131,5 +132,19 @@ describe("telnet for clients that negotiate nothing", () => {
     await eventually("ada gets in", () => far.seats.length === 1);
     for (const { socket } of [hostile, endless, good]) socket.destroy();
     await eventually("all are gone", () => far.seats.length === 0);
+  });
+
+  test("(P19) nobody holds a port for more than a minute without signing in", async () => {
+    const clock = new VirtualClock();
+    await using slow = await serving(
+      door,
+      (socket, parts) => serveTelnet(socket, N1, { ...parts, desk: people.desk }),
+      clock,
+    );
+    const socket = connect(slow.port, "127.0.0.1").resume();
+    await eventually("it is asked", () => socket.bytesRead > 0);
+    socket.write("ad");
+    await clock.advance(61_000);
+    await eventually("it is closed", () => socket.closed);
   });
 });
