@@ -1,7 +1,7 @@
 import { mkdir, rm, statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { milliseconds, minutes } from "@outrider/contracts/clock";
+import { milliseconds, minutes, seconds, type Duration } from "@outrider/contracts/clock";
 import type { NodeId } from "@outrider/contracts/ids";
 import type {
   ConsoleLog,
@@ -24,6 +24,8 @@ const SYNC_EVERY_MS = 1000;
 /** How many logs are synced at a time: the threads that do it also serve everybody else's files. */
 const SYNCS_AT_ONCE = 2;
 const SPACE_EVERY_MS = 5000;
+/** At the end, what a disk does not take within this time is left to the sources, which still have it. */
+const CLOSE_WITHIN = seconds(10);
 
 const GIB = 1024 ** 3;
 const DEFAULT_TOTAL_BYTES = 20 * GIB;
@@ -175,11 +177,20 @@ class AllLogs implements ConsoleLogs, LogHost {
     this.#closing = true;
     this.#stopMinutes();
     this.#stopTicks?.();
-    await this.flush();
+    await this.#within(CLOSE_WITHIN, this.flush());
     await this.#searchers[Symbol.asyncDispose]();
     await this.#sealers[Symbol.asyncDispose]();
-    for (const log of this.logs.values()) for (const raw of log.raws) await raw.close();
+    for (const log of this.logs.values()) {
+      for (const raw of log.raws) await this.#within(CLOSE_WITHIN, raw.close());
+    }
     this.logs.clear();
+  }
+
+  /** Waits for a disk, but not for one that does not answer. */
+  async #within(span: Duration, work: Promise<void>): Promise<void> {
+    const done = new AbortController();
+    const late = this.clock.sleep(span, done.signal).catch(() => undefined);
+    await Promise.race([work.finally(() => done.abort()), late]);
   }
 
   #tick(): void {

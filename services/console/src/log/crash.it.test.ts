@@ -41,6 +41,7 @@ describe("a process that is killed while it writes", () => {
       acknowledged = await writeAndKill(acknowledged, 1 + (round % 2));
       const logs = await fixture.open();
       const log = await logs.open(NODE, { ...WIDE, maxAgeMs: 1e12 });
+      expect(log.lostBytes).toBe(0);
       expect(log.next).toBeGreaterThanOrEqual(acknowledged);
       expect(log.source).toEqual({ stream: "s", offset: log.next });
       const items = await itemsOf(log);

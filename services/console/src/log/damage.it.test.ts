@@ -143,6 +143,33 @@ describe("a log whose files are damaged", () => {
     expect(joined(items).length + lost).toBe(400_000);
   });
 
+  it("goes on past a file that somebody deletes while it is open", async () => {
+    const logs = await fixture.open();
+    const log = await logs.open(NODE, { ...WIDE, maxBytes: 2 ** 20 });
+    const feeder = new Feeder(log);
+    for (let round = 0; round < 400; round++) feeder.feed(knownBytes(feeder.offset, 1000));
+    await logs.settle();
+    await unlink((await files(".zst"))[1] as string);
+    const items = await itemsOf(log);
+    const lost = expectExactBut(items, "log-lost");
+    expect(lost).toBeGreaterThan(100_000);
+    expect(joined(items).length + lost).toBe(400_000);
+    expect(await log.locate({ line: Math.floor(log.line / 3) })).toBeGreaterThanOrEqual(0);
+  });
+
+  it("lets readers end when it is closed", async () => {
+    const logs = await fixture.open();
+    const log = await logs.open(NODE, WIDE);
+    const feeder = new Feeder(log);
+    for (let round = 0; round < 200; round++) feeder.feed(knownBytes(feeder.offset, 1000));
+    await logs.flush();
+    let read = 0;
+    for await (const _ of log.read({ from: { position: 0 } })) {
+      if (read++ === 0) await fixture.close(logs);
+    }
+    expect(read).toBeGreaterThan(0);
+  });
+
   it("begins anew where nothing of it can be read", async () => {
     let logs = await fixture.open();
     new Feeder(await logs.open(NODE, WIDE)).feed("hello");

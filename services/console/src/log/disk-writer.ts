@@ -1,11 +1,14 @@
-import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { SourcePosition } from "./console-log.js";
 import type { RawSegment } from "./raw-segment.js";
 
 /** How long after a failure the disk is tried again. */
-export const RETRY_AFTER = milliseconds(5000);
-/** A write that takes longer than this is treated as a failure for as long as it lasts: nobody waits for it. */
-export const STALLED_AFTER = milliseconds(1000);
+export const RETRY_AFTER = seconds(5);
+/**
+ * A write that takes longer than this is treated as a failure for as long as it lasts: nobody waits for it. Until then a
+ * console that says more than memory holds is paused, and its agent keeps what it says.
+ */
+export const STALLED_AFTER = seconds(10);
 
 interface WrittenLog {
   readonly node: string;
@@ -95,7 +98,7 @@ export class DiskWriter {
     if (!this.#writing || this.failing) return;
     if (this.host.clock.monotonicMs() - this.#writingSinceMs < STALLED_AFTER) return;
     this.#setProblem(
-      `The disk has not taken the log of ${this.log.node} for more than a second. The console goes on; what does not fit into memory will be marked as missing. Look for a disk that fails or is overloaded.`,
+      `The disk has not taken the log of ${this.log.node} for ten seconds. The console goes on; what does not fit into memory will be marked as missing. Look for a disk that fails or is overloaded.`,
     );
   }
 

@@ -52,8 +52,16 @@ export class LogReader {
       if (signal?.aborted) return;
       const got = await segment.items(cursor, READ_BYTES).catch(whenGone);
       if (!got) {
+        const before = segment;
         // Sealed: there is another one in its place. Dropped: the next one.
-        segment = this.#segmentFrom(segment.first);
+        segment = this.#segmentFrom(before.first);
+        if (segment === before) {
+          // Neither: somebody deleted its file, or the log is closed.
+          const after = this.#segmentAfter(before);
+          if (!after) return;
+          yield missing(before, after, cursor.position);
+          segment = after;
+        }
         if (segment.first > cursor.position) cursor = { position: segment.first, notesDone: 0 };
         continue;
       }
@@ -68,7 +76,7 @@ export class LogReader {
       if (got.items.length > 0) continue;
       const after = this.#segmentAfter(segment);
       if (after) {
-        if (after.first > position) yield missing(segment, after);
+        if (after.first > position) yield missing(segment, after, position);
         segment = after;
         cursor = { position: after.first, notesDone: 0 };
       } else if (!follow || position >= until) return;
@@ -95,21 +103,46 @@ export class LogReader {
   }
 
   async #positionOfLine(line: number): Promise<number> {
-    const { segments } = this.log;
-    const segment = segments[firstWhere(segments, (candidate) => candidate.line >= line) - 1];
-    if (!segment) return this.log.first;
-    return (await segment.positionOfLine(line).catch(whenGone)) ?? this.#positionOfLine(line);
+    return this.#found(
+      () => {
+        const { segments } = this.log;
+        return segments[firstWhere(segments, (candidate) => candidate.line >= line) - 1];
+      },
+      (segment) => segment.positionOfLine(line),
+      this.log.first,
+    );
   }
 
   async #positionAtTime(micros: number): Promise<number> {
-    const segment = this.log.segments.find((candidate) => (candidate.lastMicros ?? -1) >= micros);
-    if (!segment) return this.log.next;
-    return (await segment.positionAtTime(micros).catch(whenGone)) ?? this.#positionAtTime(micros);
+    return this.#found(
+      () => this.log.segments.find((candidate) => (candidate.lastMicros ?? -1) >= micros),
+      (segment) => segment.positionAtTime(micros),
+      this.log.next,
+    );
   }
 
   async #lineAt(position: number): Promise<number> {
-    const segment = this.#segmentAt(position);
-    return (await segment.lineAt(position).catch(whenGone)) ?? this.#lineAt(position);
+    const first = this.#segmentAt(position);
+    return this.#found(
+      () => this.#segmentAt(position),
+      (segment) => segment.lineAt(position),
+      first.line,
+    );
+  }
+
+  /** Asks the segment in which something is, and the one that has taken its place when it was sealed or dropped. */
+  async #found(
+    which: () => Segment | undefined,
+    ask: (segment: Segment) => Promise<number>,
+    otherwise: number,
+  ): Promise<number> {
+    let asked: Segment | undefined;
+    for (let segment = which(); segment && segment !== asked; segment = which()) {
+      asked = segment;
+      const found = await ask(segment).catch(whenGone);
+      if (found !== undefined) return found;
+    }
+    return otherwise;
   }
 
   /** The segment that a position lies in; of two that meet there, the earlier one, for the notes at its end. */
@@ -172,13 +205,13 @@ function cutAt(item: LogItem, until: number): LogItem | undefined {
   return length > 0 ? { ...item, bytes: item.bytes.subarray(0, length) } : undefined;
 }
 
-/** A file between two others has gone. */
-function missing(before: Segment, after: Segment): LogGap {
+/** A file between two others has gone, or what was left of one from a position on. */
+function missing(before: Segment, after: Segment, position: number): LogGap {
   const fromMicros = before.lastMicros ?? after.firstMicros ?? 0;
   return {
     kind: "gap",
-    position: before.end,
-    lost: after.first - before.end,
+    position,
+    lost: after.first - position,
     reason: "log-lost",
     fromMicros,
     toMicros: after.firstMicros ?? fromMicros,

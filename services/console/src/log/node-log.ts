@@ -44,7 +44,8 @@ export class NodeLog implements ConsoleLog {
   readonly directory: string;
   readonly disk: DiskWriter;
   readonly #reader: LogReader;
-  #segments: (RawSegment | SealedSegment)[];
+  #segments: readonly (RawSegment | SealedSegment)[] = [];
+  #raws: readonly RawSegment[] = [];
   #cursor: SourceCursor;
   #bounds: LogBounds;
   #atLineStart = true;
@@ -64,7 +65,7 @@ export class NodeLog implements ConsoleLog {
   ) {
     this.directory = directory;
     this.#bounds = bounds;
-    this.#segments = segments;
+    this.#setSegments(segments);
     this.#cursor = new SourceCursor(this.#active.source);
     this.disk = new DiskWriter(this, host);
     this.#reader = new LogReader(this);
@@ -111,15 +112,16 @@ export class NodeLog implements ConsoleLog {
   }
 
   get #active(): RawSegment {
-    return this.#segments.at(-1) as RawSegment;
+    return this.#raws.at(-1) as RawSegment;
   }
 
   get segments(): readonly (RawSegment | SealedSegment)[] {
     return this.#segments;
   }
 
-  get raws(): RawSegment[] {
-    return this.#segments.filter((segment) => segment instanceof RawSegment);
+  /** Those that are not sealed, the one that grows last. */
+  get raws(): readonly RawSegment[] {
+    return this.#raws;
   }
 
   get first(): number {
@@ -258,12 +260,15 @@ export class NodeLog implements ConsoleLog {
 
   /** Puts a segment that was sealed in the place of the one that it was made of. */
   replace(raw: RawSegment, sealed: SealedSegment): void {
-    this.#segments = this.#segments.map((segment) => (segment === raw ? sealed : segment));
+    this.#setSegments(this.#segments.map((segment) => (segment === raw ? sealed : segment)));
   }
 
   /** Leaves the oldest segment out. @returns it, or undefined when there is but the one that grows */
   dropOldest(): RawSegment | SealedSegment | undefined {
-    return this.#segments.length > 1 ? this.#segments.shift() : undefined;
+    const [oldest, ...rest] = this.#segments;
+    if (rest.length === 0) return undefined;
+    this.#setSegments(rest);
+    return oldest;
   }
 
   /** The disk takes bytes again: says what was left out meanwhile. */
@@ -325,7 +330,12 @@ export class NodeLog implements ConsoleLog {
       source: active.source,
       boot: this.#boot,
     };
-    this.#segments.push(RawSegment.begin(this.directory, start));
+    this.#setSegments([...this.#segments, RawSegment.begin(this.directory, start)]);
+  }
+
+  #setSegments(segments: readonly (RawSegment | SealedSegment)[]): void {
+    this.#segments = segments;
+    this.#raws = segments.filter((segment) => segment instanceof RawSegment);
   }
 
   #note(unplaced: UnplacedNote, shiftMicros = 0): LogNote {

@@ -15,7 +15,7 @@ const ODD = /[ςſ]/;
 
 /** How many rows a table for so many bytes has: a power of two. */
 export function rowsFor(segmentBytes: number): number {
-  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, segmentBytes / 8)));
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, segmentBytes / 16)));
   return Math.min(Math.max(wanted, 1024), 32_768);
 }
 

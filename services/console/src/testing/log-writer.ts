@@ -19,6 +19,8 @@ process.stdin.on("data", () => {
 
 let offset = Number(acknowledged);
 const pour = (): void => {
+  // Faster than the disk is not what is tried here.
+  if (!log.room || log.problem !== undefined) return;
   for (let batch = 0; batch < 8; batch++) {
     const length = 1 + ((offset * 7919) % 4096);
     log.take("s", [
