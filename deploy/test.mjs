@@ -21,6 +21,7 @@ const PEERS = {
   lz4: "/usr/bin/lz4",
   postgresql: "/usr/bin/psql",
   "xz-utils": "/usr/bin/xz",
+  zstd: "/usr/bin/zstd",
   "python3-venv": "/usr/share/doc/python3-venv",
   zsh: "/usr/bin/zsh",
   fish: "/usr/bin/fish",
