@@ -102,7 +102,7 @@ export class SpoolTail {
 
   #drop(count: number): void {
     // Moving a long list for a single item would cost more than the item.
-    if (count === 0 || (count < 64 && count < this.#items.length / 2)) return;
+    if (count === 0 || count < this.#items.length / 8) return;
     for (let at = 0; at < count; at++) {
       const cost = costOf(this.#items[at] as SpoolItem);
       this.#cost -= cost;
