@@ -13,7 +13,11 @@ const query = (text: string) => readLogQuery(new URLSearchParams(text), log);
 
 describe("what is wanted of a log", () => {
   it("is all that is kept, as text, unless something is said", () => {
-    expect(query("")).toEqual({ range: { from: { position: 100 } }, format: "text", follow: false });
+    expect(query("")).toEqual({
+      range: { from: { position: 100 } },
+      format: "text",
+      follow: false,
+    });
   });
   it("is a boot by number, or the last ones", () => {
     expect(query("boot=3").range).toEqual({ from: { position: 200 }, untilPosition: 300 });

@@ -31,11 +31,12 @@ export function readSubject(header: string | undefined): Subject | undefined {
  */
 export function standing(admitted: Subject, identity: IdentityStore): () => Subject | undefined {
   if (admitted.kind !== "person") return () => admitted;
-  const isKnown = identity.held.people.has(admitted.name);
-  // Somebody whom only the gateway knows: the operator of the demonstration.
-  if (!isKnown) return () => (identity.held.people.has(admitted.name) ? undefined : admitted);
+  let wasKnown = false;
   return () => {
     const entry = identity.held.people.get(admitted.name);
+    // Added a moment ago, or known to the gateway only: the operator of the demonstration.
+    if (!entry && !wasKnown) return admitted;
+    wasKnown = true;
     if (!entry || entry.person.disabled) return undefined;
     const { subject } = entry;
     return {

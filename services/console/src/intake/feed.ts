@@ -51,9 +51,7 @@ export class Feed {
     if (this.#resumed) return;
     this.#resumed = true;
     const { linked } = this;
-    linked.onItems((items) =>
-      this.#owner ? this.#owner.take(linked, items) : this.#hold(items),
-    );
+    linked.onItems((items) => (this.#owner ? this.#owner.take(linked, items) : this.#hold(items)));
     linked.resume(owner.wanted(linked));
   }
 

@@ -14,7 +14,11 @@ function described(agent?: string): NodeDescription {
     supportedActions: ["On"],
     gracefulLimitMs: 1000,
     interfaces: agent
-      ? { console: [{ agent: agentId(agent), endpoint: endpointId("n1", "console"), driver: "tcp" }] }
+      ? {
+          console: [
+            { agent: agentId(agent), endpoint: endpointId("n1", "console"), driver: "tcp" },
+          ],
+        }
       : {},
   };
 }

@@ -88,7 +88,9 @@ export class ConsoleStage {
         supportedActions: ["On", "ForceOff", "PowerCycle"],
         gracefulLimitMs: 120_000,
         interfaces: {
-          console: [{ agent: agentId(agent), endpoint: endpointId(node, "console"), driver: "tcp" }],
+          console: [
+            { agent: agentId(agent), endpoint: endpointId(node, "console"), driver: "tcp" },
+          ],
         },
       },
     );
@@ -241,6 +243,17 @@ export class TestClient {
     socket.on("error", () => undefined);
   }
 
+  /** The last of what it saw. */
+  get tail(): string {
+    const last: Buffer[] = [];
+    let bytes = 0;
+    for (let at = this.chunks.length - 1; at >= 0 && bytes < 65_536; at -= 1) {
+      const chunk = this.chunks[at] as Buffer;
+      last.unshift(chunk);
+      bytes += chunk.length;
+    }
+    return Buffer.concat(last).toString("utf8");
+  }
   get bytes(): Buffer {
     return Buffer.concat(this.chunks);
   }
@@ -267,6 +280,6 @@ export class TestClient {
   }
 
   async sees(text: string): Promise<void> {
-    await eventually(`it sees ${JSON.stringify(text)}`, () => this.text.includes(text));
+    await eventually(`it sees ${JSON.stringify(text)}`, () => this.tail.includes(text));
   }
 }

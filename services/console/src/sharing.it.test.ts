@@ -1,0 +1,282 @@
+import { actOnConsole, endSession, listSessions } from "@outrider/contracts/console-operations";
+import { searchAudit, verifyAudit } from "@outrider/contracts/audit";
+import { commandNode } from "@outrider/contracts/transition";
+import { nodeId } from "@outrider/contracts/ids";
+import { openIdentity } from "@outrider/identity/open-identity";
+import { eventually } from "@outrider/testing/eventually";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ConsoleStage } from "./testing/console-stage.js";
+
+const AS = { actor: "person:root", via: "rest" } as const;
+const ESC = "\u001b";
+
+describe("people at a console", () => {
+  let stage: ConsoleStage;
+
+  beforeEach(async () => {
+    stage = await ConsoleStage.start(["n1"], { pasteLineMs: 20, writerIdleMs: 0 });
+  });
+  afterEach(() => stage.stop());
+
+  it("see nothing that reaches beyond their screen, and only who types is asked by the machine (P13)", async () => {
+    const ada = await stage.attach("person:ada");
+    const bob = await stage.attach("person:bob", { mode: "spy" });
+    const raw = await stage.attach("person:program", { mode: "spy", raw: "true" });
+    const said = `a${ESC}]52;c;ZXZpbA==\u0007b${ESC}[6nc${ESC}]0;title${ESC}\\d${ESC}P+q544e${ESC}\\e\r\n`;
+    for (const one of [ada, bob, raw]) await one.hears("attached");
+    stage.say(said);
+    await raw.sees("e\r\n");
+    await ada.sees("e\r\n");
+    await bob.sees("e\r\n");
+    expect(raw.text).toBe(said);
+    expect(ada.text).toBe(`ab${ESC}[6ncde\r\n`);
+    expect(bob.text).toBe("abcde\r\n");
+    const late = await stage.attach("person:late", { replay: "lines:10", mode: "spy" });
+    await late.sees("abcde\r\n");
+    expect(late.text).not.toContain(ESC);
+  });
+
+  it("are not slowed by one who reads nothing, who is told what was left out", async () => {
+    const frozen = await stage.attach("person:frozen", { mode: "spy" });
+    const ada = await stage.attach("person:ada");
+    await frozen.hears("attached");
+    await ada.hears("attached");
+    frozen.socket.pause();
+    const line = `${"x".repeat(1022)}\r\n`;
+    const rounds = 16_000;
+    for (let n = 0; n < rounds; n += 1) {
+      stage.say(line);
+      // The agent reads a wire, which gives way to others.
+      if (n % 200 === 0) await new Promise(setImmediate);
+    }
+    stage.say("end of it\r\n");
+    await ada.sees("end of it");
+    expect(ada.tolds.filter(({ told }) => told === "skipped")).toEqual([]);
+    expect(ada.bytes.length).toBe(rounds * line.length + "end of it\r\n".length);
+    const { sessions } = await stage.asking.ask(listSessions, {}, AS);
+    const slow = sessions.find(({ actor }) => actor === "person:frozen");
+    expect(slow?.skippedBytes).toBeGreaterThan(1_000_000);
+    frozen.socket.resume();
+    const told = await frozen.hears("skipped");
+    expect(told.bytes).toBe(slow?.skippedBytes);
+    stage.say("later\r\n");
+    await frozen.sees("later");
+  });
+
+  it("are 32 and more, and all see the same", async () => {
+    const all = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => stage.attach(`person:p${index}`)),
+    );
+    for (const one of all) await one.hears("attached");
+    stage.say("hello, all\r\n");
+    for (const one of all) await one.sees("hello, all\r\n");
+    const { sessions, total } = await stage.asking.ask(listSessions, {}, AS);
+    expect(total).toBe(40);
+    expect(sessions.filter(({ writes }) => writes)).toHaveLength(1);
+  });
+
+  it("paste at a pace, and ^C ends it", async () => {
+    const ada = await stage.attach("person:ada");
+    const pasted = await ada.ask({ ask: "paste", text: "one\ntwo\nthree" });
+    expect(pasted).toMatchObject({ told: "done", text: "13 bytes were pasted" });
+    expect(stage.line().taken).toEqual(["one\r", "two\r", "three"]);
+    const long = ada.ask({ ask: "paste", text: "again\n".repeat(5000) });
+    await eventually("it begins", () => stage.typed().includes("again"));
+    expect(await ada.ask({ ask: "paste", text: "x" })).toMatchObject({ code: "busy" });
+    ada.type("\u0003");
+    expect(await long).toMatchObject({ told: "refused", code: "aborted" });
+    expect(stage.typed().endsWith("\u0003")).toBe(true);
+    expect(stage.typed().length).toBeLessThan(20_000);
+  });
+
+  it("lose what they may no longer do at once", async () => {
+    await using identity = await openIdentity({ dataDirectory: stage.data.path });
+    const { people } = identity.store;
+    await people.create({ name: "root", role: "administrator" });
+    await people.create({ name: "eve", role: "operator" });
+    const outside = await stage.attach("person:eve", { mode: "spy" });
+    await outside.hears("attached");
+    await people.change("eve", { nodes: "n9" });
+    await outside.hears("bye", /n1 is not among/);
+    await people.change("eve", { nodes: null });
+    const eve = await eventually("she is let in again", async () => {
+      const client = await stage.attach("person:eve");
+      const first = await eventually("she is answered", () => client.tolds[0]);
+      return first.told === "attached" ? client : undefined;
+    });
+    await people.change("eve", { role: "viewer", rights: ["console-read"] });
+    await eve.hears("mode", /console-write/);
+    expect(await eve.ask({ ask: "write" })).toMatchObject({ code: "not-allowed" });
+    await people.change("eve", { disabled: true });
+    await eve.hears("bye");
+  });
+
+  it("are refused with a reason: no right, no such node, no console", async () => {
+    const cases = [
+      [{ rights: ["read"] as const }, "not-allowed"],
+      [{ rights: ["read", "console-read"] as const, mode: "take" }, "not-allowed"],
+      [{ node: "n7" }, "no-console"],
+      [{ nodes: ["n2"] }, "not-found"],
+    ] as const;
+    for (const [settings, code] of cases) {
+      const client = await stage.attach("person:eve", settings);
+      expect(await client.hears("bye")).toMatchObject({ code });
+      await eventually("it is closed", () => client.closed);
+    }
+    const { records } = await stage.asking.ask(searchAudit.console, { act: "console.attach" }, AS);
+    expect(records.map(({ stage: at, data }) => [at, data?.["refused"]])).toEqual([
+      ["outcome", "not-allowed"],
+      ["outcome", "not-allowed"],
+    ]);
+  });
+
+  it("are refused before anything is upgraded when the gateway does not say who asks (P14)", async () => {
+    const wrong: Record<string, string>[] = [
+      { "outrider-actor": "" },
+      { "outrider-actor": "ada; drop" },
+      { "outrider-subject": "{}" },
+    ];
+    for (const headers of wrong) {
+      await expect(stage.attach("person:ada", { headers })).rejects.toThrow(/403/);
+    }
+    await expect(stage.attach("person:ada", { replay: "../x" })).rejects.toThrow(/422/);
+  });
+
+  it("who send what is no ask, or too much, are cut off cheaply (P19)", async () => {
+    const ada = await stage.attach("person:ada");
+    await ada.hears("attached");
+    for (const text of ["{", "[]", '{"ask":"everything"}', '{"ask":"who","more":1}']) {
+      ada.socket.send(text);
+    }
+    await eventually("each is refused", () => ada.tolds.filter((one) => one.code === "invalid")[3]);
+    ada.socket.send(Buffer.alloc(2_000_000));
+    await eventually("it is closed", () => ada.closed?.code === 1009);
+    const bob = await stage.attach("person:bob");
+    for (let n = 0; n < 12; n += 1) bob.socket.send("x".repeat(1000));
+    await eventually("it is closed", () => bob.closed?.code === 1008);
+  });
+
+  it("are told by whom they are disconnected, and act from outside only with who types agreeing or losing", async () => {
+    const ada = await stage.attach("person:ada");
+    await ada.hears("attached");
+    const act = { ask: "break" } as const;
+    await expect(stage.asking.ask(actOnConsole, { node: nodeId("n1"), act }, AS)).rejects.toThrow(
+      /person:ada types/,
+    );
+    await stage.asking.ask(actOnConsole, { node: nodeId("n1"), act, take: true }, AS);
+    await ada.hears("mode", /person:root does something here/);
+    expect(stage.line().taken).toEqual([{ kind: "break", ms: 250 }]);
+    const { sessions } = await stage.asking.ask(listSessions, { nodes: [nodeId("n1")] }, AS);
+    const session = sessions[0]?.id as never;
+    await stage.asking.ask(endSession, { session, reason: "maintenance" }, AS);
+    expect(await ada.hears("bye", /person:root has disconnected you: maintenance/)).toMatchObject({
+      code: "disconnected",
+    });
+    const verdict = await stage.asking.ask(verifyAudit.console, {}, AS);
+    expect(verdict.intact).toBe(true);
+  });
+
+  it("switch power in their own name, if they may", async () => {
+    const power = stage.session("power");
+    const asked: unknown[] = [];
+    const { serviceRequest, serviceReply } = await import("@outrider/contracts/service-plane");
+    power.subscribe(
+      serviceRequest,
+      { service: "power", operation: commandNode.name },
+      async ({ payload: { id, client, actor, via, body } }) => {
+        asked.push({ actor, via, body });
+        const result = {
+          id: "c1",
+          seq: 0,
+          status: "Accepted",
+          terminal: false,
+          actor,
+          via,
+          startedAt: new Date().toISOString(),
+        };
+        await power.publish(
+          serviceReply,
+          { service: "power", client, id },
+          { id, body: { result } },
+        );
+      },
+    );
+    await power.ready(AbortSignal.timeout(20_000));
+    const ada = await stage.attach("person:ada", { way: "cli", mode: "spy" });
+    const done = await ada.ask({ ask: "power", action: "PowerCycle", text: "hung" });
+    expect(done).toMatchObject({ told: "done", text: "PowerCycle: Accepted" });
+    expect(asked).toMatchObject([
+      {
+        actor: "person:ada",
+        via: "cli",
+        body: { node: "n1", set: { action: "PowerCycle", reason: "hung" } },
+      },
+    ]);
+    const eve = await stage.attach("person:eve", { rights: ["read", "console-read"] });
+    expect(await eve.ask({ ask: "power", action: "ForceOff" })).toMatchObject({
+      code: "not-allowed",
+    });
+  });
+
+  it("at a terminal have the escape and what is told in lines of text", async () => {
+    const ada = await stage.attach("person:ada", { escape: "^Ec", way: "cli" });
+    await ada.sees("[outrider: Machine n1: you type — ^Ec? helps, ^Ec. leaves]\r\n");
+    stage.say("$ ");
+    await ada.sees("$ ");
+    ada.type("ls\u0005cl0");
+    await ada.sees("[outrider: a break of 250 ms was sent]\r\n");
+    expect(stage.line().taken).toEqual(["ls", { kind: "break", ms: 250 }]);
+    ada.type("\u0005cw");
+    await ada.sees("person:ada types by cli from 192.0.2.7");
+    ada.type("\u0005cqs\r");
+    await ada.sees("SysRq sync was sent");
+    const bob = await stage.attach("person:bob", { escape: "^Ec", way: "cli", mode: "take" });
+    await bob.sees("you type");
+    await ada.sees("[outrider: person:bob (cli, from 192.0.2.7) has taken the console");
+    ada.type("\u0005cb");
+    await ada.sees("[outrider: message] ");
+    ada.type("hands off\r");
+    await bob.sees("[outrider: person:ada: hands off]");
+    ada.type("\u0005c.");
+    await ada.hears("bye", /you have left/);
+    await eventually("it is closed", () => ada.closed?.reason === "left");
+  });
+});
+
+describe("people who do nothing", () => {
+  it("stop typing, and then are disconnected, as the site says", async () => {
+    const stage = await ConsoleStage.start(["n1"], { writerIdleMs: 1500, sessionIdleMs: 4000 });
+    try {
+      const ada = await stage.attach("person:ada");
+      await ada.hears("mode", /you typed nothing for 1.5 s/);
+      await ada.hears("bye", /nothing was typed/);
+    } finally {
+      await stage.stop();
+    }
+  });
+});
+
+describe("a second instance of the console service", () => {
+  it("stands by and takes over, with the consoles as they are", async () => {
+    const stage = await ConsoleStage.start(["n1"]);
+    try {
+      stage.say("before\r\n");
+      const ada = await stage.attach("person:ada");
+      await ada.hears("attached");
+      const first = stage.service;
+      const second = stage.startService({ OUTRIDER_STANDBY: "yes" });
+      await first.kill("SIGTERM");
+      expect(await ada.hears("bye")).toMatchObject({ code: "stopping" });
+      await second;
+      await stage.agent.stop();
+      await stage.startAgent();
+      stage.say("after\r\n");
+      await eventually("the log goes on", async () => {
+        const log = await stage.get("/consoles/n1/log?format=raw");
+        return (await log.text()) === "before\r\nafter\r\n";
+      });
+    } finally {
+      await stage.stop();
+    }
+  });
+});
