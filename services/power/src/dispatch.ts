@@ -26,6 +26,8 @@ const PROBE_EVERY = seconds(5);
 const AGENT_GRACE = seconds(30);
 /** An owed rung that its agent took along when it went away holds its start slot for this long. */
 const OWED_GRACE = minutes(10);
+/** An agent says what it sees at least so often: who has not heard it yet, after a start, waits for a host so long. */
+const SEEN_WITHIN = seconds(15);
 /** An agent that is there answers whenever it is asked again. One that says nothing for this long is lost. */
 const SILENCE_LIMIT = seconds(60);
 
@@ -112,7 +114,7 @@ export class Dispatch {
         return;
       }
       case "awaiting-halt":
-        return limit(haltWaitMs(run));
+        return limit(Math.max(haltWaitMs(run), this.#isSeen(run) ? 0 : SEEN_WITHIN));
       case "waiting-for-slot":
         if (phase.step.owed || run.patience === "unlimited") return;
         return limit(run.ttlMs - (since.enteredMs - since.issuedMs));
@@ -130,6 +132,12 @@ export class Dispatch {
       default:
         return phase satisfies never;
     }
+  }
+
+  #isSeen({ node }: Run): boolean {
+    const { nodes, clock } = this.parts;
+    const nowMs = clock.monotonicMs();
+    return nodes.fresh(node, nowMs) !== undefined || nodes.host(node, nowMs) !== undefined;
   }
 
   /** Whom to send a rung to, and in which session. Undefined while the agent is away or its endpoint is not bound. */
