@@ -44,12 +44,9 @@ describe.skipIf(!hasMosquittoClients())("a simulated machine with a console", ()
       detail: expect.stringContaining("after SysRq at its console was used") as string,
     });
     await node.settles("On", "Running");
-    const edges = await node.edgeNames();
-    for (const once of ["press/", "supply-off/", "supply-on/"])
-      expect(
-        edges.filter((edge) => edge.startsWith(once)),
-        edges.join(),
-      ).toHaveLength(1);
+    // The host's own edges, and how often it was told, are its machine's affair.
+    const edges = (await node.edgeNames()).filter((edge) => edge.endsWith("/api"));
+    expect(edges.toSorted()).toEqual(["press/api", "supply-off/api", "supply-on/api"]);
     const { bus } = lab;
     await bus.next(consoleState, { node: "n1" }, ({ stage }) => stage.value === "login");
   });
