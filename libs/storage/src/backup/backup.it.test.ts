@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hasPostgres } from "@outrider/testing/postgres";
@@ -211,11 +211,15 @@ describe("a backup of SQLite files", () => {
       await (
         await openStorage({ file: join(folder, "journal.sqlite"), migrations: agent })
       ).close();
+    // Logs of consoles are large, and are copied as files; those that are there stay.
+    await mkdir(join(from.path, "console", "n1"), { recursive: true });
+    await mkdir(join(to.path, "console", "n2"), { recursive: true });
     const file = join(from.path, "backup.tar.gz");
     await makeBackup({ dataDirectory: from.path, file, version: "1" });
     await writer.said("ack", 20 + writer.lines.length);
     await restoreBackup({ dataDirectory: to.path, file, replace: false });
     expect(await readdir(to.path)).not.toContain("backup.tar.gz");
+    expect(await readdir(join(to.path, "console"))).toEqual(["n2"]);
     await using storage = await openStorage({
       file: join(to.path, "suite.sqlite"),
       migrations: SUITE_MIGRATIONS,
