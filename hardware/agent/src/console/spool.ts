@@ -28,6 +28,8 @@ export const UNWRITTEN_BYTES = 4_194_304;
 const WRITE_BYTES = 1_048_576;
 /** Writes are gathered for so long: the cost is per write. */
 const WRITE_AFTER = milliseconds(50);
+/** So much is written without waiting for more. */
+const HURRY_BYTES = 524_288;
 const RETRY_AFTER = seconds(2);
 const CLOSE_WITHIN = seconds(2);
 /**
@@ -56,6 +58,8 @@ export class Spool implements ConsoleSpool {
   #problem: string | undefined;
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  /** Ends the time for which writes are gathered. */
+  #pause: AbortController | undefined;
 
   private constructor(options: SpoolOptions) {
     this.#options = options;
@@ -177,6 +181,7 @@ export class Spool implements ConsoleSpool {
   async #close(): Promise<void> {
     this.#gather.flush();
     this.#closed.abort(new Error("the spool is closed"));
+    this.#pause?.abort();
     const done = new AbortController();
     const late = this.#options.clock.sleep(CLOSE_WITHIN, done.signal).catch(() => undefined);
     await Promise.race([this.#finish(), late]);
@@ -201,6 +206,7 @@ export class Spool implements ConsoleSpool {
     if (this.#tail.push(item)) this.#say(this.#words("is slower than its console"));
     for (const callback of this.#appended) callback();
     this.#write();
+    if (this.#tail.unwrittenCost > HURRY_BYTES) this.#pause?.abort();
   }
 
   /** Finds what an agent before this one left, and marks the time since. */
@@ -271,7 +277,10 @@ export class Spool implements ConsoleSpool {
     const { signal } = this.#closed;
     try {
       do {
-        await clock.sleep(WRITE_AFTER, signal);
+        this.#pause = new AbortController();
+        await clock.sleep(WRITE_AFTER, this.#pause.signal).catch(() => undefined);
+        this.#pause = undefined;
+        signal.throwIfAborted();
         while (!(await this.#writeOut())) await clock.sleep(RETRY_AFTER, signal);
         // A backlog is written without pause.
         while (this.#tail.unwrittenCost > WRITE_BYTES && (await this.#writeOut()));
