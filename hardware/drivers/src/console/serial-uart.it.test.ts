@@ -88,6 +88,14 @@ describe.skipIf(skip)("the serial port on a real UART", { timeout: 120_000 }, ()
     expect(await controls()).toBe(MCR.dtr | MCR.rts);
   });
 
+  it("puts down again what Linux raises when a port is opened", async () => {
+    await open({ dtr: false, rts: false });
+    await guest.ask({ do: "close" });
+    expect(await controls()).toBe(0);
+    await open({ dtr: false });
+    expect(await controls()).toBe(MCR.rts);
+  });
+
   it("sets parity, stop and data bits in the UART, as it is told", async () => {
     await open({}, { ...SETTINGS, dataBits: 7, parity: "even", stopBits: 2 });
     const { bits, parity, even, stop } = LCR;
