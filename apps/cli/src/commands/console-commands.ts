@@ -52,7 +52,7 @@ export function addConsoleCommands(program: Command, cli: Cli): void {
     .addOption(
       new Option(
         "--linger <duration>",
-        "once standard input has ended, leave so long after the last byte; without it, stay",
+        "once there is no more input, leave so long after the last byte; without it, stay",
       ).argParser(duration({ min: 0, max: 86_400_000 })),
     )
     .action((node: string, { spy, take, escape, replay, linger }: AttachOptions) =>

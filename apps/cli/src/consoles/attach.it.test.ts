@@ -183,6 +183,14 @@ describe("a program at a console", () => {
     expect(code).toBe(EXIT.verified);
   });
 
+  it("that looks on ends so long after the last byte", async () => {
+    await using stub = await startStubConsole();
+    const child = run(stub, "--spy", "--linger", "200ms");
+    const at = await first(stub);
+    at.client.send(Buffer.from("said\r\n"));
+    expect((await once(child, "close"))[0]).toBe(EXIT.verified);
+  });
+
   it("ends where somebody else types, unless it only looks on", async () => {
     const come = ({ tell }: AtConsole): void => tell({ told: "attached", writes: false });
     await using stub = await startStubConsole(come);

@@ -15,7 +15,7 @@ export interface AttachWish {
   /** As it is asked for, or as suits: some lines for a person, nothing for a program. */
   readonly replay: string | undefined;
   readonly escape: string;
-  /** Once input has ended: leave so long after the last byte. Undefined: stay. */
+  /** Once input has ended, and who looks on has none: leave so long after the last byte. Undefined: stay. */
   readonly lingerMs: number | undefined;
 }
 
@@ -83,6 +83,7 @@ class Attached {
     const typed = (bytes: Buffer): void => this.#typed(bytes);
     const inputEnded = (): void => void this.#inputEnded().catch(() => undefined);
     if (reads) input.on("data", typed).once("end", inputEnded);
+    else inputEnded();
     socket.resume();
     try {
       return await this.#ended.promise;
