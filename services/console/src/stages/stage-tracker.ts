@@ -79,6 +79,7 @@ export class StageTracker {
   #supplyMicros: number | undefined;
   /** What this chapter has said that is said once in a start. */
   readonly #banners = new Set<string>();
+  readonly #facts = new Map<BootFact, string>();
   readonly #signMicros = new Map<RuleSign, number>();
 
   constructor(
@@ -132,7 +133,9 @@ export class StageTracker {
     if (pattern.ends) this.#ended = true;
     for (const [fact, find] of FACTS) {
       const value = pattern.facts?.includes(fact) ? find.exec(text)?.[1] : undefined;
-      if (value !== undefined) this.onFinding({ kind: "fact", fact, value, at });
+      if (value === undefined || this.#facts.get(fact) === value) continue;
+      this.#facts.set(fact, value);
+      this.onFinding({ kind: "fact", fact, value, at });
     }
   }
 
@@ -156,6 +159,7 @@ export class StageTracker {
     this.#stage = "unknown";
     this.#bootMicros = at.atMicros;
     this.#banners.clear();
+    this.#facts.clear();
     this.#signMicros.clear();
     this.onFinding({ kind: "boot", at });
   }
