@@ -11,6 +11,7 @@ import {
   type SearchHit,
 } from "../log/console-log.js";
 import type { Screens } from "../screen/screens.js";
+import { timeOfMicros } from "../sessions/micros.js";
 import { microsOf, QueryError, readLogQuery, wholeOf } from "./log-query.js";
 import { refuse } from "./refusal.js";
 
@@ -117,7 +118,7 @@ async function* hitLines(
   try {
     for (let next = first; !next.done; next = await rest.next()) {
       const { atMicros, ...hit } = next.value;
-      yield `${JSON.stringify({ ...hit, at: new Date(atMicros / 1000).toISOString() })}\n`;
+      yield `${JSON.stringify({ ...hit, at: timeOfMicros(atMicros) })}\n`;
     }
   } finally {
     await rest.return?.();
@@ -127,8 +128,8 @@ async function* hitLines(
 function bootsOf(log: ConsoleLog): object[] {
   return log.boots.map(({ boot, position, line, atMicros, endPosition, endMicros, stages }) => ({
     boot,
-    at: new Date(atMicros / 1000).toISOString(),
-    until: new Date(endMicros / 1000).toISOString(),
+    at: timeOfMicros(atMicros),
+    until: timeOfMicros(endMicros),
     line,
     position,
     bytes: endPosition - position,

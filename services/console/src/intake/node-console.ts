@@ -11,6 +11,7 @@ import type { ConsoleLog } from "../log/console-log.js";
 import type { LogGap, LogItem } from "../log/log-format.js";
 import { Console } from "../sessions/console.js";
 import type { ConsoleParts } from "../sessions/console-parts.js";
+import { timeOfMicros } from "../sessions/micros.js";
 import { ConsoleWatch, QUIET_MS } from "../stages/console-watch.js";
 import type { StageFinding } from "../stages/stage-tracker.js";
 import type { Declaration } from "../state/declared-consoles.js";
@@ -78,6 +79,7 @@ export class NodeConsole implements FeedOwner {
     this.#feed = feed;
     this.console.linked(feed.linked);
     feed.give(this);
+    this.acknowledge();
   }
 
   /** The site names another agent or endpoint. What comes from the old one is not this console's any more. */
@@ -127,7 +129,7 @@ export class NodeConsole implements FeedOwner {
     const boot = log.boots.at(-1)?.boot;
     return {
       link: console.link,
-      stage: { value: this.#stage.value, since: timeOf(this.#stage.sinceMicros) },
+      stage: { value: this.#stage.value, since: timeOfMicros(this.#stage.sinceMicros) },
       ...(writer && {
         writer: {
           actor: writer.visitor.actor,
@@ -136,7 +138,7 @@ export class NodeConsole implements FeedOwner {
         },
       }),
       viewers: places.length - (writer ? 1 : 0),
-      ...(log.lastMicros === undefined ? {} : { lastByteAt: timeOf(log.lastMicros) }),
+      ...(log.lastMicros === undefined ? {} : { lastByteAt: timeOfMicros(log.lastMicros) }),
       ...(boot === undefined ? {} : { boot }),
       ...(log.lostBytes > 0 ? { lostBytes: log.lostBytes } : {}),
       ...(log.problem === undefined ? {} : { logProblem: log.problem.slice(0, 500) }),
@@ -188,8 +190,8 @@ export class NodeConsole implements FeedOwner {
     this.#gapToldMs = nowMs;
     this.#gapsUntold = 0;
     const much = gap.lost === undefined ? "an unknown number of" : String(gap.lost);
-    const from = timeOf(gap.fromMicros);
-    const to = timeOf(gap.toMicros);
+    const from = timeOfMicros(gap.fromMicros);
+    const to = timeOfMicros(gap.toMicros);
     this.parts.happened(this.node, {
       severity: gap.lost === undefined ? "notice" : "warning",
       kind: "console-gap",
@@ -229,9 +231,4 @@ export class NodeConsole implements FeedOwner {
     this.taps.finding(this.node, finding);
     this.changed(this.node);
   }
-}
-
-/** RFC 3339 in UTC with milliseconds. */
-function timeOf(micros: number): string {
-  return new Date(Math.round(micros / 1000)).toISOString();
 }

@@ -3,6 +3,7 @@ import type { ConsoleLog } from "../log/console-log.js";
 import type { LogGap, LogItem } from "../log/log-format.js";
 import type { Delivery } from "./delivery.js";
 import { DisplaySafe } from "./display-safe.js";
+import { timeOfMicros } from "./micros.js";
 import type { ReplayWish } from "./replay-start.js";
 
 /** More of the past than this is not shown to anybody; the log has it. */
@@ -99,8 +100,8 @@ function startOfLastBoot(log: ConsoleLog): number {
 
 /** What a viewer is told of a gap. */
 export function gapTold(gap: LogGap): ConsoleTold {
-  const from = new Date(gap.fromMicros / 1000).toISOString();
-  const to = new Date(gap.toMicros / 1000).toISOString();
+  const from = timeOfMicros(gap.fromMicros);
+  const to = timeOfMicros(gap.toMicros);
   const much = gap.lost === undefined ? "an unknown number of" : String(gap.lost);
   return {
     told: "gap",

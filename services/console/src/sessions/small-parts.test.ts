@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readBreakSequence } from "./break-sequence.js";
 import { choose, menuLines, type MenuEntry } from "./console-menu.js";
 import { lineText, readLineSettings } from "./line-settings.js";
+import { timeOfMicros } from "./micros.js";
 import { LinePrompt } from "./line-prompt.js";
 import { readReplay } from "./replay-start.js";
 import { seemly } from "./seemly.js";
@@ -104,5 +105,16 @@ describe("a text of somebody else (P13)", () => {
   });
   it("is cut", () => {
     expect(seemly("x".repeat(600))).toHaveLength(500);
+  });
+});
+
+describe("a time that an agent says", () => {
+  it.each([
+    [1_795_420_800_123_456, "2026-11-23T08:00:00.123Z"],
+    [-5, "1970-01-01T00:00:00.000Z"],
+    [Number.MAX_SAFE_INTEGER * 100, "9999-12-31T23:59:59.999Z"],
+    [Number.NaN, "1970-01-01T00:00:00.000Z"],
+  ])("%d can always be written (P19)", (micros, text) => {
+    expect(timeOfMicros(micros)).toBe(text);
   });
 });

@@ -125,10 +125,7 @@ export class TextSession {
 
   async #ask(ask: ConsoleAsk): Promise<void> {
     const told = await this.#attachment?.ask(ask);
-    // What `who` answers with has been shown.
-    if (told && !(told.told === "done" && (ask.ask === "who" || ask.ask === "replay"))) {
-      this.#told(told);
-    }
+    if (told && !(told.told === "done" && SHOWN.has(ask.ask))) this.#told(told);
   }
 
   #leave(): void {
@@ -242,6 +239,9 @@ export class TextSession {
     this.#options.output.end(reason, code);
   }
 }
+
+/** What these answer with was shown by then. */
+const SHOWN: ReadonlySet<ConsoleAsk["ask"]> = new Set(["who", "replay", "power", "take", "write"]);
 
 function sessionLine({ actor, way, writes, idleMs, from, since }: ConsoleSession): string {
   const what = writes ? "types" : "looks on";
