@@ -21,8 +21,13 @@ const environment = ({ url }: StubConsole): NodeJS.ProcessEnv => ({
 const first = (stub: StubConsole): Promise<AtConsole> =>
   eventually("somebody has attached", () => stub.attached[0]);
 
-function person(stub: StubConsole, words = "console n1"): Promise<AtTerminal> {
-  return atTerminal([process.execPath, PROGRAM, ...words.split(" ")], environment(stub));
+function person(
+  stub: StubConsole,
+  words = "console n1",
+  more: NodeJS.ProcessEnv = {},
+): Promise<AtTerminal> {
+  const program = [process.execPath, PROGRAM, ...words.split(" ")];
+  return atTerminal(program, { ...environment(stub), ...more });
 }
 
 describe.skipIf(!HAS_PYTHON)("a person at a console", () => {
@@ -38,8 +43,10 @@ describe.skipIf(!HAS_PYTHON)("a person at a console", () => {
     await terminal.shows("login: ");
     terminal.type("ro\u0003\u0004\u001a\u001c");
     await eventually("each key arrives", () => at.typed() === "ro\u0003\u0004\u001a\u001c");
-    // The console echoes, not the terminal.
-    expect(terminal.shown()).not.toContain("ro");
+    // The console echoes, not the terminal; and nothing is added to what it says.
+    at.client.send(Buffer.from("one\n\rtwo\n"));
+    await terminal.shows("two\n");
+    expect(terminal.shown()).toBe("login: one\n\rtwo\n");
     at.client.close(1000, "left");
     expect(await terminal.ended).toEqual({ code: EXIT.verified, restored: true });
   });
@@ -68,6 +75,21 @@ describe.skipIf(!HAS_PYTHON)("a person at a console", () => {
       expect({ died: code < 0, restored }).toEqual({ died: true, restored: true });
     },
   );
+
+  it("has a terminal as before after a defect", async () => {
+    await using stub = await startStubConsole();
+    const defect = "process.on('SIGUSR2',()=>{throw(new(Error)('a-defect'))})";
+    await using terminal = await person(stub, "console n1", {
+      NODE_OPTIONS: `--import=data:text/javascript,${defect}`,
+    });
+    const at = await first(stub);
+    at.client.send(Buffer.from("here"));
+    await terminal.shows("here");
+    process.kill(terminal.pid, "SIGUSR2");
+    const { code, restored } = await terminal.ended;
+    expect({ code, restored }).toEqual({ code: 1, restored: true });
+    expect(terminal.shown()).toContain("a-defect");
+  });
 
   it("is in a terminal that only SIGKILL leaves bare: this is how it looks then", async () => {
     await using stub = await startStubConsole();

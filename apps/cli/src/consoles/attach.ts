@@ -72,7 +72,7 @@ class Attached {
     socket.on("message", (data: Buffer, isBinary) => {
       this.#heardMs = systemClock.monotonicMs();
       if (isBinary) this.#show(data);
-      else this.#told(JSON.parse(data.toString()) as ConsoleTold);
+      else this.#told(readTold(data));
     });
     socket.on("pong", () => void (this.#heardMs = systemClock.monotonicMs()));
     socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
@@ -127,7 +127,10 @@ class Attached {
   /** With an escape most of what is told stands among the bytes, and only the last is told. */
   #told(told: ConsoleTold): void {
     const { text, writes } = told;
-    if (told.told === "bye") this.#bye = told;
+    if (told.told === "bye") {
+      this.#bye = told;
+      this.socket.close();
+    }
     // A person has read it in the terminal.
     if (text !== undefined && !this.isPerson) this.console.error(plain(`outrider: ${text}`));
     if (told.told !== "attached" || writes || this.wish.mode === "spy") return;
@@ -212,7 +215,7 @@ export async function withConsole<T>(
   );
   socket.on("message", (data: Buffer, isBinary) => {
     if (isBinary) return;
-    const told = JSON.parse(data.toString()) as ConsoleTold;
+    const told = readTold(data);
     if (told.told === "attached") attached.resolve(told);
     if (told.ref !== undefined) waiting.get(told.ref)?.(told);
   });
@@ -235,5 +238,16 @@ export async function withConsole<T>(
     });
   } finally {
     socket.close();
+  }
+}
+
+/** What is told by something that is no console service ends the connection. */
+function readTold(data: Buffer): ConsoleTold {
+  const bye = { told: "bye", code: "unreadable", text: "what was told cannot be read" } as const;
+  try {
+    const read = JSON.parse(data.toString()) as unknown;
+    return typeof read === "object" && read !== null ? (read as ConsoleTold) : bye;
+  } catch {
+    return bye;
   }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import type { ByteTerminal } from "../console.js";
 
 /** Signals that end the program unless somebody listens, after which the terminal would stay as it is. */
@@ -27,7 +28,16 @@ function keys(): Disposable {
     }
   };
   const undo = (): void => bare(false);
-  const again = (): void => bare(true);
+  const start = (): void => {
+    bare(true);
+    // Node leaves line feeds to be turned into two characters, which spoils what a full-screen program draws. What it
+    // saved, and puts back, has this in it.
+    spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
+  };
+  const again = (): void => {
+    undo();
+    start();
+  };
   const dispose = (): void => {
     undo();
     process.off("exit", undo).off("SIGCONT", again);
@@ -42,6 +52,6 @@ function keys(): Disposable {
   for (const signal of ENDINGS) process.on(signal, end);
   // A shell has set the terminal as it likes it while this program was stopped.
   process.on("SIGCONT", again);
-  again();
+  start();
   return { [Symbol.dispose]: dispose };
 }
