@@ -4,7 +4,7 @@ import { requiredTexts } from "./required-texts.js";
 import { foldCase } from "./trigram-filter.js";
 
 /** A program of RE2 that is larger would make each line slow. */
-const LARGEST_PROGRAM = 2000;
+const LARGEST_PROGRAM = 1000;
 const LONGEST_QUERY = 500;
 
 /** A query that is ready to be asked of lines. */

@@ -122,7 +122,8 @@ export class SearchScan {
     const lines: TextLine[] = [];
     const found: { index: number; from: number; to: number }[] = [];
     const text = new CleanText({ line: stretch.line }, (line) => {
-      const place = this.compiled.find(line.text);
+      // An expression can be slow enough that a block takes long.
+      const place = this.isCancelled() ? undefined : this.compiled.find(line.text);
       if (place) found.push({ index: context > 0 ? lines.length : found.length, ...place });
       if (place || context > 0) lines.push(line);
     });

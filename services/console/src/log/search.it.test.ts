@@ -157,6 +157,21 @@ describe("search", () => {
     }
   });
 
+  it("gives up a slow expression at once when nobody waits for it any more", async () => {
+    const logs = await fixture.open();
+    const feeder = new Feeder(await logs.open(NODE, WIDE));
+    for (let number = 0; number < 400; number++) feeder.feed(`${"ab".repeat(2000)}\n`);
+    await logs.flush();
+    const stop = new AbortController();
+    const regex = "(?:[ab]?){400}[xyz]";
+    const slow = logs.search({ regex, signal: stop.signal })[Symbol.asyncIterator]();
+    const first = slow.next();
+    const others = Array.from({ length: 3 }, () => hitsOf(logs, { query: "abab", limit: 1 }));
+    stop.abort();
+    expect(await first).toEqual({ done: true, value: undefined });
+    expect((await Promise.all(others)).map((hits) => hits.length)).toEqual([1, 1, 1]);
+  });
+
   it("ends when nobody wants the rest", async () => {
     const logs = await fixture.open();
     const feeder = new Feeder(await logs.open(NODE, WIDE));
