@@ -171,14 +171,16 @@ async function bannerWorks(demo: Demo): Promise<void> {
   expect(printed.map((line) => /npx \w+ \w+|mosquitto_\w+/.exec(line)?.[0])).toEqual([
     "npx outrider get",
     "npx outrider power",
+    "npx outrider console",
     "mosquitto_sub",
     "mosquitto_pub",
   ]);
-  const [get = "", power = "", sub = "", pub = ""] = printed;
+  const [get = "", power = "", console = "", sub = "", pub = ""] = printed;
   const { OUTRIDER_URL: _, XDG_CONFIG_HOME: __, ...bare } = demo.env;
   const listening = Shell.run(sub, bare);
   await listening.says("the state", (line) => line.includes("/power/state {"));
-  for (const line of [get, power, pub]) {
+  // Whoever attaches stays; the screen is the same console, and the program comes back.
+  for (const line of [get, power, console.replace("console ", "console screen "), pub]) {
     expect([line, await Shell.run(line, bare).exited]).toEqual([line, 0]);
   }
   await listening.says("the result", (line) => /"Succeeded".*"terminal":true/.test(line));
