@@ -26,6 +26,8 @@ const PEERS = {
   zsh: "/usr/bin/zsh",
   fish: "/usr/bin/fish",
   "openssh-client": "/usr/bin/ssh",
+  "dropbear-bin": "/usr/bin/dbclient",
+  "putty-tools": "/usr/bin/plink",
   telnet: "/usr/bin/telnet",
   expect: "/usr/bin/expect",
   socat: "/usr/bin/socat",

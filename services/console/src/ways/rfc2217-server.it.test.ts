@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -186,6 +186,53 @@ port.close()`,
     writer.destroy();
   });
 });
+
+describe("RFC 2217 for anybody", () => {
+  const COM_PORT = (...bytes: number[]): Buffer => Buffer.from([255, 250, 44, ...bytes, 255, 240]);
+
+  test("data is held back while it is suspended, and comes whole and in order afterwards", async () => {
+    const door = new LoopbackDoor(N1);
+    await using server = await serve(door);
+    const { socket, got } = await connected(server.port);
+    socket.write(Buffer.from([255, 251, 44]));
+    socket.write(COM_PORT(8));
+    // Answered after what came before it.
+    socket.write(COM_PORT(5, 4));
+    await eventually("the break state is told", () => got().includes(COM_PORT(105, 6)));
+    const numbers = Array.from({ length: 50 }, (_, at_) => `line ${at_};`);
+    for (const line of numbers) door.far("n1").says(line);
+    await eventually("it is held", () => (door.far("n1").seats[0]?.heldBytes ?? 0) > 0);
+    const before = got().length;
+    socket.write(COM_PORT(9));
+    await eventually("all comes", () => got().includes("line 49;"));
+    expect(got().subarray(before).toString("latin1")).toBe(numbers.join(""));
+    socket.destroy();
+  });
+
+  test("a telnet client that does not know it sees no word of it, and its break is one", async () => {
+    const door = new LoopbackDoor(N1);
+    await using server = await serve(door);
+    const { socket, got } = await connected(server.port);
+    socket.write(Buffer.from([255, 252, 44, 255, 243, 104, 105, 13, 10]));
+    await eventually("it is typed", () => door.far("n1").typedText() === "hi\r");
+    expect(door.far("n1").did).toEqual(["break"]);
+    door.far("n1").raises({ cts: false, dsr: false, ri: true, dcd: false });
+    door.far("n1").breaks();
+    door.far("n1").says("end");
+    await eventually("it sees the end", () => got().includes("end"));
+    expect(got().includes(Buffer.from([255, 250]))).toBe(false);
+    socket.destroy();
+  });
+});
+
+async function connected(port: number): Promise<{ socket: Socket; got: () => Buffer }> {
+  const socket = connect(port, "127.0.0.1");
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk) => chunks.push(chunk));
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return { socket, got: () => Buffer.concat(chunks) };
+}
 
 /** ser2net as a client: it serves pyserial, and its other side is our server. */
 describe.skipIf(!requirePeer("ser2net", "apt-get install ser2net") || !requirePyserial())(

@@ -38,7 +38,9 @@ class ComPortConnection implements Viewer {
   #attaching: Promise<void> = Promise.resolve();
   #begun = false;
   #suspended = false;
-  #onResume: (() => void)[] = [];
+  /** What came after a suspension was asked for: one piece, after which the console waits. */
+  readonly #held: Uint8Array[] = [];
+  readonly #onResume: (() => void)[] = [];
 
   constructor(socket: Socket, node: NodeId, parts: WayParts) {
     this.#socket = socket;
@@ -90,8 +92,12 @@ class ComPortConnection implements Viewer {
   }
 
   bytes(chunk: Uint8Array): boolean {
+    if (this.#suspended) {
+      this.#held.push(chunk);
+      return false;
+    }
     this.#peer.write(chunk);
-    return this.#room && !this.#suspended;
+    return this.#room;
   }
 
   onDrain(callback: () => void): void {
@@ -179,6 +185,7 @@ class ComPortConnection implements Viewer {
 
   #resume(): void {
     this.#suspended = false;
+    for (const held of this.#held.splice(0)) this.#peer.write(held);
     for (const callback of this.#onResume.splice(0)) callback();
   }
 }

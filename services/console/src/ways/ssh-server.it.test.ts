@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { once } from "node:events";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
@@ -10,6 +11,7 @@ import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { PASSWORD } from "../testing/people-under-test.js";
+import { runProgram } from "../testing/run-program.js";
 import { sshUnderTest, type SshUnderTest } from "../testing/ssh-under-test.js";
 import { hostKeyPath, readHostKey } from "./host-key.js";
 
@@ -318,3 +320,36 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
     await staying.end();
   });
 });
+
+describe.skipIf(!requirePeer("plink", "apt-get install putty-tools"))("SSH for PuTTY", () => {
+  test("a key, and a command", async () => {
+    const puttyKey = join(one.people.folder, "key.ppk");
+    await runProgram("puttygen", [key, "-o", puttyKey]);
+    const ran = await runProgram("plink", [
+      "-ssh",
+      "-batch",
+      "-P",
+      String(one.port),
+      "-hostkey",
+      one.hostKey.fingerprint,
+      "-i",
+      puttyKey,
+      at("n1"),
+      "list",
+    ]);
+    expect(ran.stdout.toString()).toMatch(/^n1 /);
+  });
+});
+
+describe.skipIf(!requirePeer("dbclient", "apt-get install dropbear-bin"))(
+  "SSH for Dropbear",
+  () => {
+    test("a key, and a command; it sends the first step of the key exchange unasked", async () => {
+      const dropbearKey = join(one.people.folder, "key.dropbear");
+      await runProgram("dropbearconvert", ["openssh", "dropbear", key, dropbearKey]);
+      const args = ["-y", "-y", "-p", String(one.port), "-i", dropbearKey, at("n1"), "list"];
+      const ran = await runProgram("dbclient", args);
+      expect(ran.stdout.toString()).toMatch(/^n1 /);
+    });
+  },
+);

@@ -23,8 +23,9 @@ export interface SshServerOptions {
 /** Nothing with SHA-1, CBC or small groups, and no compression: it is what makes small packets large (P19). */
 const ALGORITHMS: ssh2.Algorithms = {
   kex: [
-    "curve25519-sha256",
+    // In this order: a client that has guessed right and sends on at once (Dropbear) would wait for ssh2 for ever.
     "curve25519-sha256@libssh.org",
+    "curve25519-sha256",
     "ecdh-sha2-nistp256",
     "ecdh-sha2-nistp384",
     "ecdh-sha2-nistp521",
