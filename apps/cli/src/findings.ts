@@ -1,6 +1,7 @@
 import type { AgentRow, ServiceRow } from "./commands/get-commands.js";
 import type { NodeView } from "./node-rows.js";
 import { foldNodes } from "@outrider/contracts/node-set";
+import { consoleFindings } from "./consoles/console-findings.js";
 import { countText } from "./count.js";
 
 export interface Finding {
@@ -42,6 +43,7 @@ export function findings(looked: Looked): Finding[] {
     ...services(looked),
     ...agents(looked),
     ...nodes(looked),
+    ...consoleFindings(looked.nodes),
     ...clocks(looked),
     ...disk(looked),
     looked.drift === 0

@@ -1,3 +1,4 @@
+import type { ConsoleState } from "@outrider/contracts/console";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { LastCommand } from "@outrider/contracts/power";
 import { ageText, type Columns } from "./output.js";
@@ -22,6 +23,7 @@ export interface NodeView {
   readonly lastCommand?: LastCommand;
   readonly fault?: string;
   readonly lock?: NodeLock;
+  readonly console?: ConsoleState & { readonly stale: boolean };
 }
 
 /** Nodes with what was measured. A stale value is never shown as if it were fresh (P9). */
