@@ -31,6 +31,8 @@ export interface ReconnectingLineOptions<L extends OpenLine> {
 export class ReconnectingLine<L extends OpenLine> implements AsyncDisposable {
   readonly #disposed = new AbortController();
   #current: L | undefined;
+  /** Ends what is under way on the present line when that is lost. */
+  #loss = new AbortController();
   #down: PortError;
   #running: Promise<void> = Promise.resolve();
   #turn: Promise<unknown> = Promise.resolve();
@@ -52,13 +54,14 @@ export class ReconnectingLine<L extends OpenLine> implements AsyncDisposable {
   /** Sends in pieces, after whatever is being sent. @throws PortError, or the reason of `signal` */
   write(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const line = this.#current;
+    const either = AbortSignal.any([signal, this.#loss.signal]);
     const sent = this.#turn.then(async () => {
       signal.throwIfAborted();
       // What was meant for a line that has gone is not for the one that came after it.
       if (line !== this.open) throw new PortError("unreachable", this.#down.message);
       for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
         const piece = bytes.subarray(at, at + PIECE_BYTES);
-        await this.within(WRITE_DEADLINE, signal, "write", (within) => line.write(piece, within));
+        await this.within(WRITE_DEADLINE, either, "write", (within) => line.write(piece, within));
       }
     });
     this.#turn = sent.catch(() => {});
@@ -106,6 +109,8 @@ export class ReconnectingLine<L extends OpenLine> implements AsyncDisposable {
       }
       const gone = this.#current;
       this.#current = undefined;
+      this.#loss.abort(this.#down);
+      this.#loss = new AbortController();
       await gone?.[Symbol.asyncDispose]();
       if (signal.aborted) return;
       if (said !== this.#down.message) {
