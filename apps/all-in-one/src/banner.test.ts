@@ -27,6 +27,10 @@ describe("the banner", () => {
     const text = banner({ ...FACTS, ssh });
     expect(text).toContain("\nconsoles  ssh n2@127.0.0.1 -p 2222, host key SHA256:x\n");
     expect(text).toContain("\n  npx outrider console n2\n");
+    const person = { name: "operator", secretFile: "/d/secrets/person-operator" };
+    expect(banner({ ...FACTS, ssh: { ...ssh, person } })).toContain(
+      "\nconsoles  ssh operator:n2@127.0.0.1 -p 2222, password in /d/secrets/person-operator, host key SHA256:x\n",
+    );
     expect(banner(FACTS)).not.toContain("consoles");
   });
 

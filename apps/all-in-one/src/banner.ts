@@ -19,6 +19,8 @@ export interface BannerFacts {
         /** Of the host key, `SHA256:…`. */
         readonly fingerprint?: string | undefined;
         readonly node: NodeId;
+        /** Who can sign in, and the file with the password; undefined: whoever is a person of the site. */
+        readonly person?: { readonly name: string; readonly secretFile: string } | undefined;
       }
     | undefined;
   readonly demo?:
@@ -34,9 +36,10 @@ export interface BannerFacts {
 export function sshOf(
   door: { readonly host: string; readonly port: number; readonly fingerprint?: string } | undefined,
   site: Pick<Site, "nodes">,
+  person?: NonNullable<BannerFacts["ssh"]>["person"],
 ): BannerFacts["ssh"] {
   const node = site.nodes.find(({ endpoints }) => endpoints.some(({ kind }) => kind === "console"));
-  return door && node && { ...door, host: hostOf(door.host), node: node.id };
+  return door && node && { ...door, host: hostOf(door.host), node: node.id, person };
 }
 
 const DEFAULT_URL = "http://127.0.0.1:8080";
@@ -87,9 +90,12 @@ export function banner(facts: BannerFacts): string {
   ].join("\n");
 }
 
-function sshLine({ host, port, fingerprint, node }: NonNullable<BannerFacts["ssh"]>): string {
+function sshLine(ssh: NonNullable<BannerFacts["ssh"]>): string {
+  const { host, port, fingerprint, node, person } = ssh;
   const key = fingerprint === undefined ? "" : `, host key ${fingerprint}`;
-  return `consoles  ssh ${node}@${host} -p ${port}${key}`;
+  const password = person === undefined ? "" : `, password in ${person.secretFile}`;
+  const user = person === undefined ? node : `${person.name}:${node}`;
+  return `consoles  ssh ${user}@${host} -p ${port}${password}${key}`;
 }
 
 function listOf(nodes: readonly NodeId[]): string {

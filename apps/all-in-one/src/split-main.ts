@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { banner, sshOf } from "./banner.js";
 import { readConfig, type Config } from "./config.js";
-import { doorOf } from "./door.js";
+import { demoPerson, doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { AGENT_STOP_WITHIN, STOP_WITHIN } from "./part.js";
 import { addAgents, agentEnvironment, partEnvironment, type SshDoor } from "./parts.js";
@@ -141,7 +141,7 @@ async function run(): Promise<number> {
           found: world.demo.found,
           virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
         },
-        ssh: sshOf(ssh, world.site),
+        ssh: sshOf(ssh, world.site, demoPerson(config)),
         notYet,
         newAgents,
       }),
