@@ -9,7 +9,8 @@ import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { logWith } from "../log.js";
 import { Gatherer } from "./gather.js";
-import { Spool, UNWRITTEN_BYTES } from "./spool.js";
+import { Spool } from "./spool.js";
+import { UNWRITTEN_BYTES } from "./spool-writer.js";
 
 /** Whether a file system can be made that is as small as is wanted. */
 const canMount = ((): boolean => {
@@ -129,9 +130,9 @@ describe.runIf(canMount)("a disk that is full (P12)", () => {
 
 test("a place that cannot be written is said, and the console goes on in memory (P12)", async () => {
   await using directory = await tempDir();
-  const place = join(directory.path, "n1.console");
+  const place = join(directory.path, "console");
   await writeFile(place, "a file where the directory should be");
-  await using spool = await start(place);
+  await using spool = await start(join(place, "n1.console"));
   expect(spool.problem).toContain("cannot be written");
   await say(spool, 50_000);
   expect(sizeOf(await all(spool))).toBe(50_000);

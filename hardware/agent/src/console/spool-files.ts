@@ -1,16 +1,8 @@
-import {
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  unlink,
-  writeFile,
-  type FileHandle,
-} from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { nextAfter, type StreamItem } from "@outrider/console-link/console-stream";
-import { addLoss, itemsFrom, startOf, type SpoolGap, type SpoolItem } from "./spool-item.js";
+import { itemsFrom, startOf, type SpoolItem } from "./spool-item.js";
+import { LOSSES, SpoolLosses } from "./spool-losses.js";
 import { encodeRecords, SEGMENT_HEAD_BYTES, segmentHead, type Closed } from "./spool-record.js";
 import {
   lossOfSegment,
@@ -22,8 +14,6 @@ import {
 } from "./spool-segment.js";
 
 const ENDING = ".spool";
-/** What was given up before the service had it: a JSON list of gaps. */
-const LOSSES = "losses.json";
 const SEGMENTS_PER_SPOOL = 64;
 /** Smaller files cost more than they are worth. */
 const SMALLEST_SEGMENT_BYTES = 65_536;
@@ -46,7 +36,7 @@ export class SpoolFiles implements AsyncDisposable {
   readonly #directory: string;
   readonly #limitBytes: number;
   readonly #segments: Segment[] = [];
-  #losses: SpoolGap[] = [];
+  readonly #losses: SpoolLosses;
   #active: FileHandle | undefined;
   #reader: SegmentReader | undefined;
   /** Reads are one after the other: they share a reader. */
@@ -55,7 +45,6 @@ export class SpoolFiles implements AsyncDisposable {
   #end = 0;
   /** Set when the last segment was found damaged: nothing goes behind the damage. */
   #spoiled = false;
-  #lossesNoted = true;
 
   constructor(
     directory: string,
@@ -64,6 +53,7 @@ export class SpoolFiles implements AsyncDisposable {
   ) {
     this.#directory = directory;
     this.#limitBytes = limitBytes;
+    this.#losses = new SpoolLosses(directory);
   }
 
   /** Looks at what is there. Undefined: nothing, or nothing that can be gone on with. */
@@ -73,7 +63,9 @@ export class SpoolFiles implements AsyncDisposable {
   ): Promise<{ readonly files: SpoolFiles; readonly found: FoundSpool } | undefined> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const names = (await readdir(directory)).filter((name) => name.endsWith(ENDING)).toSorted();
-    const all = await Promise.all(names.map((name) => segmentAt(join(directory, name))));
+    const all: Awaited<ReturnType<typeof segmentAt>>[] = [];
+    // One after the other: many spools with many files are too many to have open at once.
+    for (const name of names) all.push(await segmentAt(join(directory, name)));
     const last = all.findLast((one) => one !== undefined);
     if (!last) return undefined;
     const files = new SpoolFiles(directory, last.stream, limitBytes);
@@ -83,9 +75,7 @@ export class SpoolFiles implements AsyncDisposable {
     }
     const { lastMicros, closed } = await measureSegment(files.#last as Segment);
     files.#end = files.#last?.end ?? 0;
-    const losses = await readLosses(join(directory, LOSSES));
-    // A crash may have come between noting a loss and causing it.
-    files.#losses = losses.filter((loss) => loss.offset <= (files.first ?? 0));
+    await files.#losses.load(files.first ?? 0);
     return { files, found: { stream: last.stream, next: files.#end, lastMicros, closed } };
   }
 
@@ -111,14 +101,9 @@ export class SpoolFiles implements AsyncDisposable {
     const start = first.kind === "closed" ? this.#end : startOf(first);
     let last = this.#last;
     const full = last && last.bytes + records.length > this.segmentBytes;
-    if (
-      !last ||
-      !this.#active ||
-      start !== this.#end ||
-      (full && last.bytes > SEGMENT_HEAD_BYTES)
-    ) {
-      last = await this.#open(start);
-    }
+    const follows = start === this.#end && !this.#spoiled;
+    const fits = !full || last?.bytes === SEGMENT_HEAD_BYTES;
+    if (!last || !this.#active || !follows || !fits) last = await this.#open(start);
     await writeAll(this.#active as FileHandle, records, last.bytes);
     last.bytes += records.length;
     for (const item of items) if (item.kind !== "closed") this.#end = nextAfter(item);
@@ -145,7 +130,7 @@ export class SpoolFiles implements AsyncDisposable {
 
   /** Deletes what the service has stored: whole segments before a number, the last one never. */
   async forget(acknowledged: number): Promise<void> {
-    this.#losses = this.#losses.filter((loss) => loss.offset > acknowledged);
+    this.#losses.forget(acknowledged);
     for (;;) {
       const [oldest, next] = this.#segments;
       if (!oldest || !next || next.base > acknowledged) return;
@@ -155,21 +140,24 @@ export class SpoolFiles implements AsyncDisposable {
     }
   }
 
-  /** Items at and after `from`, at most so many bytes; empty: there is nothing there on disk. */
-  read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
-    return this.#inTurn(() => this.#read(from, maxBytes));
+  /**
+   * Items at and after `from`, at most so many bytes; empty: there is nothing there on disk.
+   * @param known from where on they are to be had elsewhere, so that damage beyond that is none
+   */
+  read(from: number, maxBytes: number, known: number): Promise<readonly StreamItem[]> {
+    return this.#inTurn(() => this.#read(from, maxBytes, known));
   }
 
-  async #read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
+  async #read(from: number, maxBytes: number, known: number): Promise<readonly StreamItem[]> {
     for (;;) {
-      const lost = itemsFrom(this.#losses, from, maxBytes);
+      const lost = this.#losses.read(from, maxBytes);
       if (lost.length > 0) return lost;
       const [oldest] = this.#segments;
       if (!oldest || from >= this.#end) return [];
       // Given up after the service had it, and asked for all the same: a service that lost what it had.
       if (from < oldest.base) return itemsFrom([unknownLoss(from, oldest.base)], from, maxBytes);
       try {
-        return await this.#readSegments(from, maxBytes);
+        return await this.#readSegments(from, maxBytes, known);
       } catch (error) {
         // Deleted between looking and opening: look again.
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
@@ -197,7 +185,11 @@ export class SpoolFiles implements AsyncDisposable {
     return this.#segments[this.#segments.indexOf(segment) + 1]?.base ?? this.#end;
   }
 
-  async #readSegments(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
+  async #readSegments(
+    from: number,
+    maxBytes: number,
+    known: number,
+  ): Promise<readonly StreamItem[]> {
     const segment = this.#segments.findLast((one) => one.base <= from) as Segment;
     if (this.#reader?.base !== segment.base || this.#reader.next > from) {
       await this.#closeReader();
@@ -214,7 +206,12 @@ export class SpoolFiles implements AsyncDisposable {
         if (reader.next < base && items.length === 0) {
           this.#spoiled ||= segment === this.#last;
           await this.#closeReader();
-          return itemsFrom([unknownLoss(Math.max(from, reader.next), base)], from, maxBytes);
+          const start = Math.max(from, reader.next);
+          return itemsFrom(
+            [unknownLoss(start, Math.max(start + 1, Math.min(base, known)))],
+            from,
+            maxBytes,
+          );
         }
         break;
       }
@@ -260,20 +257,13 @@ export class SpoolFiles implements AsyncDisposable {
       const losses = await lossOfSegment(oldest, next.base).catch(() => [
         unknownLoss(oldest.base, next.base),
       ]);
-      for (const loss of losses) addLoss(this.#losses, loss);
       this.#segments.shift();
-      this.#lossesNoted = false;
       // Even when that is not possible: the bound holds, and a list that is missing leaves a gap of unknown size.
-      await this.#noteLosses().catch(() => undefined);
+      await this.#losses.add(losses).catch(() => undefined);
       this.#letGo(oldest);
       await remove(oldest.path);
     }
-    if (!this.#lossesNoted) await this.#noteLosses();
-  }
-
-  async #noteLosses(): Promise<void> {
-    await writeLosses(join(this.#directory, LOSSES), this.#losses);
-    this.#lossesNoted = true;
+    await this.#losses.note();
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
@@ -304,6 +294,17 @@ export async function removeSpool(directory: string): Promise<void> {
   }
 }
 
+/** Makes room for a new spool where the one that is there cannot be opened. One such is kept, for whoever can read it. */
+export async function setSpoolAside(directory: string): Promise<void> {
+  const aside = `${directory}.unreadable`;
+  await rm(aside, { recursive: true, force: true });
+  try {
+    await rename(directory, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   let at = 0;
   while (at < bytes.length) {
@@ -329,20 +330,4 @@ async function isMissing(path: string): Promise<boolean> {
     },
     (error: NodeJS.ErrnoException) => error.code === "ENOENT",
   );
-}
-
-/** A list that cannot be read leaves a hole, which is told as one of unknown size. */
-async function readLosses(path: string): Promise<SpoolGap[]> {
-  try {
-    const list = JSON.parse(await readFile(path, "utf8")) as SpoolGap[];
-    return Array.isArray(list) ? list.filter((one) => one.start < one.offset) : [];
-  } catch {
-    return [];
-  }
-}
-
-async function writeLosses(path: string, losses: readonly SpoolGap[]): Promise<void> {
-  // Undefined is not JSON: a gap without `lost` is one of unknown size.
-  await writeFile(`${path}.new`, JSON.stringify(losses), { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }

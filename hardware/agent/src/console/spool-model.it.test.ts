@@ -8,7 +8,7 @@ import { logWith } from "../log.js";
 import { Gatherer } from "./gather.js";
 import { Spool } from "./spool.js";
 
-const LIMIT = 300_000;
+const LIMIT = 140_000;
 
 async function start(directory: string): Promise<Spool> {
   let micros = 1_800_000_000_000_000;
@@ -43,7 +43,7 @@ interface Said {
 }
 
 const step = fc.oneof(
-  { weight: 12, arbitrary: fc.integer({ min: 1, max: 30_000 }) },
+  { weight: 12, arbitrary: fc.noBias(fc.integer({ min: 1, max: 30_000 })) },
   { weight: 2, arbitrary: fc.constant("break" as const) },
   { weight: 2, arbitrary: fc.constant("overrun" as const) },
   { weight: 1, arbitrary: fc.constant("acknowledge" as const) },
@@ -54,8 +54,8 @@ test("whatever happens, each item is there once, or its bytes are in a gap that 
   let entered = 0;
   await fc.assert(
     fc.asyncProperty(
-      fc.array(step, { minLength: 20, maxLength: 100 }),
-      fc.integer({ min: 0, max: 999 }).map((thousandth) => thousandth / 1000),
+      fc.array(step, { minLength: 30, maxLength: 100 }),
+      fc.noBias(fc.integer({ min: 0, max: 999 })).map((thousandth) => thousandth / 1000),
       async (steps, place) => {
         await using directory = await tempDir();
         const said: Said = { bytes: new Map(), breaks: new Set(), overruns: new Set() };
@@ -85,7 +85,7 @@ test("whatever happens, each item is there once, or its bytes are in a gap that 
             spool.gap({ lost: 3, reason: "overrun", fromMicros: 1 });
             said.overruns.add(next + 1);
           } else if (one === "acknowledge") {
-            acknowledged = numbers[Math.floor((place * numbers.length) / 3)] ?? 0;
+            acknowledged = numbers[Math.floor((place * numbers.length) / 8)] ?? 0;
             spool.acknowledge(acknowledged);
           } else {
             await spool[Symbol.asyncDispose]();
@@ -93,7 +93,7 @@ test("whatever happens, each item is there once, or its bytes are in a gap that 
           }
         }
         const later = numbers.filter((number) => number >= acknowledged);
-        const from = later[Math.floor(place * place * later.length)] ?? acknowledged;
+        const from = later[Math.floor((place * later.length) / 4)] ?? acknowledged;
         const items = await all(spool, from);
         if (judge(items, from, said)) entered++;
         expect(items.length === 0 ? from : nextAfter(items.at(-1) as StreamItem)).toBe(
@@ -102,7 +102,7 @@ test("whatever happens, each item is there once, or its bytes are in a gap that 
         await spool[Symbol.asyncDispose]();
       },
     ),
-    { numRuns: 25, interruptAfterTimeLimit: 60_000 },
+    { numRuns: 15, interruptAfterTimeLimit: 60_000 },
   );
   // It would prove little otherwise.
   expect(entered).toBeGreaterThan(0);

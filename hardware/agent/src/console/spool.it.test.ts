@@ -1,4 +1,4 @@
-import { appendFile, readdir, stat, truncate } from "node:fs/promises";
+import { appendFile, open as openFile, readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@outrider/contracts/clock";
 import { nextAfter, type StreamItem } from "@outrider/console-link/console-stream";
@@ -208,6 +208,33 @@ test("a service that has more than the spool ever had is not given its numbers a
     { kind: "bytes", bytes: Buffer.from("new") },
     { kind: "break" },
   ]);
+});
+
+test("damage in the file that is being written costs what is not in memory, and nothing that comes later", async () => {
+  const spool = await start();
+  const sent = flood(800_000);
+  for (let at = 0; at < sent.length; at += 10_000) {
+    spool.append(sent.subarray(at, at + 10_000));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await eventually("all on disk", async () => (await sizeOnDisk()) > 800_000);
+  const [name] = await segments();
+  await using file = await openFile(join(path(), name ?? ""), "r+");
+  await file.write(Buffer.alloc(100), 0, 100, 100_000);
+  const [lost, ...more] = gapsOf(await all(spool));
+  expect(lost).toMatchObject({ reason: "spool-failed", lost: undefined });
+  expect(more).toEqual([]);
+  const { offset = 0 } = lost ?? {};
+  expect(offset).toBeLessThan(450_000);
+  expect(bytesOf(await all(spool, offset)).equals(sent.subarray(offset))).toBe(true);
+  spool.append(Buffer.from("later"));
+  await spool[Symbol.asyncDispose]();
+  const again = await start();
+  expect(
+    bytesOf(await all(again))
+      .subarray(-5)
+      .toString(),
+  ).toBe("later");
 });
 
 test("damage in the middle of a file costs that file's rest, and is marked (P8)", async () => {

@@ -8,6 +8,7 @@ import { removeSpool, SpoolFiles } from "./spool-files.js";
 import { itemsFrom, type SpoolItem } from "./spool-item.js";
 import { unknownLoss } from "./spool-segment.js";
 import { SpoolTail } from "./spool-tail.js";
+import { SpoolWriter, UNWRITTEN_BYTES } from "./spool-writer.js";
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -23,15 +24,9 @@ export interface SpoolOptions {
 
 /** What is read soon after it came is read from memory, so much of each console. */
 const LIVE_BYTES = 393_216;
-/** Bound of what waits in memory for a disk that is slow, full or broken. */
-export const UNWRITTEN_BYTES = 4_194_304;
-const WRITE_BYTES = 1_048_576;
-/** Writes are gathered for so long: the cost is per write. */
-const WRITE_AFTER = milliseconds(50);
-/** So much is written without waiting for more. */
-const HURRY_BYTES = 524_288;
-const RETRY_AFTER = seconds(2);
 const CLOSE_WITHIN = seconds(2);
+const OPEN_AGAIN_AFTER = milliseconds(500);
+const ATTEMPTS = 3;
 /**
  * Numbers that an agent which died may have used for bytes that it sent and never wrote: more than can have been sent
  * while a disk was broken. The clock stands in where not even that could be written down: see {@link numberAfter}.
@@ -45,38 +40,45 @@ export class Spool implements ConsoleSpool {
   readonly #options: SpoolOptions;
   readonly #gather: Gather;
   readonly #tail = new SpoolTail(LIVE_BYTES, UNWRITTEN_BYTES);
+  readonly #writer: SpoolWriter;
   readonly #appended = new Set<() => void>();
   readonly #problems = new Set<() => void>();
-  readonly #closed = new AbortController();
-  #files: SpoolFiles | undefined;
   #stream: string = randomUUID();
   #next = 0;
   #began = 0;
   #acknowledged = -1;
-  #forgotten = -1;
   #lastMicros: number | undefined;
-  #problem: string | undefined;
-  #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  /** Ends the time for which writes are gathered. */
-  #pause: AbortController | undefined;
 
   private constructor(options: SpoolOptions) {
     this.#options = options;
     this.#gather = options.gatherer.of((bytes, atMicros) => {
       this.#add({ kind: "bytes", offset: this.#next, atMicros, bytes });
     });
+    this.#writer = new SpoolWriter(
+      options,
+      this.#tail,
+      () => this.#stream,
+      () => {
+        for (const callback of this.#problems) callback();
+      },
+    );
   }
 
   /** Never fails: without a disk it is one in memory, and says so. */
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(options);
-    try {
-      await spool.#find();
-    } catch (error) {
-      spool.#fail(error);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await spool.#find();
+        return spool;
+      } catch (error) {
+        spool.#writer.failed(error);
+      }
+      // What passes, as too many open files, must not cost what is in there.
+      if (attempt === ATTEMPTS) return spool;
+      await options.clock.sleep(OPEN_AGAIN_AFTER);
     }
-    return spool;
   }
 
   get stream(): string {
@@ -84,7 +86,7 @@ export class Spool implements ConsoleSpool {
   }
 
   get first(): number {
-    return this.#files?.first ?? this.#tail.first ?? this.#next;
+    return this.#writer.files?.first ?? this.#tail.first ?? this.#next;
   }
 
   get next(): number {
@@ -100,7 +102,7 @@ export class Spool implements ConsoleSpool {
   }
 
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#writer.problem;
   }
 
   append(bytes: Uint8Array): void {
@@ -139,8 +141,7 @@ export class Spool implements ConsoleSpool {
   acknowledge(offset: number): void {
     if (offset <= this.#acknowledged || offset > this.#next) return;
     this.#acknowledged = offset;
-    this.#tail.forget(offset, this.#problem !== undefined);
-    if (this.#files?.canForget(offset)) this.#write();
+    this.#writer.forget(offset);
   }
 
   skipTo(offset: number): void {
@@ -179,34 +180,20 @@ export class Spool implements ConsoleSpool {
   }
 
   async #close(): Promise<void> {
+    const { clock, nowMicros } = this.#options;
     this.#gather.flush();
-    this.#closed.abort(new Error("the spool is closed"));
-    this.#pause?.abort();
     const done = new AbortController();
-    const late = this.#options.clock.sleep(CLOSE_WITHIN, done.signal).catch(() => undefined);
-    await Promise.race([this.#finish(), late]);
+    const late = clock.sleep(CLOSE_WITHIN, done.signal).catch(() => undefined);
+    await Promise.race([this.#writer.close(nowMicros()), late]);
     done.abort();
     await late;
   }
 
-  async #finish(): Promise<void> {
-    await this.#writing;
-    while (this.#tail.hasUnwritten && (await this.#writeOut()));
-    try {
-      const atMicros = this.#options.nowMicros();
-      if (this.#problem === undefined) await this.#files?.append([{ kind: "closed", atMicros }]);
-      await this.#files?.[Symbol.asyncDispose]();
-    } catch {
-      // The next start takes the last that was written, or the agent's own sign of life, for the end.
-    }
-  }
-
   #add(item: SpoolItem): void {
     this.#next = nextAfter(item);
-    if (this.#tail.push(item)) this.#say(this.#words("is slower than its console"));
+    const overflowed = this.#tail.push(item);
     for (const callback of this.#appended) callback();
-    this.#write();
-    if (this.#tail.unwrittenCost > HURRY_BYTES) this.#pause?.abort();
+    this.#writer.poke(overflowed);
   }
 
   /** Finds what an agent before this one left, and marks the time since. */
@@ -218,20 +205,19 @@ export class Spool implements ConsoleSpool {
         log.warn({ directory }, "the numbers of a console spool are used up; it begins anew");
       await before?.files[Symbol.asyncDispose]();
       await removeSpool(directory);
-      this.#files = new SpoolFiles(directory, this.#stream, limitBytes);
+      const files = new SpoolFiles(directory, this.#stream, limitBytes);
       // Before the first byte: the numbering of what is sent must outlive this process.
-      await this.#files.begin();
-      return;
+      await files.begin();
+      return this.#writer.begin(files);
     }
     const { stream, next, lastMicros = 0, closed } = before.found;
-    this.#files = before.files;
-    this.#stream = stream;
-    this.#next = next;
-    this.#lastMicros = lastMicros;
     const toMicros = nowMicros();
+    this.#stream = stream;
+    this.#lastMicros = lastMicros;
     this.#began = numberAfter(next, toMicros);
+    this.#next = this.#began;
     const aliveUntil = closed ? lastMicros : Math.max(lastMicros, aliveMicros);
-    this.#add({
+    this.#tail.push({
       kind: "gap",
       start: next,
       offset: this.#began,
@@ -241,102 +227,29 @@ export class Spool implements ConsoleSpool {
       toMicros,
     });
     // Before the first byte: an agent that dies now must not have its numbers used again.
-    await this.#writeOut();
+    await this.#writer.begin(before.files);
   }
 
   /** An error of the disk may pass; after some time it is a loss. */
   async #readDisk(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
-    for (let attempt = 0; this.#files; attempt++) {
+    const { log, directory, clock } = this.#options;
+    const { files, closed } = this.#writer;
+    if (!files) return [];
+    for (let attempt = 1; !closed.aborted; attempt++) {
       try {
-        return await this.#files.read(from, maxBytes);
+        return await files.read(from, maxBytes, this.#tail.first ?? this.#next);
       } catch (error) {
-        const { log, directory, clock } = this.#options;
-        if (attempt === 4) {
+        if (attempt === ATTEMPTS) {
           log.error(
             { directory, err: error },
             "a console spool cannot be read; what is in it is lost",
           );
-          return itemsFrom([unknownLoss(from, this.#files.baseAfter(from))], from, maxBytes);
+          return itemsFrom([unknownLoss(from, files.baseAfter(from))], from, maxBytes);
         }
-        await clock.sleep(seconds(1), this.#closed.signal).catch(() => undefined);
-        if (this.#closed.signal.aborted) return [];
+        await clock.sleep(seconds(1), closed).catch(() => undefined);
       }
     }
     return [];
-  }
-
-  #write(): void {
-    if (this.#writing || this.#closed.signal.aborted) return;
-    this.#writing = this.#writeSoon().finally(() => {
-      this.#writing = undefined;
-    });
-  }
-
-  async #writeSoon(): Promise<void> {
-    const { clock } = this.#options;
-    const { signal } = this.#closed;
-    try {
-      do {
-        this.#pause = new AbortController();
-        await clock.sleep(WRITE_AFTER, this.#pause.signal).catch(() => undefined);
-        this.#pause = undefined;
-        signal.throwIfAborted();
-        while (!(await this.#writeOut())) await clock.sleep(RETRY_AFTER, signal);
-        // A backlog is written without pause.
-        while (this.#tail.unwrittenCost > WRITE_BYTES && (await this.#writeOut()));
-      } while (this.#tail.hasUnwritten);
-    } catch (error) {
-      // Whoever closes it writes the rest.
-      if (error !== signal.reason) throw error;
-    }
-  }
-
-  /** @returns whether the disk took it */
-  async #writeOut(): Promise<boolean> {
-    try {
-      if (!this.#files) {
-        await removeSpool(this.#options.directory).catch(() => undefined);
-        const { directory, limitBytes } = this.#options;
-        this.#files = new SpoolFiles(directory, this.#stream, limitBytes);
-      }
-      if (this.#forgotten < this.#acknowledged) {
-        this.#forgotten = this.#acknowledged;
-        await this.#files.forget(this.#forgotten);
-      }
-      const items = this.#tail.takeUnwritten(Math.min(WRITE_BYTES, this.#files.segmentBytes));
-      await this.#files.append(items);
-      this.#tail.written();
-    } catch (error) {
-      this.#tail.failed();
-      this.#fail(error);
-      return false;
-    }
-    if (this.#tail.unwrittenCost < UNWRITTEN_BYTES / 4) this.#say(undefined);
-    return true;
-  }
-
-  #fail(error: unknown): void {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    this.#say(
-      code === "ENOSPC" || code === "EDQUOT"
-        ? this.#words("is full; make room there")
-        : this.#words(`cannot be written (${code}); look after that disk`),
-    );
-  }
-
-  #words(what: string): string {
-    return `the disk of the console spool in ${this.#options.directory} ${what}. The console goes on; up to ${UNWRITTEN_BYTES / 1_048_576} MiB of it are kept in memory meanwhile`;
-  }
-
-  #say(problem: string | undefined): void {
-    if (problem === this.#problem) return;
-    const { log, directory } = this.#options;
-    if (problem === undefined)
-      log.info({ directory }, "the console spool is written to disk again");
-    else log.error({ directory, problem }, "a console spool is not written to disk");
-    this.#problem = problem;
-    for (const callback of this.#problems) callback();
   }
 }
 
