@@ -25,6 +25,7 @@ const MAX_PER_ADDRESS = 64;
 const KEEP_ALIVE_AFTER_MS = 60_000;
 /** How long a far end to which all was said may take to close. */
 const CLOSE_WITHIN = seconds(5);
+const LAST_WORDS_WITHIN = milliseconds(500);
 
 /** Listens on a TCP port, or keeps trying to until it is closed. */
 export class PortListener {
@@ -54,7 +55,7 @@ export class PortListener {
     this.#done = this.#retry();
   }
 
-  /** Closes the port and every connection. */
+  /** Closes the port and every connection; what was written last is sent if that takes no longer than a moment. */
   async close(): Promise<void> {
     this.#closing.abort();
     const server = this.#server;
@@ -62,6 +63,11 @@ export class PortListener {
     const closed = new Promise<void>((resolve) =>
       server ? server.close(() => resolve()) : resolve(),
     );
+    for (const socket of this.#sockets.keys()) socket.end();
+    const done = new AbortController();
+    const late = this.#options.clock.sleep(LAST_WORDS_WITHIN, done.signal).catch(() => {});
+    await Promise.race([closed, late]);
+    done.abort();
     for (const socket of this.#sockets.keys()) socket.destroy();
     await Promise.all([closed, this.#done]);
   }
