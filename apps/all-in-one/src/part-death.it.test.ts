@@ -42,6 +42,7 @@ async function start(program: URL, dwell: string): Promise<void> {
       "  n1:",
       `    dwell: ${dwell}`,
       `    power: { agent: rack-a, driver: simulated, options: ${options} }`,
+      `    console: { agent: rack-a, driver: simulated, options: ${options} }`,
     ].join("\n"),
   );
   site = await startNode(program, {
@@ -125,6 +126,18 @@ describe("a part that is killed", () => {
       async () => (await outrider("power", "off", "n1")) === 0,
     );
     expect(await suppliesSince(off)).toEqual(["supply-off", "supply-on", "supply-off"]);
+  });
+
+  it("console: its agent finds the new one, which has what was said meanwhile (P8)", async () => {
+    await start(SPLIT, "500ms");
+    process.kill(parts()["console"] ?? 0, "SIGKILL");
+    // A boot that nobody but the agent hears.
+    expect(await outrider("power", "cycle", "n1")).toBe(0);
+    await eventually("it serves again", () => site.stderr().includes("serves again"));
+    await eventually(
+      "what the machine said in between can be found",
+      async () => (await outrider("console", "search", "login:", "n1")) === 0,
+    );
   });
 
   it("broker, in the middle of a cycle: the agent goes on, and everybody finds the new one", async () => {
