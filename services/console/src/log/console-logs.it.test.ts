@@ -71,6 +71,27 @@ describe("a console's log", () => {
     ]);
   });
 
+  it("marks where a source began anew, once", async () => {
+    const logs = await fixture.open();
+    const log = await logs.open(NODE, WIDE);
+    log.take("s1", [bytesAt(0, START_MICROS, "old")]);
+    const first = bytesAt(0, START_MICROS + 5_000_000, "new");
+    expect(log.take("s2", [first])).toMatchObject([
+      {
+        kind: "gap",
+        lost: undefined,
+        reason: "agent-down",
+        fromMicros: START_MICROS,
+        toMicros: START_MICROS + 5_000_000,
+      },
+      { kind: "bytes", position: 3 },
+    ]);
+    expect(log.take("s2", [first])).toEqual([]);
+    await fixture.close(logs);
+    const again = await (await fixture.open()).open(NODE, WIDE);
+    expect((await itemsOf(again)).map((item) => item.kind)).toEqual(["bytes", "gap", "bytes"]);
+  });
+
   it("equals what was appended after it was rotated, sealed, reopened and read from anywhere", async () => {
     const piece = fc.oneof(
       { weight: 5, arbitrary: fc.string({ maxLength: 60 }).map((line) => `${line}\r\n`) },

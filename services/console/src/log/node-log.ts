@@ -181,7 +181,12 @@ export class NodeLog implements ConsoleLog {
     const taken = this.#late;
     this.#late = [];
     for (const item of items) {
-      for (const news of this.#cursor.take(stream, item, Math.round(shiftMicros))) {
+      for (const news of this.#cursor.take(
+        stream,
+        item,
+        Math.round(shiftMicros),
+        this.lastMicros,
+      )) {
         if (news.kind === "note") taken.push(this.#note(news.note, news.shiftMicros));
         else this.#append(news.bytes, Math.round(news.atMicros), stream, news.endOffset, taken);
       }

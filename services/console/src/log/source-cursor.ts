@@ -36,13 +36,25 @@ export class SourceCursor {
     this.#tail.add(noteKey(note, shiftMicros));
   }
 
-  /** What is new of an item, in order. Moves on behind it. */
-  take(stream: string, item: StreamItem, shiftMicros: number): NewItem[] {
-    if (this.position?.stream !== stream) {
-      this.#tail.clear();
-      this.position = { stream, offset: item.offset };
+  /**
+   * What is new of an item, in order. Moves on behind it.
+   * @param lastMicros time of the last byte in the log: where a source began anew, what came since is not known
+   */
+  take(stream: string, item: StreamItem, shiftMicros: number, lastMicros?: number): NewItem[] {
+    const { position = { stream, offset: item.offset } } = this;
+    if (position.stream === stream) {
+      this.position = position;
+      return this.#take(stream, item, position.offset, shiftMicros);
     }
-    const { offset } = this.position;
+    const anew = newSource(item, shiftMicros, lastMicros);
+    const known = this.#tail.has(noteKey(anew, 0));
+    this.#tail.clear();
+    this.#tail.add(noteKey(anew, 0));
+    const rest = this.#take(stream, item, item.offset, shiftMicros);
+    return known ? rest : [{ kind: "note", note: anew, shiftMicros: 0 }, ...rest];
+  }
+
+  #take(stream: string, item: StreamItem, offset: number, shiftMicros: number): NewItem[] {
     if (item.kind === "bytes") return this.#bytes(stream, item, offset, shiftMicros);
     const next = nextAfter(item);
     if (next < offset) return [];
@@ -77,6 +89,13 @@ export class SourceCursor {
     };
     return [{ kind: "note", note, shiftMicros: 0 }, news];
   }
+}
+
+/** A source whose spool was lost, or another agent: nobody counted what was said before it began. */
+function newSource(item: StreamItem, shiftMicros: number, lastMicros?: number): UnplacedNote {
+  const toMicros = shiftMicros + (item.kind === "gap" ? item.toMicros : item.atMicros);
+  const fromMicros = Math.min(lastMicros ?? toMicros, toMicros);
+  return { kind: "gap", lost: undefined, reason: "agent-down", fromMicros, toMicros };
 }
 
 function noteOf(item: StreamGap | StreamBreak, shiftMicros: number): UnplacedNote {
