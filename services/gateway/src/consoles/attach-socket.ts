@@ -168,6 +168,8 @@ interface Side {
 /** Tells the client that it is done, and lets both talk to each other until one of them ends. */
 function join(client: Side, service: Side, { headers }: IncomingMessage): void {
   for (const { socket } of [client, service]) {
+    // What breaks one side is told to the other by the flow; a socket that is closing may still say it again.
+    socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
     socket.setTimeout(0);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
