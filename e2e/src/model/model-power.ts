@@ -9,12 +9,8 @@ import {
   type Admission,
   type Recent,
 } from "@outrider/power-service/admission";
-import {
-  advance,
-  type Run,
-  type RunEvent,
-  type World as RunWorld,
-} from "@outrider/power-service/run";
+import { advance } from "@outrider/power-service/run";
+import type { Run, RunEvent, World as RunWorld } from "@outrider/power-service/run-state";
 import { haltWaitMs } from "@outrider/power-service/run-halt";
 import { endsStart, isTimed, mayHaveStarted, startOf } from "@outrider/power-service/run-start";
 import { StartQueue, type Room } from "@outrider/power-service/start-queue";

@@ -16,7 +16,7 @@ import { Locks } from "./locks.js";
 import { Nodes } from "./nodes.js";
 import { Policies } from "./policies.js";
 import { Results } from "./results.js";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 import type { Starts } from "./starts.js";
 
 const node = nodeId("n1");

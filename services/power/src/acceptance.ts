@@ -15,7 +15,8 @@ import type { Journal } from "./journal.js";
 import { UNATTRIBUTED, type Locks } from "./locks.js";
 import type { Nodes } from "./nodes.js";
 import { resultOf, type Results } from "./results.js";
-import { advance, startsSupply, type Run, type World } from "./run.js";
+import { advance, startsSupply } from "./run.js";
+import type { Run, World } from "./run-state.js";
 import { describePhase } from "./run-words.js";
 import type { Starts } from "./starts.js";
 

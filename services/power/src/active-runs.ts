@@ -1,5 +1,5 @@
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
-import type { Phase, Run } from "./run.js";
+import type { Phase, Run } from "./run-state.js";
 
 /** A run that has not ended, as this process carries it. */
 export interface Active {

@@ -2,7 +2,7 @@ import { commandId, nodeId } from "@outrider/contracts/ids";
 import type { Action, PowerSet } from "@outrider/contracts/power";
 import { describe, expect, it } from "vitest";
 import { admit, JOIN_WINDOW_MS, type Bars, type KnownNode, type Recent } from "./admission.js";
-import type { Phase, Run } from "./run.js";
+import type { Phase, Run } from "./run-state.js";
 
 const node: KnownNode = {
   capabilities: { power: ["On", "ForceOff", "PowerCycle", "PushPowerButton"] },

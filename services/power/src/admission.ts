@@ -7,7 +7,8 @@ import {
 import type { Wake } from "@outrider/contracts/node";
 import type { Action, Host, PowerSet, Supply } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
-import { isPreemptible, type Run } from "./run.js";
+import { isPreemptible } from "./run.js";
+import type { Run } from "./run-state.js";
 
 /** Repeats within this span join the command that was accepted before. */
 export const JOIN_WINDOW_MS = 5000;

@@ -8,7 +8,7 @@ import { misused } from "./admission.js";
 import type { AuditTrail } from "./audit-trail.js";
 import type { Journal, Recorded } from "./journal.js";
 import { resultOf, type Results } from "./results.js";
-import type { Patience } from "./run.js";
+import type { Patience } from "./run-state.js";
 import { describePhase } from "./run-words.js";
 
 /** A request for an action on a node. */

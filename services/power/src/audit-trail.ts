@@ -5,7 +5,7 @@ import type { ReasonCode } from "@outrider/contracts/reasons";
 import type { Log } from "@outrider/messaging/log";
 import type { Statement } from "@outrider/storage/storage";
 import type { Asking } from "./answers.js";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 
 const COMMAND = "power.command";
 

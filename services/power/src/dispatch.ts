@@ -17,7 +17,7 @@ import { mintCommandId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import { failpoint } from "@outrider/storage/failpoint";
 import type { Nodes } from "./nodes.js";
-import type { Run, RunEvent } from "./run.js";
+import type { Run, RunEvent } from "./run-state.js";
 import { haltWaitMs } from "./run-halt.js";
 
 /** While an agent says nothing, it is asked again this often. */

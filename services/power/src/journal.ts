@@ -4,7 +4,7 @@ import type { Storage } from "@outrider/storage/storage";
 import type { Migration, Restored, Statement } from "@outrider/storage/storage";
 import { StorageError } from "@outrider/storage/storage-error";
 import { MEMORY_MIGRATION } from "./memory.js";
-import type { Outcome, Run } from "./run.js";
+import type { Outcome, Run } from "./run-state.js";
 import { TRANSITION_MIGRATION } from "./transitions/transition-store.js";
 
 export const MIGRATIONS: readonly Migration[] = [

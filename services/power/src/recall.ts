@@ -2,7 +2,7 @@ import { hours, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import type { Restored } from "@outrider/storage/storage";
 import type { Journal } from "./journal.js";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 
 /** Ids are remembered for seven days, in milliseconds. */
 const REMEMBER_MS = 7 * 86_400_000;

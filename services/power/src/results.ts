@@ -12,7 +12,7 @@ import type { Log } from "@outrider/messaging/log";
 import type { Session } from "@outrider/messaging/session";
 import { MessagingError } from "@outrider/messaging/errors";
 import { describePhase } from "./run-words.js";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 
 /** What a refusal says of a command that was never accepted. */
 export interface Refused {

@@ -4,7 +4,8 @@ import { planLadder, type Capabilities } from "@outrider/contracts/ladder";
 import type { Action, CommandStatus, Host, Supply } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
 import { describe, expect, it } from "vitest";
-import { advance, isPreemptible, type Run, type RunEvent, type World } from "./run.js";
+import { advance, isPreemptible } from "./run.js";
+import type { Run, RunEvent, World } from "./run-state.js";
 import { haltWaitMs } from "./run-halt.js";
 import { describePhase } from "./run-words.js";
 

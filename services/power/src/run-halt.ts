@@ -1,5 +1,5 @@
 import type { ActStep } from "@outrider/contracts/ladder";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 
 /** How far a ladder that asks a host to stop has come, and what there is to say of it. Pure. */
 

@@ -1,6 +1,7 @@
 import type { NodeId } from "@outrider/contracts/ids";
 import type { ActStep } from "@outrider/contracts/ladder";
-import { startsSupply, type Run, type RunEvent } from "./run.js";
+import { startsSupply } from "./run.js";
+import type { Run, RunEvent } from "./run-state.js";
 import type { Start } from "./starts.js";
 
 /** The start that a run waits for or makes. */

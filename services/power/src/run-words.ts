@@ -1,6 +1,6 @@
 import type { ActStep } from "@outrider/contracts/ladder";
 import { askedBy, haltWaitMs } from "./run-halt.js";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 
 /** What a run does now, for a person. */
 export function describePhase(run: Run): string {

@@ -5,15 +5,8 @@ import type { Wake } from "@outrider/contracts/node";
 import type { Action, CommandStatus } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
 import { describe, expect, it } from "vitest";
-import {
-  advance,
-  isPreemptible,
-  OWED_ATTEMPTS,
-  OWED_UNHEARD,
-  type Run,
-  type RunEvent,
-  type World,
-} from "./run.js";
+import { advance, isPreemptible, OWED_ATTEMPTS, OWED_UNHEARD } from "./run.js";
+import type { Run, RunEvent, World } from "./run-state.js";
 import { owesStart } from "./run-start.js";
 import { describePhase } from "./run-words.js";
 

@@ -13,7 +13,7 @@ import { Session } from "@outrider/messaging/session";
 import { CLOCK } from "@outrider/service-kit/tokens";
 import type { HostSeen } from "./console-evidence.js";
 import { Nodes } from "./nodes.js";
-import type { Run } from "./run.js";
+import type { Run } from "./run-state.js";
 
 /** Where nothing was ever seen, an answer is expected within this span. */
 const UNSEEN_STALE_MS = 15_000;

@@ -4,7 +4,7 @@ import { isTerminal, type PowerResult, type Via } from "@outrider/contracts/powe
 import type { Log } from "@outrider/messaging/log";
 import { failpoint } from "@outrider/storage/failpoint";
 import type { Hooks } from "../hooks/hooks.js";
-import type { Run } from "../run.js";
+import type { Run } from "../run-state.js";
 import type { Commands } from "./commands.js";
 import { nextTasks } from "./next-tasks.js";
 import { Progress, type Task } from "./progress.js";

@@ -5,7 +5,7 @@ import { hooksOf, type RoleHook } from "../hooks/hooks.js";
 import type { Interlocks } from "../interlocks.js";
 import type { Nodes } from "../nodes.js";
 import type { Policies } from "../policies.js";
-import type { Run } from "../run.js";
+import type { Run } from "../run-state.js";
 import { PATIENCE_MS, type View, type Window } from "./next-tasks.js";
 import type { Task } from "./progress.js";
 import { bringsUp, type Order } from "./task.js";
