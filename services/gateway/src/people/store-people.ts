@@ -1,9 +1,9 @@
+import { DEMO_OPERATOR, isThisMachine } from "@outrider/identity/demo-operator";
 import { IdentityError } from "@outrider/identity/identity-error";
 import type { IdentityStore } from "@outrider/identity/identity-store";
 import { may } from "@outrider/identity/subject";
 import type { Right } from "@outrider/contracts/identity";
 import { HttpProblem } from "../http/problem.js";
-import { DEMO_OPERATOR, isLoopback } from "./demo-operator.js";
 import type { BrowserSession } from "@outrider/identity/sessions";
 import type { ApiToken, Person } from "@outrider/identity/snapshot";
 import type { SshKey } from "@outrider/identity/ssh-keys";
@@ -23,7 +23,7 @@ export class StorePeople implements People {
   }
 
   anonymous(address: string): Subject | undefined {
-    return this.demonstration && isLoopback(address) ? DEMO_OPERATOR : undefined;
+    return this.demonstration && isThisMachine(address) ? DEMO_OPERATOR : undefined;
   }
 
   async bearer(secret: string): Promise<Admitted | undefined> {
