@@ -119,8 +119,18 @@ export function restartText(speaker: Speaker): string {
   return kernelLine(speaker, "reboot: Restarting system");
 }
 
+/** What a kernel says before it panics for these reasons. */
+const LED_TO_PANIC: Readonly<Record<string, readonly string[]>> = {
+  "NMI: Not continuing": ["Uhhuh. NMI received for unknown reason 3d on CPU 0."],
+  "Fatal exception in interrupt": [
+    "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000",
+    "Internal error: Oops: 0000000096000004 [#1] SMP",
+  ],
+};
+
 export function panicText(speaker: Speaker, why: string): string {
   return [
+    ...(LED_TO_PANIC[why] ?? []),
     `Kernel panic - not syncing: ${why}`,
     "CPU: 0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-18-arm64 #1 Debian 6.1.76-1",
     "Hardware name: Raspberry Pi 4 Model B Rev 1.5 (DT)",
