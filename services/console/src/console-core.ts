@@ -56,11 +56,12 @@ export class ConsoleCore {
   readonly #states: ConsoleStates;
   readonly #stopped = new AbortController();
   readonly #background = new Set<Promise<void>>();
+  readonly #records = new Set<Promise<void>>();
   #isSettling = false;
   #link: { readonly server: LinkServer; readonly port: number } | undefined;
 
   constructor(private readonly options: CoreOptions) {
-    const { session, clock, log, logs, requests, audit, defect, identity, config } = options;
+    const { session, clock, log, logs, requests, defect, identity, config } = options;
     this.events = new ConsoleEvents(session, clock);
     this.screens = new Screens(log);
     const changed = (node: NodeId): void => this.#states.changed(node);
@@ -73,7 +74,7 @@ export class ConsoleCore {
       parts: {
         clock,
         log,
-        audit,
+        audit: (entry) => this.#recorded(entry),
         power: powerDoor(requests),
         screens: this.screens,
         happened: (node, event) => this.events.happened(node, event),
@@ -91,9 +92,10 @@ export class ConsoleCore {
       openBind: config.openBind,
       sshPort: config.sshPort,
       dataDirectory: config.dataDirectory,
+      anonymous: config.demo ? "loopback-operator" : undefined,
       clock,
       log,
-      audit,
+      audit: (entry) => this.#recorded(entry),
     });
   }
 
@@ -166,8 +168,19 @@ export class ConsoleCore {
     await this.#link?.server.close();
     this.#states.stop();
     this.events.stop();
-    await Promise.all(this.#background);
+    await Promise.allSettled([...this.#background, ...this.#records]);
     await this.screens.close();
+  }
+
+  /** Records that are being written are waited for at the end. */
+  async #recorded(entry: AuditEntry): Promise<void> {
+    const record = this.options.audit(entry);
+    this.#records.add(record);
+    try {
+      await record;
+    } finally {
+      this.#records.delete(record);
+    }
   }
 
   /** Takes up what the site says, once it has been said. */

@@ -4,7 +4,7 @@ import { commandNode } from "@outrider/contracts/transition";
 import { nodeId } from "@outrider/contracts/ids";
 import { openIdentity } from "@outrider/identity/open-identity";
 import { eventually } from "@outrider/testing/eventually";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ConsoleStage } from "./testing/console-stage.js";
 
 const AS = { actor: "person:root", via: "rest" } as const;
@@ -13,10 +13,14 @@ const ESC = "\u001b";
 describe("people at a console", () => {
   let stage: ConsoleStage;
 
-  beforeEach(async () => {
-    stage = await ConsoleStage.start(["n1"], { pasteLineMs: 20, writerIdleMs: 0 });
+  const here = () => ({ nodes: [nodeId(stage.current)] });
+
+  beforeAll(async () => {
+    const nodes = Array.from({ length: 13 }, (_, index) => `n${index}`);
+    stage = await ConsoleStage.start(nodes, { pasteLineMs: 20, writerIdleMs: 0 });
   });
-  afterEach(() => stage.stop());
+  beforeEach(() => stage.turn());
+  afterAll(() => stage.stop());
 
   it("see nothing that reaches beyond their screen, and only who types is asked by the machine (P13)", async () => {
     const ada = await stage.attach("person:ada");
@@ -53,7 +57,7 @@ describe("people at a console", () => {
     await ada.sees("end of it");
     expect(ada.tolds.filter(({ told }) => told === "skipped")).toEqual([]);
     expect(ada.bytes.length).toBe(rounds * line.length + "end of it\r\n".length);
-    const { sessions } = await stage.asking.ask(listSessions, {}, AS);
+    const { sessions } = await stage.asking.ask(listSessions, here(), AS);
     const slow = sessions.find(({ actor }) => actor === "person:frozen");
     expect(slow?.skippedBytes).toBeGreaterThan(1_000_000);
     frozen.socket.resume();
@@ -70,7 +74,7 @@ describe("people at a console", () => {
     for (const one of all) await one.hears("attached");
     stage.say("hello, all\r\n");
     for (const one of all) await one.sees("hello, all\r\n");
-    const { sessions, total } = await stage.asking.ask(listSessions, {}, AS);
+    const { sessions, total } = await stage.asking.ask(listSessions, here(), AS);
     expect(total).toBe(40);
     expect(sessions.filter(({ writes }) => writes)).toHaveLength(1);
   });
@@ -96,8 +100,8 @@ describe("people at a console", () => {
     await people.create({ name: "eve", role: "operator" });
     const outside = await stage.attach("person:eve", { mode: "spy" });
     await outside.hears("attached");
-    await people.change("eve", { nodes: "n9" });
-    await outside.hears("bye", /n1 is not among/);
+    await people.change("eve", { nodes: "n99" });
+    await outside.hears("bye", /is not among/);
     await people.change("eve", { nodes: null });
     const eve = await eventually("she is let in again", async () => {
       const client = await stage.attach("person:eve");
@@ -115,15 +119,19 @@ describe("people at a console", () => {
     const cases = [
       [{ rights: ["read"] as const }, "not-allowed"],
       [{ rights: ["read", "console-read"] as const, mode: "take" }, "not-allowed"],
-      [{ node: "n7" }, "no-console"],
-      [{ nodes: ["n2"] }, "not-found"],
+      [{ node: "n77" }, "no-console"],
+      [{ nodes: ["n99"] }, "not-found"],
     ] as const;
     for (const [settings, code] of cases) {
-      const client = await stage.attach("person:eve", settings);
+      const client = await stage.attach("person:mallory", settings);
       expect(await client.hears("bye")).toMatchObject({ code });
       await eventually("it is closed", () => client.closed);
     }
-    const { records } = await stage.asking.ask(searchAudit.console, { act: "console.attach" }, AS);
+    const { records } = await stage.asking.ask(
+      searchAudit.console,
+      { act: "console.attach", actor: "person:mallory" },
+      AS,
+    );
     expect(records.map(({ stage: at, data }) => [at, data?.["refused"]])).toEqual([
       ["outcome", "not-allowed"],
       ["outcome", "not-allowed"],
@@ -160,13 +168,13 @@ describe("people at a console", () => {
     const ada = await stage.attach("person:ada");
     await ada.hears("attached");
     const act = { ask: "break" } as const;
-    await expect(stage.asking.ask(actOnConsole, { node: nodeId("n1"), act }, AS)).rejects.toThrow(
-      /person:ada types/,
-    );
-    await stage.asking.ask(actOnConsole, { node: nodeId("n1"), act, take: true }, AS);
+    await expect(
+      stage.asking.ask(actOnConsole, { node: nodeId(stage.current), act }, AS),
+    ).rejects.toThrow(/person:ada types/);
+    await stage.asking.ask(actOnConsole, { node: nodeId(stage.current), act, take: true }, AS);
     await ada.hears("mode", /person:root does something here/);
     expect(stage.line().taken).toEqual([{ kind: "break", ms: 250 }]);
-    const { sessions } = await stage.asking.ask(listSessions, { nodes: [nodeId("n1")] }, AS);
+    const { sessions } = await stage.asking.ask(listSessions, here(), AS);
     const session = sessions[0]?.id as never;
     await stage.asking.ask(endSession, { session, reason: "maintenance" }, AS);
     expect(await ada.hears("bye", /person:root has disconnected you: maintenance/)).toMatchObject({
@@ -209,18 +217,18 @@ describe("people at a console", () => {
       {
         actor: "person:ada",
         via: "cli",
-        body: { node: "n1", set: { action: "PowerCycle", reason: "hung" } },
+        body: { node: stage.current, set: { action: "PowerCycle", reason: "hung" } },
       },
     ]);
-    const eve = await stage.attach("person:eve", { rights: ["read", "console-read"] });
-    expect(await eve.ask({ ask: "power", action: "ForceOff" })).toMatchObject({
+    const mallory = await stage.attach("person:mallory", { rights: ["read", "console-read"] });
+    expect(await mallory.ask({ ask: "power", action: "ForceOff" })).toMatchObject({
       code: "not-allowed",
     });
   });
 
   it("at a terminal have the escape and what is told in lines of text", async () => {
     const ada = await stage.attach("person:ada", { escape: "^Ec", way: "cli" });
-    await ada.sees("[outrider: Machine n1: you type — ^Ec? helps, ^Ec. leaves]\r\n");
+    await ada.sees(`[outrider: Machine ${stage.current}: you type — ^Ec? helps, ^Ec. leaves]\r\n`);
     stage.say("$ ");
     await ada.sees("$ ");
     ada.type("ls\u0005cl0");

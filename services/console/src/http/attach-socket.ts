@@ -33,6 +33,8 @@ const MAX_MESSAGE_BYTES = 1_048_576;
 const HIGH_WATER_BYTES = 65_536;
 /** Typing and asks, in bytes, that are under way for one client; beyond that its connection is not read. */
 const MAX_UNDER_WAY_BYTES = 65_536;
+/** Somebody who reads nothing is cut off once so much is told to them. */
+const MOST_WAITING_BYTES = 4 * 1024 * 1024;
 /** What an ask counts at least. */
 const ASK_BYTES = 2048;
 /** How many messages that cannot be read a client may send. */
@@ -260,6 +262,7 @@ class Connection {
       const { field, message } = checked.refusal;
       throw new TypeError(`what is told breaks its contract: ${field} ${message}`);
     }
+    if (client.bufferedAmount > MOST_WAITING_BYTES) return client.terminate();
     client.send(JSON.stringify(told), { binary: false });
     if (told.told === "bye") client.close(1000, told.code);
   }

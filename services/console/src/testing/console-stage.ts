@@ -37,6 +37,8 @@ export class ConsoleStage {
   readonly lines = new Map<string, MemoryLine>();
   readonly states = new Map<string, ConsoleState>();
   readonly events: (NodeEvent & { readonly node: string })[] = [];
+  /** The node that is meant where none is named. */
+  current = "";
   #listener: ServiceListener | undefined;
   readonly #stack = new AsyncDisposableStack();
 
@@ -51,6 +53,7 @@ export class ConsoleStage {
     policy: Partial<ConsolePolicy> = {},
   ): Promise<ConsoleStage> {
     const stage = new ConsoleStage(await startTestBroker(), await tempDir(), nodes);
+    stage.turn();
     stage.#stack.use(stage.broker);
     stage.#stack.defer(() => stage.data.remove());
     await addCredential(stage.data.path, AGENT);
@@ -73,6 +76,17 @@ export class ConsoleStage {
     await stage.startService();
     await stage.startAgent();
     return stage;
+  }
+
+  /** Goes on with the next node, which nobody has been at yet. */
+  turn(): void {
+    const next = this.nodes[this.nodes.indexOf(this.current) + 1];
+    if (next === undefined) throw new Error("there are more tests than nodes");
+    this.current = next;
+  }
+
+  get state(): ConsoleState | undefined {
+    return this.states.get(this.current);
   }
 
   /** What the inventory says of a node. */
@@ -145,20 +159,20 @@ export class ConsoleStage {
     );
   }
 
-  line(node = "n1"): MemoryLine {
+  line(node = this.current): MemoryLine {
     const line = this.lines.get(node);
     if (!line) throw new Error(`${node} has no console here`);
     return line;
   }
 
   /** The machine says something. */
-  say(text: string | Uint8Array, node = "n1"): void {
+  say(text: string | Uint8Array, node = this.current): void {
     const bytes = typeof text === "string" ? Buffer.from(text) : text;
     this.line(node).source.append(bytes, Date.now() * 1000);
   }
 
   /** What was typed at the machine so far. */
-  typed(node = "n1"): string {
+  typed(node = this.current): string {
     return this.line(node)
       .taken.filter((one) => typeof one === "string")
       .join("");
@@ -175,7 +189,7 @@ export class ConsoleStage {
 
   /** Attaches as the gateway does for somebody. */
   async attach(actor: string, options: AttachSettings = {}): Promise<TestClient> {
-    const { node = "n1", headers = {}, rights = ALL, nodes, ...query } = options;
+    const { node = this.current, headers = {}, rights = ALL, nodes, ...query } = options;
     const { url, token } = await this.listener();
     const text = new URLSearchParams({ replay: "none", ...query }).toString();
     const name = actor.slice(actor.indexOf(":") + 1);
