@@ -88,6 +88,19 @@ describe.skipIf(skip)("chassis with a Linux guest", { timeout: 200_000 }, () => 
     expect((await chassis.client.consoleCounts(1)).breaks).toBe(4);
   });
 
+  test("a person logs in at the console, and their shell takes a break for SysRq as well", async () => {
+    line.type("login\n");
+    await line.expect(/guest login: /, soon());
+    line.type("root\n");
+    await line.expect(/# /, soon());
+    line.type("echo $((6 * 7)) $(id -u)\n");
+    await line.expect(/42 0\r\n/, soon());
+    await chassis.client.sendBreak(1);
+    line.type("c");
+    await line.expect(/Kernel panic - not syncing/, soon());
+    await chassis.client.waitForEdge((e) => e.edge === "panicked", soon(), since);
+  });
+
   test("a guest told to ignore the button runs on", async () => {
     line.type("ignore-button\n");
     await line.expect(/guest: button ignored/, soon());

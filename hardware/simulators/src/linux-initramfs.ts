@@ -14,9 +14,10 @@ export const GUEST_MODULES = [
   "button",
 ] as const;
 
-const APPLETS = "sh mount umount insmod acpid killall sync poweroff reboot cat mkdir sleep".split(
-  " ",
-);
+const APPLETS = (
+  "sh mount umount insmod acpid killall sync poweroff reboot cat mkdir sleep " +
+  "getty login setsid hostname uname uptime dmesg ls echo id"
+).split(" ");
 
 /**
  * The first process: mounts the data disk, starts the power button's daemon, and obeys words on the console.
@@ -31,6 +32,7 @@ for module in ${GUEST_MODULES.join(" ")}; do
   [ -f /modules/$module.ko ] && insmod /modules/$module.ko
 done
 mount -t ext4 /dev/vda /data
+hostname guest
 boots=$(($(cat /data/boots 2>/dev/null || echo 0) + 1))
 echo $boots >/data/boots
 acpid -c /etc/acpi -l /dev/null -p /tmp/acpid.pid
@@ -44,7 +46,8 @@ while :; do
     halt) off ;;
     restart) sync; umount /data; reboot -f ;;
     panic) echo c >/proc/sysrq-trigger ;;
-    *) echo "guest: write FILE, read FILE, ignore-button, halt, restart, panic" ;;
+    login) setsid getty -L 115200 ttyS0 vt100 ;;
+    *) echo "guest: write FILE, read FILE, ignore-button, halt, restart, panic, login" ;;
   esac
 done
 `;
@@ -62,6 +65,10 @@ poweroff -f
 const BUTTON = `#!/bin/sh
 exec /bin/off
 `;
+
+/** Who may log in: root, without a password. */
+const PASSWD = "root::0:0:root:/:/bin/sh\n";
+const GROUP = "root:x:0:\n";
 
 /** The guest's whole file system, as the kernel takes it. @param modules content by name; a missing one is taken to be built in */
 export function linuxInitramfs(busybox: Buffer, modules: ReadonlyMap<string, Buffer>): Buffer {
@@ -82,10 +89,12 @@ export function linuxInitramfs(busybox: Buffer, modules: ReadonlyMap<string, Buf
       content,
     })),
     { path: "init", kind: "file", content: INIT, executable: true },
+    { path: "etc/passwd", kind: "file", content: PASSWD },
+    { path: "etc/group", kind: "file", content: GROUP },
     { path: "bin/off", kind: "file", content: OFF, executable: true },
     { path: "etc/acpi/PWRF/00000080", kind: "file", content: BUTTON, executable: true },
   ]);
 }
 
 /** Changes with whatever the archive is made of beside busybox and the kernel's modules. */
-export const INITRAMFS_RECIPE = [INIT, OFF, BUTTON, ...APPLETS].join("\n");
+export const INITRAMFS_RECIPE = [INIT, OFF, BUTTON, PASSWD, GROUP, ...APPLETS].join("\n");
