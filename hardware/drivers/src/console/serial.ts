@@ -6,9 +6,10 @@ import {
   type LineSettings,
 } from "@outrider/ports/console-port";
 import { defineDriver, type DriverLog } from "@outrider/ports/driver";
+import { PortError } from "@outrider/ports/port-error";
 import { seconds } from "@outrider/ports/time";
 import { ReconnectingLine } from "@outrider/transports/reconnecting-line";
-import { SerialPort } from "@outrider/transports/serial-port";
+import type { SerialPort } from "@outrider/transports/serial-port";
 import { encodeSettings, TERMIOS_BYTES } from "@outrider/transports/serial-settings";
 import type { ConsolePort } from "@outrider/ports/console-port";
 import { IsIn, Matches } from "class-validator";
@@ -68,9 +69,10 @@ export const driver = defineDriver({
       clock,
       what,
       open: async (listener) => {
+        const Opened = await loadSerialPort(what);
         const control = controlOf(options);
         const garbled = garbledLog(log, options.path);
-        const port = await SerialPort.open(
+        const port = await Opened.open(
           { path: options.path, what, clock, settings, control, garbled },
           listener,
         );
@@ -110,6 +112,19 @@ export const driver = defineDriver({
     return port;
   },
 });
+
+/** Only where there is a serial port the agent needs what is built for its processor. */
+async function loadSerialPort(what: string): Promise<typeof SerialPort> {
+  try {
+    return (await import("@outrider/transports/serial-port")).SerialPort;
+  } catch (cause) {
+    throw new PortError(
+      "unsupported",
+      `${what} cannot be used here: the libraries for serial ports do not load on this system (${process.platform}, ${process.arch}). Install Outrider again on this host, or choose another agent.`,
+      { cause },
+    );
+  }
+}
 
 function settingsOf(options: SerialConsoleOptions): LineSettings {
   return {
