@@ -3,6 +3,7 @@ import { eventually } from "@outrider/testing/eventually";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium } from "./testing/chromium.js";
+import { ESC, HOSTILE } from "./testing/hostile-bytes.js";
 import { openedConsole } from "./testing/console-client.js";
 import { startLab, type Lab } from "./testing/lab.js";
 import { openTerminalPage } from "./testing/terminal-page.js";
@@ -25,7 +26,15 @@ beforeAll(async () => {
     },
     { withinMs: 60_000 },
   );
-  await lab.ask("POST", "/nodes/n1/power", { action: "On" }, { prefer: "wait=20" });
+  for (const node of ["n1", "n2"]) {
+    await lab.ask("POST", `/nodes/${node}/power`, { action: "On" }, { prefer: "wait=20" });
+    await eventually("it asks who logs in", async () => {
+      const { state } = (await json("GET", `/nodes/${node}/console`)) as {
+        state?: { stage: { value: string } };
+      };
+      return state?.stage.value === "login";
+    });
+  }
 });
 
 afterAll(() => lab?.[Symbol.asyncDispose]());
@@ -100,5 +109,50 @@ describe.skipIf(!HAS_CHROMIUM)("a simulated machine’s console in Chromium", ()
     await terminal.page.keyboard.type("browser");
     await terminal.shows("browser");
     expect(terminal.disturbances).toEqual([]);
+    await terminal.page.close();
+  });
+
+  it("P13: has no title, clipboard or page in its hands, and keeps what it said", async () => {
+    const terminal = await openTerminalPage(browser, lab.url, { node: "n1", replay: "none" });
+    expect((await terminal.state()).writes).toBe(true);
+    const hostile = HOSTILE.map(([, bytes]) => bytes).join("");
+    await lab.rack.client.say(1, Buffer.from(`${hostile}${ESC}[0m\r\nafter it\r\n`, "latin1"));
+    await terminal.shows("after it");
+    expect(await terminal.page.title()).toBe("terminal");
+    expect((await terminal.state()).titles).toEqual([]);
+    expect(terminal.disturbances).toEqual([]);
+    const log = await eventually("the log has it", async () => {
+      const reply = await lab.ask("GET", "/nodes/n1/console/log?format=raw");
+      const bytes = Buffer.from(await reply.arrayBuffer()).toString("latin1");
+      return bytes.includes("after it") ? bytes : undefined;
+    });
+    expect(log).toContain(hostile);
+    await terminal.page.close();
+  });
+
+  it("P13: is answered by who types, once, and by nobody who looks on", async () => {
+    const writer = await openTerminalPage(browser, lab.url, { node: "n2", replay: "none" });
+    const viewers = await Promise.all(
+      [1, 2, 3].map(() => openTerminalPage(browser, lab.url, { node: "n2", mode: "spy" })),
+    );
+    const before = (await lab.rack.client.consoleCounts(2)).received;
+    await lab.rack.client.say(2, Buffer.from(`${ESC}[casked\r\n`));
+    for (const one of [writer, ...viewers]) await one.shows("asked");
+    const answer = `${ESC}[?1;2c`;
+    await eventually("the answer arrives", async () => {
+      const { sent } = await writer.state();
+      const { received: now } = await lab.rack.client.consoleCounts(2);
+      return sent.join("") === answer && now - before === answer.length;
+    });
+    for (const viewer of viewers) expect((await viewer.state()).sent).toEqual([]);
+    // Whoever comes later is shown the question no more.
+    const later = await openTerminalPage(browser, lab.url, {
+      node: "n2",
+      mode: "spy",
+      replay: "lines:5",
+    });
+    await later.shows("asked");
+    expect((await later.state()).sent).toEqual([]);
+    expect((await lab.rack.client.consoleCounts(2)).received - before).toBe(answer.length);
   });
 });

@@ -6,28 +6,10 @@ import { launchChromium } from "./testing/chromium.js";
 import { openedConsole } from "./testing/console-client.js";
 import { startConsoleStandIn, type ConsoleStandIn } from "./testing/console-stand-in.js";
 import { openDoor, type Door } from "./testing/door.js";
+import { ESC, HOSTILE } from "./testing/hostile-bytes.js";
 import { openTerminalPage, type TerminalPage } from "./testing/terminal-page.js";
 
 const HAS_CHROMIUM = requirePeer("chromium", "apt-get install chromium");
-
-const ESC = "\u001b";
-/**
- * What a console may say to do harm. The service takes it out (display-safe); here it comes to the page as it is, so that
- * the page holds without that as well.
- */
-const HOSTILE: readonly (readonly [what: string, bytes: string])[] = [
-  ["the title", `${ESC}]0;pwned\u0007${ESC}]2;pwned${ESC}\\`],
-  ["the clipboard", `${ESC}]52;c;cHduZWQ=\u0007${ESC}]52;p;cHduZWQ=${ESC}\\`],
-  ["a hyperlink", `${ESC}]8;;javascript:document.title='pwned'${ESC}\\click${ESC}]8;;${ESC}\\`],
-  [
-    "a web page",
-    `${ESC}]8;;http://127.0.0.1:9/pwned${ESC}\\https://evil.example/${ESC}]8;;${ESC}\\`,
-  ],
-  ["markup", `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`],
-  ["questions", `${ESC}[c${ESC}[>c${ESC}[6n${ESC}[?25$p${ESC}]11;?\u0007${ESC}P$q"p${ESC}\\\u0005`],
-  ["a string without end", `${ESC}]2;pwned${"x".repeat(100_000)}\u0018`],
-  ["torn characters", Buffer.from([0xe2, 0x82, 0x41, 0xff, 0xfe, 0xc0, 0xaf]).toString("latin1")],
-];
 
 describe.skipIf(!HAS_CHROMIUM)("a console in Chromium with xterm.js", () => {
   let door: Door;
@@ -77,6 +59,7 @@ describe.skipIf(!HAS_CHROMIUM)("a console in Chromium with xterm.js", () => {
     await terminal.page.close();
   });
 
+  // The service takes them out; here they come to the page as they are, so that it holds without that as well.
   it.each(HOSTILE)("P13: %s is not what a console has in its hands", async (what, bytes) => {
     const terminal = await open({ mode: "spy" });
     const { page } = terminal;
