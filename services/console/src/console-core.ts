@@ -17,6 +17,7 @@ import { openLink } from "./intake/link.js";
 import type { ConsoleLogs } from "./log/console-log.js";
 import { Screens } from "./screen/screens.js";
 import { powerDoor } from "./sessions/power-door.js";
+import { seemly } from "./sessions/seemly.js";
 import { ConsoleEvents } from "./state/events.js";
 import type { RememberedConsoles } from "./state/remembered-consoles.js";
 import type { Site } from "./state/site.js";
@@ -208,7 +209,7 @@ export class ConsoleCore {
   #notice(node: NodeId, text: string): void {
     const console = this.consoles.get(node)?.console;
     if (!console) return;
-    console.tellAll({ told: "notice", text: text.slice(0, 2000) });
+    console.tellAll({ told: "notice", text: seemly(text, 2000) });
     console.mark(text);
   }
 

@@ -309,7 +309,7 @@ export class Console {
   }
 
   #greeting(place: Place, mayWrite: true | string): ConsoleTold {
-    const { name } = this.declared;
+    const name = seemly(this.declared.name, 200);
     const what = place.writes
       ? "you type"
       : place.options.mode === "spy"

@@ -6,6 +6,7 @@ import type {
 import { LinkError } from "@outrider/console-link/link-error";
 import type { LinkedConsole } from "@outrider/console-link/linked-console";
 import { ActRefused } from "./act-refused.js";
+import { seemly } from "./seemly.js";
 
 /** Sent to the device at once; whoever types waits for it. */
 const PIECE_BYTES = 4096;
@@ -38,7 +39,7 @@ export class FarEnd {
   get problem(): string | undefined {
     if (!this.#linked) return `the console cannot be reached: ${this.#whyNot}`;
     const { up, detail = "its agent does not say why" } = this.#linked.condition;
-    return up ? undefined : `the console cannot be reached: ${detail}`;
+    return up ? undefined : `the console cannot be reached: ${seemly(detail)}`;
   }
 
   can(ability: ConsoleAbility): boolean {

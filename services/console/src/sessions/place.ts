@@ -189,11 +189,11 @@ export class Place implements Attachment {
     this.#activeMs = this.#nowMs();
     const mine = ref === undefined ? {} : { ref };
     try {
-      const text = (await act()).slice(0, 2000);
+      const text = seemly(await act(), 2000);
       return { told: "done", ...mine, text };
     } catch (error) {
       if (error instanceof ActRefused) {
-        return { told: "refused", ...mine, code: error.code, text: error.message.slice(0, 2000) };
+        return { told: "refused", ...mine, code: error.code, text: seemly(error.message, 2000) };
       }
       this.console.parts.defect(error);
       return { told: "refused", ...mine, code: "failed", text: "a defect in the console service" };

@@ -137,15 +137,19 @@ export class ConsoleStage {
     return Number(this.service.ready["linkPort"]);
   }
 
-  /** The agent with a console for each node; what they have said stays theirs over its restarts. */
-  async startAgent(): Promise<void> {
+  /**
+   * The agent with a console for each node; what they have said stays theirs over its restarts.
+   * @param aheadMs how wrong its clock is
+   */
+  async startAgent(aheadMs = 0): Promise<void> {
+    const micros = microClock(systemClock);
     this.agent = new LinkClient({
       host: "127.0.0.1",
       port: this.linkPort,
       agent: agentId(AGENT.name),
       secret: await readSecret(this.data.path, AGENT),
       clock: systemClock,
-      nowMicros: microClock(systemClock),
+      nowMicros: () => micros() + aheadMs * 1000,
     });
     for (const node of this.nodes) {
       const line = this.lines.get(node) ?? new MemoryLine(node, new MemorySource(`s-${node}`));
