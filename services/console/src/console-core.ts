@@ -93,7 +93,6 @@ export class ConsoleCore {
       openBind: config.openBind,
       sshPort: config.sshPort,
       dataDirectory: config.dataDirectory,
-      anonymous: config.demo ? "loopback-operator" : undefined,
       clock,
       log,
       audit: (entry) => this.#recorded(entry),
