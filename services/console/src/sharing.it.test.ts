@@ -91,6 +91,15 @@ describe("people at a console", () => {
     expect(await long).toMatchObject({ told: "refused", code: "aborted" });
     expect(stage.typed().endsWith("\u0003")).toBe(true);
     expect(stage.typed().length).toBeLessThan(20_000);
+    // What is pasted into a terminal comes as if typed, in large pieces.
+    const before = stage.line().taken.length;
+    ada.type("typed at a terminal\r".repeat(3));
+    await eventually("it is typed", () => stage.line().taken.length === before + 3);
+    ada.type("and again\r".repeat(5000));
+    await eventually("it begins", () => stage.typed().includes("and again"));
+    ada.type("\u0003");
+    await eventually("it ends", () => stage.typed().endsWith("\u0003"));
+    expect(stage.typed().split("and again").length).toBeLessThan(4000);
   });
 
   it("lose what they may no longer do at once", async () => {

@@ -110,22 +110,36 @@ export class Acts {
   async paste(text: string): Promise<string> {
     const stopped = new AbortController();
     this.#pasting = stopped;
-    const { pasteLineMs, pasteCharacterMs } = this.policy();
     const bytes = Buffer.from(text.replaceAll(/\r\n|\n/g, "\r"));
     try {
-      for (const piece of pieces(bytes, pasteLineMs > 0, pasteCharacterMs > 0)) {
-        await this.far.write(piece, stopped.signal);
-        const isLine = piece.at(-1) === 0x0d;
-        const ms = isLine && pasteLineMs > 0 ? pasteLineMs : pasteCharacterMs;
-        if (ms > 0) await this.#pause(ms, stopped.signal);
-        stopped.signal.throwIfAborted();
-      }
+      await this.type(bytes, stopped.signal);
       return `${bytes.length} bytes were pasted`;
-    } catch (error) {
-      if (!stopped.signal.aborted || error instanceof ActRefused) throw error;
-      throw new ActRefused("aborted", "the paste was interrupted", { cause: error });
     } finally {
       if (this.#pasting === stopped) this.#pasting = undefined;
+    }
+  }
+
+  /** Whether the site wants pasted text to be typed slowly. */
+  get isPaced(): boolean {
+    const { pasteLineMs, pasteCharacterMs } = this.policy();
+    return pasteLineMs > 0 || pasteCharacterMs > 0;
+  }
+
+  /** Types bytes at the pace of the policy. */
+  async type(bytes: Buffer, signal: AbortSignal): Promise<void> {
+    const { pasteLineMs, pasteCharacterMs } = this.policy();
+    try {
+      for (const piece of pieces(bytes, pasteLineMs > 0, pasteCharacterMs > 0)) {
+        signal.throwIfAborted();
+        await this.far.write(piece, signal);
+        const isLine = piece.at(-1) === 0x0d;
+        const ms = isLine && pasteLineMs > 0 ? pasteLineMs : pasteCharacterMs;
+        if (ms > 0) await this.#pause(ms, signal);
+      }
+      signal.throwIfAborted();
+    } catch (error) {
+      if (!signal.aborted || error instanceof ActRefused) throw error;
+      throw new ActRefused("aborted", "it was interrupted", { cause: error });
     }
   }
 

@@ -19,6 +19,8 @@ import { seemly } from "./seemly.js";
 const REPEAT_MS = 5000;
 const INTERRUPT = 0x03;
 const LONGEST_BREAK_MS = 10_000;
+/** The longest key of a keyboard sends a few bytes. */
+const PASTE_BYTES = 32;
 /** Typed and not yet taken by the machine; ways in hold back long before. */
 const MAX_TYPING_BYTES = 4 * 1024 * 1024;
 
@@ -38,6 +40,7 @@ export class Place implements Attachment {
   /** What was typed goes one after another. */
   #typing: Promise<void> = Promise.resolve();
   #typingBytes = 0;
+  #pasting = new AbortController();
 
   constructor(
     private readonly console: Console,
@@ -136,12 +139,13 @@ export class Place implements Attachment {
       this.console.release(this, verdict);
       return;
     }
-    if (bytes.includes(INTERRUPT)) this.console.acts.interruptPaste();
+    if (bytes.includes(INTERRUPT)) this.#interrupt();
     if (this.#typingBytes + bytes.length > MAX_TYPING_BYTES) {
       return this.#mention("the machine takes nothing; what you typed was not sent");
     }
     this.#typingBytes += bytes.length;
-    this.#typing = this.#typing.then(() => this.#send(bytes));
+    const { signal } = this.#pasting;
+    this.#typing = this.#typing.then(() => this.#send(bytes, signal));
     await this.#typing;
   }
 
@@ -200,15 +204,27 @@ export class Place implements Attachment {
     }
   }
 
-  async #send(bytes: Uint8Array): Promise<void> {
+  /** What comes in one piece and is longer than anybody types was pasted. */
+  async #send(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { acts, far } = this.console;
+    const isPaste = bytes.length >= PASTE_BYTES && !this.options.raw && acts.isPaced;
     try {
-      await this.console.far.write(bytes);
+      if (isPaste) await acts.type(Buffer.from(bytes), signal);
+      else await far.write(bytes);
     } catch (error) {
       if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
+      if (error.code === "aborted") return;
       this.#mention(`${error.message}; what you typed was not sent`);
     } finally {
       this.#typingBytes -= bytes.length;
     }
+  }
+
+  /** Ends what is being pasted, by whichever way. */
+  #interrupt(): void {
+    this.console.acts.interruptPaste();
+    this.#pasting.abort();
+    this.#pasting = new AbortController();
   }
 
   #mention(text: string): void {
