@@ -6,17 +6,16 @@ import type { ConsoleLinkState, ConsoleSession } from "@outrider/contracts/conso
 import type { NodeId } from "@outrider/contracts/ids";
 import { StorageError } from "@outrider/storage/storage-error";
 import type { ConsoleLog } from "../log/console-log.js";
-import type { LogGap, LogItem } from "../log/log-format.js";
+import type { LogItem } from "../log/log-format.js";
 import { ActRefused } from "./act-refused.js";
 import { Acts } from "./acts.js";
 import { Asks } from "./asks.js";
 import { AttachRefused, type AttachOptions, type Viewer, type Visitor } from "./attachment.js";
 import { auditEntry } from "./console-audit.js";
 import { MAX_PLACES, type ConsoleParts, type DeclaredConsole } from "./console-parts.js";
-import { DisplaySafe } from "./display-safe.js";
+import { FanOut } from "./fan-out.js";
 import { FarEnd } from "./far-end.js";
 import { Place } from "./place.js";
-import { bytesOf, gapTold } from "./replay.js";
 import { seemly } from "./seemly.js";
 
 /** One console: everybody who is at it, the one who types, and the machine at the far end. */
@@ -27,9 +26,7 @@ export class Console {
   readonly asks: Asks;
   #places: readonly Place[] = [];
   #writer: Place | undefined;
-  #safe = new DisplaySafe();
-  /** Bytes were left out of `#safe`, so that it begins anew. */
-  #stale = false;
+  readonly #fanOut: FanOut;
   #link: ConsoleLinkState;
   #closed: { readonly code: string; readonly text: string } | undefined;
 
@@ -43,6 +40,7 @@ export class Console {
     this.node = declared.node;
     this.acts = new Acts(this.far, parts.clock, () => this.declared.policy);
     this.asks = new Asks(this);
+    this.#fanOut = new FanOut(declared.node, parts.screens);
     this.#link = this.#linkState();
   }
 
@@ -168,17 +166,7 @@ export class Console {
 
   /** What the log took, in order; shown to everybody at once. */
   deliver(items: readonly LogItem[]): void {
-    let run: LogItem[] = [];
-    for (const item of items) {
-      if (item.kind === "bytes") {
-        run.push(item);
-        continue;
-      }
-      this.#fanOut(run);
-      run = [];
-      if (item.kind === "gap") this.#gap(item);
-    }
-    this.#fanOut(run);
+    this.#fanOut.deliver(items, this.#places, this.#writer);
   }
 
   /** The far end sent a break. */
@@ -244,35 +232,6 @@ export class Console {
     this.#closed = { code, text };
     this.acts.interruptPaste();
     for (const place of this.#places) this.leave(place, text, { code, text });
-  }
-
-  #fanOut(run: readonly LogItem[]): void {
-    if (run.length === 0) return;
-    const { screens } = this.parts;
-    const places = this.#places;
-    if (places.length === 0 && !screens.wants(this.node)) {
-      this.#stale = true;
-      screens.feed(this.node, EMPTY);
-      return;
-    }
-    if (this.#stale) {
-      this.#safe = new DisplaySafe();
-      this.#stale = false;
-    }
-    const exact = bytesOf(run);
-    const { writer, viewers } = this.#safe.push(exact);
-    for (const place of places) {
-      if (!place.live) continue;
-      if (place.options.raw) place.delivery.bytes(exact);
-      else place.delivery.bytes(place === this.#writer ? writer : viewers);
-    }
-    screens.feed(this.node, viewers);
-  }
-
-  #gap(gap: LogGap): void {
-    this.#safe = new DisplaySafe();
-    const told = gapTold(gap);
-    for (const place of this.#places) if (place.live) place.delivery.between(told);
   }
 
   async #recordTake(place: Place, loser: Place): Promise<void> {
@@ -351,8 +310,6 @@ export class Console {
     return { value: linked ? "Down" : "Unknown", since, detail: seemly(problem) };
   }
 }
-
-const EMPTY = Buffer.alloc(0);
 
 const nameOf = (place: Place): string => place.visitor.actor;
 

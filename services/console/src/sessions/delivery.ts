@@ -1,16 +1,6 @@
 import type { ConsoleTold } from "@outrider/contracts/console-attach";
 import type { Viewer } from "./attachment.js";
 
-/** Console bytes on their way to all viewers: gathered and made safe once. */
-export interface Batch {
-  /** As they came, for programs. */
-  readonly exact: Buffer;
-  /** For the terminal of who types. */
-  readonly writer: Buffer;
-  /** For other terminals. */
-  readonly viewers: Buffer;
-}
-
 /** What waits for a viewer that is slow. */
 export const BACKLOG_BYTES = 262_144;
 

@@ -1,13 +1,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { judge } from "./control-sequence.js";
-
-/** Bytes that terminals may be shown. */
-export interface SafeBytes {
-  /** For the one who types: their terminal may answer the host. */
-  readonly writer: Buffer;
-  /** For all others, and for replays: nothing in it makes a terminal type. The same buffer where there is no difference. */
-  readonly viewers: Buffer;
-}
+import { SafeOutput, type SafeBytes } from "./safe-output.js";
+import { continues, lengthOf } from "./utf8-form.js";
 
 /** A string that nobody ends (title, clipboard, device control) is given up after so many bytes. */
 export const LONGEST_STRING_BYTES = 4096;
@@ -49,14 +43,14 @@ export class DisplaySafe {
   #stringBytes = 0;
   /** In a string: the last byte was the first of a two-byte C1 control. */
   #afterC2 = false;
-  #out: Output = new Output();
+  #out: SafeOutput = new SafeOutput();
 
   /** Takes what came next. The result may share memory with `chunk`. */
   push(chunk: Buffer): SafeBytes {
     if (this.#state === "ground" && this.#heldBytes === 0 && isPlain(chunk)) {
       return { writer: chunk, viewers: chunk };
     }
-    this.#out = new Output();
+    this.#out = new SafeOutput();
     let at = 0;
     while (at < chunk.length) at = this.#take(chunk, at);
     return this.#out.result();
@@ -309,61 +303,4 @@ function isHarmless(begin: Buffer, final: number): boolean {
   if (begin.length === 1) return "=>678DEHMNOVWcn|}~lm9".includes(String.fromCharCode(final));
   // Character sets and line attributes; not `ESC %` (leaves UTF-8) nor `ESC SP` (answers in 8 bits).
   return begin.length === 2 && "()*+-./#".includes(String.fromCharCode(begin[1] as number));
-}
-
-/** How many bytes a character has whose first is this; 1: it is none. */
-function lengthOf(first: number): number {
-  if (first < 0xc2 || first > 0xf4) return 1;
-  if (first < 0xe0) return 2;
-  return first < 0xf0 ? 3 : 4;
-}
-
-/** Whether the byte `more` after the first may follow it (RFC 3629, section 4). */
-function continues(bytes: Buffer, at: number, more: number): boolean {
-  const byte = bytes[at + more] as number;
-  if (byte < 0x80 || byte > 0xbf) return false;
-  if (more > 1) return true;
-  switch (bytes[at]) {
-    case 0xe0:
-      return byte >= 0xa0;
-    case 0xed:
-      return byte < 0xa0;
-    case 0xf0:
-      return byte >= 0x90;
-    case 0xf4:
-      return byte < 0x90;
-    default:
-      return true;
-  }
-}
-
-/** Gathers what is shown, once for all as long as there is no difference. */
-class Output {
-  readonly #writer: Buffer[] = [];
-  #viewers: Buffer[] | undefined;
-
-  both(bytes: Buffer, from: number, to: number): void {
-    if (from >= to) return;
-    // What is held is overwritten later.
-    const part = to - from <= 4 ? Buffer.from(bytes.subarray(from, to)) : bytes.subarray(from, to);
-    this.#writer.push(part);
-    this.#viewers?.push(part);
-  }
-
-  writerOnly(bytes: Buffer): void {
-    this.#viewers ??= [...this.#writer];
-    this.#writer.push(Buffer.from(bytes));
-  }
-
-  apart(writer: Buffer | undefined, viewers: Buffer | undefined): void {
-    if (writer === viewers) return writer && this.both(writer, 0, writer.length);
-    this.#viewers ??= [...this.#writer];
-    if (writer) this.#writer.push(writer);
-    if (viewers) this.#viewers.push(viewers);
-  }
-
-  result(): SafeBytes {
-    const writer = Buffer.concat(this.#writer);
-    return { writer, viewers: this.#viewers ? Buffer.concat(this.#viewers) : writer };
-  }
 }
