@@ -19,8 +19,6 @@ export interface BannerFacts {
         /** Of the host key, `SHA256:…`. */
         readonly fingerprint?: string | undefined;
         readonly node: NodeId;
-        /** Who can sign in, and the file with the password; undefined: whoever is a person of the site. */
-        readonly person?: { readonly name: string; readonly secretFile: string } | undefined;
       }
     | undefined;
   readonly demo?:
@@ -36,10 +34,9 @@ export interface BannerFacts {
 export function sshOf(
   door: { readonly host: string; readonly port: number; readonly fingerprint?: string } | undefined,
   site: Pick<Site, "nodes">,
-  person?: NonNullable<BannerFacts["ssh"]>["person"],
 ): BannerFacts["ssh"] {
   const node = site.nodes.find(({ endpoints }) => endpoints.some(({ kind }) => kind === "console"));
-  return door && node && { ...door, host: hostOf(door.host), node: node.id, person };
+  return door && node && { ...door, host: hostOf(door.host), node: node.id };
 }
 
 const DEFAULT_URL = "http://127.0.0.1:8080";
@@ -62,7 +59,7 @@ export function banner(facts: BannerFacts): string {
         ]
       : []),
     `MQTT      ${door.url}${door.username ? `, user ${door.username}, secret in ${door.secretFile}` : ""}`,
-    ...(facts.ssh ? [sshLine(facts.ssh)] : []),
+    ...(facts.ssh ? sshLines(facts.ssh, demo !== undefined) : []),
     ...facts.newAgents.map(
       ({ agent, secretFile }) =>
         `agent     ${agent} runs elsewhere: put ${secretFile} on its host (OUTRIDER_AGENT_SECRET_FILE)`,
@@ -90,12 +87,17 @@ export function banner(facts: BannerFacts): string {
   ].join("\n");
 }
 
-function sshLine(ssh: NonNullable<BannerFacts["ssh"]>): string {
-  const { host, port, fingerprint, node, person } = ssh;
-  const key = fingerprint === undefined ? "" : `, host key ${fingerprint}`;
-  const password = person === undefined ? "" : `, password in ${person.secretFile}`;
-  const user = person === undefined ? node : `${person.name}:${node}`;
-  return `consoles  ssh ${user}@${host} -p ${port}${password}${key}`;
+function sshLines(
+  { host, port, fingerprint, node }: NonNullable<BannerFacts["ssh"]>,
+  isDemo: boolean,
+): string[] {
+  const place = port === 22 ? host : `'[${host}]:${port}'`;
+  // The key is new with each data folder. Nobody is told to forget the key of a site of their own.
+  const forget = isDemo ? `; where ssh knows an older one: ssh-keygen -R ${place}` : "";
+  return [
+    `consoles  ssh ${node}@${host} -p ${port}`,
+    ...(fingerprint === undefined ? [] : [`host key  ${fingerprint}${forget}`]),
+  ];
 }
 
 function listOf(nodes: readonly NodeId[]): string {

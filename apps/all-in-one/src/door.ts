@@ -27,20 +27,6 @@ export function doorOf(config: Config, port: number): Door {
   return { ...place, username: "operator", password, secretFile };
 }
 
-/**
- * Who signs in by name in the demonstration, where nobody has been added: SSH lets nobody in who is not known.
- * Undefined with a site of one's own, and where a broker of ours has made nobody.
- */
-export function demoPerson({
-  dataDirectory,
-  siteFile,
-}: Config): { readonly name: string; readonly secretFile: string } | undefined {
-  const secretFile = join(dataDirectory, "secrets", "person-operator");
-  return siteFile === undefined && existsSync(secretFile)
-    ? { name: "operator", secretFile }
-    : undefined;
-}
-
 /** Where a broker of this machine is reached from this machine. */
 export function brokerUrl(bind: string, port: number): string {
   return `mqtt://${urlHost(hostOf(bind))}:${port}`;

@@ -4,7 +4,7 @@ import { createLog } from "@outrider/service-kit/log";
 import { banner, sshOf } from "./banner.js";
 import { readConfig } from "./config.js";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
-import { demoPerson, doorOf } from "./door.js";
+import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { startParts } from "./parts.js";
 import { stopSignal } from "./stop-signal.js";
@@ -59,7 +59,7 @@ async function run(): Promise<void> {
             found: world.demo.found,
             virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
           },
-          ssh: sshOf(parts.ssh, world.site, demoPerson(config)),
+          ssh: sshOf(parts.ssh, world.site),
           notYet,
           newAgents: parts.newAgents,
         }),

@@ -83,7 +83,9 @@ export async function startParts(context: PartsContext): Promise<Parts> {
       ...(config.siteFile === undefined ? { anonymous: "loopback-operator" as const } : {}),
     });
     started.push(gateway);
-    const consoles = await startConsoleService(readConsoleConfig(environment), {
+    // Never with a site of one's own.
+    const demo = config.siteFile === undefined ? { OUTRIDER_DEMO: "yes" } : {};
+    const consoles = await startConsoleService(readConsoleConfig({ ...environment, ...demo }), {
       log: logOf("console"),
       defect,
     });

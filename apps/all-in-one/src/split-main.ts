@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { banner, sshOf } from "./banner.js";
 import { readConfig, type Config } from "./config.js";
-import { demoPerson, doorOf } from "./door.js";
+import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { AGENT_STOP_WITHIN, STOP_WITHIN } from "./part.js";
 import { addAgents, agentEnvironment, partEnvironment, type SshDoor } from "./parts.js";
@@ -69,6 +69,8 @@ async function run(): Promise<number> {
           ...standby,
           OUTRIDER_CONSOLE_LINK_PORT: String(consoleLinkPort),
           OUTRIDER_SSH_PORT: String(sshPort),
+          // The demonstration lets whoever is on this machine in; nobody else does.
+          ...(config.siteFile === undefined ? { OUTRIDER_DEMO: "yes" } : {}),
         })),
         stopWithin: STOP_WITHIN,
       })
@@ -141,7 +143,7 @@ async function run(): Promise<number> {
           found: world.demo.found,
           virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
         },
-        ssh: sshOf(ssh, world.site, demoPerson(config)),
+        ssh: sshOf(ssh, world.site),
         notYet,
         newAgents,
       }),

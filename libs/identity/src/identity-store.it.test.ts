@@ -299,9 +299,11 @@ describe("SSH keys", () => {
     expect(await keys.ownerOf(key.fingerprint)).toBe("paul");
     await people.change("paul", { disabled: true });
     expect(await keys.ownerOf(key.fingerprint)).toBeUndefined();
+    expect(await keys.registeredTo(key.fingerprint)).toBe("paul");
     await expect(keys.remove("eve", key.id)).rejects.toThrow(code("not-found"));
     await keys.remove("paul", key.id);
     expect(await keys.ownerOf(key.fingerprint)).toBeUndefined();
+    expect(await keys.registeredTo(key.fingerprint)).toBeUndefined();
     await keys.add("eve", { name: "mine", text });
   });
 });

@@ -86,12 +86,18 @@ export class SshKeys {
 
   /** The person with a key, by its fingerprint; for the terminal server, once the key was proven. */
   async ownerOf(fingerprint: string): Promise<string | undefined> {
+    const name = await this.registeredTo(fingerprint);
+    const entry = name === undefined ? undefined : (await this.store.snapshot()).people.get(name);
+    return entry?.person.disabled === false ? name : undefined;
+  }
+
+  /** As {@link ownerOf}, also while that person is disabled: whoever comes then is refused, and that is recorded. */
+  async registeredTo(fingerprint: string): Promise<string | undefined> {
     const row = await this.store.storage.get<{ person: string }>(
       "SELECT person FROM identity_key WHERE fingerprint = ?",
       [fingerprint],
     );
-    const entry = row && (await this.store.snapshot()).people.get(row.person);
-    return entry && !entry.person.disabled ? entry.person.name : undefined;
+    return row && (await this.store.snapshot()).people.get(row.person)?.person.name;
   }
 
   async #known(person: string): Promise<void> {

@@ -22,6 +22,8 @@ export interface ConsoleConfig extends ServiceConfig {
   readonly openBind?: string | undefined;
   /** All consoles' logs together; undefined: as follows from the disk. */
   readonly logBytes?: number | undefined;
+  /** Whether this is the built-in demonstration, in which whoever is on this machine may come by SSH. */
+  readonly demo?: boolean;
 }
 
 const address = (fallback: string): Variable<string> => ({
@@ -60,6 +62,7 @@ export function readConsoleConfig(
     OUTRIDER_SSH_PORT: port(2222),
     OUTRIDER_CONSOLE_OPEN_BIND: optionalAddress,
     OUTRIDER_CONSOLE_LOG_BYTES: optionalBytes,
+    OUTRIDER_DEMO: yesOrNo(false),
   });
   const bind = own.OUTRIDER_BIND;
   const linkTls = tlsOf(own.OUTRIDER_CONSOLE_LINK_CERT_FILE, own.OUTRIDER_CONSOLE_LINK_KEY_FILE);
@@ -78,6 +81,7 @@ export function readConsoleConfig(
     sshPort: own.OUTRIDER_SSH_PORT,
     openBind: own.OUTRIDER_CONSOLE_OPEN_BIND,
     logBytes: own.OUTRIDER_CONSOLE_LOG_BYTES,
+    demo: own.OUTRIDER_DEMO,
   };
 }
 

@@ -93,6 +93,7 @@ export class ConsoleCore {
       openBind: config.openBind,
       sshPort: config.sshPort,
       dataDirectory: config.dataDirectory,
+      anonymous: config.demo ? "loopback-operator" : undefined,
       clock,
       log,
       audit: (entry) => this.#recorded(entry),

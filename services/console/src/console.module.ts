@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { anchorPath } from "@outrider/audit/anchor-file";
 import { AuditLog } from "@outrider/audit/audit-log";
 import {
@@ -17,6 +18,10 @@ import type { Health } from "@outrider/service-kit/health";
 import type { Metrics } from "@outrider/service-kit/metrics";
 import { CLOCK, HEALTH, LOG, METRICS } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
+import { AutomationRequests } from "./automation/automation-requests.js";
+import { AutomationSite } from "./automation/automation-site.js";
+import { automationPages } from "./automation/automation-pages.js";
+import { Automation } from "./automation/automation.js";
 import type { ConsoleConfig } from "./config.js";
 import { ConsoleCore } from "./console-core.js";
 import { measureConsoles } from "./console-metrics.js";
@@ -36,6 +41,7 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     private readonly core: ConsoleCore,
+    private readonly automation: Automation,
     private readonly session: Session,
     private readonly clock: Clock,
     private readonly audit: AuditLog,
@@ -50,11 +56,13 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
         () => undefined,
       );
     });
+    await this.automation.start();
     await this.core.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#stopped.abort();
+    await this.automation.stop();
     await this.core.stop();
     await this.audit.close();
     await this.storage.close();
@@ -81,6 +89,8 @@ export class ConsoleModule {
       providers: [
         { provide: Site, useFactory: () => new Site(new DeclaredConsoles()) },
         ConsoleRequests,
+        AutomationRequests,
+        AutomationSite,
         {
           provide: AuditLog,
           inject: [CLOCK, LOG],
@@ -130,10 +140,43 @@ export class ConsoleModule {
           useFactory: (core: ConsoleCore) => core.consoles,
         },
         {
+          provide: Automation,
+          inject: [ConsoleCore, Session, CLOCK, LOG, AuditLog, HEALTH],
+          useFactory: (
+            core: ConsoleCore,
+            session: Session,
+            clock: Clock,
+            log: Log,
+            audit: AuditLog,
+            health: Health,
+          ) => {
+            const automation = new Automation({
+              storage,
+              directory: join(config.dataDirectory, "console"),
+              requests: new RequestClient(session, "console", clock),
+              clock,
+              log,
+              consoles: core.consoles,
+              taps: core.taps,
+              happened: (node, event) => core.events.happened(node, event),
+              audit: (entry) => audit.append(entry),
+              defect,
+            });
+            core.pages.push(automationPages(automation, defect));
+            health.add(() => automation.problems());
+            return automation;
+          },
+        },
+        {
           provide: Lifecycle,
-          inject: [ConsoleCore, Session, CLOCK, AuditLog],
-          useFactory: (core: ConsoleCore, session: Session, clock: Clock, audit: AuditLog) =>
-            new Lifecycle(core, session, clock, audit, storage),
+          inject: [ConsoleCore, Automation, Session, CLOCK, AuditLog],
+          useFactory: (
+            core: ConsoleCore,
+            automation: Automation,
+            session: Session,
+            clock: Clock,
+            audit: AuditLog,
+          ) => new Lifecycle(core, automation, session, clock, audit, storage),
         },
       ],
     };

@@ -6,6 +6,7 @@ import { openIdentity } from "@outrider/identity/open-identity";
 import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
+import { AUTOMATION_MIGRATIONS } from "./automation/automation-migrations.js";
 import type { ConsoleConfig } from "./config.js";
 import { ConsoleCore } from "./console-core.js";
 import { ConsoleModule } from "./console.module.js";
@@ -52,7 +53,7 @@ export async function startConsoleService(
     module: {
       build: async (instance) => {
         const storage = await instance.storage([
-          { namespace: "console", steps: CONSOLE_MIGRATIONS },
+          { namespace: "console", steps: [...CONSOLE_MIGRATIONS, ...AUTOMATION_MIGRATIONS] },
           auditMigrations("console"),
         ]);
         const identity = stack.use(await openIdentity(config, { log, clock }));

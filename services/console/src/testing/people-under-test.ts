@@ -9,7 +9,7 @@ import { openIdentity } from "@outrider/identity/open-identity";
 import { hashPassword } from "@outrider/identity/passwords";
 import { silentLog } from "@outrider/messaging/log";
 import { tempDir } from "@outrider/testing/temp-dir";
-import { SignInDesk } from "../ways/sign-in-desk.js";
+import { SignInDesk, type SignInDeskOptions } from "../ways/sign-in-desk.js";
 
 const run = promisify(execFile);
 
@@ -28,7 +28,9 @@ export interface PeopleUnderTest extends AsyncDisposable {
   key(person: string, type?: string): Promise<string>;
 }
 
-export async function peopleUnderTest(): Promise<PeopleUnderTest> {
+export async function peopleUnderTest(
+  options: Pick<SignInDeskOptions, "anonymous"> = {},
+): Promise<PeopleUnderTest> {
   const folder = await tempDir();
   const identity = await openIdentity({ dataDirectory: folder.path });
   const { people, keys } = identity.store;
@@ -41,6 +43,7 @@ export async function peopleUnderTest(): Promise<PeopleUnderTest> {
   await people.change("dan", { disabled: true });
   const audited: AuditEntry[] = [];
   const desk = new SignInDesk({
+    ...options,
     identity: identity.store,
     clock: systemClock,
     log: silentLog,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { systemClock, type Clock } from "@outrider/contracts/clock";
 import { silentLog } from "@outrider/messaging/log";
 import { readHostKey, type HostKey } from "../ways/host-key.js";
+import type { SignInDeskOptions } from "../ways/sign-in-desk.js";
 import { SshServer } from "../ways/ssh-server.js";
 import type { LoopbackDoor } from "./loopback-door.js";
 import { PASSWORD, peopleUnderTest, type PeopleUnderTest } from "./people-under-test.js";
@@ -24,8 +25,9 @@ export interface SshUnderTest extends AsyncDisposable {
 export async function sshUnderTest(
   door: LoopbackDoor,
   clock: Clock = systemClock,
+  options: Pick<SignInDeskOptions, "anonymous"> = {},
 ): Promise<SshUnderTest> {
-  const people = await peopleUnderTest();
+  const people = await peopleUnderTest(options);
   const hostKey = await readHostKey(people.folder);
   const server = new SshServer({
     host: "127.0.0.1",
@@ -42,7 +44,7 @@ export async function sshUnderTest(
   const known = join(people.folder, "known_hosts");
   await writeFile(known, `[127.0.0.1]:${port} ${hostKey.publicKey}\n`);
   let made = 0;
-  const options = (key?: string): string[] => [
+  const clientOptions = (key?: string): string[] => [
     "-F",
     "none",
     "-p",
@@ -60,8 +62,8 @@ export async function sshUnderTest(
     people,
     hostKey,
     server,
-    options,
-    ssh: (args, { key, ...rest } = {}) => runProgram("ssh", [...options(key), ...args], rest),
+    options: clientOptions,
+    ssh: (args, { key, ...rest } = {}) => runProgram("ssh", [...clientOptions(key), ...args], rest),
     askpass: async (name = "", password = PASSWORD) => {
       const path = join(people.folder, `askpass-${++made}`);
       const script = `#!/bin/sh\ncase "$1" in *user*) echo "${name}";; *) echo "${password}";; esac\n`;

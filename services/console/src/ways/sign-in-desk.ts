@@ -4,7 +4,8 @@ import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { ConsoleWay } from "@outrider/contracts/console";
 import { IdentityError } from "@outrider/identity/identity-error";
 import type { IdentityStore } from "@outrider/identity/identity-store";
-import { isName } from "@outrider/identity/names";
+import { DEMO_OPERATOR, isThisMachine } from "@outrider/identity/demo-operator";
+import { ANONYMOUS, isName } from "@outrider/identity/names";
 import type { PersonEntry } from "@outrider/identity/snapshot";
 import type { Subject } from "@outrider/identity/subject";
 import type { Log } from "@outrider/messaging/log";
@@ -27,6 +28,8 @@ export interface Guest {
   readonly visitor: Visitor;
   /** Of the key with which they came; undefined: by password. */
   readonly fingerprint?: string | undefined;
+  /** Has shown nothing but that they are on this machine, which is enough in the demonstration. */
+  readonly isAnonymous?: true | undefined;
 }
 
 interface Seated extends Guest {
@@ -38,6 +41,8 @@ export interface SignInDeskOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: (entry: AuditEntry) => Promise<void>;
+  /** The demonstration: whoever is on this machine is its operator without any credentials. Never with a site of one's own. */
+  readonly anonymous?: "loopback-operator" | undefined;
 }
 
 const LOOK_EVERY = seconds(1);
@@ -95,17 +100,31 @@ export class SignInDesk {
   }
 
   /**
-   * Whether a key may be tried: it belongs to somebody.
+   * Lets in whoever is on this machine, in the demonstration, unless they say that they are somebody who has credentials.
+   * @returns undefined when they are to show some
+   */
+  async byBeingHere(name: string, arrival: Arrival): Promise<Guest | undefined> {
+    const { anonymous, identity } = this.#options;
+    if (anonymous === undefined || !isThisMachine(arrival.from)) return undefined;
+    if ((await identity.snapshot()).people.has(name)) return undefined;
+    const actor = `person:${ANONYMOUS}`;
+    await this.#record(actor, ANONYMOUS, arrival, { method: "none" });
+    const visitor = { actor, subject: () => DEMO_OPERATOR, ...arrival };
+    return { person: ANONYMOUS, isAnonymous: true, visitor };
+  }
+
+  /**
+   * Whether a key may be tried: it belongs to somebody, who may be disabled, which is said once it was proven.
    * @param claimed the only person that it may belong to, where one was named
    */
   async knowsKey(fingerprint: string, claimed: string | undefined): Promise<boolean> {
-    const owner = await this.#options.identity.keys.ownerOf(fingerprint);
+    const owner = await this.#options.identity.keys.registeredTo(fingerprint);
     return owner !== undefined && (claimed === undefined || claimed === owner);
   }
 
   /** To be called once the key was proven to be theirs. @throws SignInRefused */
   async byKey(fingerprint: string, claimed: string | undefined, arrival: Arrival): Promise<Guest> {
-    const owner = await this.#options.identity.keys.ownerOf(fingerprint);
+    const owner = await this.#options.identity.keys.registeredTo(fingerprint);
     if (owner === undefined || (claimed !== undefined && claimed !== owner)) {
       throw new SignInRefused(
         `the key ${fingerprint} belongs to nobody who may come here; add it with "outrider key add", or ask an administrator`,
@@ -116,6 +135,7 @@ export class SignInDesk {
 
   /** From now on the guest is sent away as soon as they may not be here. @returns to be called when they have gone */
   seat(guest: Guest, end: (reason: string) => void): () => void {
+    if (guest.isAnonymous) return () => {};
     const seated = { ...guest, end };
     this.#seated.add(seated);
     return () => void this.#seated.delete(seated);

@@ -74,9 +74,17 @@ export class SshAuthentication {
       case "keyboard-interactive":
         return this.#ask(attempt, this.#asked);
       case "none":
+        return this.#nothing(attempt, this.#asked);
       case "hostbased":
-        attempt.reject(METHODS);
+        return this.#reject(attempt);
     }
+  }
+
+  /** Whoever names a person wants to be them, and has to show it. */
+  async #nothing(attempt: AuthContext, asked: AskedUser): Promise<void> {
+    const guest = asked.kind === "one" && (await this.#desk.byBeingHere(asked.name, this.#arrival));
+    if (guest) this.#accept(attempt, guest);
+    else this.#reject(attempt);
   }
 
   async #key(attempt: PublicKeyAuthContext, asked: AskedUser): Promise<void> {

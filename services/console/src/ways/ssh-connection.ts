@@ -127,8 +127,8 @@ export class SshConnection {
     }
     this.#ready = true;
     this.#leave = this.#options.desk.seat(guest, (reason) => this.end(reason));
-    const { person, fingerprint } = guest;
-    const method = fingerprint === undefined ? "password" : fingerprint;
+    const { person, fingerprint, isAnonymous } = guest;
+    const method = isAnonymous ? "none" : (fingerprint ?? "password");
     this.#options.log.info({ way: "ssh", from: this.from, person, method }, "a person signed in");
     this.#waitForUse();
   }

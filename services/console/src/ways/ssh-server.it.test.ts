@@ -198,6 +198,13 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
     const danKey = await one.people.key("dan");
     const dan = await one.ssh([at("n1"), "who"], { key: danKey });
     expect(dan.code).toBe(255);
+    expect(one.people.audited).toContainEqual(
+      expect.objectContaining({
+        actor: "person:dan",
+        act: "session.sign-in",
+        data: expect.objectContaining({ method: "key", refused: true }) as object,
+      }),
+    );
     const foreign = await one.ssh(["root:n1@127.0.0.1", "who"], { key });
     expect(foreign.code).toBe(255);
     expect(one.people.audited).toContainEqual(

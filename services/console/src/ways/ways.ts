@@ -44,6 +44,8 @@ export interface WaysOptions {
   readonly log: Log;
   /** Writes a record before what it says is done. */
   readonly audit: (entry: AuditEntry) => Promise<void>;
+  /** In the demonstration SSH lets in whoever is on this machine, as its operator. Telnet asks everybody. */
+  readonly anonymous?: "loopback-operator" | undefined;
   /** Told whenever the list of problems has changed. */
   readonly onProblems?: ((problems: readonly WayProblem[]) => void) | undefined;
 }
@@ -68,8 +70,8 @@ export class Ways {
 
   constructor(options: WaysOptions) {
     this.#options = options;
-    const { identity, clock, log, audit } = options;
-    this.#desk = new SignInDesk({ identity, clock, log, audit });
+    const { identity, clock, log, audit, anonymous } = options;
+    this.#desk = new SignInDesk({ identity, clock, log, audit, anonymous });
   }
 
   /** What is not open although it should be; empty when all is well. */

@@ -1,0 +1,73 @@
+import type { NodeId } from "@outrider/contracts/ids";
+import type { PowerState } from "@outrider/contracts/power";
+import type { LineMatcher } from "./line-matcher.js";
+
+/** Why something that was about to be done is not done any more. */
+export class Overtaken extends Error {
+  override readonly name = "Overtaken";
+}
+
+/** Something that a rule is about to do: waiting, or in the middle of it. */
+export interface Firing {
+  readonly rule: string;
+  readonly isSilence: boolean;
+  /** Whether it waits for its cooldown to end: a login in the meantime shows that there is no need any more. */
+  waits: boolean;
+  readonly overtaken: AbortController;
+  /** Resolves when it has ended. */
+  readonly ended: PromiseWithResolvers<void>;
+}
+
+/** What the rules know of one node as it is now. */
+export class NodeWatch {
+  /** Boots that were seen to begin. */
+  boot = 0;
+  /** Monotonic times of what silence is counted from. */
+  lastByteMs: number | undefined;
+  linkUpMs: number | undefined;
+  #supplyOnMs: number | undefined;
+  #power: PowerState | undefined;
+  /** From when the silence was counted that a rule has spoken of, by rule. */
+  readonly spokenSilences = new Map<string, number>();
+  readonly firings = new Map<string, Firing>();
+  passedOverToldMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly node: NodeId,
+    readonly matcher: LineMatcher,
+  ) {}
+
+  /** What was about to be done on this node is not done. @param which all if missing */
+  overtake(why: string, which: (firing: Firing) => boolean = () => true): void {
+    for (const firing of this.firings.values()) {
+      if (which(firing)) firing.overtaken.abort(new Overtaken(why));
+    }
+  }
+
+  powerHeard(state: PowerState, nowMs: number): void {
+    const isOn = state.supply.value === "On";
+    if (!isOn) this.#supplyOnMs = undefined;
+    else this.#supplyOnMs ??= nowMs;
+    this.#power = state;
+  }
+
+  /** Whether the supply is known to be off: then nothing is switched on again by a rule. */
+  get isOff(): boolean {
+    const value = this.#power?.supply.value;
+    return value === "Off" || value === "PoweringOff";
+  }
+
+  /**
+   * Since when the console might have said something and has not: the supply is on, as far as is known now, the host has
+   * not halted, and the console is heard. Undefined when silence means nothing.
+   */
+  quietSinceMs(now: Date): number | undefined {
+    const { supply, host } = this.#power ?? {};
+    if (supply?.value !== "On" || host?.value === "Halted" || this.linkUpMs === undefined) {
+      return undefined;
+    }
+    const isStale = now.getTime() > Date.parse(supply.observedAt) + supply.staleAfterMs;
+    if (isStale || this.#supplyOnMs === undefined) return undefined;
+    return Math.max(this.linkUpMs, this.#supplyOnMs, this.lastByteMs ?? 0);
+  }
+}

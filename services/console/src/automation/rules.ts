@@ -1,0 +1,196 @@
+import { seconds, type Clock } from "@outrider/contracts/clock";
+import type { ConsolePolicies } from "@outrider/contracts/console";
+import type { NodeId } from "@outrider/contracts/ids";
+import type { PowerResult, PowerState } from "@outrider/contracts/power";
+import type { TextLine } from "../log/console-log.js";
+import type { StageFinding } from "../stages/stage-tracker.js";
+import { LineMatcher, serviceBudget } from "./line-matcher.js";
+import { NodeWatch } from "./node-watch.js";
+import { RuleActor, type RuleDeeds } from "./rule-actor.js";
+import { TOO_OLD_MS } from "./rule-limits.js";
+import type { RuleRecords } from "./rule-records.js";
+import { RuleSet, type RuleProblem } from "./rule-set.js";
+
+/** That lines were passed over is told this often at most, for each console. */
+const PASSED_OVER_EVERY_MS = 60_000;
+/** Silence is looked for this often. */
+export const LOOK_EVERY = seconds(1);
+
+/** Watches all consoles by the rules in force. Called on the way of every byte. */
+export class Rules {
+  #rules = new RuleSet({});
+  readonly #watches = new Map<NodeId, NodeWatch>();
+  readonly #actor: RuleActor;
+  readonly #budget;
+
+  constructor(
+    private readonly records: RuleRecords,
+    private readonly deeds: RuleDeeds,
+    private readonly clock: Clock,
+  ) {
+    this.#budget = serviceBudget(clock.monotonicMs());
+    this.#actor = new RuleActor(records, deeds, clock);
+  }
+
+  /** Rules that cannot be used, and why. */
+  get problems(): readonly RuleProblem[] {
+    return this.#rules.problems;
+  }
+
+  /** Puts rules into force. What was about to be done by one that is gone is not done. */
+  declare(rules: ConsolePolicies["rules"]): void {
+    const next = new RuleSet(rules);
+    this.#rules = next;
+    for (const watch of this.#watches.values()) {
+      watch.overtake("the site does not have this rule any more", ({ rule }) => !next.has(rule));
+    }
+  }
+
+  bytes(node: NodeId): void {
+    const watch = this.#watch(node);
+    watch.lastByteMs = this.clock.monotonicMs();
+    if (watch.firings.size > 0) {
+      watch.overtake("the console has said something", ({ isSilence }) => isSilence);
+    }
+  }
+
+  line(node: NodeId, line: TextLine): void {
+    const { patterns } = this.#rules.of(node);
+    if (patterns.length === 0) return;
+    const watch = this.#watch(node);
+    for (const { rule } of watch.matcher.match(line, patterns, this.clock.monotonicMs())) {
+      const { text, atMicros, position } = line;
+      this.#actor.fire(rule, watch, { line: text, atMicros, position });
+    }
+  }
+
+  finding(node: NodeId, finding: StageFinding): void {
+    const watch = this.#watch(node);
+    if (finding.kind === "boot") {
+      watch.boot += 1;
+      watch.overtake("a new start of the machine has begun");
+    }
+    if (finding.kind !== "sign") return;
+    const { sign, at } = finding;
+    if (sign === "login") this.#login(watch, at.atMicros);
+    for (const rule of this.#rules.of(node).signs.get(sign) ?? []) {
+      const { text, atMicros, position } = at;
+      this.#actor.fire(rule, watch, { line: text, atMicros, position, sign });
+    }
+  }
+
+  linkHeard(node: NodeId, isUp: boolean): void {
+    const watch = this.#watch(node);
+    if (!isUp) watch.linkUpMs = undefined;
+    else watch.linkUpMs ??= this.clock.monotonicMs();
+  }
+
+  powerHeard(node: NodeId, state: PowerState): void {
+    this.#watch(node).powerHeard(state, this.clock.monotonicMs());
+  }
+
+  /** Somebody has acted on the power of a node. @returns records that a person's `On` has cleared */
+  resultHeard(node: NodeId, { action, status, actor, via }: PowerResult): void {
+    if (status !== "Accepted") return;
+    const watch = this.#watch(node);
+    watch.overtake(`${actor} has asked for ${action ?? "power"}`, ({ rule }) => {
+      return actor !== `policy:${rule}`;
+    });
+    // As with the faults of supplies: what no policy asked for, a person did.
+    if (action !== "On" || via === "policy") return;
+    for (const record of this.records.on(node)) {
+      if (record.latched) {
+        this.deeds.happened(node, {
+          severity: "notice",
+          kind: "console-rule",
+          message: `rule ${record.rule} acts on power again: ${actor} has switched the node On`,
+          data: { rule: record.rule, latched: false },
+        });
+      }
+      this.#clear(record);
+    }
+  }
+
+  /** A person lets a rule act again. @returns false when there is nothing of this rule on this node @throws StorageError */
+  async clear(rule: string, node: NodeId): Promise<boolean> {
+    const record = this.records.find(rule, node);
+    if (!record) return false;
+    this.#clear(record);
+    await this.records.store(record);
+    return true;
+  }
+
+  /** Looks for silence, and says what was passed over. */
+  look(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const watch of this.#watches.values()) {
+      this.#tellPassedOver(watch, nowMs);
+      const { silences } = this.#rules.of(watch.node);
+      if (silences.length === 0) continue;
+      const sinceMs = watch.quietSinceMs(this.clock.now());
+      if (sinceMs === undefined) continue;
+      for (const rule of silences) {
+        if (nowMs - sinceMs < rule.silenceMs) continue;
+        if (watch.spokenSilences.get(rule.name) === sinceMs) continue;
+        watch.spokenSilences.set(rule.name, sinceMs);
+        const line = `the console has said nothing for ${Math.round(rule.silenceMs / 1000)} s while the supply is on`;
+        const atMicros = this.clock.now().getTime() * 1000;
+        this.#actor.fire(rule, watch, { line, atMicros, position: undefined });
+      }
+    }
+  }
+
+  /** A node has no console any more. */
+  forget(node: NodeId): void {
+    this.#watches.get(node)?.overtake("the site declares no console for this node any more");
+    this.#watches.delete(node);
+  }
+
+  stop(): Promise<void> {
+    return this.#actor.stop();
+  }
+
+  /** A login that is news: what was tried has helped. */
+  #login(watch: NodeWatch, atMicros: number): void {
+    if (this.clock.now().getTime() - atMicros / 1000 > TOO_OLD_MS) return;
+    watch.overtake("the machine has come as far as a login", ({ waits }) => waits);
+    const about = this.#rules.of(watch.node).signs.get("login") ?? [];
+    for (const record of this.records.on(watch.node)) {
+      if (record.powerActions === 0 || record.latched) continue;
+      // What a login itself makes act would never come to an end.
+      if (about.some(({ name }) => name === record.rule)) continue;
+      record.powerActions = 0;
+      this.records.touch(record);
+    }
+  }
+
+  #clear(record: ReturnType<RuleRecords["of"]>): void {
+    record.latched = false;
+    record.powerActions = 0;
+    record.detail = undefined;
+    this.records.touch(record);
+  }
+
+  #tellPassedOver(watch: NodeWatch, nowMs: number): void {
+    const { matcher, node } = watch;
+    if (matcher.passedOver === 0 || nowMs - watch.passedOverToldMs < PASSED_OVER_EVERY_MS) return;
+    watch.passedOverToldMs = nowMs;
+    const lines = matcher.passedOver;
+    matcher.passedOver = 0;
+    this.deeds.happened(node, {
+      severity: "notice",
+      kind: "console-rules-behind",
+      message: `${lines} lines of the console were not compared with the patterns of rules, because it says more than can be looked at; signs are recognised all the same`,
+      data: { lines },
+    });
+  }
+
+  #watch(node: NodeId): NodeWatch {
+    let watch = this.#watches.get(node);
+    if (!watch) {
+      const matcher = new LineMatcher(this.#budget, this.clock.monotonicMs());
+      this.#watches.set(node, (watch = new NodeWatch(node, matcher)));
+    }
+    return watch;
+  }
+}
