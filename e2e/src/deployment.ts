@@ -9,6 +9,7 @@ import { startTestBroker } from "@outrider/testing/broker";
 import { startCuttingProxy, type CuttingProxy } from "@outrider/testing/cutting-proxy";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { Bus } from "./bus.js";
+import { Rest } from "./fleet/rest.js";
 import { Identities } from "./identities.js";
 import { startMachines, type Machines, type MachinesOptions } from "./machines.js";
 import { NodeUnderTest } from "./node-under-test.js";
@@ -20,6 +21,7 @@ const PROGRAMS = {
   inventory: import.meta.resolve("@outrider/inventory-service/main"),
   power: import.meta.resolve("@outrider/power-service/main"),
   console: import.meta.resolve("@outrider/console-service/main"),
+  gateway: import.meta.resolve("@outrider/gateway-service/main"),
   agent: import.meta.resolve("@outrider/agent/main"),
 };
 
@@ -35,13 +37,15 @@ export interface DeploymentOptions extends MachinesOptions {
   readonly agents?: readonly string[];
   /** Parts that reach the broker through a proxy. `agent` is the first one. */
   readonly cuttable?: readonly Cuttable[];
+  /** Whether there is a gateway, for REST and WebSockets. */
+  readonly gateway?: boolean;
   /** Whether the agents reach the console service through a proxy. */
   readonly cuttableLink?: boolean;
   /** Further keys of the site file, such as `consoleRules`. */
   readonly site?: Readonly<Record<string, unknown>>;
   /** Environment of a part beside what the deployment gives it, at every start. `agent` is for all of them. */
   readonly environment?: Readonly<
-    Partial<Record<"broker" | Cuttable, Readonly<Record<string, string>>>>
+    Partial<Record<keyof typeof PROGRAMS, Readonly<Record<string, string>>>>
   >;
 }
 
@@ -130,6 +134,16 @@ export class Deployment implements AsyncDisposable {
 
   get console(): Part {
     return this.#part("console");
+  }
+
+  get gateway(): Part {
+    return this.#part("gateway");
+  }
+
+  /** An operator at the gateway. */
+  async rest(): Promise<Rest> {
+    const { username, password } = await this.identities.secret("person", "operator");
+    return Rest.signedIn(String(this.gateway.ready["url"]), username, password);
   }
 
   /** Where the console service takes SSH, the same across its restarts. */
@@ -286,6 +300,14 @@ export class Deployment implements AsyncDisposable {
     const services = (["power", "inventory"] as const).map((name) =>
       this.#add(name, name, { OUTRIDER_MQTT_URL: this.#url(name) }),
     );
+    if (this.options.gateway === true) {
+      services.push(
+        this.#add("gateway", "gateway", {
+          OUTRIDER_MQTT_URL: this.url,
+          OUTRIDER_HTTP_PORT: "0",
+        }),
+      );
+    }
     await Promise.all([...services, ...own].map((part) => part.start()));
     await this.managed();
     await this.mark();
@@ -319,7 +341,7 @@ export class Deployment implements AsyncDisposable {
 
   #add(
     name: string,
-    kind: "broker" | Cuttable,
+    kind: keyof typeof PROGRAMS,
     environment: Readonly<Record<string, string>>,
   ): Part {
     const part = new Part(name, PROGRAMS[kind], () => ({

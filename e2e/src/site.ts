@@ -6,6 +6,8 @@ export interface NodeSpec {
   readonly rack?: number;
   /** The slot of the chassis of virtual machines. */
   readonly chassis?: number;
+  /** The serial port of its console. It is managed by nothing else. */
+  readonly serial?: string;
   /** Default: the first agent. */
   readonly agent?: string;
   readonly wake?: "button" | "supply-cycle";
@@ -60,6 +62,7 @@ function wire(node: string, spec: NodeSpec, { rack, chassis }: Machines): object
   if (spec.rack !== undefined && rack) {
     return { driver: "simulated", options: { socket: rack.listen, slot: spec.rack } };
   }
+  if (spec.serial !== undefined) return { driver: "serial", options: { path: spec.serial } };
   if (spec.chassis !== undefined && chassis) {
     const directory = chassis.listen.slice(0, chassis.listen.lastIndexOf("/"));
     return { driver: "qemu", options: { directory, slot: spec.chassis } };

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { PacedSender } from "@outrider/simulators/paced-sender";
 import type { TerminalServer } from "./console-peers.js";
 import { hostMs } from "./machine.js";
@@ -9,7 +9,7 @@ const KEYS = "abcdefghijklmnopqrstuvwxyz";
 const WITHIN_MS = 10_000;
 
 /** The time from a key to its echo on one line, key after key with a pause between them, in milliseconds. */
-export async function echoes(socket: Socket, keys: number, pauseMs: number): Promise<number[]> {
+export async function echoes(socket: Duplex, keys: number, pauseMs: number): Promise<number[]> {
   const taken: number[] = [];
   for (let at = 0; at < keys; at++) {
     const key = KEYS[at % KEYS.length] ?? "a";
@@ -22,7 +22,7 @@ export async function echoes(socket: Socket, keys: number, pauseMs: number): Pro
   return taken;
 }
 
-async function echoed(socket: Socket, key: string): Promise<void> {
+async function echoed(socket: Duplex, key: string): Promise<void> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   for (;;) {
     const [chunk] = (await once(socket, "data", { signal })) as [Buffer];
@@ -32,12 +32,12 @@ async function echoed(socket: Socket, key: string): Promise<void> {
 
 /** The same on many lines at once, a person at each. */
 export async function echoesOfAll(
-  server: TerminalServer,
+  open: (line: number) => Promise<Duplex>,
   lines: number,
   keys: number,
   pauseMs: number,
 ): Promise<number[]> {
-  const sockets = await Promise.all(Array.from({ length: lines }, (_, line) => server.open(line)));
+  const sockets = await Promise.all(Array.from({ length: lines }, (_, line) => open(line)));
   const taken = await Promise.all(
     sockets.map(async (socket, at) => {
       await pause((at * pauseMs) / lines);
@@ -81,15 +81,16 @@ export async function flood(
   return { cores, sentBytes: sum("sent"), droppedBytes: sum("droppedBytes") };
 }
 
-/** What one person sees of one line that talks as fast as it can, in bytes a second. */
+/** What people see of lines that talk as fast as they can, one person at each, in bytes a second together. */
 export async function throughput(
   server: TerminalServer,
   sender: PacedSender,
+  lines: number,
   spanMs: number,
 ): Promise<number> {
-  const socket = await server.open(0);
+  const sockets = await Promise.all(Array.from({ length: lines }, (_, line) => server.open(line)));
   let bytes = 0;
-  socket.on("data", (chunk: Buffer) => (bytes += chunk.length));
+  for (const socket of sockets) socket.on("data", (chunk: Buffer) => (bytes += chunk.length));
   await sender.start();
   await pause(1000);
   const startMs = hostMs();
@@ -97,7 +98,7 @@ export async function throughput(
   await pause(spanMs);
   const seen = (bytes * 1000) / (hostMs() - startMs);
   await sender.stop();
-  socket.destroy();
+  for (const socket of sockets) socket.destroy();
   return seen;
 }
 

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Deployment } from "../deployment.js";
 import { measureBrokers } from "./brokers.js";
+import { measureConsoles } from "./consoles.js";
 import { measureCommandPath } from "./command-path.js";
 import { measurePeers } from "./fleet-peers.js";
 import { measureFrozenReader } from "./frozen-reader.js";
@@ -39,6 +40,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   },
   rest: { title: "Commands over REST", measure: (plan) => measureRest(plan.rest) },
   peers: { title: "Beside powerman and PDUDaemon", measure: (plan) => measurePeers(plan.peers) },
+  consoles: { title: "Consoles", measure: (plan) => measureConsoles(plan.consoles) },
   size: { title: "Everything in one process", measure: (plan) => measureSize(plan.size) },
   parts: { title: "Checks and commits", measure: (plan) => measureParts(plan.parts) },
 };

@@ -1,6 +1,7 @@
 import type { BrokersPlan } from "./brokers.js";
 import type { CommandPathPlan } from "./command-path.js";
 import type { PeersPlan } from "./fleet-peers.js";
+import type { ConsolesPlan } from "./consoles.js";
 import type { FrozenReaderPlan } from "./frozen-reader.js";
 import type { SizePlan } from "./one-process.js";
 import type { PartsPlan } from "./parts.js";
@@ -15,6 +16,7 @@ export interface Plan {
   readonly transition: TransitionPlan;
   readonly rest: RestPlan;
   readonly peers: PeersPlan;
+  readonly consoles: ConsolesPlan;
   readonly size: SizePlan;
   readonly parts: PartsPlan;
 }
@@ -26,6 +28,14 @@ export const FULL: Plan = {
   transition: { nodes: 1000, domains: 50, startSpacingMs: 500 },
   rest: { bursts: { 1: 40, 50: 10, 500: 4 }, bulkRounds: 3 },
   peers: { slots: 100, rounds: 3 },
+  consoles: {
+    rounds: 3,
+    lines: 48,
+    keys: { one: 300, each: 20 },
+    spanMs: 8000,
+    searchGib: 10,
+    attaches: 20,
+  },
   size: { nodes: [1000, 10_000], settleMs: 10_000, looks: 4 },
   parts: { rounds: 9 },
 };
@@ -37,6 +47,14 @@ export const QUICK: Plan = {
   transition: { nodes: 200, domains: 20, startSpacingMs: 300 },
   rest: { bursts: { 1: 15, 50: 4, 200: 2 }, bulkRounds: 2 },
   peers: { slots: 20, rounds: 1 },
+  consoles: {
+    rounds: 1,
+    lines: 48,
+    keys: { one: 100, each: 6 },
+    spanMs: 3000,
+    searchGib: 1,
+    attaches: 5,
+  },
   size: { nodes: [1000], settleMs: 5000, looks: 2 },
   parts: { rounds: 2 },
 };
