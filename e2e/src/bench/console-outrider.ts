@@ -50,7 +50,9 @@ export async function startOutrider(lines: Lines): Promise<Outrider> {
       await once(client, "ready", { signal: AbortSignal.timeout(WITHIN_MS) });
       client.setNoDelay(true);
       const channel = await new Promise<Duplex>((resolve, reject) => {
-        client.shell({ term: "dumb" }, (error, stream) => (error ? reject(error) : resolve(stream)));
+        client.shell({ term: "dumb" }, (error, stream) =>
+          error ? reject(error) : resolve(stream),
+        );
       });
       channel.once("close", () => client.end());
       return channel;
@@ -73,7 +75,7 @@ export async function openWeb(rest: Rest, node: string, query = "replay=none"): 
     },
   });
   socket.on("message", (data, isBinary) => {
-    if (isBinary) duplex.push(data as Buffer);
+    if (isBinary) duplex.push(data);
   });
   socket.on("error", () => duplex.destroy());
   socket.on("close", () => duplex.destroy());

@@ -38,7 +38,10 @@ export async function measureConsoles(plan: ConsolesPlan): Promise<string> {
     });
     for (const rate of RATES) {
       await onEach(plan.lines, { bytesPerSecond: rate }, async (server, lines) => {
-        floods.add(`${server.name}|${rate}`, await flood(server, lines.sender, plan.lines, plan.spanMs));
+        floods.add(
+          `${server.name}|${rate}`,
+          await flood(server, lines.sender, plan.lines, plan.spanMs),
+        );
       });
     }
     for (const [count, bytesPerSecond] of [

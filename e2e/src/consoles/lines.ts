@@ -47,7 +47,9 @@ export class Lines implements AsyncDisposable {
   }
 
   /** The nodes whose consoles these lines are. @param terminalOf what the site says of a line beside */
-  nodes(terminalOf?: (line: number) => Readonly<Record<string, unknown>>): Record<string, NodeSpec> {
+  nodes(
+    terminalOf?: (line: number) => Readonly<Record<string, unknown>>,
+  ): Record<string, NodeSpec> {
     return Object.fromEntries(
       this.specs.map(({ link }, line) => [
         nodeOf(line),
