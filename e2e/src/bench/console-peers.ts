@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { listening } from "@outrider/testing/broker";
 import { startProgram, type Child } from "@outrider/testing/child";
 import { freePort } from "@outrider/testing/free-port";
@@ -123,11 +124,20 @@ async function said(socket: Socket, what: RegExp): Promise<string> {
   return text;
 }
 
+/** Tries until somebody listens: servers open their ports one after another. */
 export async function dial(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-  socket.on("error", () => socket.destroy());
-  await once(socket, "connect", { signal: AbortSignal.timeout(WITHIN_MS) });
-  return socket;
+  const signal = AbortSignal.timeout(WITHIN_MS);
+  for (;;) {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const refused = Promise.withResolvers<"refused">();
+    socket.on("error", () => {
+      socket.destroy();
+      refused.resolve("refused");
+    });
+    const met = await Promise.race([once(socket, "connect", { signal }), refused.promise]);
+    if (met !== "refused") return socket;
+    await setTimeout(50, undefined, { signal });
+  }
 }
 
 async function end(children: readonly Child[], folder: AsyncDisposable): Promise<void> {
