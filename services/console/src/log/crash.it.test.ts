@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { NodeLog } from "./node-log.js";
 import { knownBytes } from "../testing/known-bytes.js";
-import { LogFixture, NODE, WIDE, itemsOf, joined } from "../testing/log-fixture.js";
+import { Feeder, LogFixture, NODE, WIDE, itemsOf, joined } from "../testing/log-fixture.js";
 
 const WRITER = new URL("../testing/log-writer.js", import.meta.url).pathname;
 
@@ -33,6 +34,28 @@ async function writeAndKill(acknowledged: number, moreLines: number): Promise<nu
   await new Promise((resolve) => child.once("close", resolve));
   return stored;
 }
+
+describe("a segment that is closed while it is being written", () => {
+  it("is not acknowledged before all of it can be read by another process (P8)", async () => {
+    const logs = await fixture.open();
+    const bounds = { ...WIDE, maxBytes: 131_072 };
+    const log = (await logs.open(NODE, bounds)) as NodeLog;
+    const feeder = new Feeder(log);
+    feeder.feed("the first line\n");
+    const syncing = log.disk.sync();
+    const line = `${"x".repeat(16_384)}\n`;
+    feeder.feed(line);
+    feeder.feed(line);
+    expect(log.raws.length).toBe(2);
+    await syncing;
+    const killed = await fixture.open({ directory: await fixture.copy() });
+    const found = await killed.open(NODE, bounds);
+    expect(log.stored?.offset).toBeGreaterThan(0);
+    expect(found.next).toBeGreaterThanOrEqual(log.stored?.offset ?? 0);
+    await logs.flush();
+    expect(log.stored?.offset).toBe(feeder.offset);
+  });
+});
 
 describe("a process that is killed while it writes", () => {
   it("leaves every byte once, and all that it acknowledged (P8)", async () => {

@@ -15,7 +15,7 @@ class Disk {
   waitingCost = WAITING_BYTES;
 }
 
-function writer() {
+function writer(later: readonly Disk[] = []) {
   const disk = new Disk();
   const clock = new VirtualClock();
   const doubts: number[] = [];
@@ -23,7 +23,7 @@ function writer() {
   const one: DiskWriter = new DiskWriter(
     {
       node: "n1",
-      raws: [disk as unknown as RawSegment],
+      raws: [disk, ...later] as unknown as RawSegment[],
       resumeAfterFailure: () => undefined,
       noteDoubt: (from) => doubts.push(from),
     },
@@ -88,6 +88,17 @@ describe("a log's way to the disk", () => {
     expect(doubts).toEqual([syncedMicros]);
     expect(one.stored?.offset).toBe(9);
     expect(told.stored).toBe(1);
+  });
+
+  it("acknowledges nothing behind a segment that is not all on the disk (P8)", async () => {
+    const later = new Disk();
+    later.sync = () => Promise.resolve({ stream: "s", offset: 12 });
+    const { disk, one } = writer([later]);
+    await one.sync();
+    expect(one.stored).toEqual({ stream: "s", offset: 9 });
+    disk.isSynced = true;
+    await one.sync();
+    expect(one.stored).toEqual({ stream: "s", offset: 12 });
   });
 
   it("stops waiting when it is told to", async () => {

@@ -130,7 +130,12 @@ export class DiskWriter {
     const nowMicros = this.host.clock.now().getTime() * 1000;
     let stored: SourcePosition | undefined;
     try {
-      for (const raw of this.log.raws) stored = (await raw.sync()) ?? stored;
+      for (const raw of this.log.raws) {
+        stored = (await raw.sync()) ?? stored;
+        // One that was closed while it was being written has a rest that is in no file, or in one and not on the disk.
+        // The next one goes on behind that rest, so that where it stands in the source vouches for too much.
+        if (!raw.isSynced) break;
+      }
     } catch (cause) {
       // Linux forgets pages that it could not write, and the next sync would say that all is well.
       this.log.noteDoubt(this.#syncedMicros);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeId } from "@outrider/contracts/ids";
@@ -34,6 +34,7 @@ export class LogFixture implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly reports: string[] = [];
   readonly #opened = new Set<ConsoleLogs>();
+  readonly #copies: string[] = [];
 
   private constructor(readonly directory: string) {}
 
@@ -58,9 +59,19 @@ export class LogFixture implements AsyncDisposable {
     await logs[Symbol.asyncDispose]();
   }
 
+  /** A directory with what the files hold now, which is what a process that is killed now leaves. Deleted at the end. */
+  async copy(): Promise<string> {
+    const copy = await mkdtemp(join(tmpdir(), "console-log-"));
+    this.#copies.push(copy);
+    await cp(this.directory, copy, { recursive: true });
+    return copy;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const logs of this.#opened) await logs[Symbol.asyncDispose]();
-    await rm(this.directory, { recursive: true, force: true });
+    for (const directory of [this.directory, ...this.#copies]) {
+      await rm(directory, { recursive: true, force: true });
+    }
   }
 }
 
