@@ -8,7 +8,7 @@ import { clearRule, listCaptures, listRules } from "@outrider/contracts/console-
 import { agentId, nodeId } from "@outrider/contracts/ids";
 import type { NodeEvent } from "@outrider/contracts/node";
 import { powerResult } from "@outrider/contracts/power";
-import { eventually } from "@outrider/testing/eventually";
+import { eventually, within } from "@outrider/testing/eventually";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defaultPolicy } from "../state/declared-consoles.js";
 import { ConsoleStage } from "../testing/console-stage.js";
@@ -133,6 +133,7 @@ describe("consoles that watch over machines", () => {
       startedAt: new Date().toISOString(),
     } as const;
     const session = stage.session("power-2");
+    await session.ready(within());
     await session.publish(
       powerResult,
       { node: "n1" },
