@@ -38,6 +38,8 @@ export class ConsoleWatch {
   feed(items: readonly LogItem[]): void {
     for (const item of items) {
       if (item.kind === "bytes") {
+        // Also where it is read only later that nothing had come for a while.
+        if (item.atMicros - this.#lastMicros >= QUIET_MS * 1000) this.quiet();
         this.#lastMicros = item.atMicros;
         this.#text.feed(item.bytes, item.position, item.atMicros);
       }

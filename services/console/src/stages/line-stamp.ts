@@ -20,6 +20,11 @@ export function withoutStamp(text: string): string {
   return text.slice(seconds < 0 ? at : skipSpaces(text, seconds));
 }
 
+/** Whether a text begins with the time of a kernel's message. */
+export function isStamped(text: string): boolean {
+  return bracketEnd(text, skipSpaces(text, 0)) >= 0;
+}
+
 function skipSpaces(text: string, from: number): number {
   let at = from;
   while (text.charCodeAt(at) === SPACE) at++;

@@ -115,6 +115,8 @@ const DECLARED: readonly Declared[] = [
   { begin: "You are in emergency mode", stage: "init" },
   // Ends.
   { begin: "Kernel panic - not syncing", stage: "panic", sign: "panic", ends: true },
+  // The last line of it, for where the first one was mixed with what another was saying.
+  { begin: "---[ end Kernel panic", stage: "panic", sign: "panic", ends: true },
   { begin: "reboot: Power down", stage: "halted", sign: "halted", ends: true },
   { begin: "reboot: System halted", stage: "halted", sign: "halted", ends: true },
   { begin: "Power down.", stage: "halted", sign: "halted", ends: true },

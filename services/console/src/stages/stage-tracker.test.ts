@@ -164,6 +164,36 @@ describe("ends and signs", () => {
     expect(findings([`${line}\r\n`]).filter((finding) => finding.kind !== "boot")).toEqual([]);
   });
 
+  it.each([
+    ["[    6.203110] Kernel panic - not syncing: sysrq triggered crash", "panic"],
+    ["[    6.203110][    T1] Kernel panic - not syncing: Attempted to kill init!", "panic"],
+    ["[    6.203110] Unable to handle kernel NULL pointer dereference", "oops"],
+    ["[    6.203110] Out of memory: Killed process 812 (java)", "oom-kill"],
+    ["[    6.203110] reboot: Power down", "halted"],
+  ])("takes %j behind an idle prompt for %s", (message, sign) => {
+    for (const prompt of ["n2 login: ", "root@n2:~# ", "root@n2:~# make -j"]) {
+      const found = findings([prompt, `${message}\r\n`], { everyMicros: MINUTE });
+      expect(signs(found).filter((one) => one !== "login")).toEqual([sign]);
+    }
+  });
+
+  it("takes a panic whose first line is mixed with another's by its last line, once", () => {
+    const end = "[    6.3] ---[ end Kernel panic - not syncing: sysrq triggered crash ]---\r\n";
+    const mixed = `Starting cron[    6.2] Kernel panic - not syncing: sysrq triggered crash\r\n${end}`;
+    expect(signs(findings([mixed]))).toEqual(["panic"]);
+  });
+
+  it.each([
+    "Nov 23 08:00:00 n1 kernel: [    6.203110] Kernel panic - not syncing: an old one",
+    "/var/log/kern.log:Nov 23 08:00:00 n1 kernel: [    6.2] reboot: Power down",
+    "2026-11-23T08:00:00 n1 kernel: [    6.2] ---[ end Kernel panic - not syncing: old ]---",
+  ])("takes %j, read from a log at a shell, for nothing", (line) => {
+    const found = findings(["root@n1:~# ", "cat kern.log", `\r\n${line}\r\n`, "root@n1:~# "], {
+      everyMicros: MINUTE,
+    });
+    expect(signs(found)).toEqual([]);
+  });
+
   it("takes a prompt on an unfinished line only once it was quiet", () => {
     const found: StageFinding[] = [];
     const watch = new ConsoleWatch({

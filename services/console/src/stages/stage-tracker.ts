@@ -6,7 +6,7 @@ import {
   isUnderVoltage,
   type StagePattern,
 } from "./stage-patterns.js";
-import { withoutStamp } from "./line-stamp.js";
+import { isStamped, withoutStamp } from "./line-stamp.js";
 
 /** A line as {@link StageTracker} wants it: cleaned, with where and when it began. */
 export interface StageLine {
@@ -81,6 +81,8 @@ export class StageTracker {
   readonly #banners = new Set<string>();
   readonly #facts = new Map<BootFact, string>();
   readonly #signMicros = new Map<RuleSign, number>();
+  /** What stood last at the end of a line for a while: whatever follows it was said by somebody else. */
+  #idle: StageLine | undefined;
 
   constructor(
     memory: StageMemory,
@@ -104,17 +106,32 @@ export class StageTracker {
   /** A line, or a piece of one that was too long. */
   line(at: StageLine): void {
     if (this.#isAfterSupply(at) && at.text !== "") this.#begin(at);
-    const text = withoutStamp(at.text);
-    for (const pattern of PATTERNS.get(text.slice(0, 3)) ?? []) {
-      if (pattern.matches(text)) this.#apply(pattern, text, at);
-    }
+    this.#patterns(withoutStamp(at.text), at, () => true);
+    const late = this.#afterIdle(at);
+    if (late !== undefined && isStamped(late)) this.#patterns(withoutStamp(late), at, isOfKernel);
     if (isUnderVoltage(at.text)) this.#sign("under-voltage", at);
     if (isLoginPrompt(at.text)) this.#login(at);
   }
 
   /** A line that has no end although nothing more has come for a while. */
   prompt(at: StageLine): void {
+    this.#idle = at;
     if (isLoginPrompt(at.text)) this.#login(at);
+  }
+
+  #patterns(text: string, at: StageLine, counts: (pattern: StagePattern) => boolean): void {
+    for (const pattern of PATTERNS.get(text.slice(0, 3)) ?? []) {
+      if (counts(pattern) && pattern.matches(text)) this.#apply(pattern, text, at);
+    }
+  }
+
+  /** What came behind a prompt that had stood on its line for a while; undefined: no such line. */
+  #afterIdle(at: StageLine): string | undefined {
+    const idle = this.#idle;
+    if (!idle || at.position < idle.position) return undefined;
+    this.#idle = undefined;
+    const goesOn = at.position === idle.position && at.text.startsWith(idle.text);
+    return goesOn ? at.text.slice(idle.text.length) : undefined;
   }
 
   #login(at: StageLine): void {
@@ -180,6 +197,11 @@ export class StageTracker {
     this.#signMicros.set(sign, at.atMicros);
     this.onFinding({ kind: "sign", sign, at });
   }
+}
+
+/** A kernel that fails or ends says so wherever the cursor stands; one that starts finds an empty line. */
+function isOfKernel({ sign, ends }: StagePattern): boolean {
+  return sign !== undefined || ends === true;
 }
 
 function bannerOf(pattern: StagePattern, text: string): string {
