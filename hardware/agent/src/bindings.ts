@@ -70,14 +70,14 @@ export class Bindings {
     const sorted = [...this.#bindings.values()].toSorted((a, b) =>
       a.endpoint.id < b.endpoint.id ? -1 : 1,
     );
-    return sorted.map(({ endpoint: { desired, failure, actions, memory } }) => ({
+    return sorted.map(({ endpoint: { desired, failure, notice, actions, memory } }) => ({
       endpoint: desired.endpoint,
       node: desired.node,
       port: desired.port,
       driver: desired.driver,
       state: failure === undefined ? "bound" : "failed",
       actions: [...actions],
-      ...(failure === undefined ? {} : { reason: failure.slice(0, 1000) }),
+      ...reasonOf(failure ?? notice),
       ...(memory.fault === undefined ? {} : { fault: memory.fault }),
     }));
   }
@@ -280,6 +280,10 @@ export class Bindings {
       endpoint.log.error({ err: error }, "an endpoint could not be closed properly");
     }
   }
+}
+
+function reasonOf(reason: string | undefined): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason: reason.slice(0, 1000) };
 }
 
 /** Whether trying again is of no use until the configuration is another one. */

@@ -24,16 +24,23 @@ describe("the agent's configuration", () => {
       /SECRET_FILE="\/no\/such"; expected a readable/,
     ],
     [
-      { OUTRIDER_AGENT: "a", OUTRIDER_MQTT_URL: "mqtt://manager:1883" },
-      /consoles would go to manager in plain text/,
-    ],
-    [
       { OUTRIDER_AGENT: "a", OUTRIDER_MQTT_URL: "http://x" },
       /OUTRIDER_MQTT_URL="http:\/\/x"; expected/,
     ],
   ])("says what is wrong with %j", (environment, message) => {
     expect(() => readAgentConfig(environment)).toThrow(EnvironmentError);
     expect(() => readAgentConfig(environment)).toThrow(message);
+  });
+
+  it("lets an agent start whose broker is elsewhere: what its consoles lack is said, and power goes on", () => {
+    const { consoleLink } = readAgentConfig({
+      OUTRIDER_AGENT: "a",
+      OUTRIDER_MQTT_URL: "mqtt://manager:1883",
+    });
+    expect(consoleLink.target).toBeUndefined();
+    expect(consoleLink.problem).toMatch(
+      /consoles would go to manager in plain text; set OUTRIDER_CONSOLE_LINK_CA_FILE/,
+    );
   });
 
   it("finds the secret that the broker made on this host", async () => {

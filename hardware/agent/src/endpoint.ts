@@ -37,6 +37,12 @@ export abstract class Endpoint {
   desired: DesiredEndpoint;
   /** Why it is not open. */
   failure: string | undefined = "it is being opened";
+
+  /** What is wrong beside the endpoint although it is open, and what to do; it is said in the agent's description. */
+  get notice(): string | undefined {
+    return undefined;
+  }
+
   actions: readonly EndpointAction[] = [];
   memory: EndpointMemory;
   readonly clock: Clock;

@@ -81,7 +81,7 @@ export class DescribedEndpoint {
   @Id() driver!: string;
   @OneOf(["bound", "failed"]) state!: "bound" | "failed";
   @WordList(ENDPOINT_ACTIONS) actions!: EndpointAction[];
-  /** Why the endpoint is `failed`, and what to do. */
+  /** Why the endpoint is `failed`, or of no use to others although it is `bound`, and what to do. */
   @Optional() @Text(1000) reason?: string;
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;

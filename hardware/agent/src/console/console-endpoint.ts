@@ -24,6 +24,8 @@ const LET_GO_WITHIN = seconds(5);
 export interface ConsoleParts {
   readonly agent: AgentId;
   readonly link: Pick<ConsoleLink, "add">;
+  /** Why what is read never reaches the console service, and what to set. */
+  readonly linkProblem?: string | undefined;
   readonly spools: Pick<ConsoleSpools, "open" | "nowMicros">;
   /** What it adds to. */
   readonly counts?: ConsoleCounts;
@@ -56,6 +58,10 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
     private readonly console: ConsoleParts,
   ) {
     super(parts);
+  }
+
+  override get notice(): string | undefined {
+    return this.console.linkProblem;
   }
 
   get address(): ConsoleLine["address"] {

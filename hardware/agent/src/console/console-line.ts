@@ -13,8 +13,10 @@ export type { ConsoleLine } from "@outrider/console-link/console-line";
 
 export interface ConsoleLinkOptions {
   readonly agent: AgentId;
-  /** Undefined: this agent has no console service; spools fill, and nothing is dialled. */
+  /** Undefined: spools fill, and nothing is dialled, because of `problem`. */
   readonly target: LinkTarget | undefined;
+  /** What is wrong with the configuration, and what to set. */
+  readonly problem?: string | undefined;
   /** The agent's own, as on MQTT; undefined where it has none. */
   readonly secret: string | undefined;
   readonly clock: Clock;

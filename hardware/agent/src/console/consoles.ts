@@ -29,10 +29,18 @@ export class Consoles {
 
   static async open(config: AgentConfig, clock: Clock, log: AgentLog): Promise<Consoles> {
     const { id, dataDirectory, password } = config;
-    const { target, spoolBytes } = config.consoleLink;
+    const { target, problem, spoolBytes } = config.consoleLink;
     const spools = await Spools.open({ dataDirectory, limitBytes: spoolBytes, clock, log });
     const nowMicros = (): number => spools.nowMicros();
-    const link = consoleLink({ agent: id, target, secret: password, clock, log, nowMicros });
+    const link = consoleLink({
+      agent: id,
+      target,
+      problem,
+      secret: password,
+      clock,
+      log,
+      nowMicros,
+    });
     return new Consoles(config, spools, link);
   }
 
@@ -42,6 +50,7 @@ export class Consoles {
     this.#dial();
     return new ConsoleEndpoint(parts, {
       agent: this.config.id,
+      linkProblem: this.config.consoleLink.problem,
       link,
       spools,
       gate,

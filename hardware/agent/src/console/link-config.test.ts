@@ -23,7 +23,7 @@ describe("where the console service is", () => {
       port: 7421,
       tls: { ca: undefined },
     });
-    expect(read({ OUTRIDER_CONSOLE_LINK_URL: "tls://manager/" }).target.port).toBe(7420);
+    expect(read({ OUTRIDER_CONSOLE_LINK_URL: "tls://manager/" }).target?.port).toBe(7420);
   });
 
   test("with the authority that is named, by TLS", async () => {
@@ -35,24 +35,40 @@ describe("where the console service is", () => {
       port: 7420,
       tls: { ca: "PEM" },
     });
-    expect(() =>
-      read({ OUTRIDER_CONSOLE_LINK_CA_FILE: file, OUTRIDER_CONSOLE_LINK_URL: "tcp://manager" }),
-    ).toThrow("expected tls://");
+    const contrary = {
+      OUTRIDER_CONSOLE_LINK_CA_FILE: file,
+      OUTRIDER_CONSOLE_LINK_URL: "tcp://manager",
+    };
+    expect(read(contrary)).toMatchObject({
+      target: undefined,
+      problem: expect.stringContaining("expected tls://") as string,
+    });
   });
 
   test("nothing crosses a network in plain text unless that is said in so many words", () => {
-    expect(() => read({}, "mqtt://manager")).toThrow("OUTRIDER_CONSOLE_LINK_PLAINTEXT=yes");
-    expect(() => read({ OUTRIDER_CONSOLE_LINK_URL: "tcp://10.0.0.1:7420" })).toThrow("plain text");
+    const silent = read({}, "mqtt://manager");
+    expect([silent.target, silent.problem]).toEqual([
+      undefined,
+      expect.stringContaining("OUTRIDER_CONSOLE_LINK_PLAINTEXT=yes"),
+    ]);
+    expect(read({ OUTRIDER_CONSOLE_LINK_URL: "tcp://10.0.0.1:7420" }).target).toBeUndefined();
     expect(read({ OUTRIDER_CONSOLE_LINK_PLAINTEXT: "yes" }, "mqtt://manager").target).toEqual({
       host: "manager",
       port: 7420,
     });
   });
 
+  test("a certificate that is missing keeps consoles from their service, and no agent from starting", () => {
+    const { target, problem } = read(
+      { OUTRIDER_CONSOLE_LINK_CA_FILE: "/nowhere/ca.pem" },
+      "mqtts://manager",
+    );
+    expect([target, problem]).toEqual([undefined, expect.stringContaining("/nowhere/ca.pem")]);
+  });
+
   test.each([
     { OUTRIDER_CONSOLE_LINK_URL: "http://manager" },
     { OUTRIDER_CONSOLE_LINK_URL: "tcp://user:password@manager" },
-    { OUTRIDER_CONSOLE_LINK_CA_FILE: "/nowhere/ca.pem" },
     { OUTRIDER_CONSOLE_SPOOL_BYTES: "1000" },
     { OUTRIDER_CONSOLE_SPOOL_BYTES: "1000000" },
     { OUTRIDER_CONSOLE_LINK_PLAINTEXT: "true" },

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
   EnvironmentError,
   optionalText,
@@ -17,7 +17,10 @@ export interface LinkTarget {
 }
 
 export interface ConsoleLinkConfig {
-  readonly target: LinkTarget;
+  /** Undefined: nothing is dialled, because of {@link problem}. */
+  readonly target: LinkTarget | undefined;
+  /** Why the service cannot be dialled as it is configured, and what to set. Power goes on without. */
+  readonly problem?: string | undefined;
   /** How much each console keeps on disk for a service that is away. */
   readonly spoolBytes: number;
 }
@@ -29,7 +32,9 @@ const SMALLEST_SPOOL_BYTES = 1_048_576;
  * Reads how an agent reaches the console service, once, at start. Without `OUTRIDER_CONSOLE_LINK_URL` the service is
  * looked for on the host of the broker.
  * @param mqttUrl the broker's URL, checked
- * @throws EnvironmentError also when it would be plain text beyond this host and nobody said so
+ * That it would be plain text beyond this host and nobody said so, or that a certificate is missing, is a problem of the
+ * consoles and keeps no agent from starting: power needs none of it.
+ * @throws EnvironmentError when a value cannot be read at all
  */
 export function readConsoleLinkConfig(
   environment: Readonly<Record<string, string | undefined>>,
@@ -71,18 +76,25 @@ export function readConsoleLinkConfig(
       `${caFile === undefined ? "tcp" : "tls"}://${new URL(mqttUrl).host.replace(/:\d+$/, "")}`,
     values.OUTRIDER_CONSOLE_LINK_PORT,
   );
+  const not = (problem: string): ConsoleLinkConfig => ({ target: undefined, problem, spoolBytes });
   if (secure) {
-    return { target: { host, port: dialled, tls: { ca: authority(caFile) } }, spoolBytes };
+    const ca = caFile === undefined ? undefined : readIfCan(caFile);
+    if (caFile !== undefined && ca === undefined) {
+      return not(
+        `OUTRIDER_CONSOLE_LINK_CA_FILE=${JSON.stringify(caFile)}; expected a readable file with a certificate in PEM`,
+      );
+    }
+    return { target: { host, port: dialled, tls: { ca } }, spoolBytes };
   }
   if (caFile !== undefined) {
-    throw new EnvironmentError([
+    return not(
       `OUTRIDER_CONSOLE_LINK_URL=${JSON.stringify(url)}; expected tls://…, because OUTRIDER_CONSOLE_LINK_CA_FILE is set`,
-    ]);
+    );
   }
   if (!isLoopback(host) && !values.OUTRIDER_CONSOLE_LINK_PLAINTEXT) {
-    throw new EnvironmentError([
+    return not(
       `consoles would go to ${host} in plain text; set OUTRIDER_CONSOLE_LINK_CA_FILE for TLS, or OUTRIDER_CONSOLE_LINK_PLAINTEXT=yes where that network is trusted`,
-    ]);
+    );
   }
   return { target: { host, port: dialled }, spoolBytes };
 }
@@ -108,16 +120,12 @@ function addressOf(
   };
 }
 
-function authority(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
+function readIfCan(file: string): string | undefined {
   try {
-    if (existsSync(file)) return readFileSync(file, "utf8");
+    return readFileSync(file, "utf8");
   } catch {
-    // Said below, in the same words.
+    return undefined;
   }
-  throw new EnvironmentError([
-    `OUTRIDER_CONSOLE_LINK_CA_FILE=${JSON.stringify(file)}; expected a readable file with a certificate in PEM`,
-  ]);
 }
 
 /** Whether what is sent there stays on this host. */

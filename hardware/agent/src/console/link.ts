@@ -6,8 +6,8 @@ import type { ConsoleLine, ConsoleLink, ConsoleLinkOptions } from "./console-lin
 export function consoleLink(
   options: ConsoleLinkOptions & { readonly nowMicros?: () => number },
 ): ConsoleLink {
-  const { agent, target, secret, clock, log, nowMicros = microClock(clock) } = options;
-  if (!target) return noLink("no console service is named");
+  const { agent, target, problem, secret, clock, log, nowMicros = microClock(clock) } = options;
+  if (!target) return noLink(problem ?? "no console service is named", log);
   return new AgentLink(
     new LinkClient({ ...target, agent, secret: secret ?? "", clock, nowMicros, log }),
   );
@@ -39,10 +39,14 @@ class AgentLink implements ConsoleLink {
   }
 }
 
-function noLink(detail: string): ConsoleLink {
+function noLink(detail: string, log: ConsoleLinkOptions["log"]): ConsoleLink {
   return {
     add: () => ({ [Symbol.dispose]: () => undefined }),
-    start: () => undefined,
+    start: () =>
+      log.error(
+        { reason: detail },
+        "consoles have no way to their service, so that what they say is spooled only; power goes on",
+      ),
     stop: () => Promise.resolve(),
     state: { up: false, detail },
   };
