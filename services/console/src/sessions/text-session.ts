@@ -82,9 +82,13 @@ export class TextSession {
     await Promise.all(typing);
   }
 
-  /** The client sent a break of its own (RFC 4335, telnet BRK). */
-  breakReceived(): void {
-    void this.#attaching.then(() => this.#ask({ ask: "break" }));
+  /**
+   * The client sent a break of its own (RFC 4335, telnet BRK).
+   * @param ms how long, where the client says so: brought to half a second at least and three at most, as RFC 4335 has it
+   */
+  breakReceived(ms?: number): void {
+    const long = ms === undefined ? {} : { ms: Math.min(Math.max(ms, 500), 3000) };
+    void this.#attaching.then(() => this.#ask({ ask: "break", ...long }));
   }
 
   /** The client is gone. */

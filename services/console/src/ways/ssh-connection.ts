@@ -81,7 +81,7 @@ export class SshConnection {
     });
     const hooked = onBreakRequest(
       client,
-      (session) => this.#sessions.get(session)?.broke() ?? false,
+      (session, ms) => this.#sessions.get(session)?.broke(ms) ?? false,
     );
     if (!hooked) this.#noBreak();
   }

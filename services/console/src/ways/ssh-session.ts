@@ -55,8 +55,8 @@ export class SshSession {
   }
 
   /** A break that the client's own escape asked for. @returns whether there is a console to break */
-  broke(): boolean {
-    this.#text?.breakReceived();
+  broke(ms: number): boolean {
+    this.#text?.breakReceived(ms === 0 ? undefined : ms);
     return this.#text !== undefined;
   }
 
