@@ -28,6 +28,11 @@ export interface SerialPortOptions {
 
 /** Read at once; a terminal hands over 4 KiB at most. */
 const scratch = Buffer.allocUnsafe(65_536);
+/**
+ * Of the 4 KiB that the system keeps for a terminal. A line that brings so much between two looks is read as soon as
+ * there is something: it would be held up by gathering, and gives much for each read anyway.
+ */
+const MUCH_BYTES = 2048;
 const MOST_READS = 16;
 const WATCH = milliseconds(250);
 const MODEM_EVERY_MS = 1000;
@@ -153,7 +158,8 @@ export class SerialPort implements OpenLine {
     if (bytes === undefined) return;
     // Some say that there is something to read when all there is is an end that they cannot name.
     if (error !== null && bytes === 0) return this.#gone("the connection was closed");
-    if (this.#pace.heavy(bytes, this.options.clock.monotonicMs())) {
+    const heavy = this.#pace.heavy(bytes, this.options.clock.monotonicMs());
+    if (heavy && bytes < MUCH_BYTES) {
       sharedTick(this.options.clock, milliseconds(GATHER_MS)).add(this.#gathered);
     } else this.#await();
   };
@@ -162,7 +168,8 @@ export class SerialPort implements OpenLine {
     if (this.#over) return false;
     const bytes = this.#read();
     if (bytes === undefined) return false;
-    if (this.#pace.heavy(bytes, this.options.clock.monotonicMs())) return true;
+    const heavy = this.#pace.heavy(bytes, this.options.clock.monotonicMs());
+    if (heavy && bytes < MUCH_BYTES) return true;
     this.#await();
     return false;
   };

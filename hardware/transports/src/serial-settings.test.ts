@@ -36,7 +36,18 @@ describe("the settings of a serial line", () => {
       const [, oflag, cflag, lflag] = [0, 4, 8, 12].map((at) => termios.readUInt32LE(at));
       // HUPCL is off, CLOCAL and CREAD are on.
       expect((cflag ?? 0) & 0xc80).toBe(0x880);
-      expect([oflag, lflag]).toEqual([0, 0]);
+      // Signals are on, and there is no character that makes one.
+      expect([oflag, lflag]).toEqual([0, 1]);
+      expect([0, 1, 10].map((character) => termios[17 + character])).toEqual([0, 0, 0]);
+    }
+  });
+
+  it("keep what arrives with a wrong parity or frame, as it arrives (P8)", () => {
+    const termios = Buffer.alloc(TERMIOS_BYTES, 0xff);
+    for (const settings of ALL) {
+      encodeSettings(termios, settings);
+      // IGNPAR would leave it out, INPCK would put a zero in its place, PARMRK would put two bytes before it.
+      expect(termios.readUInt32LE(0) & (0x4 | 0x10 | 0x8)).toBe(0);
     }
   });
 

@@ -8,16 +8,20 @@ const OFLAG = 4;
 const CFLAG = 8;
 const LFLAG = 12;
 const CONTROL_CHARACTERS = 17;
+const VINTR = 0;
+const VQUIT = 1;
 const VTIME = 5;
 const VMIN = 6;
 const VSTART = 8;
 const VSTOP = 9;
+const VSUSP = 10;
 const ISPEED = 36;
 const OSPEED = 40;
 
 const IGNBRK = 0x1;
-const IGNPAR = 0x4;
-const INPCK = 0x10;
+const ISIG = 0x1;
+/** `_POSIX_VDISABLE`: there is no such character. */
+const DISABLED = 0;
 const IXON = 0x400;
 const IXOFF = 0x1000;
 
@@ -51,8 +55,10 @@ const XOFF = 0x13;
 
 /**
  * Writes the settings into a termios that was read before; what they say nothing of stays. The line is raw both ways,
- * the modem lines are ignored, and closing drops none of them. Breaks and characters whose parity or frame is wrong are
- * left out of the stream and counted by the device instead; so are overruns, for which some drivers would insert a zero.
+ * the modem lines are ignored, and closing drops none of them. Characters whose parity or frame is wrong are kept as they
+ * were received, and counted by the device. Breaks and overruns are counted only. For both, drivers insert a zero, which
+ * Linux leaves out unless the line is so raw that it does not look: it looks as soon as there could be signals, so they
+ * are switched on, and no character makes one.
  * @throws PortError `unsupported` for one and a half stop bits with more than five data bits, which no UART has
  */
 export function encodeSettings(termios: Buffer, settings: LineSettings): void {
@@ -64,9 +70,9 @@ export function encodeSettings(termios: Buffer, settings: LineSettings): void {
     );
   }
   const xonXoff = flowControl === "xon-xoff" ? IXON | IXOFF : 0;
-  termios.writeUInt32LE(IGNBRK | IGNPAR | (parity === "none" ? 0 : INPCK) | xonXoff, IFLAG);
+  termios.writeUInt32LE(IGNBRK | xonXoff, IFLAG);
   termios.writeUInt32LE(0, OFLAG);
-  termios.writeUInt32LE(0, LFLAG);
+  termios.writeUInt32LE(ISIG, LFLAG);
   const kept =
     termios.readUInt32LE(CFLAG) &
     ~(CBAUD | CIBAUD | CSIZE | CSTOPB | PARENB | PARODD | CMSPAR | CRTSCTS | HUPCL);
@@ -80,6 +86,7 @@ export function encodeSettings(termios: Buffer, settings: LineSettings): void {
     (stopBits === 1 ? 0 : CSTOPB) |
     (flowControl === "rts-cts" ? CRTSCTS : 0);
   termios.writeUInt32LE(cflag >>> 0, CFLAG);
+  for (const signal of [VINTR, VQUIT, VSUSP]) termios[CONTROL_CHARACTERS + signal] = DISABLED;
   termios[CONTROL_CHARACTERS + VMIN] = 1;
   termios[CONTROL_CHARACTERS + VTIME] = 0;
   termios[CONTROL_CHARACTERS + VSTART] = XON;

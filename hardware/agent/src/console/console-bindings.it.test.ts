@@ -46,6 +46,7 @@ describe("the consoles among the endpoints of an agent", () => {
   let bindings: Bindings;
   let spools: MemorySpools;
   let offered: Set<ConsoleLine>;
+  let linkProblem: string | undefined;
   const defects: unknown[] = [];
 
   beforeEach(async () => {
@@ -57,6 +58,7 @@ describe("the consoles among the endpoints of an agent", () => {
     clock = new VirtualClock();
     spools = new MemorySpools();
     offered = new Set();
+    linkProblem = undefined;
     defects.length = 0;
     const defect = (error: unknown): void => void defects.push(error);
     const gate = new StartGate(clock);
@@ -88,6 +90,7 @@ describe("the consoles among the endpoints of an agent", () => {
             },
             spools,
             gate,
+            linkProblem,
           }),
       },
       defect,
@@ -125,6 +128,17 @@ describe("the consoles among the endpoints of an agent", () => {
     expect(lineOf("n1.console")?.condition()).toEqual({ up: true, abilities: ["break"] });
     await lineOf("n1.console")?.write(Buffer.from("hello"), new AbortController().signal);
     expect(spools.spools.get("n1.console")?.written).toEqual(["echo of hello"]);
+  });
+
+  it("say in the description what keeps them from their service, and supplies are no worse for it", async () => {
+    linkProblem = "set OUTRIDER_CONSOLE_LINK_CA_FILE";
+    await bindings.apply({
+      generation: 1,
+      endpoints: [desired("n1", "console", "model"), desired("n1", "power", "model")],
+    });
+    expect(described("n1.console")).toMatchObject({ state: "bound", reason: linkProblem });
+    expect(described("n1.power")).toMatchObject({ state: "bound" });
+    expect(described("n1.power")?.reason).toBeUndefined();
   });
 
   it("stay as they are when only a policy changes, and are closed when they are not wanted", async () => {
