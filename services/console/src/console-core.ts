@@ -22,6 +22,7 @@ import { ConsoleEvents } from "./state/events.js";
 import type { RememberedConsoles } from "./state/remembered-consoles.js";
 import type { Site } from "./state/site.js";
 import { ConsoleStates } from "./state/states.js";
+import { WayEvents } from "./state/way-events.js";
 import { Ways } from "./ways/ways.js";
 
 /** What the site says is taken up so long after it was said: it says much at once. */
@@ -85,7 +86,9 @@ export class ConsoleCore {
     this.#states = new ConsoleStates(session, clock, this.taps, (node, staleAfterMs) =>
       this.consoles.get(node)?.state(staleAfterMs),
     );
+    const wayEvents = new WayEvents((node, event) => this.events.happened(node, event));
     this.ways = new Ways({
+      onProblems: (problems) => wayEvents.tell(problems),
       door: this.consoles,
       identity,
       policies: options.site.policies,

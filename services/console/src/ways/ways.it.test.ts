@@ -7,6 +7,7 @@ import { silentLog } from "@outrider/messaging/log";
 import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { describe, expect, test } from "vitest";
+import { WayEvents } from "../state/way-events.js";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { peopleUnderTest, type PeopleUnderTest } from "../testing/people-under-test.js";
 import { Ways, type WayProblem } from "./ways.js";
@@ -34,6 +35,7 @@ function policies(nodes: Readonly<Record<string, Ports>>): ConsolePolicies {
 interface Started extends AsyncDisposable {
   readonly ways: Ways;
   readonly told: (readonly WayProblem[])[];
+  readonly events: readonly string[];
 }
 
 async function started(
@@ -42,6 +44,10 @@ async function started(
   declared: ConsolePolicies,
 ): Promise<Started> {
   const told: (readonly WayProblem[])[] = [];
+  const events: string[] = [];
+  const wayEvents = new WayEvents((node, { kind, severity, message }) =>
+    events.push(`${node} ${kind} ${severity}: ${message}`),
+  );
   const ways = new Ways({
     door,
     identity: people.identity,
@@ -52,10 +58,13 @@ async function started(
     clock: systemClock,
     log: silentLog,
     audit: async () => undefined,
-    onProblems: (problems) => told.push(problems),
+    onProblems: (problems) => {
+      told.push(problems);
+      wayEvents.tell(problems);
+    },
   });
   await ways.start();
-  return { ways, told, [Symbol.asyncDispose]: () => ways.stop() };
+  return { ways, told, events, [Symbol.asyncDispose]: () => ways.stop() };
 }
 
 async function answers(port: number): Promise<boolean> {
@@ -132,5 +141,9 @@ describe("ways in", () => {
     other.close();
     await eventually("it is taken", () => one.ways.problems.length === 0);
     expect(await answers(taken)).toBe(true);
+    expect(one.events).toEqual([
+      expect.stringMatching(`^n1 console-port warning: raw .*${taken} is not open: .*in use`),
+      expect.stringMatching(`^n1 console-port info: raw .*${taken} is open now`),
+    ]);
   });
 });
