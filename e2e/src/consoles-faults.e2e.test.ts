@@ -1,0 +1,148 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { connect, type Socket } from "node:net";
+import { consoleState } from "@outrider/contracts/console";
+import { eventually } from "@outrider/testing/eventually";
+import { freePort } from "@outrider/testing/free-port";
+import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Lines, nodeOf } from "./consoles/lines.js";
+import { exported, sentBy, wrongWith, type Logged } from "./consoles/log-judge.js";
+import { Deployment } from "./deployment.js";
+import type { Rest } from "./fleet/rest.js";
+import { watched } from "./watched.js";
+
+/** What 48 consoles say, in every byte, whatever happens between them and their logs. */
+
+const COUNT = 48;
+/** Say in eleven seconds what 115,200 baud say in ten minutes. */
+const BUSY = 2;
+const LIMIT_MS = 90_000;
+
+let lines: Lines;
+let lab: Deployment;
+let rest: Rest;
+let rawPort = 0;
+
+describe.skipIf(!hasMosquittoClients())("48 consoles that talk", () => {
+  beforeAll(async () => {
+    lines = await Lines.start(COUNT, (line) => ({
+      bytesPerSecond: line < BUSY ? 630_000 : 15_000,
+    }));
+    rawPort = await freePort();
+    lab = await Deployment.start({
+      nodes: lines.nodes((line) => (line === COUNT - 1 ? { raw: rawPort } : {})),
+      gateway: true,
+      cuttableLink: true,
+    });
+    await allUp(0);
+    rest = await lab.rest();
+  });
+  afterAll(async () => {
+    await lab?.[Symbol.asyncDispose]();
+    await lines?.[Symbol.asyncDispose]();
+  });
+  watched(() => lab);
+
+  test("lose nothing while their service is away as long as ten minutes would be (P8)", async () => {
+    await lab.console.kill();
+    await lines.sender.start();
+    await eventually(
+      "ten minutes' worth",
+      async () => ((await lines.sender.report())[0]?.offset ?? 0) > 600 * 11_520,
+      { withinMs: LIMIT_MS },
+    );
+    await lines.sender.stop();
+    const mark = lab.bus.mark();
+    await lab.console.start();
+    await allUp(mark);
+    await judged(({ gaps }) => gaps.length === 0);
+  });
+
+  test("lose nothing while link, service, broker and viewers are cut, stopped and killed (P8)", async () => {
+    const viewers = Array.from({ length: 32 }, look);
+    await lines.sender.start();
+    await pause(500);
+    lab.link.reset();
+    await pause(500);
+    lab.link.hold("both");
+    await pause(1000);
+    lab.link.heal();
+    lab.link.delay(80);
+    await pause(1000);
+    lab.link.cut();
+    await pause(1000);
+    lab.link.heal();
+    for (const viewer of viewers.slice(0, 8)) viewer.resetAndDestroy();
+    for (const viewer of viewers.slice(8, 16)) viewer.pause();
+    lab.console.signal("SIGSTOP");
+    await pause(2000);
+    lab.console.signal("SIGCONT");
+    await lab.broker.kill();
+    await lab.broker.start();
+    await pause(500);
+    for (let time = 0; time < 2; time++) {
+      await lab.console.restart();
+      await pause(1500);
+    }
+    await lines.sender.stop();
+    await judged(({ gaps }) => gaps.length === 0);
+    for (const viewer of viewers) viewer.destroy();
+  });
+
+  test("say where something is missing after their agent was stopped and killed, and nowhere else (P8)", async () => {
+    const agent = lab.agent();
+    await lines.sender.start();
+    await pause(1000);
+    agent.signal("SIGSTOP");
+    await pause(1500);
+    agent.signal("SIGCONT");
+    await pause(1000);
+    const mark = lab.bus.mark();
+    await agent.restart();
+    await allUp(mark);
+    await pause(1000);
+    await lines.sender.stop();
+    await judged(
+      ({ gaps }) =>
+        gaps.length === 1 &&
+        gaps.every(({ reason, lost }) => reason === "agent-down" && lost === null),
+    );
+  });
+});
+
+async function allUp(after: number): Promise<void> {
+  for (let line = 0; line < COUNT; line++) {
+    const node = nodeOf(line);
+    await lab.bus.next(consoleState, { node }, ({ link }) => link.value === "Up", after);
+  }
+}
+
+/** Somebody who looks on at the last line, and takes it badly or not at all what comes. */
+function look(): Socket {
+  const socket = connect({ host: "127.0.0.1", port: rawPort });
+  socket.on("error", () => socket.destroy());
+  return socket.resume();
+}
+
+/** Every log is what its line has sent, by the line's own count, except where it says otherwise. */
+async function judged(gapsAreRight: (logged: Logged) => boolean): Promise<void> {
+  const sent = await sentBy(lines);
+  for (const [line, { offset }] of (await lines.sender.report()).entries()) {
+    // What a line had no room for while nobody read it is not the log's affair, but must not be most of it.
+    expect(sent[line]?.length).toBeGreaterThan(offset / 2);
+  }
+  for (const [line, bytes] of sent.entries()) {
+    const logged = await eventually(
+      `the log of line ${line} is what was sent`,
+      async () => {
+        const all = await exported(rest, line);
+        const wrong = wrongWith(all, bytes);
+        if (wrong !== undefined)
+          throw new Error(`${wrong} (${all.bytes.length} of ${bytes.length})`);
+        return all;
+      },
+      { withinMs: LIMIT_MS },
+    );
+    expect({ line, gaps: logged.gaps, right: gapsAreRight(logged) }).toMatchObject({ right: true });
+  }
+}
