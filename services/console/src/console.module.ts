@@ -22,6 +22,8 @@ import { AutomationRequests } from "./automation/automation-requests.js";
 import { AutomationSite } from "./automation/automation-site.js";
 import { automationPages } from "./automation/automation-pages.js";
 import { Automation } from "./automation/automation.js";
+import { ScriptRequests } from "./automation/script-requests.js";
+import { Scripts } from "./automation/scripts.js";
 import type { ConsoleConfig } from "./config.js";
 import { ConsoleCore } from "./console-core.js";
 import { measureConsoles } from "./console-metrics.js";
@@ -42,6 +44,7 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly core: ConsoleCore,
     private readonly automation: Automation,
+    private readonly scripts: Scripts,
     private readonly session: Session,
     private readonly clock: Clock,
     private readonly audit: AuditLog,
@@ -57,11 +60,13 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
       );
     });
     await this.automation.start();
+    await this.scripts.start();
     await this.core.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#stopped.abort();
+    await this.scripts.stop();
     await this.automation.stop();
     await this.core.stop();
     await this.audit.close();
@@ -91,6 +96,7 @@ export class ConsoleModule {
         ConsoleRequests,
         AutomationRequests,
         AutomationSite,
+        ScriptRequests,
         {
           provide: AuditLog,
           inject: [CLOCK, LOG],
@@ -140,10 +146,26 @@ export class ConsoleModule {
           useFactory: (core: ConsoleCore) => core.consoles,
         },
         {
+          provide: Scripts,
+          inject: [ConsoleCore, CLOCK, LOG, AuditLog],
+          useFactory: (core: ConsoleCore, clock: Clock, log: Log, audit: AuditLog) =>
+            new Scripts({
+              storage,
+              clock,
+              log,
+              consoles: core.consoles,
+              identity,
+              happened: (node, event) => core.events.happened(node, event),
+              audit: (entry) => audit.append(entry),
+              defect,
+            }),
+        },
+        {
           provide: Automation,
-          inject: [ConsoleCore, Session, CLOCK, LOG, AuditLog, HEALTH],
+          inject: [ConsoleCore, Scripts, Session, CLOCK, LOG, AuditLog, HEALTH],
           useFactory: (
             core: ConsoleCore,
+            scripts: Scripts,
             session: Session,
             clock: Clock,
             log: Log,
@@ -162,21 +184,22 @@ export class ConsoleModule {
               audit: (entry) => audit.append(entry),
               defect,
             });
-            core.pages.push(automationPages(automation, defect));
+            core.pages.push(automationPages(automation, scripts, defect));
             health.add(() => automation.problems());
             return automation;
           },
         },
         {
           provide: Lifecycle,
-          inject: [ConsoleCore, Automation, Session, CLOCK, AuditLog],
+          inject: [ConsoleCore, Automation, Scripts, Session, CLOCK, AuditLog],
           useFactory: (
             core: ConsoleCore,
             automation: Automation,
+            scripts: Scripts,
             session: Session,
             clock: Clock,
             audit: AuditLog,
-          ) => new Lifecycle(core, automation, session, clock, audit, storage),
+          ) => new Lifecycle(core, automation, scripts, session, clock, audit, storage),
         },
       ],
     };

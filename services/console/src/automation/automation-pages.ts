@@ -2,16 +2,24 @@ import type { ServerResponse } from "node:http";
 import { refuse } from "../http/refusal.js";
 import type { MorePages } from "../http/pages.js";
 import type { Automation } from "./automation.js";
+import type { Scripts } from "./scripts.js";
 
-/** `GET /captures/<id>`: exact bytes. */
+/** `GET /captures/<id>`: exact bytes. `GET /scripts/<id>/transcript`: text. */
 export function automationPages(
   { captures }: Pick<Automation, "captures">,
+  scripts: Pick<Scripts, "transcript">,
   defect: (error: unknown) => void,
 ): MorePages {
   return ({ pathname }, _request, response) => {
-    const [, id] = /^\/captures\/([A-Za-z0-9._:-]{1,64})$/.exec(pathname) ?? [];
-    if (id === undefined) return false;
-    answer(response, captures.bytes(id), "application/octet-stream", defect);
+    const [, capture, script] =
+      /^\/(?:captures\/([A-Za-z0-9._:-]{1,64})|scripts\/([A-Za-z0-9._:-]{1,64})\/transcript)$/.exec(
+        pathname,
+      ) ?? [];
+    if (capture !== undefined) {
+      answer(response, captures.bytes(capture), "application/octet-stream", defect);
+    } else if (script !== undefined) {
+      answer(response, scripts.transcript(script), "text/plain; charset=utf-8", defect);
+    } else return false;
     return true;
   };
 }
