@@ -57,6 +57,8 @@ export interface Flood {
   readonly sentBytes: number;
   /** What the lines had no room for because nobody took it. */
   readonly droppedBytes: number;
+  /** What people saw of it. */
+  readonly seenBytes: number;
 }
 
 /** Lets all lines talk for a span, one person looking on at each. */
@@ -67,7 +69,10 @@ export async function flood(
   spanMs: number,
 ): Promise<Flood> {
   const sockets = await Promise.all(Array.from({ length: lines }, (_, line) => server.open(line)));
-  for (const socket of sockets) socket.resume();
+  let seenBytes = 0;
+  for (const socket of sockets) {
+    socket.on("data", (chunk: Buffer) => (seenBytes += chunk.length));
+  }
   const before = await sender.report();
   await sender.start();
   await pause(1000);
@@ -76,11 +81,13 @@ export async function flood(
   await pause(spanMs);
   const cores = (server.cpuMs() - startCpuMs) / (hostMs() - startMs);
   await sender.stop();
+  // What is under way still comes.
+  await pause(1000);
   const after = await sender.report();
   for (const socket of sockets) socket.destroy();
   const sum = (of: "sent" | "droppedBytes"): number =>
     after.reduce((total, port, at) => total + port[of] - (before[at]?.[of] ?? 0), 0);
-  return { cores, sentBytes: sum("sent"), droppedBytes: sum("droppedBytes") };
+  return { cores, sentBytes: sum("sent"), droppedBytes: sum("droppedBytes"), seenBytes };
 }
 
 /** What people see of lines that talk as fast as they can, one person at each, in bytes a second together. */

@@ -30,7 +30,7 @@ type Server = TerminalServer & Partial<Outrider>;
 /** The same lines under conserver, ser2net and Outrider in turns, with logs, one client for all of them. */
 export async function measureConsoles(plan: ConsolesPlan): Promise<string> {
   const echo = new Results<number[]>();
-  const floods = new Results<Flood & { readonly loggedBytes?: number }>();
+  const floods = new Results<Flood>();
   const rates = new Results<number>();
   for (let round = 0; round < plan.rounds; round++) {
     await onEach(plan.lines, { echo: true }, async (server) => {
@@ -97,15 +97,15 @@ async function measureEchoes(
   }
 }
 
-function echoText(results: Results<number[]>, { lines }: ConsolesPlan): string[] {
-  const rows = results.entries().map(([key, rounds]) => {
+function echoText(results: Results<number[]>, { lines, rounds }: ConsolesPlan): string[] {
+  const rows = results.entries().map(([key, all]) => {
     const [name = "", count = ""] = key.split("|");
-    const p50 = median(rounds.map((round) => spread(round).p50));
-    const p99 = median(rounds.map((round) => spread(round).p99));
+    const p50 = median(all.map((round) => spread(round).p50));
+    const p99 = median(all.map((round) => spread(round).p99));
     return [name, count, figure(p50), figure(p99)];
   });
   return [
-    `From a key to its echo (median of the rounds; at ${lines}, somebody types four keys a second at each):`,
+    `From a key to its echo (median of ${rounds === 1 ? "one round" : `${rounds} rounds`}; at ${lines}, somebody types four keys a second at each):`,
     table(["server", "lines typed at", "p50 ms", "p99 ms"], rows),
   ];
 }
@@ -115,16 +115,21 @@ function floodText(results: Results<Flood>, { lines }: ConsolesPlan): string[] {
     const [name = "", rate = ""] = key.split("|");
     const sent = rounds.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
     const dropped = rounds.reduce((sum, { droppedBytes }) => sum + droppedBytes, 0);
+    const seen = rounds.reduce((sum, { seenBytes }) => sum + seenBytes, 0);
     return [
       name,
       figure(Number(rate)),
       figure(median(rounds.map(({ cores }) => cores))),
       `${figure((100 * dropped) / (sent + dropped))} %`,
+      `${figure((100 * seen) / (sent + dropped))} %`,
     ];
   });
   return [
     `${lines} lines that talk without a pause, one person looking on at each (processor time of all processes of a server; of Outrider, agent and console service together):`,
-    table(["server", "bytes/s each", "cores", "lost at the line"], rows),
+    table(
+      ["server", "bytes/s each", "cores", "lost at the line", "seen by those who look on"],
+      rows,
+    ),
   ];
 }
 
