@@ -17,8 +17,9 @@ interface Step {
  * What a console can do to bring a host down in order (Linux, admin-guide/sysrq). The kernel does the first two in the
  * background and says that they are done as a warning, which `quiet` (log level 4) keeps off the console. What it says
  * there in any case, `sysrq: Emergency Sync`, it says before it begins, so that nothing that can be seen then tells the
- * end: it is given a fixed time, which ends early only when it says so. The times are short: a host that was switched off and on by hand meanwhile must not be told
- * to power off when it has booted again, and remounting syncs once more what the first key did not have time for.
+ * end: it is given a fixed time, which ends early only when it says so. The times are short: a host that was switched
+ * off and on by hand meanwhile must not be told to power off when it has booted again, and remounting syncs once more
+ * what the first key did not have time for.
  */
 export const SHUTDOWN_STEPS: readonly Step[] = [
   { key: "sync", done: /Emergency Sync complete/, within: seconds(5) },
