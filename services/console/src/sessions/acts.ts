@@ -68,9 +68,11 @@ export class Acts {
     await this.#inTurn(async () => {
       for (const [index, name] of names.entries()) {
         if (index > 0) await this.#pause(BETWEEN_KEYS_MS);
-        await this.far.request({ kind: "break", ms: BREAK_MS });
-        await this.#pause(AFTER_BREAK_MS);
-        await this.far.write(Buffer.from(SYSRQ_KEYS[name]));
+        await this.far.alone(async (write) => {
+          await this.far.request({ kind: "break", ms: BREAK_MS });
+          await this.#pause(AFTER_BREAK_MS);
+          await write(Buffer.from(SYSRQ_KEYS[name]));
+        });
       }
     });
     return `SysRq ${names.join(", ")} was sent`;

@@ -103,6 +103,10 @@ export class Console {
   async write(place: Place): Promise<string> {
     if (place.writes) return "you type already";
     if (this.#writer) throw new ActRefused("busy", this.whyNotWriting());
+    await this.note(auditEntry(place.visitor, "write", this.node));
+    // Recording took a moment, in which others may have come.
+    if (this.#writer) throw new ActRefused("busy", this.whyNotWriting());
+    if (place.ended) throw new ActRefused("aborted", "you have left");
     this.#give(place, undefined);
     return "you type now";
   }
@@ -122,6 +126,7 @@ export class Console {
     if (!place.writes) return;
     this.#writer = undefined;
     this.acts.interruptPaste();
+    place.endTurn();
     place.told({ told: "mode", writes: false, text: why });
     this.#tellOthers(place, `${nameOf(place)} does not type any more; nobody does`);
     this.changed();
@@ -246,6 +251,7 @@ export class Console {
     tell: () => void = () => place.told({ told: "mode", writes: true }),
   ): void {
     this.acts.interruptPaste();
+    loser?.endTurn();
     this.#writer = place;
     if (loser && loser !== place) {
       const text = `${describe(place)} has taken the console; you look on`;

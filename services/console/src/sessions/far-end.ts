@@ -15,6 +15,8 @@ const PIECE_BYTES = 4096;
 export class FarEnd {
   #linked: LinkedConsole | undefined;
   #whyNot = "its agent is not connected to the console service";
+  /** Something that no typed byte may come into. */
+  #alone: Promise<unknown> | undefined;
 
   /** The agent announced it. */
   connect(linked: LinkedConsole): void {
@@ -46,8 +48,35 @@ export class FarEnd {
     return this.condition?.abilities.includes(ability) ?? false;
   }
 
+  /**
+   * Does something with the device to itself: what others type meanwhile comes after it. A kernel takes the first byte
+   * after a break for a SysRq key, whoever typed it.
+   */
+  async alone(work: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>): Promise<void> {
+    while (this.#alone) await this.#alone;
+    const working = work((bytes) => this.#send(bytes));
+    const over = working.then(
+      () => {},
+      () => {},
+    );
+    this.#alone = over;
+    try {
+      await working;
+    } finally {
+      this.#alone = undefined;
+    }
+  }
+
   /** Resolves when the device has taken all of it. @throws ActRefused · the signal's reason */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      while (this.#alone) await this.#alone;
+      if (signal?.aborted) throw new ActRefused("aborted", "it was interrupted");
+      await this.#send(bytes.subarray(at, at + PIECE_BYTES), signal);
+    }
+  }
+
+  async #send(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       const linked = this.#reach();
       const piece = bytes.subarray(at, at + PIECE_BYTES);

@@ -41,6 +41,8 @@ export class Place implements Attachment {
   #typing: Promise<void> = Promise.resolve();
   #typingBytes = 0;
   #pasting = new AbortController();
+  /** Aborted when they type no more: what they typed and the machine has not yet taken is then not typed. */
+  #turn = new AbortController();
 
   constructor(
     private readonly console: Console,
@@ -144,8 +146,9 @@ export class Place implements Attachment {
       return this.#mention("the machine takes nothing; what you typed was not sent");
     }
     this.#typingBytes += bytes.length;
-    const { signal } = this.#pasting;
-    this.#typing = this.#typing.then(() => this.#send(bytes, signal));
+    const pasting = this.#pasting.signal;
+    const turn = this.#turn.signal;
+    this.#typing = this.#typing.then(() => this.#send(bytes, turn, pasting));
     await this.#typing;
   }
 
@@ -176,6 +179,12 @@ export class Place implements Attachment {
     this.console.leave(this, reason ?? "detached");
   }
 
+  /** They do not type any more: nothing of theirs that waits may follow what the next one types. */
+  endTurn(): void {
+    this.#turn.abort();
+    this.#turn = new AbortController();
+  }
+
   /** Something for the person, unless they are gone. */
   told(told: ConsoleTold): void {
     if (!this.ended) this.viewer.told(told);
@@ -186,6 +195,7 @@ export class Place implements Attachment {
     if (this.ended) return;
     if (bye) this.viewer.told({ told: "bye", ...bye });
     this.#ended.abort();
+    this.endTurn();
     this.delivery.end();
   }
 
@@ -205,12 +215,13 @@ export class Place implements Attachment {
   }
 
   /** What comes in one piece and is longer than anybody types was pasted. */
-  async #send(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  async #send(bytes: Uint8Array, turn: AbortSignal, pasting: AbortSignal): Promise<void> {
     const { acts, far } = this.console;
     const isPaste = bytes.length >= PASTE_BYTES && !this.options.raw && acts.isPaced;
     try {
-      if (isPaste) await acts.type(Buffer.from(bytes), signal);
-      else await far.write(bytes);
+      if (turn.aborted) return;
+      if (isPaste) await acts.type(Buffer.from(bytes), AbortSignal.any([turn, pasting]));
+      else await far.write(bytes, turn);
     } catch (error) {
       if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
       if (error.code === "aborted") return;

@@ -2,6 +2,8 @@ import type { Writable } from "node:stream";
 
 /** More than this under way, and no more is taken until the far end has read. */
 const MAX_UNDER_WAY_BYTES = 65_536;
+/** Who asks for so much without reading any of it means no good; answers to commands do not wait for room. */
+const MOST_UNDER_WAY_BYTES = 4 * 1_048_576;
 
 /**
  * Writes to a stream whose far end may read slowly, or never: what is under way is counted, so that a stream with a
@@ -23,6 +25,10 @@ export class StreamOutput {
   /** @returns whether more may come at once */
   write(bytes: Uint8Array): boolean {
     if (!this.#stream.writable) return true;
+    if (this.#underWayBytes + bytes.length > MOST_UNDER_WAY_BYTES) {
+      this.#stream.destroy();
+      return true;
+    }
     this.#underWayBytes += bytes.length;
     this.#stream.write(bytes, () => {
       this.#underWayBytes -= bytes.length;

@@ -148,3 +148,13 @@ describe("telnet for clients that negotiate nothing", () => {
     await eventually("it is closed", () => socket.closed);
   });
 });
+
+test("(P19) whoever sends nothing but empty names is sent away, and the server goes on", async () => {
+  const { socket } = await connected();
+  const closed = once(socket, "close");
+  socket.write(Buffer.alloc(65_536, 0x0d));
+  await closed;
+  const next = await connected();
+  await eventually("it asks again", () => next.said().includes("Outrider user: "));
+  next.socket.destroy();
+});

@@ -16,6 +16,8 @@ import { StreamOutput } from "./stream-output.js";
 
 const { BINARY, ECHO, SUPPRESS_GO_AHEAD } = OPTION;
 const SIGN_IN_WITHIN = minutes(1);
+/** Somebody may press Enter to see whether anybody is there. */
+const MAX_NAMELESS = 20;
 const MAX_TRIES = 3;
 const INTERRUPT = 3;
 const CR = 13;
@@ -46,6 +48,7 @@ class TelnetConnection {
   #prompt: LinePrompt | undefined;
   #person: string | undefined;
   #tries = 0;
+  #nameless = 0;
   /** Enter was CR; a client that sends BINARY may send LF with it. */
   #afterCr = false;
   /** Typed while a password is being looked at. */
@@ -109,39 +112,56 @@ class TelnetConnection {
     this.#prompt = new LinePrompt({ echo: true, write: (bytes) => this.#peer.write(bytes) });
   }
 
+  /** In a loop: a far end may send as many lines at once as fit into a packet. */
   #typed(all: Uint8Array): void {
+    let left: Uint8Array | undefined = all;
+    while (left !== undefined && left.length > 0 && this.#socket.writable) left = this.#take(left);
+  }
+
+  /** @returns what is still to be taken */
+  #take(all: Uint8Array): Uint8Array | undefined {
     const bytes = this.#afterCr && all[0] === LF ? all.subarray(1) : all;
     if (all.length > 0) this.#afterCr = false;
-    if (bytes.length === 0) return;
+    if (bytes.length === 0) return undefined;
     const session = this.#session;
     if (session) {
       // The pump waits for what is typed, and no longer than for the last of it.
       this.#taken = session.input(bytes.slice());
-      return;
+      return undefined;
     }
     const prompt = this.#prompt;
     if (!prompt) {
       this.#held.push(bytes.slice());
-      return;
+      return undefined;
     }
     const result = prompt.take(bytes);
-    if (!result) return;
-    if (result.line === undefined) return this.#end("nobody signed in");
+    if (!result) return undefined;
+    if (result.line === undefined) {
+      this.#end("nobody signed in");
+      return undefined;
+    }
     this.#afterCr = bytes[result.taken - 1] === CR;
     const rest = bytes.subarray(result.taken);
     if (this.#person === undefined) {
-      if (result.line === "") this.#askName();
-      else {
+      if (result.line === "") {
+        this.#nameless += 1;
+        if (this.#nameless > MAX_NAMELESS) {
+          this.#end("nobody signed in");
+          this.#socket.destroySoon();
+          return undefined;
+        }
+        this.#askName();
+      } else {
         this.#person = result.line;
         this.#write("Password: ");
         this.#prompt = new LinePrompt({ echo: false, write: (some) => this.#peer.write(some) });
       }
-      if (rest.length > 0) this.#typed(rest);
-      return;
+      return rest;
     }
     this.#prompt = undefined;
     if (rest.length > 0) this.#held.push(rest.slice());
     this.#taken = this.#signIn(this.#person, result.line);
+    return undefined;
   }
 
   async #signIn(person: string, password: string): Promise<void> {
@@ -153,8 +173,14 @@ class TelnetConnection {
       if (!this.#gone.signal.aborted) this.#open(guest);
     } catch (error) {
       if (this.#gone.signal.aborted) return;
-      if (!(error instanceof SignInRefused)) throw error;
-      this.#say(error.message);
+      if (!(error instanceof SignInRefused)) {
+        this.#parts.log.error({ node: this.#node, err: error }, "nobody can sign in by telnet now");
+      }
+      this.#say(
+        error instanceof SignInRefused
+          ? error.message
+          : "who you are cannot be looked up now; try again in a moment",
+      );
       if (this.#tries >= MAX_TRIES) return endGently(this.#socket, this.#parts.clock);
       this.#askName();
     }
