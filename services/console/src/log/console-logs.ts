@@ -1,4 +1,4 @@
-import { mkdir, rm, statfs } from "node:fs/promises";
+import { rm, statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { milliseconds, minutes, seconds, type Duration } from "@outrider/contracts/clock";
@@ -16,6 +16,7 @@ import { trimAll, trimLog } from "./retention.js";
 import { Sealer } from "./sealer.js";
 import type { SearchStatistics } from "./search-task.js";
 import { searchLogs } from "./search.js";
+import { makeDirectory } from "./sync-directory.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What has gathered is written so often, and synced so often, while there is something. */
@@ -33,7 +34,7 @@ const DEFAULT_FREE_BYTES = GIB / 4;
 
 /** Opens the logs of all consoles in a directory. */
 export async function openConsoleLogs(options: ConsoleLogsOptions): Promise<ConsoleLogs> {
-  await mkdir(options.directory, { recursive: true, mode: 0o750 });
+  await makeDirectory(options.directory);
   const disk = await statfs(options.directory);
   const size = disk.blocks * disk.bsize;
   return new AllLogs(

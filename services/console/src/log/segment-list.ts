@@ -1,10 +1,10 @@
-import { mkdir, readdir, rename, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
 import type { RawContents } from "./raw-index.js";
 import { RawSegment } from "./raw-segment.js";
 import { SealedSegment } from "./sealed-segment.js";
 import { parseSegmentName, segmentPath } from "./segment-name.js";
-import { syncDirectory } from "./sync-directory.js";
+import { makeDirectory } from "./sync-directory.js";
 import { whenMissing } from "./when-missing.js";
 
 export interface FoundSegments {
@@ -21,8 +21,7 @@ export async function findSegments(
   directory: string,
   report: (problem: string) => void,
 ): Promise<FoundSegments> {
-  const made = await mkdir(directory, { recursive: true, mode: 0o750 });
-  if (made) await syncParents(directory, made);
+  await makeDirectory(directory);
   const sealed = new Set<number>();
   const raw = new Set<number>();
   for (const name of await readdir(directory)) {
@@ -63,13 +62,6 @@ export async function findSegments(
   }
   segments.sort((a, b) => a.first - b.first || a.end - b.end);
   return { segments, contents };
-}
-
-/** A directory that was just made outlasts a loss of power only once the one that it is in is on the disk. */
-async function syncParents(directory: string, made: string): Promise<void> {
-  for (let at = directory; at !== dirname(made) && at !== dirname(at); at = dirname(at)) {
-    await syncDirectory(dirname(at));
-  }
 }
 
 async function forgetRaw(directory: string, first: number): Promise<void> {
