@@ -65,7 +65,7 @@ export class ConsoleCore {
   constructor(private readonly options: CoreOptions) {
     const { session, clock, log, logs, requests, defect, identity, config } = options;
     this.events = new ConsoleEvents(session, clock);
-    this.screens = new Screens(log);
+    this.screens = new Screens(log, clock);
     const changed = (node: NodeId): void => this.#states.changed(node);
     this.consoles = new Consoles({
       logs,

@@ -27,7 +27,7 @@ describe("the screen of a console", () => {
       await openConsoleLogs({ directory: join(data.path, "console"), clock: systemClock }),
     );
     log = await logs.open(n1, { maxBytes: 1e9, maxAgeMs: 1e9 });
-    screens = new Screens(quiet);
+    screens = new Screens(quiet, systemClock);
     stack.defer(() => screens.close());
     screens.open(n1, true);
     offset = 0;
@@ -56,7 +56,7 @@ describe("the screen of a console", () => {
     expect(screen.text.split("\n")[4]).toBe(`${" ".repeat(9)}red`);
     expect(screen.ansi).toContain(`${ESC}[0;1;38;5;1mred`);
     // Drawn on another terminal it is the same.
-    const second = new Screens(quiet);
+    const second = new Screens(quiet, systemClock);
     stack.defer(() => second.close());
     second.open(n1, true);
     second.feed(n1, Buffer.from(screen.ansi));
@@ -96,7 +96,7 @@ describe("the screen of a console", () => {
 
   it("is made from the log where the service has started anew", async () => {
     say("kept over a restart");
-    const later = new Screens(quiet);
+    const later = new Screens(quiet, systemClock);
     stack.defer(() => later.close());
     later.open(n1, false);
     const { screen } = await later.of(log);

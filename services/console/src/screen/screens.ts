@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import type { NodeId } from "@outrider/contracts/ids";
 import type { Log } from "@outrider/messaging/log";
 import type { ConsoleLog } from "../log/console-log.js";
@@ -6,13 +7,23 @@ import type { ConsoleScreens, ScreenReplay } from "../sessions/console-parts.js"
 import { DisplaySafe } from "../sessions/display-safe.js";
 import type { FromScreens, Screen, ToScreens } from "./screen-messages.js";
 
-/** More than this under way to the worker is a flood: nobody reads a screen that scrolls so fast. */
+/**
+ * A flood: nobody reads a screen that scrolls so fast, and drawing it would cost more than all else that is done with
+ * the bytes. A console that says twice what a line of 115,200 baud carries is one after a few seconds; so is any that
+ * has this much under way to the worker.
+ */
 const MAX_UNDER_WAY_BYTES = 128 * 1024;
+const STEADY_BYTES_PER_MS = 24;
+/** Nobody sees a screen sooner, and a message to a worker costs as much as thousands of bytes. */
+const GATHER = milliseconds(25);
 /** Of the end of the log a screen is made of. */
 const REBUILT_FROM_BYTES = 64 * 1024;
 
 interface Kept {
   underWayBytes: number;
+  /** Of a bucket that leaks as fast as a screen is followed. */
+  floodBytes: number;
+  fedAtMs: number;
   /** Bytes were left out: the next who asks has it made anew from the log. */
   isBehind: boolean;
 }
@@ -23,16 +34,23 @@ interface Kept {
  */
 export class Screens implements ConsoleScreens {
   readonly #kept = new Map<NodeId, Kept>();
+  /** Not yet sent to the worker. */
+  readonly #gathered = new Map<NodeId, Buffer[]>();
+  #stopGathering: (() => void) | undefined;
   readonly #asked = new Map<number, PromiseWithResolvers<Screen>>();
   #worker: Worker | undefined;
   #lastId = 0;
   #closed = false;
 
-  constructor(private readonly log: Log) {}
+  constructor(
+    private readonly log: Log,
+    private readonly clock: Pick<Clock, "monotonicMs" | "every">,
+  ) {}
 
   /** A console is there. @param isNew its log is empty, and so is its screen */
   open(node: NodeId, isNew: boolean): void {
-    this.#kept.set(node, { underWayBytes: 0, isBehind: !isNew });
+    const fedAtMs = this.clock.monotonicMs();
+    this.#kept.set(node, { underWayBytes: 0, floodBytes: 0, fedAtMs, isBehind: !isNew });
   }
 
   forget(node: NodeId): void {
@@ -42,15 +60,40 @@ export class Screens implements ConsoleScreens {
   wants(node: NodeId): boolean {
     const kept = this.#kept.get(node);
     if (!kept || kept.isBehind) return false;
-    if (kept.underWayBytes <= MAX_UNDER_WAY_BYTES) return true;
+    if (Math.max(kept.underWayBytes, kept.floodBytes) <= MAX_UNDER_WAY_BYTES) return true;
     kept.isBehind = true;
     return false;
   }
 
   feed(node: NodeId, bytes: Buffer): boolean {
     if (!this.wants(node)) return false;
-    this.#put({ kind: "feed", node, bytes });
+    const kept = this.#kept.get(node);
+    if (kept) {
+      const nowMs = this.clock.monotonicMs();
+      const leaked = (nowMs - kept.fedAtMs) * STEADY_BYTES_PER_MS;
+      kept.floodBytes = Math.max(0, kept.floodBytes - leaked) + bytes.length;
+      kept.fedAtMs = nowMs;
+    }
+    if (kept) kept.underWayBytes += bytes.length;
+    const gathered = this.#gathered.get(node);
+    if (gathered) gathered.push(bytes);
+    else this.#gathered.set(node, [bytes]);
+    this.#stopGathering ??= this.clock.every(GATHER, () => this.#tick());
     return true;
+  }
+
+  #tick(): void {
+    if (this.#gathered.size > 0) return this.#flush();
+    this.#stopGathering?.();
+    this.#stopGathering = undefined;
+  }
+
+  #flush(): void {
+    const all = [...this.#gathered];
+    this.#gathered.clear();
+    for (const [node, parts] of all) {
+      this.#post({ kind: "feed", node, bytes: Buffer.concat(parts) });
+    }
   }
 
   /** @throws Error when the log cannot be read */
@@ -61,8 +104,12 @@ export class Screens implements ConsoleScreens {
       const from = Math.max(log.first, log.next - REBUILT_FROM_BYTES);
       const end = log.next;
       const bytes = await safeBytes(log, from, end);
-      if (kept && this.#kept.get(node) === kept) kept.isBehind = end !== log.next;
-      this.#put({ kind: "rebuild", node, bytes, approximate: from > 0 });
+      if (kept && this.#kept.get(node) === kept) {
+        kept.isBehind = end !== log.next;
+        kept.floodBytes = 0;
+      }
+      if (kept) kept.underWayBytes += bytes.length;
+      this.#send({ kind: "rebuild", node, bytes, approximate: from > 0 });
       return { screen: await this.#ask(node), position: end };
     }
     const position = log.next;
@@ -76,6 +123,7 @@ export class Screens implements ConsoleScreens {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopGathering?.();
     this.#fail(new Error("the console service stops"));
     await this.#worker?.terminate();
   }
@@ -88,13 +136,13 @@ export class Screens implements ConsoleScreens {
     return asked.promise;
   }
 
-  #put(message: ToScreens & { readonly bytes: Buffer }): void {
-    const kept = this.#kept.get(message.node as NodeId);
-    if (kept) kept.underWayBytes += message.bytes.length;
-    this.#send(message);
+  /** After everything that was said before it. */
+  #send(message: ToScreens): void {
+    this.#flush();
+    this.#post(message);
   }
 
-  #send(message: ToScreens): void {
+  #post(message: ToScreens): void {
     if (this.#closed) return;
     this.#worker ??= this.#start();
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
@@ -111,7 +159,7 @@ export class Screens implements ConsoleScreens {
       this.log.error({ err: error }, "the worker that keeps screens failed; it is started anew");
       if (this.#worker === worker) this.#worker = undefined;
       for (const kept of this.#kept.values())
-        Object.assign(kept, { underWayBytes: 0, isBehind: true });
+        Object.assign(kept, { underWayBytes: 0, floodBytes: 0, isBehind: true });
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     });
     return worker;

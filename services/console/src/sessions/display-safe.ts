@@ -43,14 +43,14 @@ export class DisplaySafe {
   #stringBytes = 0;
   /** In a string: the last byte was the first of a two-byte C1 control. */
   #afterC2 = false;
-  #out: SafeOutput = new SafeOutput();
+  #out = new SafeOutput(0);
 
   /** Takes what came next. The result may share memory with `chunk`. */
   push(chunk: Buffer): SafeBytes {
     if (this.#state === "ground" && this.#heldBytes === 0 && isPlain(chunk)) {
       return { writer: chunk, viewers: chunk };
     }
-    this.#out = new SafeOutput();
+    this.#out = new SafeOutput(chunk.length + LONGEST_SEQUENCE_BYTES);
     let at = 0;
     while (at < chunk.length) at = this.#take(chunk, at);
     return this.#out.result();
@@ -146,7 +146,7 @@ export class DisplaySafe {
   /** A byte above 7F that is no character: what a terminal that knows no UTF-8 shows, unless it would be a control. */
   #stray(byte: number): void {
     if (byte < 0xa0) this.#out.both(REPLACEMENT, 0, REPLACEMENT.length);
-    else this.#out.both(Buffer.of(byte), 0, 1);
+    else this.#out.bothByte(byte);
   }
 
   #escape(chunk: Buffer, at: number): number {
@@ -248,7 +248,7 @@ export class DisplaySafe {
       this.#state = "escape";
     } else if (byte === CAN || byte === SUB) this.#abandon(at);
     else if (byte === ENQ) this.#out.writerOnly(Buffer.of(byte));
-    else if (byte !== DEL) this.#out.both(Buffer.of(byte), 0, 1);
+    else if (byte !== DEL) this.#out.bothByte(byte);
     return at + 1;
   }
 

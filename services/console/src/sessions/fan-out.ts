@@ -36,21 +36,25 @@ export class FanOut {
   #bytes(run: readonly LogItem[], places: readonly Place[], writer: Place | undefined): void {
     if (run.length === 0) return;
     const { node, screens } = this;
-    if (places.length === 0 && !screens.wants(node)) {
+    const wanted = screens.wants(node) || places.some(({ options }) => !options.raw);
+    if (!wanted) {
       this.#stale = true;
       screens.feed(node, NOTHING);
-      return;
+      if (places.length === 0) return;
     }
+    const exact = bytesOf(run);
+    for (const place of places) {
+      if (place.live && place.options.raw) place.delivery.bytes(exact);
+    }
+    if (!wanted) return;
     if (this.#stale) {
       this.#safe = new DisplaySafe();
       this.#stale = false;
     }
-    const exact = bytesOf(run);
     const safe = this.#safe.push(exact);
     for (const place of places) {
-      if (!place.live) continue;
-      if (place.options.raw) place.delivery.bytes(exact);
-      else place.delivery.bytes(place === writer ? safe.writer : safe.viewers);
+      if (!place.live || place.options.raw) continue;
+      place.delivery.bytes(place === writer ? safe.writer : safe.viewers);
     }
     screens.feed(node, safe.viewers);
   }
