@@ -16,7 +16,7 @@ describe("people at a console", () => {
   const here = () => ({ nodes: [nodeId(stage.current)] });
 
   beforeAll(async () => {
-    const nodes = Array.from({ length: 13 }, (_, index) => `n${index}`);
+    const nodes = Array.from({ length: 17 }, (_, index) => `n${index}`);
     stage = await ConsoleStage.start(nodes, { pasteLineMs: 20, writerIdleMs: 0 });
   });
   beforeEach(() => stage.turn());
@@ -235,6 +235,35 @@ describe("people at a console", () => {
     });
   });
 
+  it("type nothing more once they have lost the console, whatever still waited", async () => {
+    const ada = await stage.attach("person:ada");
+    const line = stage.line();
+    const gate = Promise.withResolvers<void>();
+    line.gate = gate.promise;
+    for (let at = 0; at < 5; at += 1) ada.type("A".repeat(4096));
+    // Said after what was typed, so all of that is there.
+    await ada.ask({ ask: "who" });
+    const bob = await stage.attach("person:bob", { mode: "take" });
+    await ada.hears("mode", /has taken/);
+    bob.type("BBBB");
+    gate.resolve();
+    await eventually("the one who types now is heard", () => typed(line).endsWith("BBBB"));
+    await bob.ask({ ask: "break" });
+    expect(typed(line).replaceAll("BBBB", "").length).toBeLessThanOrEqual(4096);
+    expect(typed(line).endsWith("BBBB")).toBe(true);
+  });
+
+  it("have no byte of theirs taken for a SysRq key", async () => {
+    const ada = await stage.attach("person:ada");
+    const asked = ada.ask({ ask: "sysrq", keys: ["sync", "show-memory"] });
+    const typing = setInterval(() => ada.type("b"), 10);
+    expect(await asked).toMatchObject({ told: "done" });
+    clearInterval(typing);
+    const { taken } = stage.line();
+    const keys = taken.flatMap((one, at) => (typeof one === "object" ? [taken[at + 1]] : []));
+    expect(keys).toEqual(["s", "m"]);
+  });
+
   it("at a terminal have the escape and what is told in lines of text", async () => {
     const ada = await stage.attach("person:ada", { escape: "^Ec", way: "cli" });
     await ada.sees(`[outrider: Machine ${stage.current}: you type — ^Ec? helps, ^Ec. leaves]\r\n`);
@@ -243,8 +272,12 @@ describe("people at a console", () => {
     ada.type("ls\u0005cl0");
     await ada.sees("[outrider: a break of 250 ms was sent]\r\n");
     expect(stage.line().taken).toEqual(["ls", { kind: "break", ms: 250 }]);
+    // A command takes the place of a question, and no part of it goes to the machine.
+    ada.type("\u0005cd");
+    await ada.sees("turn DTR over? It may reset the machine. y/n] ");
     ada.type("\u0005cw");
     await ada.sees("person:ada types by cli from 192.0.2.7");
+    expect(stage.line().taken).toHaveLength(2);
     ada.type("\u0005cqs\r");
     await ada.sees("SysRq sync was sent");
     const bob = await stage.attach("person:bob", { escape: "^Ec", way: "cli", mode: "take" });
@@ -259,6 +292,10 @@ describe("people at a console", () => {
     await eventually("it is closed", () => ada.closed?.reason === "left");
   });
 });
+
+function typed(line: { readonly taken: readonly unknown[] }): string {
+  return line.taken.filter((one) => typeof one === "string").join("");
+}
 
 describe("people who do nothing", () => {
   it("stop typing, and then are disconnected, as the site says", async () => {

@@ -40,6 +40,11 @@ export class EscapeKeys {
     this.#atLineStartOnly = (this.#escape[0] ?? 0) >= 0x20 && this.#escape[0] !== 0x7f;
   }
 
+  /** Whether it begins with a control character, and so is never part of a text. */
+  get standsApart(): boolean {
+    return this.#escape.length > 0 && !this.#atLineStartOnly;
+  }
+
   /** Takes what was typed, up to the first command. */
   take(bytes: Uint8Array): Keys {
     const escape = this.#escape;

@@ -37,6 +37,11 @@ export class LinePrompt {
     return this.single ? this.#end(this.#text) : false;
   }
 
+  /** Nobody answers it any more. */
+  giveUp(): void {
+    this.#end(undefined);
+  }
+
   #end(text: string | undefined): true {
     this.show("\r\n");
     this.answer(text);

@@ -70,14 +70,16 @@ export class TextSession {
     let rest = bytes;
     // Commands are obeyed at once, also while the machine takes nothing of what was typed before them.
     while (rest.length > 0 && !this.#closed) {
-      if (this.#prompt) {
+      if (this.#prompt && !this.#keys.standsApart) {
         rest = this.#answer(this.#prompt, rest);
         continue;
       }
       const { typed, command: key, used } = this.#keys.take(rest);
       rest = rest.subarray(used);
-      if (typed.length > 0 && this.#attachment) typing.push(this.#attachment.input(typed));
-      if (key !== undefined) this.#command(key);
+      let left: Uint8Array = typed;
+      while (this.#prompt && left.length > 0) left = this.#answer(this.#prompt, left);
+      if (left.length > 0 && this.#attachment) typing.push(this.#attachment.input(left));
+      if (key !== undefined && this.#giveUpQuestion(key)) this.#command(key);
     }
     await Promise.all(typing);
   }
@@ -182,6 +184,16 @@ export class TextSession {
         if (given !== undefined) answer(given);
       },
     );
+  }
+
+  /** A command takes the place of a question. The menu is left by one of them only. @returns whether it is to be done */
+  #giveUpQuestion(key: string): boolean {
+    const prompt = this.#prompt;
+    if (!prompt) return true;
+    if (!this.#attachment && key !== ".") return false;
+    this.#prompt = undefined;
+    prompt.giveUp();
+    return true;
   }
 
   /** @returns what is not part of the answer */
