@@ -31,6 +31,16 @@ it("tells a lock by its state, nodes and holder", () => {
   expect(eventText({ kind: "lock", data })).toBe("Held n1 person:anna");
 });
 
+it("tells what happened to a node by its severity and sentence", () => {
+  const data = {
+    severity: "critical",
+    kind: "console-panic",
+    message: "n1 panics",
+    data: { rule: "panic" },
+  };
+  expect(eventText({ kind: "event", node: "n1", data })).toBe("critical: n1 panics");
+});
+
 it("keeps back a transition that only counts on, for five seconds", () => {
   let nowMs = 0;
   const isQuiet = quietTransitions(() => nowMs);

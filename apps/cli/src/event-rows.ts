@@ -43,6 +43,9 @@ export function eventText(event: EventView): string {
       one?.stale ? `stale (was ${one.value})` : (one?.value ?? "-");
     return `supply ${shown(supply)}, host ${shown(host)}`;
   }
+  if (typeof data["message"] === "string" && typeof data["severity"] === "string") {
+    return `${data["severity"]}: ${data["message"]}`;
+  }
   const words = [
     "action",
     "status",

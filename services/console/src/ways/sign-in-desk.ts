@@ -127,7 +127,7 @@ export class SignInDesk {
     const owner = await this.#options.identity.keys.registeredTo(fingerprint);
     if (owner === undefined || (claimed !== undefined && claimed !== owner)) {
       throw new SignInRefused(
-        `the key ${fingerprint} belongs to nobody who may come here; add it with "outrider key add", or ask an administrator`,
+        `the key ${fingerprint} belongs to nobody who may come here; add it with "outrider key add NAME -f KEY.pub", or ask an administrator`,
       );
     }
     return this.#welcome(owner, fingerprint, arrival);
