@@ -129,13 +129,12 @@ export async function dial(port: number): Promise<Socket> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   for (;;) {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const refused = Promise.withResolvers<"refused">();
-    socket.on("error", () => {
-      socket.destroy();
-      refused.resolve("refused");
+    const met = await new Promise<boolean>((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
     });
-    const met = await Promise.race([once(socket, "connect", { signal }), refused.promise]);
-    if (met !== "refused") return socket;
+    socket.on("error", () => socket.destroy());
+    if (met) return socket;
     await setTimeout(50, undefined, { signal });
   }
 }

@@ -1,45 +1,17 @@
-import { ExactlyOne, Integer, Optional } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
 import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
-import { PortError } from "@outrider/ports/port-error";
 import { SlotDevice, type Slot } from "@outrider/transports/slots";
-import { Matches } from "class-validator";
-
-/** Where the rack serves, and which of its slots the node is in. */
-export class SimulatedPowerOptions {
-  /** `http://127.0.0.1:8070`: the rack's address, when it serves on a port. */
-  @Optional()
-  @Matches(/^http:\/\/[A-Za-z0-9.:[\]-]{1,255}$/)
-  url?: string;
-  /** Absolute path of the rack's unix socket, when it serves on one. */
-  @Optional()
-  @Matches(/^\/.{1,106}$/)
-  socket?: string;
-  /** Counts from 1. */
-  @Integer(1, 10_000)
-  @ExactlyOne("url", "socket")
-  slot!: number;
-}
+import { SimulatedSlotOptions, simulatedSlot } from "../simulated-slot.js";
 
 export const driver = defineDriver({
   port: "power",
   driver: "simulated",
   summary: "A slot of a simulated rack: for demonstrations and tests, no hardware.",
   actions: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],
-  options: SimulatedPowerOptions,
-  open: async ({ url, socket, slot }, { clock }) => {
-    const address = url === undefined ? { socketPath: socket ?? "" } : { url: checkUrl(url) };
-    return portOf(new SlotDevice({ address, slot, name: "The simulated rack", clock }));
-  },
+  options: SimulatedSlotOptions,
+  open: async (options, { clock }) =>
+    portOf(new SlotDevice({ ...simulatedSlot(options, "power/simulated"), clock })),
 });
-
-function checkUrl(url: string): string {
-  if (URL.canParse(url)) return url;
-  throw new PortError(
-    "invalid-options",
-    "The option url of the driver power/simulated: must be http://<host>:<port>. Correct the endpoint in the site file.",
-  );
-}
 
 function portOf(device: SlotDevice): PowerPort {
   return {
