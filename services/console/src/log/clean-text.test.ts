@@ -125,6 +125,22 @@ describe("cleaned text", () => {
     );
   });
 
+  it("knows when a line went on after a pause, and forgets short ones", () => {
+    const lines: TextLine[] = [];
+    const text = new CleanText({ line: 1 }, (line) => lines.push(line));
+    const second = 1_000_000;
+    text.feed(Buffer.from("login: "), 0, 10 * second);
+    text.feed(Buffer.from("ro"), 7, 11 * second);
+    text.feed(Buffer.from("ot"), 9, 90 * second);
+    expect(text.partial).toMatchObject({ atMicros: 10 * second, wentOnMicros: 90 * second });
+    text.feed(Buffer.from("\nPassword: "), 11, 90 * second);
+    text.feed(Buffer.from("\n"), 22, 91 * second);
+    expect(lines.map(({ atMicros, wentOnMicros }) => [atMicros, wentOnMicros])).toEqual([
+      [10 * second, 90 * second],
+      [90 * second, undefined],
+    ]);
+  });
+
   it("cuts a line that is too long, and a sequence that does not end (P13)", () => {
     const long = clean("x".repeat(PIECE_CHARACTERS * 2 + 5));
     expect(long.map(({ text, line }) => [text.length, line])).toEqual([

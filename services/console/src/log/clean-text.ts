@@ -6,6 +6,8 @@ import { Utf8Decoder } from "./utf8-decoder.js";
 /** A line goes on in a further piece after so many characters, or so many bytes of which most were overwritten. */
 export const PIECE_CHARACTERS = 4096;
 export const PIECE_BYTES = 65_536;
+/** A line that says nothing for longer, and then goes on, has two times. */
+export const PAUSE_MICROS = 1_000_000;
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -23,6 +25,8 @@ export class CleanText {
   #line: number;
   #pieceAt: number | undefined;
   #pieceMicros = 0;
+  #wentOnMicros: number | undefined;
+  #lastMicros = 0;
   #pieceBytes = 0;
   readonly #cells = new TextCells(PIECE_CHARACTERS);
   readonly #skipper = new EscapeSkipper();
@@ -50,6 +54,10 @@ export class CleanText {
   feed(bytes: Uint8Array, position: number, atMicros: number): void {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
+    if (this.#pieceAt !== undefined && atMicros - this.#lastMicros > PAUSE_MICROS) {
+      this.#wentOnMicros = atMicros;
+    }
+    this.#lastMicros = atMicros;
     while (at < buffer.length) {
       if (this.#pieceAt === undefined) {
         const end = this.#wholeLine(buffer, at, position, atMicros);
@@ -192,6 +200,7 @@ export class CleanText {
 
   #begin(): void {
     this.#pieceAt = undefined;
+    this.#wentOnMicros = undefined;
     this.#cells.clear();
   }
 
@@ -200,6 +209,7 @@ export class CleanText {
       line: this.#line,
       position,
       atMicros: this.#pieceMicros,
+      ...(this.#wentOnMicros === undefined ? {} : { wentOnMicros: this.#wentOnMicros }),
       text: this.#cells.text,
       ended,
     };

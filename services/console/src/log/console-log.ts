@@ -42,6 +42,8 @@ export interface TextLine {
   /** Of its first byte. */
   readonly position: number;
   readonly atMicros: number;
+  /** When it last went on after a pause of more than a second; missing where it came in one go. */
+  readonly wentOnMicros?: number;
   readonly text: string;
   /** Whether a line feed ended it; false for the last one while it grows, and for pieces of a line too long. */
   readonly ended: boolean;
@@ -139,6 +141,7 @@ export interface SearchHit {
   readonly node: NodeId;
   readonly line: number;
   readonly position: number;
+  /** When what was found came: a line can go on after a pause, as behind a prompt. */
   readonly atMicros: number;
   readonly text: string;
   /** Where in the text it was found. */

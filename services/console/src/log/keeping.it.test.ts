@@ -176,6 +176,17 @@ describe("reading a log", () => {
     expect(seen).toEqual(["one\n", "mark", "two\n", "stop\n"]);
   });
 
+  it("counts a prompt as a line", async () => {
+    const logs = await fixture.open();
+    const log = await logs.open(NODE, WIDE);
+    const feeder = new Feeder(log);
+    feeder.feed("one\ntwo\nlogin: ");
+    expect(await contentOf(log, { from: { lastLines: 2 } })).toBe("two\nlogin: ");
+    expect(await contentOf(log, { from: { lastLines: 1 } })).toBe("login: ");
+    feeder.feed("\n");
+    expect(await contentOf(log, { from: { lastLines: 1 } })).toBe("login: \n");
+  });
+
   it("finds places by time, line and chapter, across segments", async () => {
     const logs = await fixture.open();
     const log = await logs.open(NODE, { ...WIDE, maxBytes: 2 ** 20 });

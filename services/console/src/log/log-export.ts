@@ -46,7 +46,7 @@ export function gapSentence(gap: Omit<LogGap, "kind" | "position">): string {
 function textLine(item: TextItem): string {
   switch (item.kind) {
     case "line":
-      return `${microTimestamp(item.atMicros)} ${item.text}`;
+      return `${microTimestamp(item.wentOnMicros ?? item.atMicros)} ${item.text}`;
     case "gap":
       return `[outrider: ${gapSentence(item)}]`;
     case "mark":
@@ -59,6 +59,7 @@ function jsonLine(item: TextItem): string {
     case "line":
       return JSON.stringify({
         at: microTimestamp(item.atMicros),
+        ...(item.wentOnMicros === undefined ? {} : { wentOn: microTimestamp(item.wentOnMicros) }),
         line: item.line,
         position: item.position,
         text: item.text,

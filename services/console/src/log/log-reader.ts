@@ -24,7 +24,7 @@ export class LogReader {
     const { log } = this;
     if ("position" in start) return Math.min(Math.max(start.position, log.first), log.next);
     if ("line" in start) return this.#positionOfLine(start.line);
-    if ("lastLines" in start) return this.#positionOfLine(log.line - start.lastLines);
+    if ("lastLines" in start) return this.#positionOfLastLines(start.lastLines);
     if ("sinceMicros" in start) return this.#positionAtTime(start.sinceMicros);
     const { boots } = log;
     const boot =
@@ -100,6 +100,14 @@ export class LogReader {
     }
     text.finish();
     yield* out;
+  }
+
+  /** A line that has begun counts as one: whoever asks for one line at a prompt is shown the prompt. */
+  async #positionOfLastLines(lines: number): Promise<number> {
+    const { line, next } = this.log;
+    if (lines < 1) return next;
+    const last = await this.#positionOfLine(line);
+    return this.#positionOfLine(last < next ? line - lines + 1 : line - lines);
   }
 
   async #positionOfLine(line: number): Promise<number> {

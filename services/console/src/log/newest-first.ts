@@ -1,17 +1,24 @@
-/** A heap: gives out what has the largest time first. */
+interface Item<T> {
+  readonly micros: number;
+  readonly order: number;
+  readonly item: T;
+}
+
+/** A heap: gives out what has the largest time first; of those at one time, what has the largest place in its order. */
 export class NewestFirst<T> {
-  readonly #items: { readonly micros: number; readonly item: T }[] = [];
+  readonly #items: Item<T>[] = [];
 
   get newest(): number | undefined {
     return this.#items[0]?.micros;
   }
 
-  push(micros: number, item: T): void {
+  /** @param order tells apart what came at one time */
+  push(micros: number, order: number, item: T): void {
     const items = this.#items;
-    let at = items.push({ micros, item }) - 1;
+    let at = items.push({ micros, order, item }) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (this.#micros(parent) >= this.#micros(at)) break;
+      if (!this.#before(at, parent)) break;
       this.#swap(at, parent);
       at = parent;
     }
@@ -26,20 +33,21 @@ export class NewestFirst<T> {
     for (let at = 0; ;) {
       let child = 2 * at + 1;
       if (child >= items.length) break;
-      if (child + 1 < items.length && this.#micros(child + 1) > this.#micros(child)) child++;
-      if (this.#micros(at) >= this.#micros(child)) break;
+      if (child + 1 < items.length && this.#before(child + 1, child)) child++;
+      if (!this.#before(child, at)) break;
       this.#swap(at, child);
       at = child;
     }
     return top.item;
   }
 
-  #micros(at: number): number {
-    return this.#items[at]?.micros ?? Number.NEGATIVE_INFINITY;
+  #before(a: number, b: number): boolean {
+    const [one, other] = [this.#items[a] as Item<T>, this.#items[b] as Item<T>];
+    return one.micros === other.micros ? one.order > other.order : one.micros > other.micros;
   }
 
   #swap(a: number, b: number): void {
     const items = this.#items;
-    [items[a], items[b]] = [items[b] as (typeof items)[0], items[a] as (typeof items)[0]];
+    [items[a], items[b]] = [items[b] as Item<T>, items[a] as Item<T>];
   }
 }

@@ -7,10 +7,11 @@ import { EntryTable } from "./entry-table.js";
 import { NewestFirst } from "./newest-first.js";
 import { readRawIndex } from "./raw-index.js";
 import type { SealedBlock } from "./sealed-format.js";
-import { SealedFile, timeAt } from "./sealed-file.js";
+import { SealedFile } from "./sealed-file.js";
 import type { CompiledQuery } from "./search-query.js";
 import type { SearchStatistics, SearchTask, SearchedLog, SearchedSegment } from "./search-task.js";
 import { segmentPath } from "./segment-name.js";
+import { whenCame } from "./when-came.js";
 
 /** Something that is still to be looked at. */
 type Unit =
@@ -60,7 +61,7 @@ export class SearchScan {
     for (const log of this.task.logs) {
       for (const segment of log.segments) {
         if (segment.lastMicros < this.task.sinceMicros) continue;
-        this.#units.push(segment.lastMicros, { kind: "segment", log, segment });
+        this.#units.push(segment.lastMicros, segment.first, { kind: "segment", log, segment });
       }
     }
     for (let unit = this.#units.pop(); unit; unit = this.#units.pop()) {
@@ -100,7 +101,7 @@ export class SearchScan {
     if (wanted.length === 0) return sealed[Symbol.dispose]();
     const file: SharedFile = { sealed, waiting: wanted.length };
     for (const block of wanted) {
-      this.#units.push(block.lastMicros, { kind: "block", log, file, block });
+      this.#units.push(block.lastMicros, block.first, { kind: "block", log, file, block });
     }
   }
 
@@ -133,11 +134,11 @@ export class SearchScan {
     const table = stretch.times();
     for (const { index, from, to } of found) {
       const line = lines[index] as TextLine;
-      const atMicros = timeAt(table, line.position);
+      const atMicros = whenCame({ ...line, from, to }, stretch, table);
       if (atMicros < sinceMicros || atMicros > untilMicros) continue;
       const around = (begin: number, end: number): string[] =>
         lines.slice(Math.max(0, begin), end).map((other) => other.text);
-      this.#hits.push(atMicros, {
+      this.#hits.push(atMicros, line.position, {
         node: node as NodeId,
         line: line.line,
         position: line.position,

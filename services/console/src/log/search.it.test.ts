@@ -140,6 +140,46 @@ describe("search", () => {
     ]);
   });
 
+  it("finds what came behind a prompt of yesterday today, sealed or not", async () => {
+    const logs = await fixture.open();
+    const log = await logs.open(NODE, { ...WIDE, maxBytes: 2 ** 20 });
+    const feeder = new Feeder(log);
+    const day = 86_400_000_000;
+    for (const round of ["sealed", "in memory"]) {
+      feeder.feed(`${round}\nn1 login: `);
+      const prompted = feeder.micros;
+      feeder.feed("[86400.000001] Kernel panic", day);
+      const panicked = feeder.micros;
+      feeder.feed(" - not syncing\r\n");
+      if (round === "sealed") {
+        for (let line = 0; line < 8000; line++) feeder.feed(`filler of the log, line ${line}\n`);
+        await logs.settle();
+        await logs.flush();
+      }
+      const [hit, ...more] = await hitsOf(logs, {
+        query: "kernel panic",
+        sinceMicros: panicked - 1000,
+      });
+      expect(more).toEqual([]);
+      expect(hit).toMatchObject({ atMicros: panicked, from: 25 });
+      const before = { sinceMicros: prompted, untilMicros: prompted };
+      const [prompt] = await hitsOf(logs, { query: "login:", ...before });
+      expect(prompt).toMatchObject({ atMicros: prompted });
+      expect(await hitsOf(logs, { query: "not syncing", ...before })).toEqual([]);
+      // What began before the pause and ended behind it was there when it ended.
+      const [both] = await hitsOf(logs, { query: "login: [86400", sinceMicros: panicked });
+      expect(both?.atMicros).toBe(panicked);
+    }
+  });
+
+  it("gives out what came at one moment in the order of the log, newest first", async () => {
+    const logs = await fixture.open();
+    const feeder = new Feeder(await logs.open(NODE, WIDE));
+    feeder.feed(Array.from({ length: 40 }, (_, line) => `at once ${line}\n`).join(""));
+    const hits = await hitsOf(logs, { query: "at once" });
+    expect(hits.map(({ line }) => line)).toEqual(Array.from({ length: 40 }, (_, at) => 40 - at));
+  });
+
   it("says what is wrong with a query", async () => {
     const logs = await fixture.open();
     for (const query of [

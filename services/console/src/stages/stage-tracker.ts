@@ -14,6 +14,8 @@ export interface StageLine {
   readonly position: number;
   readonly line: number;
   readonly atMicros: number;
+  /** When it went on after a pause, if it did. */
+  readonly wentOnMicros?: number;
 }
 
 /** What a line says. */
@@ -108,7 +110,10 @@ export class StageTracker {
     if (this.#isAfterSupply(at) && at.text !== "") this.#begin(at);
     this.#patterns(withoutStamp(at.text), at, () => true);
     const late = this.#afterIdle(at);
-    if (late !== undefined && isStamped(late)) this.#patterns(withoutStamp(late), at, isOfKernel);
+    if (late !== undefined && isStamped(late)) {
+      const now = { ...at, atMicros: at.wentOnMicros ?? at.atMicros };
+      this.#patterns(withoutStamp(late), now, isOfKernel);
+    }
     if (isUnderVoltage(at.text)) this.#sign("under-voltage", at);
     if (isLoginPrompt(at.text)) this.#login(at);
   }
