@@ -158,6 +158,7 @@ class Agent implements RunningAgent {
       journal,
       kinds: this.#kinds(gate, bootId),
       gate,
+      secrets: config.secrets.resolve,
       memories: await journal.memories(),
       defect,
       changed: describe,

@@ -11,6 +11,7 @@ import { logWith } from "./log.js";
 import { PowerEndpoint } from "./power-endpoint.js";
 import { StartGate } from "./start-gate.js";
 import { UnknownEndpoint } from "./unknown-endpoint.js";
+import { noSecrets } from "./testing/no-secrets.js";
 
 const endpoint = endpointId("n1", "power");
 const desired: DesiredEndpoint = {
@@ -55,6 +56,7 @@ describe("the endpoints of a configuration", () => {
       log: logWith(silentLog, {}),
       journal,
       gate,
+      secrets: noSecrets,
       memories: new Map(),
       kinds: { power: unwanted, console: unwanted },
       defect: unwanted,
@@ -82,6 +84,7 @@ describe("the endpoints of a configuration", () => {
       log: logWith(silentLog, {}),
       journal,
       gate,
+      secrets: noSecrets,
       memories: await journal.memories(),
       kinds: {
         power: (parts) =>

@@ -6,9 +6,9 @@ import type {
   EndpointAction,
 } from "@outrider/contracts/agent";
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
-import type { EndpointId } from "@outrider/contracts/ids";
+import type { EndpointId, InterfaceKind } from "@outrider/contracts/ids";
 import { withDeadline } from "@outrider/ports/deadline";
-import { isPortKind, type PortKind } from "@outrider/ports/driver";
+import type { DriverContext } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
@@ -23,8 +23,10 @@ const CLOSE_WITHIN = seconds(10);
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 
-/** Makes the endpoints of each port. */
-export type EndpointKinds = Readonly<Record<PortKind, (parts: EndpointParts) => Endpoint>>;
+/** Makes the endpoints of each kind that this agent knows. */
+export type EndpointKinds = Readonly<
+  Partial<Record<InterfaceKind, (parts: EndpointParts) => Endpoint>>
+>;
 
 export interface BindingsOptions {
   readonly kinds: EndpointKinds;
@@ -33,6 +35,8 @@ export interface BindingsOptions {
   readonly journal: Journal;
   /** Where the drivers are; missing: ours. */
   readonly drivers?: URL | undefined;
+  /** Resolves the secrets that options refer to. */
+  readonly secrets: DriverContext["secret"];
   /** Is told which endpoints belong to which power domain. */
   readonly gate: StartGate;
   /** What the journal remembered at the start. */
@@ -206,7 +210,7 @@ export class Bindings {
   }
 
   async #add(desired: DesiredEndpoint): Promise<void> {
-    const { clock, log, journal, kinds, drivers } = this.options;
+    const { clock, log, journal, kinds, drivers, secrets } = this.options;
     const { endpoint: id, node, port, driver } = desired;
     const parts: EndpointParts = {
       desired,
@@ -215,8 +219,9 @@ export class Bindings {
       log: log.with({ node, endpoint: id, driver }),
       journal,
       drivers,
+      secrets,
     };
-    const endpoint = isPortKind(port) ? kinds[port](parts) : new UnknownEndpoint(parts);
+    const endpoint = kinds[port]?.(parts) ?? new UnknownEndpoint(parts);
     const binding = { endpoint, closed: new AbortController() };
     this.#bindings.set(id, binding);
     await this.#open(binding, FIRST_RETRY_MS);
@@ -297,6 +302,7 @@ function isSame(a: DesiredEndpoint, b: DesiredEndpoint): boolean {
     a.node === b.node &&
     a.port === b.port &&
     a.driver === b.driver &&
-    isDeepStrictEqual(a.options, b.options)
+    isDeepStrictEqual(a.options, b.options) &&
+    isDeepStrictEqual(a.needs, b.needs)
   );
 }

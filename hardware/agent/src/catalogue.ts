@@ -1,20 +1,35 @@
-import type { DescribedDriver } from "@outrider/contracts/agent";
+import type { DescribedDriver, DescribedNeed } from "@outrider/contracts/agent";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
 import { listDrivers, loadDriver } from "@outrider/drivers/registry";
+import type { Needs } from "@outrider/ports/driver";
 import type { AgentLog } from "./log.js";
+
+function mapValues(needs: Needs): Record<string, DescribedNeed> {
+  return Object.fromEntries(
+    Object.entries(needs).map(([name, { port, optional = false, summary }]) => [
+      name,
+      { port, optional, summary },
+    ]),
+  );
+}
 
 /** Every driver that this agent can open, with the JSON Schema of its options. One that cannot be loaded here is left out. */
 export async function driverCatalogue(log: AgentLog): Promise<DescribedDriver[]> {
   const described: DescribedDriver[] = [];
   for (const { port, driver } of await listDrivers()) {
     try {
-      const { summary, actions, options } = await loadDriver(port, driver);
+      const declared = await loadDriver(port, driver);
+      const { summary, actions, options, needs, example, exclusive, proof } = declared;
       described.push({
         port,
         driver,
         summary,
         actions: [...actions],
         options: { ...jsonSchemaOf(options) },
+        ...(needs === undefined ? {} : { needs: mapValues(needs) }),
+        example: { ...example },
+        ...(exclusive === undefined ? {} : { exclusive: [...exclusive] }),
+        ...(proof === undefined ? {} : { proof }),
       });
     } catch (error) {
       log.error(

@@ -7,7 +7,7 @@ import { readAgentConfig } from "./config.js";
 
 describe("the agent's configuration", () => {
   it("has defaults for all but its id", () => {
-    expect(readAgentConfig({ OUTRIDER_AGENT: "rack-a", OUTRIDER_DATA: "/nowhere" })).toEqual({
+    expect(readAgentConfig({ OUTRIDER_AGENT: "rack-a", OUTRIDER_DATA: "/nowhere" })).toMatchObject({
       id: "rack-a",
       mqttUrl: "mqtt://127.0.0.1:1883",
       dataDirectory: "/nowhere/agent-rack-a",

@@ -9,6 +9,7 @@ import {
   text,
 } from "@outrider/contracts/environment";
 import { agentId, ID_PATTERN, type AgentId } from "@outrider/contracts/ids";
+import { SecretStore, secretDirectories } from "./secret-store.js";
 import { readConsoleLinkConfig, type ConsoleLinkConfig } from "./console/link-config.js";
 
 export interface AgentConfig {
@@ -20,6 +21,8 @@ export interface AgentConfig {
   readonly dataDirectory: string;
   /** Holds an id that is new at every boot of the host. */
   readonly bootIdFile: string;
+  /** Resolves what options of drivers refer to. */
+  readonly secrets: SecretStore;
   /** Where the console service is, and how much is kept for it. */
   readonly consoleLink: ConsoleLinkConfig;
 }
@@ -48,10 +51,12 @@ export function readAgentConfig(
   const id = agentId(values.OUTRIDER_AGENT);
   const made = join(values.OUTRIDER_DATA, "secrets", `agent-${id}`);
   const file = values.OUTRIDER_AGENT_SECRET_FILE ?? (existsSync(made) ? made : undefined);
+  const dataDirectory = join(values.OUTRIDER_DATA, `agent-${id}`);
   return {
     id,
     mqttUrl: values.OUTRIDER_MQTT_URL,
-    dataDirectory: join(values.OUTRIDER_DATA, `agent-${id}`),
+    dataDirectory,
+    secrets: new SecretStore(secretDirectories(dataDirectory, environment), environment),
     bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
     consoleLink: readConsoleLinkConfig(environment, values.OUTRIDER_MQTT_URL),
     ...(file === undefined ? {} : { username: `agent:${id}`, password: readSecret(file) }),

@@ -2,6 +2,7 @@ import type { AuditEntry } from "@outrider/audit/audit-entry";
 import type { DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Supply } from "@outrider/contracts/power";
+import type { DriverContext } from "@outrider/ports/driver";
 import type { PortError } from "@outrider/ports/port-error";
 import { NO_MEMORY, type CommandRecord, type EndpointMemory } from "./command-record.js";
 import type { Journal, MemoryPatch, StoredEvent } from "./journal.js";
@@ -27,6 +28,8 @@ export interface EndpointParts {
   readonly journal: Pick<Journal, "remember" | "recordStep">;
   /** Where its driver is; missing: where all are. */
   readonly drivers?: URL | undefined;
+  /** Resolves what options refer to. */
+  readonly secrets: DriverContext["secret"];
 }
 
 /**
@@ -48,18 +51,20 @@ export abstract class Endpoint {
   readonly clock: Clock;
   readonly log: AgentLog;
   readonly drivers: URL | undefined;
+  readonly secrets: DriverContext["secret"];
   protected readonly journal: EndpointParts["journal"];
   #activity: Activity | undefined;
   #changes = 0;
   #idle: (() => void)[] = [];
 
-  constructor({ desired, memory, clock, log, journal, drivers }: EndpointParts) {
+  constructor({ desired, memory, clock, log, journal, drivers, secrets }: EndpointParts) {
     this.desired = desired;
     this.memory = memory ?? NO_MEMORY;
     this.clock = clock;
     this.log = log;
     this.journal = journal;
     this.drivers = drivers;
+    this.secrets = secrets;
   }
 
   /** Opens its driver once. Heeds `signal`, and leaves nothing open when it rejects. @throws PortError, or what a driver throws */

@@ -1,6 +1,6 @@
 import { seconds } from "@outrider/contracts/clock";
-import { loadDriver } from "@outrider/drivers/registry";
-import { openDriver, type Driver, type PortKind, type Ports } from "@outrider/ports/driver";
+import { openDeclared, type Opened } from "@outrider/drivers/open";
+import type { PortKind } from "@outrider/ports/driver";
 import type { Endpoint } from "./endpoint.js";
 import { openInTime } from "./open-in-time.js";
 
@@ -12,17 +12,16 @@ const OPEN_WITHIN = seconds(10);
  */
 export async function openPort<P extends PortKind>(
   kind: P,
-  { desired, clock, log, drivers }: Endpoint,
+  { desired, clock, log, drivers, secrets }: Endpoint,
   signal: AbortSignal,
-): Promise<{ readonly driver: Driver<P>; readonly port: Ports[P] }> {
-  const driver = await loadDriver(kind, desired.driver, drivers);
-  const port = await openInTime({
+): Promise<Opened<P>> {
+  return openInTime({
     clock,
     limit: OPEN_WITHIN,
     signal,
     what: `The driver of ${desired.endpoint}`,
-    open: (within) => openDriver(driver, desired.options, { clock, log, signal: within }),
+    open: (within) =>
+      openDeclared(kind, desired, { clock, log, signal: within, secret: secrets }, drivers),
     stuck: (error) => log.error({ err: error }, "what was opened too late could not be closed"),
   });
-  return { driver, port };
 }

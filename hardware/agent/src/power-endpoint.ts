@@ -46,6 +46,7 @@ export class PowerEndpoint extends Endpoint {
   onReading:
     | ((reading: PowerReading | PortError, undisturbed: boolean, askedMs: number) => void)
     | undefined;
+  #opened: AsyncDisposable | undefined;
   #monitor: EndpointMonitor | undefined;
   /** Readings may overlap: what was asked later is the later word. */
   #asked = 0;
@@ -61,7 +62,9 @@ export class PowerEndpoint extends Endpoint {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { driver, port } = await openPort("power", this, signal);
+    const opened = await openPort("power", this, signal);
+    const { driver, port } = opened;
+    this.#opened = opened;
     this.port = port;
     this.actions = driver.actions.filter((action) => isDoable(action, port));
   }
@@ -69,9 +72,10 @@ export class PowerEndpoint extends Endpoint {
   async close(): Promise<void> {
     await this.#monitor?.[Symbol.asyncDispose]();
     this.#monitor = undefined;
-    const { port } = this;
+    const opened = this.#opened;
+    this.#opened = undefined;
     this.port = undefined;
-    await port?.[Symbol.asyncDispose]();
+    await opened?.[Symbol.asyncDispose]();
   }
 
   override attend(): void {

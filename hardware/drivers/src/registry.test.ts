@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ENDPOINT_ACTIONS } from "@outrider/contracts/agent";
+import { check } from "@outrider/contracts/codec";
 import { isNodeId } from "@outrider/contracts/ids";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
 import { afterEach, describe, expect, it } from "vitest";
@@ -30,14 +31,23 @@ const declares = (port: string, driver: string): string =>
 
 describe("the registry", () => {
   it("has the drivers of its folders", async () => {
-    expect(await listDrivers()).toEqual([
-      { port: "console", driver: "qemu" },
-      { port: "console", driver: "serial" },
-      { port: "console", driver: "simulated" },
-      { port: "console", driver: "tcp" },
-      { port: "power", driver: "qemu" },
-      { port: "power", driver: "simulated" },
-    ]);
+    expect(await listDrivers()).toEqual(
+      expect.arrayContaining([
+        { port: "console", driver: "tcp" },
+        { port: "power", driver: "qemu" },
+      ]),
+    );
+  });
+
+  it("has no driver that the suite of its port does not run over", async () => {
+    for (const { port, driver } of await listDrivers()) {
+      const suite = `describe${port.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}Port(`;
+      const tests = ["test", "it.test"]
+        .map((kind) => new URL(`${port}/${driver}.${kind}.js`, import.meta.url))
+        .filter((file) => existsSync(file))
+        .map((file) => readFileSync(file, "utf8"));
+      expect(tests.join("\n"), `tests of ${port}/${driver}`).toContain(suite);
+    }
   });
 
   it("loads each driver, fit to be published in a catalogue", async () => {
@@ -53,6 +63,25 @@ describe("the registry", () => {
         type: "object",
         additionalProperties: false,
       });
+      const { options, example, needs = {}, exclusive = [], proof = "none" } = driver;
+      const name = `${key.port}/${key.driver}`;
+      expect(check(options, example.options, true), `example of ${name}`).toMatchObject({
+        ok: true,
+      });
+      expect(Object.keys(needs), name).toEqual(
+        expect.arrayContaining(Object.keys(example.needs ?? {})),
+      );
+      for (const [need, { port, optional }] of Object.entries(needs)) {
+        const part = example.needs?.[need];
+        if (part === undefined) expect(optional, `${name} needs.${need}`).toBe(true);
+        else {
+          const inner = await loadDriver(port, part.driver);
+          expect(check(inner.options, part.options, true), name).toMatchObject({ ok: true });
+        }
+      }
+      const { properties = {} } = jsonSchemaOf(options) as { properties?: object };
+      expect(Object.keys(properties), name).toEqual(expect.arrayContaining([...exclusive]));
+      expect(proof.length).toBeLessThanOrEqual(300);
     }
   });
 

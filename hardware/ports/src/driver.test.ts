@@ -25,6 +25,7 @@ function probe() {
     summary: "For this test.",
     actions: ["On", "ForceOff"],
     options: ProbeOptions,
+    example: { options: { line: 1 } },
     open: (options) => {
       opened.push(options);
       return Promise.resolve(port);
@@ -38,6 +39,7 @@ const context: DriverContext = {
   clock: new ManualClock(),
   log,
   signal: new AbortController().signal,
+  secret: () => Promise.reject(new PortError("invalid-options", "there are no secrets")),
 };
 
 describe("openDriver", () => {
@@ -74,7 +76,8 @@ describe("isPortKind", () => {
   it("knows the ports that have an interface, and no property of Object", () => {
     expect(isPortKind("power")).toBe(true);
     expect(isPortKind("console")).toBe(true);
-    expect(isPortKind("sensor")).toBe(false);
+    expect(isPortKind("digital-input")).toBe(true);
+    expect(isPortKind("telepathy")).toBe(false);
     expect(isPortKind("toString")).toBe(false);
   });
 });

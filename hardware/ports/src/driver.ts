@@ -1,17 +1,34 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
 import { check } from "@outrider/contracts/codec";
+import { PORT_KINDS, type PortKind } from "@outrider/contracts/ids";
+import type { SecretReference } from "@outrider/contracts/secret";
+import type { BootPort } from "./boot-port.js";
+import type { ButtonPort } from "./button-port.js";
 import type { ConsolePort } from "./console-port.js";
+import type { DigitalInputPort } from "./digital-input-port.js";
+import type { DigitalOutputPort } from "./digital-output-port.js";
+import type { HeartbeatPort } from "./heartbeat-port.js";
+import type { IdentifyPort } from "./identify-port.js";
 import { PortError } from "./port-error.js";
 import type { PowerPort } from "./power-port.js";
+import type { ResetPort } from "./reset-port.js";
+import type { SensorPort } from "./sensor-port.js";
 import type { Clock } from "./time.js";
 
-/** The ports that drivers can be written for, by interface kind. */
+/** The ports that drivers can be written for. */
 export interface Ports {
   readonly power: PowerPort;
+  readonly reset: ResetPort;
+  readonly button: ButtonPort;
+  readonly boot: BootPort;
   readonly console: ConsolePort;
+  readonly sensor: SensorPort;
+  readonly heartbeat: HeartbeatPort;
+  readonly identify: IdentifyPort;
+  readonly "digital-output": DigitalOutputPort;
+  readonly "digital-input": DigitalInputPort;
 }
-export const PORT_KINDS = ["power", "console"] as const satisfies readonly (keyof Ports)[];
-export type PortKind = (typeof PORT_KINDS)[number];
+export { PORT_KINDS, type PortKind } from "@outrider/contracts/ids";
 
 export function isPortKind(text: string): text is PortKind {
   return (PORT_KINDS as readonly string[]).includes(text);
@@ -31,10 +48,38 @@ export interface DriverContext {
   readonly log: DriverLog;
   /** Gives up opening. An open port lives until it is disposed. */
   readonly signal: AbortSignal;
+  /**
+   * The secret that an option refers to, as it is now on this host. It is in no log, no error and no message.
+   * @throws PortError `invalid-options` that names the reference and says what to do
+   */
+  secret(reference: SecretReference): Promise<string>;
+}
+
+/** Another port that a driver is made of. It is declared with the endpoint, opened before and closed after it. */
+export interface Need {
+  readonly port: PortKind;
+  /** Left out by who does not have it. */
+  readonly optional?: true;
+  /** What it does here: "pulls the reset line". */
+  readonly summary: string;
+}
+export type Needs = Readonly<Record<string, Need>>;
+
+/** The ports that a driver is handed for what it needs. */
+export type Given<N extends Needs> = {
+  readonly [K in keyof N]: N[K] extends { readonly optional: true }
+    ? Ports[N[K]["port"]] | undefined
+    : Ports[N[K]["port"]];
+};
+
+/** How an endpoint is written in a site file, ready to be changed. */
+export interface DriverExample<O extends object> {
+  readonly options: O;
+  readonly needs?: Readonly<Record<string, { readonly driver: string; readonly options: object }>>;
 }
 
 /** An adapter of one port over one mechanism. Declaring it opens nothing. */
-export interface Driver<P extends PortKind, O extends object = object> {
+export interface Driver<P extends PortKind, O extends object = object, N extends Needs = Needs> {
   readonly port: P;
   /** The mechanism; also the name of its file. */
   readonly driver: string;
@@ -44,17 +89,35 @@ export interface Driver<P extends PortKind, O extends object = object> {
   readonly actions: readonly EndpointAction[];
   /** Declared with the decorators of the contracts; its JSON Schema is published in the agent's catalogue. */
   readonly options: new () => O;
+  readonly needs?: N;
+  /** One that is likely to be copied. A test checks that it fits. */
+  readonly example: DriverExample<O>;
+  /**
+   * The options that together name the one thing which the driver takes for itself: a line, an outlet, a port. No two
+   * endpoints of an agent may have the same by one mechanism; a line is one thing, whether it is an output or an input.
+   */
+  readonly exclusive?: readonly string[];
+  /**
+   * What it was tried against that nobody of the project wrote: programs with their versions, or recorded traffic.
+   * Missing: `unproven`, which people are told.
+   */
+  readonly proof?: string;
   /**
    * Opens an endpoint on options that fit the class. Use {@link openDriver}, which sees to that.
+   * @param given what it needs; closed by whoever has opened it, after the port
    * @throws PortError `invalid-options` for what a schema cannot say
    */
-  open(options: O, context: DriverContext): Promise<Ports[P]>;
+  open(options: O, context: DriverContext, given: Given<N>): Promise<Ports[P]>;
 }
 
 /** Declares a driver, its types inferred. */
-export function defineDriver<P extends PortKind, O extends object>(
-  driver: Driver<P, O>,
-): Driver<P, O> {
+export function defineDriver<
+  P extends PortKind,
+  O extends object,
+  const N extends Needs = Record<never, never>,
+>(
+  driver: Driver<P, O, N> & { readonly exclusive?: readonly (keyof O & string)[] },
+): Driver<P, O, N> {
   return driver;
 }
 
@@ -66,6 +129,7 @@ export async function openDriver<P extends PortKind>(
   driver: Driver<P>,
   options: unknown,
   context: DriverContext,
+  given: Given<Needs> = {},
 ): Promise<Ports[P]> {
   const checked = check(driver.options, options, true);
   if (!checked.ok) {
@@ -76,5 +140,5 @@ export async function openDriver<P extends PortKind>(
       `${subject} of the driver ${driver.port}/${driver.driver}: ${message}. Correct the endpoint in the site file.`,
     );
   }
-  return driver.open(checked.value, context);
+  return driver.open(checked.value, context, given);
 }

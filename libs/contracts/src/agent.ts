@@ -9,6 +9,7 @@ import {
   Finite,
   Id,
   Integer,
+  ListOf,
   MapOf,
   Nested,
   NestedList,
@@ -21,10 +22,12 @@ import {
 import {
   ID_PATTERN,
   INTERFACE_KINDS,
+  PORT_KINDS,
   type CommandId,
   type EndpointId,
   type InterfaceKind,
   type NodeId,
+  type PortKind,
 } from "./ids.js";
 import {
   COMMAND_STATUSES,
@@ -87,14 +90,33 @@ export class DescribedEndpoint {
   @Optional() @Text(500) fault?: string;
 }
 
+/** Another port that a driver is made of. */
+export class DescribedNeed {
+  @OneOf(PORT_KINDS) port!: PortKind;
+  /** Whether it may be left out. */
+  @IsBoolean() optional!: boolean;
+  @Text(200) summary!: string;
+}
+
 /** A driver that the agent can open. */
 export class DescribedDriver {
-  @OneOf(INTERFACE_KINDS) port!: InterfaceKind;
+  @OneOf(PORT_KINDS) port!: PortKind;
   @Id() driver!: string;
   @Text(300) summary!: string;
   @WordList(ENDPOINT_ACTIONS) actions!: EndpointAction[];
   /** JSON Schema (draft-07) of the driver's options. */
   @AnyObject() options!: Record<string, unknown>;
+  /** What else an endpoint of it declares, by name. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => DescribedNeed }, 8) needs?: Record<
+    string,
+    DescribedNeed
+  >;
+  /** `{options, needs?}` of an endpoint that is likely to be copied. */
+  @Optional() @AnyObject() example?: Record<string, unknown>;
+  /** Options that together name what the driver takes for itself; no two endpoints of the agent have the same. */
+  @Optional() @ListOf(/^[A-Za-z][A-Za-z0-9]{0,63}$/, 16) exclusive?: string[];
+  /** What it was tried against that nobody of the project wrote. Missing: unproven. */
+  @Optional() @Text(300) proof?: string;
 }
 
 /** What an agent has and can. */
@@ -108,6 +130,12 @@ export class AgentDescription {
   @MapOf(ID_PATTERN, { integer: [0, Number.MAX_SAFE_INTEGER] }) fences!: Record<string, number>;
 }
 
+/** A part that the driver of an endpoint is made of. */
+export class DesiredNeed {
+  @Id() driver!: string;
+  @AnyObject() options!: Record<string, unknown>;
+}
+
 /** One endpoint that an agent shall have. */
 export class DesiredEndpoint {
   @EndpointIdText() endpoint!: EndpointId;
@@ -116,6 +144,11 @@ export class DesiredEndpoint {
   @Id() driver!: string;
   /** As the driver's schema says. Secrets are references that the agent's host resolves. */
   @AnyObject() options!: Record<string, unknown>;
+  /** By the names that the driver gives them. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => DesiredNeed }, 8) needs?: Record<
+    string,
+    DesiredNeed
+  >;
   @OneOf(RESTORE_POLICIES) restore!: RestorePolicy;
   /** Time without supply in a cycle, in milliseconds. */
   @Integer(100, 600_000) dwellMs!: number;

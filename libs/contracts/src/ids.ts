@@ -32,6 +32,10 @@ export const INTERFACE_KINDS = [
 ] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 
+/** What drivers are written for: interfaces of nodes, and what only other drivers need. */
+export const PORT_KINDS = [...INTERFACE_KINDS, "digital-output", "digital-input"] as const;
+export type PortKind = (typeof PORT_KINDS)[number];
+
 export const SERVICES = [
   "inventory",
   "power",

@@ -55,12 +55,20 @@ export class SiteAgent {
   @Optional() @Text(200) name?: string;
 }
 
+/** A part that a driver is made of: the line that pulls a reset, the input that senses a rail. */
+export class SiteNeed {
+  @Id() driver!: string;
+  @Optional() @AnyObject() options?: Record<string, unknown>;
+}
+
 /** Where one control interface of a node is driven from, and how. */
 export class SiteInterface {
   @Id() agent!: AgentId;
   @Id() driver!: string;
   /** As the driver's JSON Schema in the agent's description says. Secrets are references, never values. */
   @Optional() @AnyObject() options?: Record<string, unknown>;
+  /** What the driver is made of, by the names that it gives them. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SiteNeed }, 8) needs?: Record<string, SiteNeed>;
 }
 
 /** What a node draws, in watts. */

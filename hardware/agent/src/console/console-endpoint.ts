@@ -3,7 +3,6 @@ import type { ConsoleCondition } from "@outrider/console-link/console-stream";
 import type { EndpointAction } from "@outrider/contracts/agent";
 import { seconds } from "@outrider/contracts/clock";
 import { endpointId, type AgentId } from "@outrider/contracts/ids";
-import type { ConsolePort } from "@outrider/ports/console-port";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
 import type { CommandRecord } from "../command-record.js";
@@ -46,7 +45,7 @@ interface Recording {
 export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   #recording: Recording | undefined;
   #offered: Disposable | undefined;
-  #port: ConsolePort | undefined;
+  #opened: AsyncDisposable | undefined;
   #device: ConsoleDevice | undefined;
   readonly #listeners = new Set<(condition: ConsoleCondition) => void>();
   #said = "";
@@ -76,9 +75,10 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   async open(signal: AbortSignal): Promise<void> {
     const { recorder } = (this.#recording ??= await this.#begin());
     this.#offered ??= this.console.link.add(this);
-    const { port } = await openPort("console", this, signal);
+    const opened = await openPort("console", this, signal);
+    const { port } = opened;
     const device = new ConsoleDevice(this.id, port, recorder, this.clock);
-    this.#port = port;
+    this.#opened = opened;
     this.#device = device;
     this.actions = device.breaks ? ["GracefulShutdown"] : [];
     try {
@@ -197,16 +197,16 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   }
 
   async #letGo(): Promise<void> {
-    const port = this.#port;
-    this.#port = undefined;
+    const opened = this.#opened;
+    this.#opened = undefined;
     this.#device = undefined;
     this.actions = [];
-    if (!port) return;
+    if (!opened) return;
     const never = new AbortController().signal;
     const what = `Letting go of the device of ${this.id}`;
     try {
       await withDeadline(this.clock, LET_GO_WITHIN, never, what, async () =>
-        port[Symbol.asyncDispose](),
+        opened[Symbol.asyncDispose](),
       );
     } catch (error) {
       this.log.error({ err: error }, "the device of a console could not be let go");

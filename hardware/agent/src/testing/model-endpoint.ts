@@ -8,6 +8,7 @@ import type { Journal, MemoryPatch, StoredEvent } from "../journal.js";
 import { logWith } from "../log.js";
 import { PowerEndpoint } from "../power-endpoint.js";
 import { StartGate } from "../start-gate.js";
+import { noSecrets } from "./no-secrets.js";
 import type { ModelDevice } from "./model-device.js";
 
 /** What an endpoint has recorded. */
@@ -57,6 +58,7 @@ export function openEndpoint(
         ...desired,
       },
       memory,
+      secrets: noSecrets,
       clock,
       log: logWith(silentLog, {}),
       journal,

@@ -19,6 +19,9 @@ export const driver = defineDriver({
   summary: "The serial console of a slot of a chassis of QEMU virtual machines.",
   actions: ["GracefulShutdown"],
   options: QemuConsoleOptions,
+  exclusive: ["directory", "slot"],
+  example: { options: { directory: "/run/outrider/chassis", slot: 1 } },
+  proof: "QEMU 7.2",
   open: async ({ directory, slot }, { clock }) =>
     slotConsole({
       address: { socketPath: `${directory}/chassis.sock` },

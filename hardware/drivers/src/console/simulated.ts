@@ -8,6 +8,8 @@ export const driver = defineDriver({
   summary: "The console of a slot of a simulated rack: for demonstrations and tests, no hardware.",
   actions: ["GracefulShutdown"],
   options: SimulatedSlotOptions,
+  exclusive: ["url", "socket", "slot"],
+  example: { options: { url: "http://127.0.0.1:8070", slot: 1 } },
   open: async (options, { clock }) =>
     slotConsole({ ...simulatedSlot(options, "console/simulated"), clock }),
 });

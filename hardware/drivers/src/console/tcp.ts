@@ -35,6 +35,9 @@ export const driver = defineDriver({
   // A stream of bytes carries no break, so nothing can be done by SysRq.
   actions: [],
   options: TcpConsoleOptions,
+  exclusive: ["host", "port", "path"],
+  example: { options: { host: "10.0.0.9", port: 3001 } },
+  proof: "ser2net 4.3, socat 1.7",
   open: async (options, { clock }) => {
     const address = addressOf(options);
     const what = `The console at ${"path" in address ? address.path : `${address.host}:${address.port}`}`;

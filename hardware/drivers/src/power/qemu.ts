@@ -40,6 +40,9 @@ export const driver = defineDriver({
   summary: "A slot of a chassis of QEMU virtual machines: its supply, button, reset line and NMI.",
   actions: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],
   options: QemuPowerOptions,
+  exclusive: ["directory", "slot"],
+  example: { options: { directory: "/run/outrider/chassis", slot: 1 } },
+  proof: "QEMU 7.2",
   open: async ({ directory, slot }, { clock }) => {
     const chassis = new SlotDevice({
       address: { socketPath: `${directory}/chassis.sock` },

@@ -1,17 +1,16 @@
 import { join } from "node:path";
-import { systemClock } from "@outrider/contracts/clock";
 import { openDriver } from "@outrider/ports/driver";
 import { startRack } from "@outrider/simulators/spawn";
 import { peer } from "@outrider/transports/testing/hostile-peer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { driverContext } from "../testing/context.js";
 import { describePowerPort } from "../testing/power-conformance.js";
 import { openSlot, type PowerRig } from "../testing/power-rig.js";
 import { slotRig } from "../testing/slot-rig.js";
 import { driver } from "./simulated.js";
 
 const forever = new AbortController().signal;
-const log = { debug() {}, info() {}, warn() {}, error() {} };
-const context = { clock: systemClock, log, signal: forever };
+const context = driverContext();
 
 function startRig(listen?: string) {
   return slotRig({

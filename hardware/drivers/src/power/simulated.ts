@@ -9,6 +9,8 @@ export const driver = defineDriver({
   summary: "A slot of a simulated rack: for demonstrations and tests, no hardware.",
   actions: ["On", "ForceOff", "PowerCycle", "ForceRestart", "PushPowerButton", "Nmi"],
   options: SimulatedSlotOptions,
+  exclusive: ["url", "socket", "slot"],
+  example: { options: { url: "http://127.0.0.1:8070", slot: 1 } },
   open: async (options, { clock }) =>
     portOf(new SlotDevice({ ...simulatedSlot(options, "power/simulated"), clock })),
 });

@@ -7,6 +7,7 @@ import type {
   ModemLines,
 } from "@outrider/ports/console-port";
 import { openDriver, type Driver } from "@outrider/ports/driver";
+import { driverContext } from "./context.js";
 
 /** A console driver and the real far end of its line. */
 export interface ConsoleRig extends AsyncDisposable {
@@ -36,13 +37,12 @@ export interface ConsoleRig extends AsyncDisposable {
 }
 
 export const forever: AbortSignal = new AbortController().signal;
-const log = { debug() {}, info() {}, warn() {}, error() {} };
 
 export function openConsole(
   { driver, options }: Pick<ConsoleRig, "driver" | "options">,
   clock = systemClock,
 ): Promise<ConsolePort> {
-  return openDriver(driver, options(), { clock, log, signal: forever });
+  return openDriver(driver, options(), driverContext({ clock }));
 }
 
 /** Keeps everything that a console tells, in order. */

@@ -5,6 +5,7 @@ import type { PowerPort } from "@outrider/ports/power-port";
 import type { Clock } from "@outrider/ports/time";
 import type { SlotClient } from "@outrider/simulators/spawn";
 import { expect } from "vitest";
+import { driverContext } from "./context.js";
 
 /** A driver and the device it speaks to: a real process that keeps its own state and edges. */
 export interface PowerRig extends AsyncDisposable {
@@ -26,7 +27,6 @@ export interface PowerRig extends AsyncDisposable {
 export const forever: AbortSignal = new AbortController().signal;
 /** A bound for what must happen in real time, generous for busy machines. */
 export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-const log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Opens the endpoint of a slot, as an agent does. */
 export function openSlot(
@@ -34,7 +34,7 @@ export function openSlot(
   slot = 1,
   clock: Clock = systemClock,
 ): Promise<PowerPort> {
-  return openDriver(driver, optionsOf(slot), { clock, log, signal: forever });
+  return openDriver(driver, optionsOf(slot), driverContext({ clock }));
 }
 
 /** What a promise rejects with. */

@@ -7,5 +7,6 @@ export const driver = defineDriver({
   summary: "Is never open, and does not heed whoever gives it up.",
   actions: [],
   options: NoOptions,
+  example: { options: {} },
   open: () => new Promise(() => {}),
 });

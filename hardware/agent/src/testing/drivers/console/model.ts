@@ -18,5 +18,6 @@ export const driver = defineDriver({
   summary: "A console in memory.",
   actions: ["GracefulShutdown"],
   options: NoOptions,
+  example: { options: {} },
   open: async () => new Echo(),
 });

@@ -8,6 +8,7 @@ export const driver = defineDriver({
   summary: "Takes everything and ends nothing, not even itself.",
   actions: ["GracefulShutdown"],
   options: NoOptions,
+  example: { options: {} },
   open: async () => {
     const port = new ModelConsole();
     port.silent = true;

@@ -8,6 +8,7 @@ export const driver = defineDriver({
   summary: "Has a defect that shows when it is started.",
   actions: [],
   options: NoOptions,
+  example: { options: {} },
   open: async () => {
     const port = new ModelConsole();
     port.start = () => {

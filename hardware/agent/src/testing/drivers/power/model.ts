@@ -8,5 +8,6 @@ export const driver = defineDriver({
   summary: "A supply in memory.",
   actions: ["On", "ForceOff", "PowerCycle"],
   options: NoOptions,
+  example: { options: {} },
   open: async () => new ModelDevice(),
 });

@@ -1,0 +1,24 @@
+import { systemClock } from "@outrider/contracts/clock";
+import type { SecretReference } from "@outrider/contracts/secret";
+import type { DriverContext } from "@outrider/ports/driver";
+import { PortError } from "@outrider/ports/port-error";
+
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** What an agent hands to a driver: real time, no logs, and the secrets of `secrets` by file or variable. */
+export function driverContext(
+  rest: Partial<DriverContext> & { readonly secrets?: Readonly<Record<string, string>> } = {},
+): DriverContext {
+  const { secrets = {}, ...context } = rest;
+  return {
+    clock: systemClock,
+    log,
+    signal: new AbortController().signal,
+    secret: async ({ file, env }: SecretReference) => {
+      const secret = secrets[file ?? env ?? ""];
+      if (secret !== undefined) return secret;
+      throw new PortError("invalid-options", `There is no secret at ${file ?? env ?? "nowhere"}.`);
+    },
+    ...context,
+  };
+}

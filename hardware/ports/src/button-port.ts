@@ -1,0 +1,10 @@
+/**
+ * What asks a host to go down in order: its power button, or a program on it. What it cannot do is missing.
+ * @throws each method PortError · the signal's reason
+ */
+export interface ButtonPort extends AsyncDisposable {
+  /** One short press, released again also when the call fails or is aborted. */
+  press?(signal: AbortSignal): Promise<void>;
+  /** Tells the host to shut down, once, and returns when it has said that it will. */
+  shutDown?(signal: AbortSignal): Promise<void>;
+}
