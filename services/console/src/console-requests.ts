@@ -70,12 +70,8 @@ export class ConsoleRequests {
     const { node, act, take, way = via === "web" ? "web" : "cli" } = body;
     const console = this.consoles.get(node)?.console;
     if (!console) throw new RequestError("not-found", `there is no node ${node} with a console`);
-    const { writer } = console;
-    if (writer && act.ask !== "message") {
-      if (take !== true) throw new RequestError("conflict", `${writer.visitor.actor} types there`);
-      console.release(writer, `${actor} does something here; you look on`);
-    }
-    const detail = await asked(() => console.asks.from({ actor, via, way }, act));
+    const borrowed = { take: take === true };
+    const detail = await asked(() => console.asks.from({ actor, via, way }, act, borrowed));
     return { detail: (detail ?? "").slice(0, 2000) };
   }
 

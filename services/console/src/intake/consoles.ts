@@ -133,10 +133,12 @@ export class Consoles implements ConsoleDoor {
         ? new AttachRefused("no-console", `the console of ${node} is being opened; try again`)
         : new AttachRefused("no-console", `there is no node ${node}, or it has no console`);
     }
-    if (this.places >= MAX_PLACES_IN_ALL) {
+    const admit = (): void => {
+      if (this.places < MAX_PLACES_IN_ALL) return;
       throw new AttachRefused("too-many", `${MAX_PLACES_IN_ALL} are at consoles already`);
-    }
-    return found.console.attach(visitor, options, viewer);
+    };
+    admit();
+    return found.console.attach(visitor, options, viewer, admit);
   }
 
   visibleTo(visitor: Visitor): readonly { node: NodeId; name: string; summary: string }[] {

@@ -17,7 +17,8 @@ type Paces = Pick<ConsolePolicy, "pasteLineMs" | "pasteCharacterMs" | "breakSequ
 
 /**
  * What is done to the machine at the far end beside typing. One after another. Each says what it did, as a sentence.
- * Throws ActRefused.
+ * Throws ActRefused. A `turn` is aborted once whoever asked is not to go on: what is under way then ends at the next
+ * place where it can, a line that was turned over is turned back, and a break has its SysRq key.
  */
 export class Acts {
   #last: Promise<unknown> = Promise.resolve();
@@ -52,22 +53,27 @@ export class Acts {
     this.far.need(what === "sysrq" ? "break" : what, abilities[what]);
   }
 
-  async break(name: string | undefined, ms = BREAK_MS): Promise<string> {
+  async break(name: string | undefined, ms = BREAK_MS, turn?: AbortSignal): Promise<string> {
     if (name === undefined) {
-      await this.#inTurn(() => this.far.request({ kind: "break", ms }));
+      await this.#inTurn(turn, () => this.far.request({ kind: "break", ms }));
       return `a break of ${ms} ms was sent`;
     }
     const steps = this.#sequence(name);
-    await this.#inTurn(async () => {
-      for (const step of steps) await this.#step(step);
+    await this.#inTurn(turn, async () => {
+      for (const step of steps) {
+        goOn(turn);
+        await this.#step(step, turn);
+      }
     });
     return `the break sequence ${name} was sent`;
   }
 
-  async sysrq(names: readonly SysRqName[]): Promise<string> {
-    await this.#inTurn(async () => {
+  async sysrq(names: readonly SysRqName[], turn?: AbortSignal): Promise<string> {
+    await this.#inTurn(turn, async () => {
       for (const [index, name] of names.entries()) {
-        if (index > 0) await this.#pause(BETWEEN_KEYS_MS);
+        if (index > 0) await this.#pause(BETWEEN_KEYS_MS, turn);
+        goOn(turn);
+        // Not ended in the middle: the kernel would take for its key what the next one types.
         await this.far.alone(async (write) => {
           await this.far.request({ kind: "break", ms: BREAK_MS });
           await this.#pause(AFTER_BREAK_MS);
@@ -79,11 +85,11 @@ export class Acts {
   }
 
   /** Turns a line over for so long: both are on while nothing is done. */
-  async pulse(line: "dtr" | "rts", ms = PULSE_MS): Promise<string> {
-    await this.#inTurn(async () => {
+  async pulse(line: "dtr" | "rts", ms = PULSE_MS, turn?: AbortSignal): Promise<string> {
+    await this.#inTurn(turn, async () => {
       await this.far.request({ kind: "control", [line]: false });
       try {
-        await this.#pause(ms);
+        await this.#pause(ms, turn);
       } finally {
         await this.far.request({ kind: "control", [line]: true });
       }
@@ -91,14 +97,17 @@ export class Acts {
     return `${line.toUpperCase()} was off for ${ms} ms`;
   }
 
-  async line(text: string): Promise<string> {
+  async line(text: string, turn?: AbortSignal): Promise<string> {
     const settings = readLineSettings(text, this.far.condition?.line);
-    await this.#inTurn(() => this.far.request({ kind: "line", settings }));
+    await this.#inTurn(turn, () => this.far.request({ kind: "line", settings }));
     return `the line has ${lineText(settings)} now`;
   }
 
-  async control(lines: { readonly dtr?: boolean; readonly rts?: boolean }): Promise<string> {
-    await this.#inTurn(() => this.far.request({ kind: "control", ...lines }));
+  async control(
+    lines: { readonly dtr?: boolean; readonly rts?: boolean },
+    turn?: AbortSignal,
+  ): Promise<string> {
+    await this.#inTurn(turn, () => this.far.request({ kind: "control", ...lines }));
     return "the lines were set";
   }
 
@@ -109,12 +118,16 @@ export class Acts {
   }
 
   /** Types a text at the pace of the policy, and never faster than the device takes it. */
-  async paste(text: string): Promise<string> {
+  async paste(text: string, turn?: AbortSignal): Promise<string> {
+    goOn(turn);
+    // Another may have begun while this one was being written down.
+    this.check("paste");
     const stopped = new AbortController();
     this.#pasting = stopped;
     const bytes = Buffer.from(text.replaceAll(/\r\n|\n/g, "\r"));
+    const signal = turn ? AbortSignal.any([stopped.signal, turn]) : stopped.signal;
     try {
-      await this.type(bytes, stopped.signal);
+      await this.type(bytes, signal);
       return `${bytes.length} bytes were pasted`;
     } finally {
       if (this.#pasting === stopped) this.#pasting = undefined;
@@ -136,7 +149,7 @@ export class Acts {
         await this.far.write(piece, signal);
         const isLine = piece.at(-1) === 0x0d;
         const ms = isLine && pasteLineMs > 0 ? pasteLineMs : pasteCharacterMs;
-        if (ms > 0) await this.#pause(ms, signal);
+        if (ms > 0) await this.clock.sleep(milliseconds(ms), signal);
       }
       signal.throwIfAborted();
     } catch (error) {
@@ -151,14 +164,14 @@ export class Acts {
     return this.#pasting !== undefined;
   }
 
-  async #step(step: BreakStep): Promise<void> {
+  async #step(step: BreakStep, turn: AbortSignal | undefined): Promise<void> {
     switch (step.kind) {
       case "break":
         return this.far.request({ kind: "break", ms: BREAK_MS });
       case "pause":
-        return this.#pause(step.ms);
+        return this.#pause(step.ms, turn);
       case "text":
-        return this.far.write(step.bytes);
+        return this.far.write(step.bytes, turn);
     }
   }
 
@@ -177,15 +190,30 @@ export class Acts {
     }
   }
 
-  async #pause(ms: number, signal?: AbortSignal): Promise<void> {
-    await this.clock.sleep(milliseconds(ms), signal);
+  async #pause(ms: number, turn?: AbortSignal): Promise<void> {
+    try {
+      await this.clock.sleep(milliseconds(ms), turn);
+    } catch (error) {
+      goOn(turn);
+      throw error;
+    }
   }
 
-  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(act, act);
+  async #inTurn<T>(turn: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
+    const run = (): Promise<T> => {
+      goOn(turn);
+      return act();
+    };
+    const mine = this.#last.then(run, run);
     this.#last = mine.catch(() => undefined);
     return mine;
   }
+}
+
+/** @throws ActRefused `aborted` */
+function goOn(turn: AbortSignal | undefined): void {
+  if (!turn?.aborted) return;
+  throw new ActRefused("aborted", "it was ended there, because it is not your turn any more");
 }
 
 function* pieces(bytes: Buffer, byLine: boolean, byCharacter: boolean): Generator<Buffer> {

@@ -1,6 +1,5 @@
 import type { ConsoleAsk } from "@outrider/contracts/console-attach";
 import type { Right } from "@outrider/contracts/identity";
-import { StorageError } from "@outrider/storage/storage-error";
 import { ActRefused } from "./act-refused.js";
 import type { Console } from "./console.js";
 import { auditEntry, type Actor } from "./console-audit.js";
@@ -43,11 +42,15 @@ export class Asks {
     }
   }
 
-  /** Something done by somebody who is not attached; whoever sent it has checked that they may. */
-  async from(who: Actor, ask: ConsoleAsk): Promise<string> {
+  /**
+   * Something done by somebody who is not attached; whoever sent it has checked that they may.
+   * @param borrowed whether they act in the place of whoever types; what may be done beside them says nothing
+   */
+  async from(who: Actor, ask: ConsoleAsk, borrowed?: { readonly take: boolean }): Promise<string> {
     if (ask.ask === "message") return this.#say(who.actor, ask.text);
     if (ask.ask === "power") throw new ActRefused("invalid", "power has an operation of its own");
-    return this.#deed(undefined, who, ask);
+    if (!borrowed) return this.#deed(undefined, who, ask);
+    return this.console.borrow(who, borrowed.take, (turn) => this.#deed(undefined, who, ask, turn));
   }
 
   async control(
@@ -57,7 +60,9 @@ export class Asks {
     const { acts } = this.console;
     if (lines.dtr !== undefined) acts.check("dtr");
     if (lines.rts !== undefined) acts.check("rts");
-    return this.#recorded(place, place.visitor, "control", { ...lines }, () => acts.control(lines));
+    return this.#recorded(place, place.visitor, "control", { ...lines }, (turn) =>
+      acts.control(lines, turn),
+    );
   }
 
   async purge(place: Place, what: "receive" | "transmit" | "both"): Promise<string> {
@@ -66,50 +71,68 @@ export class Asks {
     return this.#recorded(place, place.visitor, "purge", { what }, () => acts.purge(what));
   }
 
-  async #deed(place: Place | undefined, who: Actor, ask: ConsoleAsk): Promise<string> {
+  async #deed(
+    place: Place | undefined,
+    who: Actor,
+    ask: ConsoleAsk,
+    lent?: AbortSignal,
+  ): Promise<string> {
     const { acts } = this.console;
     const { name, ms, keys, line, settings, text } = ask;
+    const recorded = (
+      deed: Deed,
+      asked: Readonly<Record<string, unknown>>,
+      act: (turn: AbortSignal | undefined) => Promise<string>,
+    ): Promise<string> => this.#recorded(place, who, deed, asked, act, lent);
     switch (ask.ask) {
       case "break":
         acts.check("break", name);
-        return this.#recorded(place, who, "break", { name, ms }, () => acts.break(name, ms));
+        return recorded("break", { name, ms }, (turn) => acts.break(name, ms, turn));
       case "sysrq":
         if (!keys?.length) throw new ActRefused("invalid", "name the keys, for example sync");
         acts.check("sysrq");
-        return this.#recorded(place, who, "sysrq", { keys }, () => acts.sysrq(keys));
+        return recorded("sysrq", { keys }, (turn) => acts.sysrq(keys, turn));
       case "pulse":
         if (!line) throw new ActRefused("invalid", "name the line: dtr or rts");
         acts.check(line);
-        return this.#recorded(place, who, "pulse", { line, ms }, () => acts.pulse(line, ms));
+        return recorded("pulse", { line, ms }, (turn) => acts.pulse(line, ms, turn));
       case "line":
         if (!settings) throw new ActRefused("invalid", "name the settings, for example 115200,8n1");
         acts.check("line");
-        return this.#recorded(place, who, "line", { settings }, () => acts.line(settings));
+        return recorded("line", { settings }, (turn) => acts.line(settings, turn));
       case "paste": {
         if (!text) throw new ActRefused("invalid", "there is nothing to paste");
         acts.check("paste");
         const characters = text.length;
-        return this.#recorded(place, who, "paste", { characters }, () => acts.paste(text));
+        return recorded("paste", { characters }, (turn) => acts.paste(text, turn));
       }
       default:
         throw new ActRefused("invalid", `${ask.ask} needs somebody who is attached`);
     }
   }
 
-  /** Asks whether they may, writes down that they do, does it, and writes down when it failed. */
+  /**
+   * Asks whether they may, writes down that they do, asks again because that took a while, does it, and writes down
+   * when it failed.
+   * @param lent the turn of somebody who is not attached
+   */
   async #recorded(
     place: Place | undefined,
     who: Actor,
     deed: Deed,
     asked: Readonly<Record<string, unknown>>,
-    act: () => Promise<string>,
+    act: (turn: AbortSignal | undefined) => Promise<string>,
+    lent?: AbortSignal,
   ): Promise<string> {
     if (place) await this.#writing(place, deed);
+    const turn = place?.turn ?? lent;
     const data = Object.fromEntries(Object.entries(asked).filter(([, one]) => one !== undefined));
     await this.#record(who, deed, data);
-    this.console.mark(`${deed} by ${who.actor}${summary(data)}`);
     try {
-      return await act();
+      if (place) this.#still(place, "console-write");
+      if (turn?.aborted) throw new ActRefused("not-writing", this.#tooLate());
+      this.console.mark(`${deed} by ${who.actor}${summary(data)}`);
+      return await act(turn);
     } catch (error) {
       const failed = error instanceof ActRefused ? error.code : "defect";
       await this.#note(who, deed, { ...data, failed });
@@ -122,6 +145,14 @@ export class Asks {
     await this.#right(place, "power", "power");
     const reason = text === undefined ? undefined : seemly(text);
     await this.#record(place.visitor, "power", { action, ...(reason ? { reason } : {}) });
+    try {
+      this.#still(place, "power");
+    } catch (error) {
+      if (error instanceof ActRefused) {
+        await this.#note(place.visitor, "power", { action, failed: error.code });
+      }
+      throw error;
+    }
     return this.console.parts.power(this.console.node, action, place.visitor, reason);
   }
 
@@ -143,12 +174,30 @@ export class Asks {
     if (other.visitor.actor !== place.visitor.actor) {
       await this.#right(place, "console-write", "disconnect");
     }
-    return this.disconnect(other, place.visitor, text);
+    return this.disconnect(other, place.visitor, text, () => {
+      const isTheirs = other.visitor.actor === place.visitor.actor;
+      this.#still(place, isTheirs ? "console-read" : "console-write");
+    });
   }
 
-  async disconnect(other: Place, by: Actor, reason: string | undefined): Promise<string> {
+  /** @param still throws ActRefused where it may not be done any more once it is written down */
+  async disconnect(
+    other: Place,
+    by: Actor,
+    reason: string | undefined,
+    still: () => void = () => undefined,
+  ): Promise<string> {
     const why = reason === undefined ? "" : `: ${seemly(reason)}`;
-    await this.#record(by, "disconnect", { session: other.session, whom: other.visitor.actor });
+    const data = { session: other.session, whom: other.visitor.actor };
+    await this.#record(by, "disconnect", data);
+    try {
+      still();
+    } catch (error) {
+      if (error instanceof ActRefused) {
+        await this.#note(by, "disconnect", { ...data, failed: error.code });
+      }
+      throw error;
+    }
     this.console.leave(other, `disconnected by ${by.actor}`, {
       code: "disconnected",
       text: `${by.actor} has disconnected you${why}`,
@@ -161,6 +210,17 @@ export class Asks {
     if (!place.writes) throw new ActRefused("not-writing", this.console.whyNotWriting());
   }
 
+  /** Writing something down took a while. @throws ActRefused where it is not theirs to do any more */
+  #still(place: Place, right: Right): void {
+    if (place.ended) throw new ActRefused("aborted", "it was not done: you have left");
+    const verdict = place.may(right);
+    if (verdict !== true) throw new ActRefused("not-allowed", `it was not done: ${verdict}`);
+  }
+
+  #tooLate(): string {
+    return `it was not done, because it is not your turn any more: ${this.console.whyNotWriting()}`;
+  }
+
   async #right(place: Place, right: Right, deed: string): Promise<void> {
     const verdict = place.may(right);
     if (verdict === true) return;
@@ -169,17 +229,8 @@ export class Asks {
   }
 
   /** @throws ActRefused `not-recorded`: it is not done then */
-  async #record(who: Actor, deed: string, data: Readonly<Record<string, unknown>>): Promise<void> {
-    try {
-      await this.console.parts.audit(auditEntry(who, deed, this.console.node, { data }));
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      throw new ActRefused(
-        "not-recorded",
-        `it was not done because the audit log cannot be written: ${error.message}`,
-        { cause: error },
-      );
-    }
+  #record(who: Actor, deed: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.console.record(auditEntry(who, deed, this.console.node, { data }));
   }
 
   /** What came of it. That it cannot be written changes nothing any more. */

@@ -38,7 +38,10 @@ export interface AttachOptions {
   readonly mode: AttachMode;
   /** Fits REPLAY_PATTERN. */
   readonly replay: string;
-  /** Exact bytes instead of what is safe to show to a terminal. For programs that are no terminals. */
+  /**
+   * Exact bytes instead of what is safe to show to a terminal. For programs that are no terminals. The past is shown
+   * exactly only with mode `spy`: to one who types it comes without what a terminal would answer.
+   */
   readonly raw?: boolean | undefined;
 }
 

@@ -11,12 +11,21 @@ import { ActRefused } from "./act-refused.js";
 import { Acts } from "./acts.js";
 import { Asks } from "./asks.js";
 import { AttachRefused, type AttachOptions, type Viewer, type Visitor } from "./attachment.js";
-import { auditEntry } from "./console-audit.js";
+import { auditEntry, type Actor } from "./console-audit.js";
 import { MAX_PLACES, type ConsoleParts, type DeclaredConsole } from "./console-parts.js";
 import { FanOut } from "./fan-out.js";
 import { FarEnd } from "./far-end.js";
 import { Place } from "./place.js";
 import { seemly } from "./seemly.js";
+
+/** Somebody who is not attached does something in the place of whoever types. */
+interface Borrowing {
+  readonly who: Actor;
+  /** Who types again afterwards. */
+  readonly lender: Place | undefined;
+  /** Aborted when somebody else takes the console meanwhile. */
+  readonly over: AbortController;
+}
 
 /** One console: everybody who is at it, the one who types, and the machine at the far end. */
 export class Console {
@@ -26,6 +35,7 @@ export class Console {
   readonly asks: Asks;
   #places: readonly Place[] = [];
   #writer: Place | undefined;
+  #borrowing: Borrowing | undefined;
   readonly #fanOut: FanOut;
   #link: ConsoleLinkState;
   #closed: { readonly code: string; readonly text: string } | undefined;
@@ -62,35 +72,48 @@ export class Console {
     return this.#places.find((place) => place.session === session);
   }
 
-  /** Lets somebody in who may see this console. @throws AttachRefused */
-  async attach(visitor: Visitor, options: AttachOptions, viewer: Viewer): Promise<Place> {
+  /**
+   * Lets somebody in who may see this console.
+   * @param admit called when they are about to be let in; throws where there is no room
+   * @throws AttachRefused
+   */
+  async attach(
+    visitor: Visitor,
+    options: AttachOptions,
+    viewer: Viewer,
+    admit: () => void = () => undefined,
+  ): Promise<Place> {
     const place = new Place(this, visitor, options, viewer);
-    const allowed = place.may("console-read");
     const { mode } = options;
-    const mayWrite = place.may("console-write");
-    if (allowed !== true || (mode === "take" && mayWrite !== true)) {
-      const why = allowed === true ? mayWrite : allowed;
-      await this.note(
-        auditEntry(visitor, "attach", this.node, {
-          stage: "outcome",
-          data: { mode, refused: "not-allowed" },
-        }),
-      );
-      throw new AttachRefused("not-allowed", String(why));
-    }
+    const refusal = this.#refusal(place, mode);
+    if (refusal !== undefined) await this.#refuse(visitor, mode, refusal);
     // A console is what mends a full disk: who looks on or types is let in even if that cannot be written down.
     await this.note(auditEntry(visitor, "attach", this.node, { data: { mode } }));
+    let notTaken: ActRefused | undefined;
+    try {
+      let from: string | undefined;
+      while (mode === "take" && this.#isOthers(from)) from = await this.#recordTake(visitor);
+    } catch (error) {
+      if (!(error instanceof ActRefused)) throw error;
+      notTaken = error;
+    }
+    // All that took a while, in which anything may have changed.
+    const late = this.#refusal(place, mode);
+    if (late !== undefined) await this.#refuse(visitor, mode, late);
     if (this.#closed) throw new AttachRefused("stopping", this.#closed.text);
     if (this.#places.length >= MAX_PLACES) {
       throw new AttachRefused("too-many", `${MAX_PLACES} are at this console already`);
     }
-    const loser = mode === "take" ? this.#writer : undefined;
-    if (loser) await this.#recordTake(place, loser);
+    admit();
+    const mayWrite = place.may("console-write");
     this.#places = [...this.#places, place];
     const greet = (): void => place.told(this.#greeting(place, mayWrite));
-    if (mode !== "spy" && mayWrite === true && (!this.#writer || mode === "take")) {
-      this.#give(place, this.#writer, greet);
-    } else greet();
+    const isTheirs = !this.#holder || (mode === "take" && notTaken === undefined);
+    if (mode !== "spy" && mayWrite === true && isTheirs) this.#give(place, this.#writer, greet);
+    else {
+      greet();
+      if (notTaken) place.told({ told: "notice", code: notTaken.code, text: notTaken.message });
+    }
     this.changed();
     place.show(options.replay).catch((error: unknown) => {
       if (!(error instanceof ActRefused)) return this.parts.defect(error);
@@ -102,23 +125,54 @@ export class Console {
   /** Types if nobody else does. @throws ActRefused `busy` */
   async write(place: Place): Promise<string> {
     if (place.writes) return "you type already";
-    if (this.#writer) throw new ActRefused("busy", this.whyNotWriting());
+    if (this.#holder) throw new ActRefused("busy", this.whyNotWriting());
     await this.note(auditEntry(place.visitor, "write", this.node));
     // Recording took a moment, in which others may have come.
-    if (this.#writer) throw new ActRefused("busy", this.whyNotWriting());
-    if (place.ended) throw new ActRefused("aborted", "you have left");
+    if (this.#holder) throw new ActRefused("busy", this.whyNotWriting());
+    this.#checkTaker(place);
     this.#give(place, undefined);
     return "you type now";
   }
 
-  /** Types from now on; whoever did is told by whom they lost it. */
+  /** Types from now on; whoever did is told by whom they lost it. @throws ActRefused */
   async take(place: Place): Promise<string> {
     if (place.writes) return "you type already";
+    let from: string | undefined;
+    while (this.#isOthers(from)) from = await this.#recordTake(place.visitor);
+    this.#checkTaker(place);
     const loser = this.#writer;
-    if (loser) await this.#recordTake(place, loser);
-    if (place.ended) throw new ActRefused("aborted", "you have left");
-    this.#give(place, this.#writer);
+    this.#give(place, loser);
     return loser ? `you type now; ${loser.visitor.actor} looks on` : "you type now";
+  }
+
+  /**
+   * Lets somebody who is not attached do something in the place of whoever types, who types again when it is done.
+   * @param take whether also while somebody types
+   * @param act its signal is aborted when somebody else takes the console meanwhile
+   * @throws ActRefused
+   */
+  async borrow(
+    who: Actor,
+    take: boolean,
+    act: (turn: AbortSignal) => Promise<string>,
+  ): Promise<string> {
+    const holder = this.#holder;
+    if (holder !== undefined && !take) throw new ActRefused("busy", `${holder} types there`);
+    let from: string | undefined;
+    while (this.#isOthers(from)) from = await this.#recordTake(who);
+    const lender = this.#writer ?? this.#borrowing?.lender;
+    const borrowing: Borrowing = { who, lender, over: new AbortController() };
+    this.#borrowing?.over.abort();
+    this.#borrowing = borrowing;
+    if (this.#writer) {
+      const text = `${who.actor} does something here; you look on until it is done`;
+      this.release(this.#writer, text);
+    }
+    try {
+      return await act(borrowing.over.signal);
+    } finally {
+      this.#giveBack(borrowing);
+    }
   }
 
   /** Looks on from now on. @param why for the person */
@@ -158,6 +212,9 @@ export class Console {
 
   whyNotWriting(): string {
     const writer = this.#writer;
+    if (this.#borrowing) {
+      return `you look on while ${this.#borrowing.who.actor} does something here; try again in a moment`;
+    }
     return writer
       ? `you look on; ${describe(writer)} types (idle ${Math.round(writer.idleMs / 1000)} s): take the console to type`
       : "you look on; ask to write to type";
@@ -219,6 +276,20 @@ export class Console {
     this.deliver([this.log.mark(seemly(text), this.parts.clock.now().getTime() * 1000)]);
   }
 
+  /** Writes down what is about to be done. @throws ActRefused `not-recorded`: it must not be done then */
+  async record(entry: AuditEntry): Promise<void> {
+    try {
+      await this.parts.audit(entry);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      throw new ActRefused(
+        "not-recorded",
+        `it was not done because the audit log cannot be written: ${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+
   /** A record whose failure changes nothing. */
   async note(entry: AuditEntry): Promise<void> {
     try {
@@ -236,12 +307,59 @@ export class Console {
   close(code: string, text: string): void {
     this.#closed = { code, text };
     this.acts.interruptPaste();
+    this.#borrowing?.over.abort();
     for (const place of this.#places) this.leave(place, text, { code, text });
   }
 
-  async #recordTake(place: Place, loser: Place): Promise<void> {
+  /** Whose turn it is, if it is anybody's. */
+  get #holder(): string | undefined {
+    return this.#borrowing?.who.actor ?? this.#writer?.visitor.actor;
+  }
+
+  /** Why somebody may not come in. */
+  #refusal(place: Place, mode: AttachOptions["mode"]): string | undefined {
+    const mayRead = place.may("console-read");
+    const verdict = mayRead === true && mode === "take" ? place.may("console-write") : mayRead;
+    return verdict === true ? undefined : verdict;
+  }
+
+  /** @throws AttachRefused */
+  async #refuse(who: Actor, mode: AttachOptions["mode"], refusal: string): Promise<never> {
     await this.note(
-      auditEntry(place.visitor, "take", this.node, { data: { from: loser.visitor.actor } }),
+      auditEntry(who, "attach", this.node, {
+        stage: "outcome",
+        data: { mode, refused: "not-allowed" },
+      }),
+    );
+    throw new AttachRefused("not-allowed", refusal);
+  }
+
+  /** Whether they may still have the turn that was written down as theirs. @throws ActRefused */
+  #checkTaker(place: Place): void {
+    if (place.ended) throw new ActRefused("aborted", "you have left");
+    const verdict = place.may("console-write");
+    if (verdict !== true) throw new ActRefused("not-allowed", verdict);
+  }
+
+  /** Whether somebody has the turn from whom it was not yet written down that it is taken. */
+  #isOthers(recorded: string | undefined): boolean {
+    return this.#holder !== undefined && this.#holder !== recorded;
+  }
+
+  /** Writes down from whom somebody takes the console. @returns from whom @throws ActRefused `not-recorded` */
+  async #recordTake(who: Actor): Promise<string | undefined> {
+    const from = this.#holder;
+    await this.record(auditEntry(who, "take", this.node, { data: { from } }));
+    return from;
+  }
+
+  #giveBack(borrowing: Borrowing): void {
+    if (this.#borrowing !== borrowing) return;
+    this.#borrowing = undefined;
+    const { lender, who } = borrowing;
+    if (!lender || lender.ended || lender.may("console-write") !== true) return this.changed();
+    this.#give(lender, undefined, () =>
+      lender.told({ told: "mode", writes: true, text: `${who.actor} is done; you type again` }),
     );
   }
 
@@ -251,6 +369,8 @@ export class Console {
     tell: () => void = () => place.told({ told: "mode", writes: true }),
   ): void {
     this.acts.interruptPaste();
+    this.#borrowing?.over.abort();
+    this.#borrowing = undefined;
     loser?.endTurn();
     this.#writer = place;
     if (loser && loser !== place) {

@@ -70,6 +70,10 @@ export class Place implements Attachment {
   get actions(): readonly Action[] {
     return this.console.declared.actions;
   }
+  /** Aborted once they type no more. */
+  get turn(): AbortSignal {
+    return this.#turn.signal;
+  }
   get ended(): boolean {
     return this.#ended.signal.aborted;
   }
@@ -116,7 +120,7 @@ export class Place implements Attachment {
       await replay(wish, {
         log,
         delivery: this.delivery,
-        raw: this.options.raw ?? false,
+        raw: this.#seesExactPast,
         signal: AbortSignal.any([replaying.signal, this.#ended.signal]),
         screen: () => parts.screens.replay(log),
         live,
@@ -212,6 +216,11 @@ export class Place implements Attachment {
       this.console.parts.defect(error);
       return { told: "refused", ...mine, code: "failed", text: "a defect in the console service" };
     }
+  }
+
+  /** A terminal would answer what a machine asked long ago, and type the answer. Only who looks on is shown all bytes. */
+  get #seesExactPast(): boolean {
+    return this.options.raw === true && this.options.mode === "spy" && !this.writes;
   }
 
   /** What comes in one piece and is longer than anybody types was pasted. */

@@ -1,0 +1,230 @@
+import type { ConsoleAsk } from "@outrider/contracts/console-attach";
+import { StorageError } from "@outrider/storage/storage-error";
+import { eventually } from "@outrider/testing/eventually";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { OneConsole, Person } from "../testing/one-console.js";
+import { MAX_PLACES } from "./console-parts.js";
+
+const AS = { actor: "person:root", way: "cli" } as const;
+
+let one: OneConsole;
+
+beforeEach(async () => {
+  one = await OneConsole.start({ nap: "\\d\\d\\d\\dx", twice: "\\b\\d\\d\\d\\d\\b" });
+});
+afterEach(() => one[Symbol.asyncDispose]());
+
+/** Records wait until this is called. */
+function hold(): () => void {
+  const gate = Promise.withResolvers<void>();
+  one.audit = gate.promise;
+  return () => {
+    one.audit = Promise.resolve();
+    gate.resolve();
+  };
+}
+
+const full = (): void => {
+  one.audit = Promise.reject(new StorageError("full", "the disk is full"));
+  one.audit.catch(() => undefined);
+};
+
+describe("what was asked for and is being written down", () => {
+  const asks: ConsoleAsk[] = [
+    { ask: "break" },
+    { ask: "sysrq", keys: ["sync"] },
+    { ask: "pulse", line: "dtr" },
+    { ask: "line", settings: "9600" },
+    { ask: "paste", text: "rm -r x" },
+  ];
+
+  it.each(asks)("is not done when the console was lost meanwhile: $ask (P20)", async (ask) => {
+    const ada = await one.attach("ada");
+    const bob = await one.attach("bob");
+    const go = hold();
+    const asked = ada.place.ask(ask);
+    await eventually("it is being recorded", () => one.acts().includes(`console.${ask.ask}`));
+    one.audit = Promise.resolve();
+    await bob.place.ask({ ask: "take" });
+    go();
+    expect(await asked).toMatchObject({ told: "refused", code: "not-writing" });
+    expect((await asked).text).toMatch(/not your turn any more.*person:bob/);
+    expect(one.line.taken).toEqual([]);
+    expect(one.records.at(-1)).toMatchObject({ stage: "outcome", data: { failed: "not-writing" } });
+  });
+
+  it("is not done when the right was taken away, or they were disconnected (P20)", async () => {
+    const ada = await one.attach("ada");
+    const go = hold();
+    const asked = ada.place.ask({ ask: "break" });
+    const powered = ada.place.ask({ ask: "power", action: "PowerCycle" });
+    await eventually("both are being recorded", () => one.acts().includes("console.power"));
+    ada.only("read", "console-read");
+    go();
+    expect(await asked).toMatchObject({ code: "not-allowed" });
+    expect(await powered).toMatchObject({ code: "not-allowed" });
+    const eve = await one.attach("eve", { mode: "spy" });
+    const again = hold();
+    const later = eve.place.ask({ ask: "power", action: "PowerCycle" });
+    const other = eve.place.ask({ ask: "disconnect", session: ada.place.session });
+    one.audit = Promise.resolve();
+    one.console.leave(eve.place, "signed out", { code: "ended", text: "signed out" });
+    again();
+    expect(await later).toMatchObject({ code: "aborted" });
+    expect(await other).toMatchObject({ code: "aborted" });
+    expect(one.powered).toEqual([]);
+    expect(one.line.taken).toEqual([]);
+    expect(ada.heard("bye")).toBeUndefined();
+  });
+});
+
+describe("what is under way when the console is taken", () => {
+  it("ends: SysRq after the key that its break belongs to", async () => {
+    const ada = await one.attach("ada");
+    const bob = await one.attach("bob");
+    const asked = ada.place.ask({ ask: "sysrq", keys: ["sync", "show-memory", "reboot"] });
+    await eventually("the first break is out", () => one.line.taken.length > 0);
+    await bob.place.ask({ ask: "take" });
+    await bob.place.input(Buffer.from("x"));
+    expect(await asked).toMatchObject({ told: "refused", code: "aborted" });
+    expect(one.line.taken).toEqual([{ kind: "break", ms: 250 }, "s", "x"]);
+  });
+
+  it("ends: a break sequence, a paste, and a pulse with its line turned back", async () => {
+    const ada = await one.attach("ada");
+    const bob = await one.attach("bob");
+    const nap = ada.place.ask({ ask: "break", name: "twice" });
+    await eventually("the first break is out", () => one.line.taken.length > 0);
+    await bob.place.ask({ ask: "take" });
+    expect(await nap).toMatchObject({ code: "aborted" });
+    expect(one.line.taken).toEqual([{ kind: "break", ms: 250 }]);
+    const pulse = bob.place.ask({ ask: "pulse", line: "rts", ms: 60_000 });
+    await eventually("it is off", () => one.line.taken.length > 1);
+    await ada.place.ask({ ask: "take" });
+    expect(await pulse).toMatchObject({ code: "aborted" });
+    expect(one.line.taken.slice(1)).toEqual([
+      { kind: "control", rts: false },
+      { kind: "control", rts: true },
+    ]);
+    const gate = Promise.withResolvers<void>();
+    one.line.gate = gate.promise;
+    const paste = ada.place.ask({ ask: "paste", text: "p".repeat(8192) });
+    await eventually("it is being recorded", () => one.acts().includes("console.paste"));
+    await bob.place.ask({ ask: "take" });
+    gate.resolve();
+    expect(await paste).toMatchObject({ code: "aborted" });
+    expect(one.line.taken.slice(3).join("").length).toBeLessThanOrEqual(1024);
+  });
+});
+
+describe("a take-over", () => {
+  it("is not done when it cannot be written down, by neither way; looking on and typing are (P20, P12)", async () => {
+    full();
+    const ada = await one.attach("ada");
+    expect(ada.place.writes).toBe(true);
+    const bob = await one.attach("bob", { mode: "take" });
+    expect(bob.heard("notice")).toMatchObject({ code: "not-recorded" });
+    expect(await bob.place.ask({ ask: "take" })).toMatchObject({ code: "not-recorded" });
+    expect(ada.place.writes).toBe(true);
+    await expect(one.console.asks.from(AS, { ask: "break" }, { take: true })).rejects.toMatchObject(
+      { code: "not-recorded" },
+    );
+    expect(ada.heard("mode")).toBeUndefined();
+    expect(one.line.taken).toEqual([]);
+  });
+
+  it("is written down of whoever types by then (P20)", async () => {
+    await one.attach("ada");
+    const eve = await one.attach("eve");
+    const go = hold();
+    const attaching = one.attach("bob", { mode: "take" });
+    await eventually("he is being let in", () => one.acts().length > 2);
+    one.audit = Promise.resolve();
+    await eve.place.ask({ ask: "take" });
+    go();
+    const bob = await attaching;
+    expect(bob.place.writes).toBe(true);
+    const takes = one.records.filter(({ act }) => act === "console.take");
+    expect(takes.map(({ actor, data }) => [actor, data?.["from"]])).toEqual([
+      ["person:eve", "person:ada"],
+      ["person:bob", "person:eve"],
+    ]);
+  });
+
+  it("is refused to one who lost the right while they were being let in, and there are no more than fit", async () => {
+    await one.attach("ada");
+    const go = hold();
+    const bob = new Person("bob");
+    const attaching = bob.attach(one.console, { mode: "take" });
+    await eventually("he is being let in", () => one.acts().length > 1);
+    bob.subject = undefined;
+    go();
+    await expect(attaching).rejects.toMatchObject({ code: "not-allowed" });
+    const letIn = hold();
+    const many = Array.from({ length: MAX_PLACES + 5 }, (_, at) =>
+      one.attach(`p${at}`, { mode: "take" }),
+    );
+    letIn();
+    const settled = await Promise.allSettled(many);
+    expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(MAX_PLACES - 1);
+    expect(one.console.places).toHaveLength(MAX_PLACES);
+  });
+});
+
+describe("who acts in the place of the one who types", () => {
+  it("gives the turn back when it is done, also when that failed", async () => {
+    const ada = await one.attach("ada");
+    const eve = await one.attach("eve", { mode: "spy" });
+    await expect(one.console.asks.from(AS, { ask: "break" }, { take: false })).rejects.toThrow(
+      "person:ada types there",
+    );
+    const gate = Promise.withResolvers<void>();
+    one.line.gate = gate.promise;
+    const asked = one.console.asks.from(AS, { ask: "break" }, { take: true });
+    await eventually("it is lent", () => !ada.place.writes);
+    expect(ada.heard("mode")).toMatchObject({ writes: false, text: /person:root does something/ });
+    expect(await eve.place.ask({ ask: "write" })).toMatchObject({ code: "busy" });
+    gate.resolve();
+    await asked;
+    expect(ada.place.writes).toBe(true);
+    expect(ada.heard("mode")).toMatchObject({ writes: true, text: /person:root is done/ });
+    const nothing = { ask: "break", name: "unknown" } as const;
+    await expect(one.console.asks.from(AS, nothing, { take: true })).rejects.toThrow(/no break/);
+    expect(ada.place.writes).toBe(true);
+    expect(one.acts()).toContain("console.take");
+  });
+
+  it("loses it to one who takes the console meanwhile, and nothing is given back then", async () => {
+    const ada = await one.attach("ada");
+    const bob = await one.attach("bob");
+    const keys = ["sync", "show-memory", "reboot"] as const;
+    const asked = one.console.asks.from(AS, { ask: "sysrq", keys: [...keys] }, { take: true });
+    asked.catch(() => undefined);
+    await eventually("it has begun", () => one.line.taken.length > 0);
+    await bob.place.ask({ ask: "take" });
+    await expect(asked).rejects.toMatchObject({ code: "aborted" });
+    expect(bob.place.writes).toBe(true);
+    expect(ada.place.writes).toBe(false);
+    expect(one.line.taken).toEqual([{ kind: "break", ms: 250 }, "s"]);
+  });
+});
+
+describe("the past", () => {
+  it("asks no terminal of one who types anything, also where exact bytes are wanted (P13)", async () => {
+    const asked = Buffer.from("a\u001b[6n\u001b[cb\u0005\r\n");
+    const item = { kind: "bytes", offset: 0, atMicros: 1e15, bytes: asked } as const;
+    one.console.deliver(one.console.log.take("s", [item]));
+    const replay = "lines:10";
+    const ada = await one.attach("ada", { raw: true, replay });
+    await eventually("it is shown", () => ada.heard("live"));
+    expect(ada.text).toBe("ab\r\n");
+    const spy = await one.attach("spy", { raw: true, replay, mode: "spy" });
+    await eventually("it is shown", () => spy.heard("live"));
+    expect(spy.text).toBe(asked.toString("latin1"));
+    one.console.release(ada.place, "left");
+    await spy.place.ask({ ask: "write" });
+    spy.chunks.length = 0;
+    await spy.place.ask({ ask: "replay", from: replay });
+    expect(spy.text).toBe("ab\r\n");
+  });
+});
