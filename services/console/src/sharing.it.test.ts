@@ -122,6 +122,13 @@ describe("people at a console", () => {
     expect(await eve.ask({ ask: "write" })).toMatchObject({ code: "not-allowed" });
     await people.change("eve", { disabled: true });
     await eve.hears("bye");
+    // Nothing of a person who is not there any more is left in what they were admitted with.
+    const gone = await stage.attach("person:gone", { mode: "spy" });
+    await gone.hears("attached");
+    await people.remove("gone");
+    await gone.hears("bye", /no rights any more/);
+    const again = await stage.attach("person:gone", { known: false });
+    expect(await again.hears("bye")).toMatchObject({ code: "not-found" });
   });
 
   it("are refused with a reason: no right, no such node, no console", async () => {

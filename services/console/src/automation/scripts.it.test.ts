@@ -18,6 +18,7 @@ let stage: ConsoleStage;
 
 beforeEach(async () => {
   stage = await ConsoleStage.start(["n1"]);
+  await stage.know("ada");
 });
 afterEach(() => stage.stop());
 

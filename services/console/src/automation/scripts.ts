@@ -4,12 +4,12 @@ import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { RunScript, ScriptRun } from "@outrider/contracts/console-operations";
 import type { Via } from "@outrider/contracts/power";
 import type { IdentityStore } from "@outrider/identity/identity-store";
-import type { Subject } from "@outrider/identity/subject";
+import { may, type Subject } from "@outrider/identity/subject";
 import type { Log } from "@outrider/messaging/log";
 import { mintCommandId } from "@outrider/messaging/mint-id";
 import type { Storage } from "@outrider/storage/storage";
 import { isStorageError } from "@outrider/storage/storage-error";
-import { standing } from "../http/subjects.js";
+import { meet, standing } from "../http/subjects.js";
 import type { Consoles } from "../intake/consoles.js";
 import { ActRefused } from "../sessions/act-refused.js";
 import type { Attachment, Viewer } from "../sessions/attachment.js";
@@ -138,8 +138,14 @@ export class Scripts {
 
   async #sit({ node, take }: RunScript, who: Actor): Promise<Seat> {
     const { consoles, identity, clock } = this.options;
-    const seat = new Seat(clock);
-    const visitor = { ...who, subject: standing(subjectOf(who.actor, node), identity) };
+    const admitted = subjectOf(who.actor, node);
+    await meet(admitted, identity);
+    const subject = standing(admitted, identity);
+    const seat = new Seat(clock, () => {
+      const now = subject();
+      return now !== undefined && may(now, "console-write", node) === true;
+    });
+    const visitor = { ...who, subject };
     const mode = take ? "take" : "write";
     const place = await consoles.attach(node, visitor, { mode, replay: "none", raw: true }, seat);
     if (!place.writes) {
@@ -204,7 +210,11 @@ class Seat implements ScriptSeat, Viewer {
   #stop: (() => void) | undefined;
   #early: Uint8Array[] = [];
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    /** Whether who runs it may type here, as things stand now. */
+    private readonly mayType: () => boolean,
+  ) {}
 
   take(place: Attachment, write: (bytes: Buffer, signal: AbortSignal) => Promise<void>): void {
     this.#place = place;
@@ -225,6 +235,7 @@ class Seat implements ScriptSeat, Viewer {
 
   readonly type = async (bytes: Buffer, signal: AbortSignal): Promise<void> => {
     if (!this.#place?.writes) throw new ActRefused("not-writing", "the console was taken away");
+    if (!this.mayType()) throw new ActRefused("not-allowed", "who runs it may not type here now");
     await this.#write?.(bytes, signal);
   };
 

@@ -12,6 +12,8 @@ import {
 import { check } from "@outrider/contracts/codec";
 import { ACTOR_PATTERN } from "@outrider/contracts/ids";
 import type { IdentityStore } from "@outrider/identity/identity-store";
+import type { Subject } from "@outrider/identity/subject";
+import { isStorageError } from "@outrider/storage/storage-error";
 import type { UpgradeHandler } from "@outrider/service-kit/listener";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import {
@@ -23,7 +25,7 @@ import {
 } from "../sessions/attachment.js";
 import { TextSession } from "../sessions/text-session.js";
 import { refuseUpgrade } from "./refusal.js";
-import { readSubject, standing } from "./subjects.js";
+import { meet, readSubject, standing } from "./subjects.js";
 
 const PROTOCOL = "outrider.v1";
 const PING = seconds(15);
@@ -55,6 +57,8 @@ interface Wish {
   readonly replay: string;
   readonly escape: string | undefined;
   readonly raw: boolean;
+  /** As the gateway has checked. */
+  readonly admitted: Subject;
   readonly visitor: Visitor;
 }
 
@@ -72,7 +76,20 @@ export class AttachSocket implements UpgradeHandler {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const wish = this.#wishOf(request);
     if ("problem" in wish) return refuseUpgrade(socket, wish.problem, wish.detail);
-    this.#server.handleUpgrade(request, socket, head, (client) => this.#serve(client, wish));
+    // Who goes meanwhile is gone: there is nothing to tell them.
+    const gone = (): void => void socket.destroy();
+    socket.once("error", gone);
+    meet(wish.admitted, this.options.identity).then(
+      () => {
+        socket.off("error", gone);
+        this.#server.handleUpgrade(request, socket, head, (client) => this.#serve(client, wish));
+      },
+      (error: unknown) => {
+        if (!isStorageError(error)) return this.options.defect(error);
+        const detail = "it cannot be looked up who asks, because the database does not answer";
+        return refuseUpgrade(socket, "unavailable", detail);
+      },
+    );
   }
 
   /** Resolves when those who were told that it ends have had a moment to hear it. */
@@ -123,7 +140,7 @@ export class AttachSocket implements UpgradeHandler {
       ...(from ? { from } : {}),
     };
     const raw = searchParams.get("raw") === "true";
-    return { node, mode: mode as AttachMode, replay, escape, raw, visitor };
+    return { node, mode: mode as AttachMode, replay, escape, raw, admitted: subject, visitor };
   }
 
   #serve(client: WebSocket, wish: Wish): void {

@@ -25,18 +25,20 @@ export function readSubject(header: string | undefined): Subject | undefined {
   return isSubject ? (read as Subject) : undefined;
 }
 
+/** Takes up what is known of people, where somebody was added a moment ago. @throws StorageError */
+export async function meet({ kind, name }: Subject, identity: IdentityStore): Promise<void> {
+  if (kind === "person" && !identity.held.people.has(name)) await identity.refresh();
+}
+
 /**
  * What an admitted subject may do at each moment: of a person what they may now, and never more than what they were
- * admitted with (a token leaves rights out). Of others what they were admitted with.
+ * admitted with (a token leaves rights out); nothing once they are not in the store any more. Of others what they were
+ * admitted with. To be asked after {@link meet}.
  */
 export function standing(admitted: Subject, identity: IdentityStore): () => Subject | undefined {
   if (admitted.kind !== "person") return () => admitted;
-  let wasKnown = false;
   return () => {
     const entry = identity.held.people.get(admitted.name);
-    // Added a moment ago, or known to the gateway only: the operator of the demonstration.
-    if (!entry && !wasKnown) return admitted;
-    wasKnown = true;
     if (!entry || entry.person.disabled) return undefined;
     const { subject } = entry;
     return {

@@ -15,6 +15,7 @@ import { LinkClient } from "@outrider/console-link/link-client";
 import { microClock } from "@outrider/console-link/micro-clock";
 import { MemoryLine } from "@outrider/console-link/testing/memory-line";
 import { MemorySource } from "@outrider/console-link/testing/memory-source";
+import { openIdentity, type OpenIdentity } from "@outrider/identity/open-identity";
 import { addCredential, readSecret } from "@outrider/identity/credentials";
 import { RequestClient } from "@outrider/messaging/request-client";
 import { Session } from "@outrider/messaging/session";
@@ -40,6 +41,7 @@ export class ConsoleStage {
   /** The node that is meant where none is named. */
   current = "";
   #listener: ServiceListener | undefined;
+  #identity: Promise<OpenIdentity> | undefined;
   readonly #stack = new AsyncDisposableStack();
 
   private constructor(
@@ -193,10 +195,18 @@ export class ConsoleStage {
 
   /** Attaches as the gateway does for somebody. */
   async attach(actor: string, options: AttachSettings = {}): Promise<TestClient> {
-    const { node = this.current, headers = {}, rights = ALL, nodes, ...query } = options;
+    const {
+      node = this.current,
+      headers = {},
+      rights = ALL,
+      nodes,
+      known = true,
+      ...query
+    } = options;
     const { url, token } = await this.listener();
     const text = new URLSearchParams({ replay: "none", ...query }).toString();
     const name = actor.slice(actor.indexOf(":") + 1);
+    if (known) await this.know(name);
     const socket = new WebSocket(`${url}/consoles/${node}/attach?${text}`, ["outrider.v1"], {
       headers: {
         authorization: `Bearer ${token}`,
@@ -217,6 +227,16 @@ export class ConsoleStage {
     return client;
   }
 
+  /** Puts somebody into the store of people, with all rights, unless the test has done so. */
+  async know(name: string): Promise<void> {
+    this.#identity ??= openIdentity({ dataDirectory: this.data.path });
+    const { store } = await this.#identity;
+    await store.refresh();
+    if (store.held.people.has(name)) return;
+    // Nobody signs in here: the stage is the gateway.
+    await store.people.insert({ name, role: "administrator" }, "no password", false);
+  }
+
   session(clientId: string): Session {
     const session = new Session({ url: this.broker.url, clientId });
     this.#stack.defer(() => session.stop());
@@ -227,6 +247,7 @@ export class ConsoleStage {
   async stop(): Promise<void> {
     await this.agent.stop();
     await this.service.kill();
+    await (await this.#identity)?.close();
     await this.#stack.disposeAsync();
   }
 }
@@ -243,6 +264,8 @@ export interface AttachSettings {
   readonly rights?: readonly Right[];
   readonly nodes?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether they are in the store of people. */
+  readonly known?: boolean;
 }
 
 /** Somebody at a console by WebSocket. */
