@@ -70,8 +70,19 @@ export interface ConsolePort extends AsyncDisposable {
    * @throws PortError `unreachable` while the link is down: nothing is queued for later
    */
   write(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /**
+   * Sends what the device takes at once, for a key that should not wait for promises; does not wait itself. Nothing is
+   * overtaken: while anything is being sent it takes none.
+   * @returns how many of the bytes, from the first on, the device has taken as `write` means it; the rest is for `write`
+   * @throws PortError as `write`
+   */
+  writeNow?(bytes: Uint8Array): number;
+  /** The device or address as people know it: `/dev/ttyAMA0`. No secrets. */
+  readonly device?: string;
   /** Present settings, where there is a wire with settings. */
   readonly line?: LineSettings;
+  /** What its options say, whatever was set since. */
+  readonly declaredLine?: LineSettings;
   setLine?(settings: LineSettings, signal: AbortSignal): Promise<void>;
   /** Holds the line in the break condition for so long. Touches neither DTR nor RTS. */
   sendBreak?(duration: Duration, signal: AbortSignal): Promise<void>;

@@ -84,6 +84,8 @@ export interface StreamSource {
    * not there any more, begins with a gap that says how much is missing.
    */
   read(from: number, maxBytes: number): Promise<readonly StreamItem[]>;
+  /** The same where it is in memory, as what was just said is; undefined: `read` may have to wait for it. */
+  readNow?(from: number, maxBytes: number): readonly StreamItem[] | undefined;
   /** Everything before `offset` is stored at the service and may be forgotten. */
   acknowledge(offset: number): void;
   /** The service has stored more than was ever here: numbering goes on behind `offset`, after a gap that says so. */
@@ -120,12 +122,26 @@ export interface WireLines {
   readonly dcd: boolean;
 }
 
+/** By whom and until when a device was given up. */
+export interface DeviceClosing {
+  readonly actor: string;
+  /** RFC 3339, by the agent's clock. */
+  readonly until: string;
+  readonly reason?: string | undefined;
+}
+
 /** What the agent says of the device, at the start and at every change. */
 export interface ConsoleCondition {
   readonly up: boolean;
   readonly detail?: string | undefined;
   readonly abilities: readonly ConsoleAbility[];
+  /** The device or address as people know it. */
+  readonly device?: string | undefined;
   readonly line?: WireSettings | undefined;
+  /** What the site declares, where there is a wire with settings. */
+  readonly declaredLine?: WireSettings | undefined;
+  /** The agent has let go of the device, so that another program can have it. */
+  readonly closed?: DeviceClosing | undefined;
   readonly modem?: WireLines | undefined;
   /** Set while the spool cannot be written to disk. */
   readonly spoolProblem?: string | undefined;
@@ -136,4 +152,12 @@ export type ConsoleRequest =
   | { readonly kind: "break"; readonly ms: number }
   | { readonly kind: "control"; readonly dtr?: boolean; readonly rts?: boolean }
   | { readonly kind: "line"; readonly settings: WireSettings }
-  | { readonly kind: "purge"; readonly what: "receive" | "transmit" | "both" };
+  | { readonly kind: "purge"; readonly what: "receive" | "transmit" | "both" }
+  /** Lets go of the device for so long; taken back by itself. */
+  | {
+      readonly kind: "close";
+      readonly ms: number;
+      readonly actor: string;
+      readonly reason?: string | undefined;
+    }
+  | { readonly kind: "open" };

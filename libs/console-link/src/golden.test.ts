@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { StreamItem } from "./console-stream.js";
 import { FRAME, jsonFrame, numbersFrame, PAYLOAD_AT, readJson } from "./frame.js";
 import { decodeItems, encodeItems } from "./items-frame.js";
-import { readAnnouncement, readHello, readRequest } from "./messages.js";
+import { readAnnouncement, readCondition, readHello, readRequest } from "./messages.js";
 
 /**
  * What version 1 looks like on the wire. A test that fails here means that agents and services in the field do not
@@ -84,6 +84,22 @@ test("an announcement of version 1, and of a later agent with abilities that are
   });
   expect(() => readAnnouncement({ ...sample, endpoint: "n2.console" })).toThrow("no console");
   expect(() => readAnnouncement({ ...sample, next: -1 })).toThrow("next");
+});
+
+test("a condition of version 1 with a device that was changed and given up", () => {
+  const sample = JSON.parse(
+    '{"up":false,"detail":"d","abilities":["line"],"device":"/dev/ttyAMA0","line":{"baudRate":9600,"dataBits":7,' +
+      '"parity":"even","stopBits":2,"flowControl":"rts-cts"},"declaredLine":{"baudRate":115200,"dataBits":8,' +
+      '"parity":"none","stopBits":1,"flowControl":"none"},"closed":{"actor":"person:ada",' +
+      '"until":"2026-11-23T08:00:00.000Z","reason":"flashing"}}',
+  ) as Record<string, unknown>;
+  expect(readCondition(sample)).toMatchObject(sample);
+  expect(() => readCondition({ ...sample, closed: { actor: "person:ada", until: "x" } })).toThrow(
+    "until",
+  );
+  const close = { kind: "close", ms: 60_000, actor: "person:ada", reason: "flashing" };
+  expect(readRequest(close)).toEqual(close);
+  expect(readRequest({ kind: "open" })).toEqual({ kind: "open" });
 });
 
 test("a request of a later service is answered and not fatal", () => {

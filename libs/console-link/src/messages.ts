@@ -11,6 +11,7 @@ import {
   type ConsoleAbility,
   type ConsoleCondition,
   type ConsoleRequest,
+  type DeviceClosing,
   type WireLines,
   type WireSettings,
 } from "./console-stream.js";
@@ -77,21 +78,27 @@ export function readAnnouncement(fields: Fields): Announcement {
 }
 
 export function readCondition(value: unknown): ConsoleCondition {
-  const { up, detail, abilities, line, modem, spoolProblem } = object(value, "condition");
+  const { up, detail, abilities, device, line, declaredLine, closed, modem, spoolProblem } = object(
+    value,
+    "condition",
+  );
   return {
     up: up === true,
     detail: optionalWords(detail),
     abilities: Array.isArray(abilities)
       ? CONSOLE_ABILITIES.filter((one: ConsoleAbility) => abilities.includes(one))
       : [],
+    device: optionalWords(device),
     line: line === undefined ? undefined : readSettings(line),
+    declaredLine: declaredLine === undefined ? undefined : readSettings(declaredLine),
+    closed: closed === undefined ? undefined : readClosing(closed),
     modem: modem === undefined ? undefined : readLines(modem),
     spoolProblem: optionalWords(spoolProblem),
   };
 }
 
 export function readRequest(value: unknown): ConsoleRequest {
-  const { kind, ms, dtr, rts, settings, what } = object(value, "request");
+  const { kind, ms, dtr, rts, settings, what, actor, reason } = object(value, "request");
   switch (kind) {
     case "break":
       return { kind, ms: whole(ms, "ms", 60_000) };
@@ -105,6 +112,15 @@ export function readRequest(value: unknown): ConsoleRequest {
       return { kind, settings: readSettings(settings) };
     case "purge":
       return { kind, what: oneOf(what, ["receive", "transmit", "both"], "what") };
+    case "close":
+      return {
+        kind,
+        ms: whole(ms, "ms", 86_400_000),
+        actor: words(actor, "actor", 200),
+        reason: optionalWords(reason),
+      };
+    case "open":
+      return { kind };
     default:
       throw new UnknownRequest("the agent is too old for this request; bring it up to date");
   }
@@ -135,6 +151,17 @@ export function readBye(fields: Fields): Bye {
   return {
     reason: words(fields["reason"], "reason", 500),
     superseded: fields["superseded"] === true,
+  };
+}
+
+function readClosing(value: unknown): DeviceClosing {
+  const { actor, until, reason } = object(value, "closed");
+  const at = Date.parse(words(until, "until", 40));
+  if (Number.isNaN(at)) throw new ProtocolError("until is no time");
+  return {
+    actor: words(actor, "actor", 200),
+    until: new Date(at).toISOString(),
+    reason: optionalWords(reason),
   };
 }
 

@@ -25,8 +25,9 @@ export type AttachMode = (typeof ATTACH_MODES)[number];
 /** What is shown first: nothing, the last lines (`lines:200`), the boot so far, a time span (`since:10m`), the screen. */
 export const REPLAY_PATTERN =
   /^(none|boot|previous-boot|screen|lines:\d{1,6}|since:(\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)|\d{4}-\d\d-\d\dT[\d:.]{5,12}Z))$/;
-/** `115200`, `115200,8n1`, `9600,7e1,rts-cts`. */
-export const LINE_PATTERN = /^\d{2,8}(,[5-8][noems](1|1\.5|2)(,(none|rts-cts|xon-xoff))?)?$/;
+/** `115200`, `115200,8n1`, `9600,7e1,rts-cts`; `declared`: what the site says. */
+export const LINE_PATTERN =
+  /^(declared|\d{2,8}(,[5-8][noems](1|1\.5|2)(,(none|rts-cts|xon-xoff))?)?)$/;
 /** `^Ec`, `~`, `^]`: characters, `^` and a letter for a control character. */
 export const ESCAPE_PATTERN = /^(none|(\^[A-Z[\]\\^_?]|[ -\]_-~]){1,3})$/;
 
@@ -39,6 +40,8 @@ export const CONSOLE_ASKS = [
   "pulse",
   "line",
   "paste",
+  "close",
+  "open",
   "power",
   "replay",
   "who",
@@ -60,7 +63,9 @@ export class ConsoleAsk {
   @Optional() @OneOf(["dtr", "rts"]) line?: "dtr" | "rts";
   /** `line` */
   @Optional() @Matches(LINE_PATTERN) settings?: string;
-  /** `paste`: what; `message`: to all who are there; `power` and `disconnect`: why. */
+  /** `close`: for how long the agent lets go of the device; missing: half an hour. */
+  @Optional() @Integer(1000, 86_400_000) forMs?: number;
+  /** `paste`: what; `message`: to all who are there; `power`, `disconnect` and `close`: why. */
   @Optional() @Text(262_144) text?: string;
   @Optional() @OneOf(ACTIONS) action?: Action;
   /** `replay` */

@@ -47,7 +47,7 @@ export const CONSOLE_WAYS = [
 ] as const;
 export type ConsoleWay = (typeof CONSOLE_WAYS)[number];
 
-/** Magic SysRq keys by what they do (Linux, admin-guide/sysrq). */
+/** Magic SysRq keys by what they do (Linux, admin-guide/sysrq). `loglevel-4`: the console shows what is more severe. */
 export const SYSRQ_KEYS = {
   help: "h",
   sync: "s",
@@ -67,9 +67,32 @@ export const SYSRQ_KEYS = {
   "kill-terminal": "k",
   "thaw-file-systems": "j",
   "show-locks": "d",
+  "show-timers": "q",
+  "normal-priorities": "n",
+  "restore-frame-buffer": "v",
+  "dump-trace": "z",
+  "replay-log": "R",
+  debugger: "g",
+  xmon: "x",
+  "show-global-registers": "y",
+  "loglevel-0": "0",
+  "loglevel-1": "1",
+  "loglevel-2": "2",
+  "loglevel-3": "3",
+  "loglevel-4": "4",
+  "loglevel-5": "5",
+  "loglevel-6": "6",
+  "loglevel-7": "7",
+  "loglevel-8": "8",
+  "loglevel-9": "9",
 } as const;
 export type SysRqName = keyof typeof SYSRQ_KEYS;
 export const SYSRQ_NAMES = Object.keys(SYSRQ_KEYS) as SysRqName[];
+
+/** The name of a SysRq key, given that or the key itself; undefined where there is neither. */
+export function sysRqName(text: string): SysRqName | undefined {
+  return SYSRQ_NAMES.find((name) => name === text || SYSRQ_KEYS[name] === text);
+}
 
 /** Whether the bytes of a console reach the service. */
 export class ConsoleLinkState {
@@ -92,6 +115,21 @@ export class ConsoleWriter {
   @Timestamp() since!: string;
 }
 
+/** The settings of the wire, as people write them: `9600 7e1`. */
+export class ConsoleLineChange {
+  @Text(64) present!: string;
+  /** What the site declares. */
+  @Text(64) declared!: string;
+}
+
+/** The agent has let go of the device, so that another program can have it. */
+export class ConsoleClosing {
+  @ActorText() actor!: string;
+  /** When the agent takes it back by itself. */
+  @Timestamp() until!: string;
+  @Optional() @Text(500) reason?: string;
+}
+
 /** The console of a node. */
 export class ConsoleState {
   @Nested(() => ConsoleLinkState) link!: ConsoleLinkState;
@@ -100,6 +138,10 @@ export class ConsoleState {
   @Optional() @Nested(() => ConsoleWriter) writer?: ConsoleWriter;
   /** How many look on without typing. */
   @Integer(0, 100_000) viewers!: number;
+  /** Set while the wire has other settings than the site declares. */
+  @Optional() @Nested(() => ConsoleLineChange) line?: ConsoleLineChange;
+  /** Set while it is closed, for another program to have the device. */
+  @Optional() @Nested(() => ConsoleClosing) closed?: ConsoleClosing;
   @Optional() @Timestamp() lastByteAt?: string;
   /** Number of the boot that the log is in, from 1; missing before the first. */
   @Optional() @Integer(1) boot?: number;

@@ -225,6 +225,42 @@ describe("the consoles among the endpoints of an agent", () => {
     });
   });
 
+  it("let go of the device for somebody else, and take it back by themselves or when told", async () => {
+    await bindings.apply({ generation: 1, endpoints: [desired("n1", "console", "model")] });
+    const line = lineOf("n1.console");
+    const { signal } = new AbortController();
+    const close = { kind: "close", ms: 60_000, actor: "person:ada", reason: "flashing" } as const;
+    await line?.request(close, signal);
+    const until = new Date(clock.now().getTime() + 60_000).toISOString();
+    expect(line?.condition()).toEqual({
+      up: false,
+      detail: `person:ada has closed it until ${until} (flashing); "outrider console open" takes it back`,
+      abilities: [],
+      closed: { actor: "person:ada", until, reason: "flashing" },
+    });
+    await expect(line?.write(Buffer.from("x"), signal)).rejects.toThrow(/person:ada has closed it/);
+    expect(described("n1.console")).toMatchObject({ actions: ["GracefulShutdown"] });
+    // A second time: so long from now.
+    await clock.advance(seconds(50));
+    await line?.request({ ...close, reason: undefined }, signal);
+    await clock.advance(seconds(50));
+    expect(line?.condition()).toMatchObject({ up: false, closed: { actor: "person:ada" } });
+    await clock.advance(seconds(10));
+    await eventually("it is back", () => line?.condition().up);
+    expect(line?.condition()).toEqual({ up: true, abilities: ["break"] });
+    await line?.request(close, signal);
+    await line?.request({ kind: "open" }, signal);
+    expect(line?.condition().up).toBe(true);
+    await line?.write(Buffer.from("hello"), signal);
+    // What was said meanwhile is missing, and the log says so.
+    const gap = expect.objectContaining({ reason: "disconnected", lost: undefined });
+    expect(spools.spools.get("n1.console")?.written).toEqual([gap, gap, "echo of hello"]);
+    await line?.request(close, signal);
+    await bindings.apply({ generation: 2, endpoints: [] });
+    await clock.advance(seconds(120));
+    expect(clock.waiting).toBe(0);
+  });
+
   it("tell the link at each change, once", async () => {
     await bindings.apply({ generation: 1, endpoints: [desired("n1", "console", "model")] });
     const said: unknown[] = [];

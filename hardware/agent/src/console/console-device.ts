@@ -20,12 +20,17 @@ const SLOW_BAUD_RATE = 9600;
 /** The kernel takes the key within five seconds after the break (Linux, admin-guide/sysrq). */
 const SYSRQ_BREAK = milliseconds(300);
 
+/** What a device is asked for; whether it is to be had at all is not its own matter. */
+export type DeviceRequest = Exclude<ConsoleRequest, { kind: "close" | "open" }>;
+
 /**
  * The device of a console on its way in: one thing at a time, in order, each with a deadline. What the device cannot do
  * is refused as `unsupported`, and nothing waits for a device that is not there.
  */
 export class ConsoleDevice {
   #turn: Promise<unknown> = Promise.resolve();
+  /** Those whose turn it is, or will be. */
+  #waiting = 0;
 
   constructor(
     private readonly name: string,
@@ -41,12 +46,14 @@ export class ConsoleDevice {
 
   condition(): ConsoleCondition {
     const { linked, lines } = this.recorder;
-    const { line } = this.port;
+    const { line, declaredLine, device } = this.port;
     return {
       up: linked?.up ?? false,
       detail: linked ? linked.detail : "It is being connected.",
       abilities: this.#abilities(),
+      ...(device === undefined ? {} : { device }),
       ...(line === undefined ? {} : { line: { ...line } }),
+      ...(declaredLine === undefined ? {} : { declaredLine: { ...declaredLine } }),
       ...(lines === undefined ? {} : { modem: { ...lines } }),
     };
   }
@@ -56,8 +63,13 @@ export class ConsoleDevice {
     return this.#inTurn(signal, () => this.#write(bytes, signal));
   }
 
+  /** What the device takes at once, unless it is somebody's turn. @returns how many bytes @throws PortError */
+  writeNow(bytes: Uint8Array): number {
+    return this.#waiting > 0 ? 0 : (this.port.writeNow?.(bytes) ?? 0);
+  }
+
   /** @throws PortError, `unsupported` for what it cannot do · the signal's reason */
-  request(request: ConsoleRequest, signal: AbortSignal): Promise<void> {
+  request(request: DeviceRequest, signal: AbortSignal): Promise<void> {
     return this.#inTurn(signal, () => this.#request(request, signal));
   }
 
@@ -82,7 +94,7 @@ export class ConsoleDevice {
     return (Object.keys(abilities) as ConsoleAbility[]).filter((ability) => abilities[ability]);
   }
 
-  async #request(request: ConsoleRequest, signal: AbortSignal): Promise<void> {
+  async #request(request: DeviceRequest, signal: AbortSignal): Promise<void> {
     const { port } = this;
     const within = milliseconds(ANSWER_WITHIN_MS);
     switch (request.kind) {
@@ -140,11 +152,13 @@ export class ConsoleDevice {
     const former = this.#turn;
     const done = Promise.withResolvers<void>();
     this.#turn = done.promise;
+    this.#waiting += 1;
     try {
       await former;
       signal.throwIfAborted();
       await work();
     } finally {
+      this.#waiting -= 1;
       done.resolve();
     }
   }

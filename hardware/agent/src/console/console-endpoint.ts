@@ -1,5 +1,5 @@
 import type { ConsoleLine } from "@outrider/console-link/console-line";
-import type { ConsoleCondition } from "@outrider/console-link/console-stream";
+import type { ConsoleCondition, DeviceClosing } from "@outrider/console-link/console-stream";
 import type { EndpointAction } from "@outrider/contracts/agent";
 import { seconds } from "@outrider/contracts/clock";
 import { endpointId, type AgentId } from "@outrider/contracts/ids";
@@ -12,6 +12,7 @@ import { nothingDone, type Execution, type Outcome } from "../outcome.js";
 import { recover } from "../recovery.js";
 import type { StartGate } from "../start-gate.js";
 import { ConsoleDevice } from "./console-device.js";
+import { DeviceLending } from "./device-lending.js";
 import type { ConsoleLink, ConsoleSpool, ConsoleSpools } from "./console-line.js";
 import { ConsoleRecorder, type ConsoleCounts } from "./console-recorder.js";
 import { shutDownByConsole } from "./graceful-shutdown.js";
@@ -51,12 +52,23 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   #said = "";
   /** Ends a shutdown that is under way. */
   #overtake: ((why: Error) => void) | undefined;
+  readonly #lending: DeviceLending;
 
   constructor(
     parts: EndpointParts,
     private readonly console: ConsoleParts,
   ) {
     super(parts);
+    this.#lending = new DeviceLending({
+      clock: this.clock,
+      log: this.log,
+      letGo: () => this.#lend(),
+      takeBack: (signal) => this.#connect(signal),
+      changed: (failure) => {
+        this.failure = failure;
+        this.changed();
+      },
+    });
   }
 
   override get notice(): string | undefined {
@@ -73,8 +85,14 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { recorder } = (this.#recording ??= await this.#begin());
+    this.#recording ??= await this.#begin();
     this.#offered ??= this.console.link.add(this);
+    // It is opened when it comes back.
+    if (!this.#lending.closing) await this.#connect(signal);
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { recorder } = this.#recorded();
     const opened = await openPort("console", this, signal);
     const { port } = opened;
     const device = new ConsoleDevice(this.id, port, recorder, this.clock);
@@ -92,6 +110,7 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
   }
 
   async close(): Promise<void> {
+    await this.#lending.stop();
     await this.#letGo();
     this.#offered?.[Symbol.dispose]();
     this.#offered = undefined;
@@ -164,8 +183,14 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
 
   condition(): ConsoleCondition {
     const problem = this.#recording?.spool.problem;
-    const said = this.#device?.condition() ?? { up: false, detail: this.failure, abilities: [] };
-    return { ...said, ...(problem === undefined ? {} : { spoolProblem: problem }) };
+    const { closing } = this.#lending;
+    const detail = closing ? closedText(closing) : this.failure;
+    const said = this.#device?.condition() ?? { up: false, detail, abilities: [] };
+    return {
+      ...said,
+      ...(closing === undefined ? {} : { closed: closing }),
+      ...(problem === undefined ? {} : { spoolProblem: problem }),
+    };
   }
 
   onCondition(callback: (condition: ConsoleCondition) => void): Disposable {
@@ -177,11 +202,17 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
     await this.#reachable().write(bytes, signal);
   }
 
+  writeNow(bytes: Uint8Array): number {
+    return this.#reachable().writeNow(bytes);
+  }
+
   async request(
     request: Parameters<ConsoleLine["request"]>[0],
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#reachable().request(request, signal);
+    if (request.kind === "close") await this.#lending.close(request);
+    else if (request.kind === "open") await this.#lending.open();
+    else await this.#reachable().request(request, signal);
     this.changed();
   }
 
@@ -194,6 +225,15 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
       spool,
       recorder: new ConsoleRecorder(spool, () => spools.nowMicros(), changed, counts),
     };
+  }
+
+  /** What it can do it can again when it is back. @throws PortError `refused` while a shutdown goes over it */
+  async #lend(): Promise<void> {
+    const { actions, activity } = this;
+    if (activity) throw new PortError("refused", `${this.id} is busy with ${activity.what}.`);
+    await this.#letGo();
+    this.actions = actions;
+    this.#recorded().recorder.link({ up: false, detail: "It is closed." });
   }
 
   async #letGo(): Promise<void> {
@@ -220,8 +260,15 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
 
   #reachable(): ConsoleDevice {
     if (this.#device) return this.#device;
-    throw new PortError("unreachable", `${this.id} is not open: ${this.failure ?? "it is closed"}`);
+    const { closing } = this.#lending;
+    const why = closing ? closedText(closing) : (this.failure ?? "it is closed");
+    throw new PortError("unreachable", `${this.id} is not open: ${why}`);
   }
+}
+
+function closedText({ actor, until, reason }: DeviceClosing): string {
+  const why = reason === undefined ? "" : ` (${reason})`;
+  return `${actor} has closed it until ${until}${why}; "outrider console open" takes it back`;
 }
 
 /** Whether a shutdown that is under way makes no sense any more once the node was told this. */

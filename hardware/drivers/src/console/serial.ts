@@ -69,7 +69,8 @@ export const driver = defineDriver({
   proof: "a 16550 of QEMU 7.2 in a Linux 6.1 guest",
   open: async (options, { clock, log }) => {
     const what = `The serial port ${options.path}`;
-    let settings = settingsOf(options);
+    const declaredLine = settingsOf(options);
+    let settings = declaredLine;
     // What no port can do is said at once, not when the port is opened.
     encodeSettings(Buffer.alloc(TERMIOS_BYTES), settings);
     let hasModem = true;
@@ -93,9 +94,12 @@ export const driver = defineDriver({
     const port: ConsolePort = {
       start: (listener) => line.start(listener),
       write: (bytes, signal) => line.write(bytes, signal),
+      writeNow: (bytes) => line.writeNow(bytes),
+      device: options.path,
       get line() {
         return settings;
       },
+      declaredLine,
       setLine: (wanted, signal) =>
         act("settings", signal, (open) => {
           open.setLine(wanted);

@@ -40,7 +40,8 @@ export const driver = defineDriver({
   proof: "ser2net 4.3, socat 1.7",
   open: async (options, { clock }) => {
     const address = addressOf(options);
-    const what = `The console at ${"path" in address ? address.path : `${address.host}:${address.port}`}`;
+    const device = "path" in address ? address.path : `${address.host}:${address.port}`;
+    const what = `The console at ${device}`;
     const keepAliveMs = (options.keepAliveSeconds ?? KEEP_ALIVE_SECONDS) * 1000;
     const line = new ReconnectingLine({
       clock,
@@ -49,8 +50,10 @@ export const driver = defineDriver({
         openStreamSocket({ address, what, keepAliveMs, clock }, listener, signal),
     });
     return {
+      device,
       start: (listener) => line.start(listener),
       write: (bytes, signal) => line.write(bytes, signal),
+      writeNow: (bytes) => line.writeNow(bytes),
       [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
     };
   },
