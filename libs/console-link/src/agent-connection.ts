@@ -18,7 +18,7 @@ import {
   type Frame,
 } from "./frame.js";
 import { LinkSocket } from "./link-socket.js";
-import { readRefusal, readRequest, UnknownRequest, whole } from "./messages.js";
+import { readRefusal, readWelcome, readRequest, UnknownRequest, whole } from "./messages.js";
 import type { LinkTiming } from "./timing.js";
 
 export interface AgentConnectionOptions {
@@ -33,6 +33,8 @@ export interface AgentConnectionOptions {
   /** @param patience whether dialling again soon is of no use */
   readonly onEnd: (reason: string, patience: boolean) => void;
   readonly onSourceFailure: (error: unknown) => void;
+  /** The service sends frames that this agent does not know: it is of a later version. */
+  readonly onSkipped?: (type: number) => void;
 }
 
 /** One connection of an agent: says who it is, announces its consoles, and serves what the service wants of them. */
@@ -56,6 +58,7 @@ export class AgentConnection {
       timing,
       onFrame: (frame) => this.#take(frame),
       onEnd: (reason) => this.#end(reason),
+      ...(options.onSkipped ? { onSkipped: options.onSkipped } : {}),
     });
     const hello = {
       link: "outrider-console",
@@ -96,7 +99,7 @@ export class AgentConnection {
   #take({ type, payload }: Frame): void {
     switch (type) {
       case FRAME.welcome:
-        return this.#welcome();
+        return this.#welcome(readWelcome(readJson(payload)));
       case FRAME.refused: {
         const { code, message } = readRefusal(readJson(payload));
         this.#patience = code !== "busy";
@@ -123,11 +126,11 @@ export class AgentConnection {
     }
   }
 
-  #welcome(): void {
+  #welcome(serviceVersion: number): void {
     if (this.#welcomed) throw new ProtocolError("welcomed twice");
     this.#welcomed = true;
     this.#deadline.abort();
-    this.#socket.open();
+    this.#socket.open(serviceVersion);
     this.#options.onWelcome();
     for (const line of this.#options.lines) this.#announce(line);
   }
@@ -138,6 +141,7 @@ export class AgentConnection {
       line,
       this.#queue,
       (frame) => this.#socket.send(frame),
+      (frame) => this.#socket.sendLater(frame),
       this.#options.onSourceFailure,
     );
     this.#consoles.set(announced.console, announced);

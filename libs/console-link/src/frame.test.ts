@@ -7,6 +7,7 @@ import {
   FrameReader,
   frameOf,
   jsonFrame,
+  LINK_VERSION,
   MAX_HELLO_BYTES,
   MAX_PAYLOAD_BYTES,
   PAYLOAD_AT,
@@ -105,10 +106,16 @@ describe("frames", () => {
     expect(readSplit(jsonFrame(FRAME.hello, {}), [], new FrameReader(first))).toHaveLength(1);
   });
 
-  test("types of later versions are skipped from 0x80 on, and below end the connection", () => {
+  test("types that are not known are skipped from 0x80 on or from a later version, and else end the connection", () => {
     const later = Buffer.concat([Buffer.from([0, 0, 0, 2, 0x80, 1, 2]), frameOf(FRAME.hello, 0)]);
     expect(readSplit(later, [6])).toEqual([{ type: FRAME.hello, payload: Buffer.alloc(0) }]);
     expect(() => readSplit(Buffer.from([0, 0, 0, 0, 0x7f]), [])).toThrow("not known");
+    const skipped: number[] = [];
+    const reader = new FrameReader(undefined, (type) => skipped.push(type));
+    reader.open(LINK_VERSION + 1);
+    const newer = Buffer.concat([frameOf(0x7f, 9), frameOf(0x7f, 0), frameOf(FRAME.hello, 0)]);
+    expect(readSplit(newer, [3], reader)).toHaveLength(1);
+    expect(skipped).toEqual([0x7f]);
   });
 });
 

@@ -10,7 +10,10 @@ export const MAX_PAYLOAD_BYTES = 65_536;
 export const MAX_HELLO_BYTES = 1024;
 const HEADER_BYTES = 5;
 
-/** Never renumbered. A type that an end does not know is skipped from 0x80 on, and below that ends the connection. */
+/**
+ * Never renumbered. A type that an end does not know is skipped from 0x80 on, and below that too where the peer speaks a
+ * later version; else it ends the connection.
+ */
 export const FRAME = {
   /** Agent: who it is. JSON. */
   hello: 0x01,
@@ -158,15 +161,24 @@ export class FrameReader {
   #bodyBytes = 0;
   /** Until somebody is known only `first` may come, and only so long. */
   #expected: { readonly type: number; readonly maxBytes: number } | undefined;
+  #peerVersion = LINK_VERSION;
+  readonly #skipped = new Set<number>();
 
-  /** @param first the only type that is taken until {@link open} */
-  constructor(first?: { readonly type: number; readonly maxBytes: number }) {
+  /**
+   * @param first the only type that is taken until {@link open}
+   * @param onSkipped told of each type that is not known, once
+   */
+  constructor(
+    first?: { readonly type: number; readonly maxBytes: number },
+    private readonly onSkipped: (type: number) => void = () => undefined,
+  ) {
     this.#expected = first;
   }
 
-  /** From now on every known frame may come. */
-  open(): void {
+  /** From now on every known frame may come. @param peerVersion the highest that the peer speaks */
+  open(peerVersion = LINK_VERSION): void {
     this.#expected = undefined;
+    this.#peerVersion = peerVersion;
   }
 
   /** @throws ProtocolError; nothing can be read after that */
@@ -199,7 +211,14 @@ export class FrameReader {
       this.#bodyBytes = 0;
       this.#body = undefined;
       if (KNOWN.has(type)) yield { type, payload };
+      else this.#skip(type);
     }
+  }
+
+  #skip(type: number): void {
+    if (this.#skipped.has(type)) return;
+    this.#skipped.add(type);
+    this.onSkipped(type);
   }
 
   #check(): void {
@@ -210,7 +229,8 @@ export class FrameReader {
     }
     const maxBytes = this.#expected?.maxBytes ?? MAX_PAYLOAD_BYTES;
     if (length > maxBytes) throw new ProtocolError(`a frame of ${length} bytes is too long`);
-    if (!KNOWN.has(type) && type < SKIPPED_WHEN_UNKNOWN) {
+    const isSkipped = type >= SKIPPED_WHEN_UNKNOWN || this.#peerVersion > LINK_VERSION;
+    if (!KNOWN.has(type) && !isSkipped) {
       throw new ProtocolError(`a frame of type ${type} is not known`);
     }
   }

@@ -114,6 +114,11 @@ export class LinkClient {
       },
       onEnd: (reason, patience) => ended.resolve({ reason, patience }),
       onSourceFailure: (error) => ended.reject(error),
+      onSkipped: (type) =>
+        this.#log.warn(
+          { type },
+          "the console service is of a later version and sends what this agent does not know; it is skipped: bring the agent up to date",
+        ),
     });
     this.#connection = connection;
     try {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Clock } from "@outrider/contracts/clock";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import {
   FRAME,
   FrameReader,
@@ -23,6 +23,8 @@ export interface LinkSocketOptions {
   readonly onFrame: (frame: Frame) => void;
   /** Called once. */
   readonly onEnd: (reason: string) => void;
+  /** A frame of this type came that is not known here, the first of its kind. */
+  readonly onSkipped?: (type: number) => void;
   /** By how much the peer's clock is ahead of this one's, as well as the best of the last measurements knows. */
   readonly onPeerAhead?: (micros: number) => void;
 }
@@ -34,6 +36,9 @@ interface ClockSample {
 }
 
 const SAMPLES = 8;
+/** What can wait waits so long for something that it can go with. */
+const LATER = milliseconds(2);
+const MOST_LATER = 64;
 /** An end that reads nothing while it is sent so much is as good as dead; what it was sent is in the spool. */
 const MAX_BACKLOG_BYTES = 8 * 1_048_576;
 
@@ -50,6 +55,8 @@ export class LinkSocket {
   #heardMs: number;
   #pulseMs: number;
   #corked = false;
+  readonly #later: Buffer[] = [];
+  #laterSoon = false;
   #pulsing = false;
   #ended = false;
   #goodbye: Bye | undefined;
@@ -58,7 +65,7 @@ export class LinkSocket {
     const { clock, timing } = options;
     this.#socket = socket;
     this.#options = options;
-    this.#reader = new FrameReader(options.first);
+    this.#reader = new FrameReader(options.first, options.onSkipped);
     this.#heardMs = clock.monotonicMs();
     this.#pulseMs = this.#heardMs;
     socket.setNoDelay(true);
@@ -68,9 +75,9 @@ export class LinkSocket {
     this.#stopPulse = clock.every(timing.ping, () => this.#pulse());
   }
 
-  /** Both ends know each other now: any frame may come, and pings go. */
-  open(): void {
-    this.#reader.open();
+  /** Both ends know each other now: any frame may come, and pings go. @param peerVersion the highest it speaks */
+  open(peerVersion: number): void {
+    this.#reader.open(peerVersion);
     this.#pulsing = true;
     this.#ping();
   }
@@ -79,19 +86,45 @@ export class LinkSocket {
     return this.#ended;
   }
 
-  /** Sends a frame, together with what else is sent in this turn. Does nothing once it has ended. */
+  /**
+   * Sends a frame: the first of a turn at once, since it is most likely a key or its echo, what else is sent in this
+   * turn together. Does nothing once it has ended.
+   */
   send(frame: Buffer): void {
     if (this.#ended || !this.#socket.writable) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
+    const together = this.#corked || this.#later.length > 0;
+    if (together) this.#cork();
+    for (const one of this.#later.splice(0)) this.#socket.write(one);
     this.#socket.write(frame);
+    if (!together) this.#cork();
     if (this.#socket.writableLength > MAX_BACKLOG_BYTES) this.end("the peer takes nothing");
+  }
+
+  /** Sends a frame that nobody is in a hurry for with whatever is sent next, or alone after a moment. */
+  sendLater(frame: Buffer): void {
+    this.#later.push(frame);
+    if (this.#later.length >= MOST_LATER) return this.#sendLater();
+    if (this.#laterSoon) return;
+    this.#laterSoon = true;
+    void this.#options.clock.sleep(LATER).then(() => {
+      this.#laterSoon = false;
+      this.#sendLater();
+    });
+  }
+
+  #sendLater(): void {
+    const last = this.#later.pop();
+    if (last) this.send(last);
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
   }
 
   /** What the peer said before it went, if it did. */

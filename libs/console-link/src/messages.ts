@@ -58,6 +58,11 @@ export function readHello(fields: Fields): Hello {
   };
 }
 
+/** @returns the highest version that the service speaks; services of version 1 name the common one only */
+export function readWelcome({ version, speaks = version ?? 1 }: Fields): number {
+  return whole(speaks, "speaks", 255);
+}
+
 export function readAnnouncement(fields: Fields): Announcement {
   const { endpoint, node, driver, stream } = fields;
   if (typeof endpoint !== "string" || !isEndpointId(endpoint))

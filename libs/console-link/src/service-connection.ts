@@ -64,6 +64,13 @@ export class ServiceConnection {
       first: { type: FRAME.hello, maxBytes: MAX_HELLO_BYTES },
       onFrame: (frame) => this.#take(frame),
       onEnd: (reason) => this.#end(reason),
+      onSkipped: (type) => {
+        const { log } = this.#options;
+        log.warn(
+          { agent: this.#agent, type, version: this.#hello?.version },
+          "an agent of a later version sends what this service does not know; it is skipped: bring the service up to date",
+        );
+      },
       onPeerAhead: (micros) => {
         this.#aheadMicros = micros;
         for (const console of this.#consoles.values()) console.measured(micros);
@@ -86,9 +93,10 @@ export class ServiceConnection {
 
   welcome(agent: AgentId): void {
     this.#agent = agent;
-    const version = Math.min(LINK_VERSION, this.#hello?.version ?? LINK_VERSION);
-    this.#socket.send(jsonFrame(FRAME.welcome, { version }));
-    this.#socket.open();
+    const { version = LINK_VERSION } = this.#hello ?? {};
+    const common = Math.min(LINK_VERSION, version);
+    this.#socket.send(jsonFrame(FRAME.welcome, { version: common, speaks: LINK_VERSION }));
+    this.#socket.open(version);
   }
 
   refuse(code: Refusal, message: string): void {
