@@ -21,6 +21,8 @@ export const ACTS: readonly string[] = [
   "console.control",
   "console.purge",
   "console.paste",
+  "console.close",
+  "console.open",
   "console.power",
   "console.disconnect",
   "site.apply",

@@ -61,6 +61,7 @@ const REPLIES: Readonly<Record<string, object>> = {
   "/nodes/n1/console/scripts": { id: "r1", node: "n1", state: "succeeded", line: 3 },
   "/consoles/captures": { captures: [] },
   "/consoles/rules": { records: [] },
+  "/nodes/n1/console": { node: "n1", name: "n1" },
   "/nodes/n1/console/boots": { boots: [] },
   "/nodes/n1/console/screen": { columns: 80, rows: 24, text: "login:" },
   "/nodes/n1/console/act": { detail: "done" },
@@ -92,7 +93,8 @@ console attach n1 --take --replay boot -e ~ | console n1 --spy --escape none
 console log n1 -f --since 2d --until 1h --json | console log n1 --lines 5 | console log n1 --boot -1 --raw -o HOME/log
 console boots n1 | console screen n1 | console search /panic/i n1 --since 2026-11-23 -C 2 --limit 7
 console break n1 twice --ms 100 --take | console sysrq n1 sync remount-read-only | console pulse n1 dtr --ms 5
-console line n1 9600,7e1 | console paste n1 --take | console who n1 | console disconnect s1 --reason r
+console line n1 9600,7e1 | console line n1 declared | console close n1 --for 5m --reason flashing --take
+console open n1 --take | console sysrq n1 loglevel-7 s 9 | console describe n1 | console paste n1 --take | console who n1 | console disconnect s1 --reason r
 console script n1 SITE --deadline 9s --take --reason r | console scripts | console transcript r1
 console abort r1 | console captures n1 --limit 5 | console capture c1 -o HOME/capture
 console rules | console rules list | console rules clear panic n1

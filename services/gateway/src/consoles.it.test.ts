@@ -350,8 +350,18 @@ describe("what is done at a console", () => {
     });
   });
 
+  it("may be to lend its device to another program for a while", async () => {
+    const asked = { ask: "close", forMs: 60_000, text: "flashing" };
+    const done = await said("oper", "POST", "/nodes/n1/console/act", { ...asked, take: true });
+    expect(done.status).toBe(200);
+    expect(consoles.acts.at(-1)).toMatchObject({ body: { take: true, act: asked } });
+    expect((await said("oper", "POST", "/nodes/n1/console/act", { ask: "open" })).status).toBe(200);
+  });
+
   it.each([
     ["spy", { ask: "break" }, 403],
+    ["spy", { ask: "close" }, 403],
+    ["oper", { ask: "close", forMs: 86_400_001 }, 400],
     ["oper", { ask: "power", action: "ForceOff" }, 400],
     ["oper", { ask: "message", text: "x" }, 400],
     ["oper", { ask: "sysrq" }, 422],

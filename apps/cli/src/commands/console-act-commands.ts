@@ -1,5 +1,5 @@
 import type { ConsoleSession } from "@outrider/contracts/console";
-import { SYSRQ_NAMES } from "@outrider/contracts/console";
+import { SYSRQ_NAMES, sysRqName } from "@outrider/contracts/console";
 import { LINE_PATTERN } from "@outrider/contracts/console-attach";
 import { readFile } from "node:fs/promises";
 import { EnvironmentError } from "@outrider/contracts/environment";
@@ -10,7 +10,7 @@ import { withConsole } from "../consoles/attach.js";
 import { pasteParts } from "../consoles/paste.js";
 import { SESSIONS } from "../consoles/rows.js";
 import { EXIT } from "../exit-code.js";
-import { integer, nodesArgument, outputOption, reasonOption } from "../options.js";
+import { duration, integer, nodesArgument, outputOption, reasonOption } from "../options.js";
 import { showList, type Format } from "../output.js";
 import { plain } from "../plain.js";
 
@@ -35,8 +35,15 @@ export function addConsoleActCommands(group: Command, cli: Cli): void {
       act(node, { ask: "break", name, ms, take }),
     );
   at(group.command("sysrq").description("press Magic SysRq keys by name: a break, then the key"))
-    .addArgument(new Argument("<key...>", "what to do, in order").choices(SYSRQ_NAMES))
-    .action((node: string, keys: string[], { take }: ActOptions) =>
+    .addArgument(
+      new Argument(
+        "<key...>",
+        "what to do, in order; the kernel's own key of it as well, as in s u b",
+      )
+        .choices(SYSRQ_NAMES)
+        .argParser(sysRqs),
+    )
+    .action((node: string, keys: readonly string[], { take }: ActOptions) =>
       act(node, { ask: "sysrq", keys, take }),
     );
   at(group.command("pulse").description("turn a line over for a moment: what some boards reset by"))
@@ -46,10 +53,38 @@ export function addConsoleActCommands(group: Command, cli: Cli): void {
       act(node, { ask: "pulse", line, ms, take }),
     );
   at(group.command("line").description("set speed, framing and flow control of the wire"))
-    .argument("<settings>", "such as 115200, 9600,7e1 or 115200,8n1,rts-cts", settings)
+    .argument(
+      "<settings>",
+      "such as 115200, 9600,7e1 or 115200,8n1,rts-cts; declared: what the site says",
+      settings,
+    )
     .action((node: string, text: string, { take }: ActOptions) =>
       act(node, { ask: "line", settings: text, take }),
     );
+  at(
+    group
+      .command("close")
+      .description(
+        "have the agent let go of the device, for minicom or a flasher; it takes it back by itself",
+      ),
+  )
+    .addOption(
+      new Option("--for <duration>", "for so long; without it, for 30m").argParser(
+        duration({ min: 1000, max: 86_400_000 }),
+      ),
+    )
+    .addOption(reasonOption())
+    .action((node: string, options: ActOptions & { for?: number; reason?: string }) =>
+      act(node, {
+        ask: "close",
+        forMs: options.for,
+        text: options.reason,
+        take: options.take,
+      }),
+    );
+  at(
+    group.command("open").description("have the agent take the device of a console back now"),
+  ).action((node: string, { take }: ActOptions) => act(node, { ask: "open", take }));
   at(
     group
       .command("paste")
@@ -122,7 +157,15 @@ function msOption(what: string): Option {
 function settings(text: string): string {
   if (LINE_PATTERN.test(text)) return text;
   throw new InvalidArgumentError(
-    "Expected settings such as 115200, 9600,7e1 or 115200,8n1,rts-cts.",
+    "Expected settings such as 115200, 9600,7e1 or 115200,8n1,rts-cts, or declared.",
+  );
+}
+
+function sysRqs(text: string, before: readonly string[] | undefined): readonly string[] {
+  const name = sysRqName(text);
+  if (name) return [...(before ?? []), name];
+  throw new InvalidArgumentError(
+    `Expected one of ${SYSRQ_NAMES.join(", ")}, or the kernel's key of it.`,
   );
 }
 

@@ -72,6 +72,18 @@ export function addConsoleCommands(program: Command, cli: Cli): void {
     );
   addConsoleLogCommands(group, cli);
   group
+    .command("describe")
+    .description("how a console is reached and how it fares: link, device, line, who types")
+    .argument("<node>", "id of a node")
+    .addOption(outputOption())
+    .action((node: string, { output }: { output: Format }) =>
+      cli.online(async (api) => {
+        const found = await api.get<object>(`/nodes/${encodeURIComponent(node)}/console`);
+        showOne(found, output, node, cli.console);
+        return EXIT.verified;
+      }),
+    );
+  group
     .command("boots")
     .description("the boots in the log of a console, oldest first")
     .argument("<node>", "id of a node")

@@ -10,15 +10,30 @@ export function consoleFindings(nodes: readonly NodeView[]): Finding[] {
   const groups = new Map<string, { readonly ids: string[]; readonly advice: string }>();
   for (const { id, console } of consoles) {
     if (!console) continue;
-    const { link, logProblem, stale } = console;
+    const { link, logProblem, stale, line, closed } = console;
     const wrong: (readonly [what: string, advice: string])[] = [];
     if (stale)
       wrong.push(["nothing fresh is known of the console", "see how the console service fares"]);
-    else if (link.value !== "Up") {
+    else if (closed) {
+      const { actor, until, reason } = closed;
+      const why = reason === undefined ? "" : ` (${reason})`;
+      wrong.push([
+        `the console is closed by ${actor} until ${until}${why}`,
+        "`outrider console open` takes its device back before",
+      ]);
+    } else if (link.value !== "Up") {
       const why = link.detail === undefined ? "" : `: ${link.detail}`;
       wrong.push([
         `the console is not connected${why}`,
-        "see how the agent fares; what the machine says is spooled there where it can be heard at all",
+        link.value === "Down"
+          ? "see to its device; what the machine says until then is lost, and the log marks it"
+          : "see how the agent fares; what the machine says is spooled there where it can be heard at all",
+      ]);
+    }
+    if (!stale && line) {
+      wrong.push([
+        `the line has ${line.present}, and the site says ${line.declared}`,
+        "somebody may need it so; `outrider console line NODE declared` sets it back",
       ]);
     }
     if (logProblem !== undefined) {

@@ -36,6 +36,9 @@ export const CONSOLES: Columns<ConsoleRow> = {
     driver ?? "-",
     [
       state?.link.detail,
+      state?.line
+        ? `the line has ${state.line.present}, the site says ${state.line.declared}`
+        : undefined,
       state?.logProblem,
       state?.lostBytes ? `${state.lostBytes} bytes are missing from the log` : undefined,
     ]

@@ -1,17 +1,20 @@
 import {
   nextAfter,
   type ConsoleCondition,
+  type DeviceClosing,
   type StreamItem,
 } from "@outrider/console-link/console-stream";
 import type { LinkedConsole } from "@outrider/console-link/linked-console";
-import type { ConsoleStage, ConsoleState } from "@outrider/contracts/console";
-import type { NodeId } from "@outrider/contracts/ids";
+import type { ConsoleClosing, ConsoleStage, ConsoleState } from "@outrider/contracts/console";
+import { ACTOR_PATTERN, type NodeId } from "@outrider/contracts/ids";
 import type { ConsoleTaps } from "../automation/console-tap.js";
 import type { ConsoleLog } from "../log/console-log.js";
 import type { LogGap, LogItem } from "../log/log-format.js";
 import { Console } from "../sessions/console.js";
 import type { ConsoleParts } from "../sessions/console-parts.js";
+import { lineText } from "../sessions/line-settings.js";
 import { timeOfMicros } from "../sessions/micros.js";
+import { seemly } from "../sessions/seemly.js";
 import { ConsoleWatch, QUIET_MS } from "../stages/console-watch.js";
 import type { StageFinding } from "../stages/stage-tracker.js";
 import type { Declaration } from "../state/declared-consoles.js";
@@ -127,6 +130,8 @@ export class NodeConsole implements FeedOwner {
     const { log, console } = this;
     const { writer, places } = console;
     const boot = log.boots.at(-1)?.boot;
+    const { change } = console.wire;
+    const closed = console.far.condition?.closed;
     return {
       link: console.link,
       stage: { value: this.#stage.value, since: timeOfMicros(this.#stage.sinceMicros) },
@@ -138,6 +143,10 @@ export class NodeConsole implements FeedOwner {
         },
       }),
       viewers: places.length - (writer ? 1 : 0),
+      ...(change && {
+        line: { present: lineText(change.present), declared: lineText(change.declared) },
+      }),
+      ...(closed && { closed: closedBy(closed) }),
       ...(log.lastMicros === undefined ? {} : { lastByteAt: timeOfMicros(log.lastMicros) }),
       ...(boot === undefined ? {} : { boot }),
       ...(log.lostBytes > 0 ? { lostBytes: log.lostBytes } : {}),
@@ -231,4 +240,14 @@ export class NodeConsole implements FeedOwner {
     this.taps.finding(this.node, finding);
     this.changed(this.node);
   }
+}
+
+/** As the agent tells it, which repeats what it was told. */
+function closedBy({ actor, until, reason }: DeviceClosing): ConsoleClosing {
+  const why = reason === undefined ? "" : seemly(reason, 500);
+  return {
+    actor: ACTOR_PATTERN.test(actor) ? actor : "person:unknown",
+    until,
+    ...(why === "" ? {} : { reason: why }),
+  };
 }

@@ -4,6 +4,7 @@ import { ActRefused } from "./act-refused.js";
 import { BREAK_MS, readBreakSequence, type BreakStep } from "./break-sequence.js";
 import type { FarEnd } from "./far-end.js";
 import { lineText, readLineSettings } from "./line-settings.js";
+import { spanText } from "./span-text.js";
 
 /** The kernel takes the key after a break for five seconds; devices need a moment between the two. */
 const AFTER_BREAK_MS = 100;
@@ -98,9 +99,22 @@ export class Acts {
   }
 
   async line(text: string, turn?: AbortSignal): Promise<string> {
-    const settings = readLineSettings(text, this.far.condition?.line);
+    const { line: present, declaredLine } = this.far.condition ?? {};
+    const settings = readLineSettings(text, present, declaredLine);
     await this.#inTurn(turn, () => this.far.request({ kind: "line", settings }));
     return `the line has ${lineText(settings)} now`;
+  }
+
+  /** The agent lets go of the device for so long. */
+  async close(actor: string, ms: number, reason: string | undefined): Promise<string> {
+    const why = reason === undefined ? {} : { reason };
+    await this.far.lend({ kind: "close", ms, actor, ...why });
+    return `the console is closed for ${spanText(ms)}; the agent has let go of its device`;
+  }
+
+  async open(): Promise<string> {
+    await this.far.lend({ kind: "open" });
+    return "the console is open again";
   }
 
   async control(

@@ -5,9 +5,13 @@ import type { Console } from "./console.js";
 import { auditEntry, type Actor } from "./console-audit.js";
 import type { Place } from "./place.js";
 import { seemly } from "./seemly.js";
+import { spanText } from "./span-text.js";
 
 /** What is done to the machine, as records and marks name it. */
-type Deed = "break" | "sysrq" | "pulse" | "line" | "purge" | "control" | "paste";
+type Deed = "break" | "sysrq" | "pulse" | "line" | "purge" | "control" | "paste" | "close" | "open";
+
+/** How long a console is closed when nobody says for how long. */
+const CLOSED_MS = 1_800_000;
 
 /** What people at a console ask for: who may, that it is written down, and then that it is done. Throws ActRefused. */
 export class Asks {
@@ -78,7 +82,7 @@ export class Asks {
     lent?: AbortSignal,
   ): Promise<string> {
     const { acts } = this.console;
-    const { name, ms, keys, line, settings, text } = ask;
+    const { name, ms, keys, line, settings, text, forMs = CLOSED_MS } = ask;
     const recorded = (
       deed: Deed,
       asked: Readonly<Record<string, unknown>>,
@@ -99,7 +103,18 @@ export class Asks {
       case "line":
         if (!settings) throw new ActRefused("invalid", "name the settings, for example 115200,8n1");
         acts.check("line");
-        return recorded("line", { settings }, (turn) => acts.line(settings, turn));
+        return recorded("line", { settings }, async (turn) => {
+          const done = await acts.line(settings, turn);
+          this.console.wire.set(place);
+          return done;
+        });
+      case "close": {
+        const reason = text === undefined || text === "" ? undefined : seemly(text, 300);
+        const asked = { for: spanText(forMs), reason };
+        return recorded("close", asked, () => acts.close(who.actor, forMs, reason));
+      }
+      case "open":
+        return recorded("open", {}, () => acts.open());
       case "paste": {
         if (!text) throw new ActRefused("invalid", "there is nothing to paste");
         acts.check("paste");

@@ -15,8 +15,10 @@ import { auditEntry, type Actor } from "./console-audit.js";
 import { MAX_PLACES, type ConsoleParts, type DeclaredConsole } from "./console-parts.js";
 import { FanOut } from "./fan-out.js";
 import { FarEnd } from "./far-end.js";
+import { lineText } from "./line-settings.js";
 import { Place } from "./place.js";
 import { seemly } from "./seemly.js";
+import { WireKeeper } from "./wire-keeper.js";
 
 /** Somebody who is not attached does something in the place of whoever types. */
 interface Borrowing {
@@ -33,6 +35,7 @@ export class Console {
   readonly far = new FarEnd();
   readonly acts: Acts;
   readonly asks: Asks;
+  readonly wire: WireKeeper;
   #places: readonly Place[] = [];
   #writer: Place | undefined;
   #borrowing: Borrowing | undefined;
@@ -50,6 +53,7 @@ export class Console {
     this.node = declared.node;
     this.acts = new Acts(this.far, parts.clock, () => this.declared.policy);
     this.asks = new Asks(this);
+    this.wire = new WireKeeper(this);
     this.#fanOut = new FanOut(declared.node, parts.screens);
     this.#link = this.#linkState();
   }
@@ -199,6 +203,7 @@ export class Console {
       this.acts.interruptPaste();
     }
     place.end(bye);
+    this.wire.left(place);
     void this.note(
       auditEntry(place.visitor, "detach", this.node, {
         stage: "outcome",
@@ -245,6 +250,7 @@ export class Console {
       if (modem && JSON.stringify(modem) !== JSON.stringify(before?.modem)) viewer.modem?.(modem);
     }
     this.#tellLink();
+    this.wire.look();
   }
 
   unlinked(why: string): void {
@@ -403,7 +409,11 @@ export class Console {
           ? this.whyNotWriting()
           : `you look on: ${mayWrite}`;
     const { problem } = this.far;
-    const text = `${name}: ${what}${problem === undefined ? "" : `; ${problem}`}`;
+    const { change } = this.wire;
+    const wire = change
+      ? `; the line has ${lineText(change.present)} now, which is not declared`
+      : "";
+    const text = `${name}: ${what}${wire}${problem === undefined ? "" : `; ${problem}`}`;
     return {
       told: "attached",
       session: place.session,

@@ -89,6 +89,13 @@ export class FarEnd {
     await told(this.#reach().request(request, signal), signal);
   }
 
+  /** Gives up the device, or takes it back: also while it cannot be reached. @throws ActRefused */
+  async lend(request: Extract<ConsoleRequest, { kind: "close" | "open" }>): Promise<void> {
+    const linked = this.#linked;
+    if (!linked) throw new ActRefused("unreachable", this.problem ?? "the agent is not connected");
+    await told(linked.request(request), undefined);
+  }
+
   /** @throws ActRefused `unsupported` */
   need(ability: ConsoleAbility, what: string): void {
     this.#reach();

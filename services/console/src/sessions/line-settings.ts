@@ -1,9 +1,21 @@
 import type { WireSettings } from "@outrider/console-link/console-stream";
+import { ActRefused } from "./act-refused.js";
 
 const PARITIES = { n: "none", o: "odd", e: "even", m: "mark", s: "space" } as const;
 
-/** Reads what fits LINE_PATTERN: `115200`, `9600,7e1,rts-cts`. What is left out stays as it is, or 8n1 without flow control. Pure. */
-export function readLineSettings(text: string, present: WireSettings | undefined): WireSettings {
+/**
+ * Reads what fits LINE_PATTERN: `115200`, `9600,7e1,rts-cts`, `declared`. What is left out stays as it is, or 8n1 without
+ * flow control. Pure. @throws ActRefused
+ */
+export function readLineSettings(
+  text: string,
+  present: WireSettings | undefined,
+  declared?: WireSettings,
+): WireSettings {
+  if (text === "declared") {
+    if (declared) return declared;
+    throw new ActRefused("unsupported", "the agent does not say what is declared; name settings");
+  }
   const [rate = "", frame, flow] = text.split(",");
   const settings: WireSettings = {
     dataBits: 8,

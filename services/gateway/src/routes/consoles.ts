@@ -47,7 +47,7 @@ export class ConsolesQuery {
 }
 
 /** What can be done at a console by somebody who is not attached; power has routes of its own. */
-export const CONSOLE_ACTS = ["break", "sysrq", "pulse", "line", "paste"] as const;
+export const CONSOLE_ACTS = ["break", "sysrq", "pulse", "line", "paste", "close", "open"] as const;
 
 export class ConsoleAct {
   @OneOf(CONSOLE_ACTS) ask!: (typeof CONSOLE_ACTS)[number];
@@ -59,9 +59,11 @@ export class ConsoleAct {
   @Optional() @WordList(SYSRQ_NAMES, 8) keys?: SysRqName[];
   /** `pulse` */
   @Optional() @OneOf(["dtr", "rts"]) line?: "dtr" | "rts";
-  /** `line`: `115200,8n1` */
+  /** `line`: `115200,8n1`; `declared`: what the site says. */
   @Optional() @Matches(LINE_PATTERN) settings?: string;
-  /** `paste`: what. More than this goes over the console's WebSocket. */
+  /** `close`: for how long the agent lets go of the device. Default half an hour. */
+  @Optional() @Integer(1000, 86_400_000) forMs?: number;
+  /** `paste`: what, where more than this goes over the console's WebSocket; `close`: why. */
   @Optional() @Text(8000) text?: string;
   /** Also while somebody else types, who is told. */
   @Optional() @IsBoolean() take?: boolean;
@@ -131,6 +133,8 @@ function checkAct({ ask, keys, line, settings, text }: ConsoleAct): void {
     pulse: line === undefined ? "line" : undefined,
     line: settings === undefined ? "settings" : undefined,
     paste: text === undefined || text === "" ? "text" : undefined,
+    close: undefined,
+    open: undefined,
   }[ask];
   if (needs === undefined) return;
   throw new HttpProblem("invalid", `${ask} needs ${needs}`, { field: needs });
@@ -181,7 +185,7 @@ export const CONSOLE_ROUTES = [
     id: "actOnConsole",
     tag: "consoles",
     summary:
-      "Break, SysRq, a pulse, line settings or a paste by somebody who is not attached. Refused while somebody else types, unless taken.",
+      "Break, SysRq, a pulse, line settings, a paste, or the device lent to another program and taken back, by somebody who is not attached. Refused while somebody else types, unless taken.",
     right: "console-write",
     params: NodeParams,
     body: ConsoleAct,
