@@ -7,6 +7,7 @@ import type { IdentityStore } from "@outrider/identity/identity-store";
 import type { Log } from "@outrider/messaging/log";
 import type { RequestClient } from "@outrider/messaging/request-client";
 import type { Session } from "@outrider/messaging/session";
+import type { Storage } from "@outrider/storage/storage";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { ConsoleTaps } from "./automation/console-tap.js";
 import type { ConsoleConfig } from "./config.js";
@@ -21,6 +22,7 @@ import { seemly } from "./sessions/seemly.js";
 import { ConsoleEvents } from "./state/events.js";
 import type { RememberedConsoles } from "./state/remembered-consoles.js";
 import type { Site } from "./state/site.js";
+import { RememberedStages } from "./state/remembered-stages.js";
 import { ConsoleStates } from "./state/states.js";
 import { WayEvents } from "./state/way-events.js";
 import { Ways } from "./ways/ways.js";
@@ -40,6 +42,7 @@ export interface CoreOptions {
   readonly identity: IdentityStore;
   readonly credentials: CredentialStore;
   readonly remembered: RememberedConsoles;
+  readonly storage: Storage;
   readonly site: Site;
   /** Writes a record before what it says is done. @throws StorageError */
   readonly audit: (entry: AuditEntry) => Promise<void>;
@@ -56,6 +59,7 @@ export class ConsoleCore {
   readonly consoles: Consoles;
   readonly ways: Ways;
   readonly #states: ConsoleStates;
+  readonly #stages: RememberedStages;
   readonly #stopped = new AbortController();
   readonly #background = new Set<Promise<void>>();
   readonly #records = new Set<Promise<void>>();
@@ -67,12 +71,14 @@ export class ConsoleCore {
     this.events = new ConsoleEvents(session, clock);
     this.screens = new Screens(log, clock);
     const changed = (node: NodeId): void => this.#states.changed(node);
+    this.#stages = new RememberedStages(options.storage, (doing) => this.#run(doing));
     this.consoles = new Consoles({
       logs,
       screens: this.screens,
       taps: this.taps,
       clock,
       changed,
+      stages: this.#stages,
       parts: {
         clock,
         log,
@@ -124,6 +130,7 @@ export class ConsoleCore {
   async start(): Promise<void> {
     const { site, remembered, identity, credentials, config, clock, log } = this.options;
     site.declared.remember(await remembered.load());
+    await this.#stages.load();
     await this.consoles.declare(site.declared.all());
     site.listen({
       changed: () => this.#settle(),

@@ -131,6 +131,7 @@ export class ConsoleModule {
               identity,
               credentials,
               remembered: new RememberedConsoles(storage),
+              storage,
               site,
               audit: (entry) => audit.append(entry),
               defect,

@@ -9,7 +9,7 @@ describe("what is told of a console", () => {
   let stage: ConsoleStage;
 
   beforeAll(async () => {
-    stage = await ConsoleStage.start(["n0", "n1", "n2", "n3", "n4", "n5"]);
+    stage = await ConsoleStage.start(["n0", "n1", "n2", "n3", "n4", "n5", "n6"]);
   });
   beforeEach(() => stage.turn());
   afterAll(() => stage.stop());
@@ -23,6 +23,20 @@ describe("what is told of a console", () => {
     expect(stage.state).toMatchObject({ boot: 1, link: { value: "Up" }, viewers: 0 });
     expect(stage.state?.lastByteAt).toBeDefined();
     expect(JSON.stringify([...stage.states.values(), ...stage.events])).not.toContain("secret");
+  });
+
+  it("is a panic also after a restart of the service, where no start was ever seen", async () => {
+    const node = stage.current;
+    stage.say("[  100.0] Kernel panic - not syncing: Attempted to kill init!\r\n");
+    await eventually("it has panicked", () => stage.state?.stage.value === "panic");
+    expect(stage.state?.boot).toBeUndefined();
+    const { since } = stage.state?.stage ?? {};
+    await stage.service.kill();
+    await stage.agent.stop();
+    stage.states.clear();
+    await stage.startService();
+    await stage.startAgent();
+    expect(stage.states.get(node)?.stage).toEqual({ value: "panic", since });
   });
 
   it("is every gap, with its size and times, in the log, to who looks on, and as an event", async () => {

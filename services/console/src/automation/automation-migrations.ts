@@ -1,6 +1,6 @@
 import type { MigrationSet } from "@outrider/storage/storage";
 
-/** Tables of the rules that watch consoles, their captures, and of scripts. */
+/** Tables of the rules that watch consoles, their captures, of scripts, and of how far machines have come. */
 export const AUTOMATION_MIGRATIONS: MigrationSet["steps"] = [
   {
     id: 2,
@@ -42,5 +42,16 @@ export const AUTOMATION_MIGRATIONS: MigrationSet["steps"] = [
         transcript TEXT
       );
       CREATE INDEX console_scripts_by_start ON console_scripts (started_ms);`,
+  },
+  {
+    id: 3,
+    name: "what was about to be done, and stages",
+    sql: `
+      ALTER TABLE console_rule_records ADD COLUMN pending TEXT;
+      CREATE TABLE console_stages (
+        node TEXT NOT NULL PRIMARY KEY,
+        stage TEXT NOT NULL,
+        since_micros INTEGER NOT NULL
+      );`,
   },
 ];

@@ -80,10 +80,12 @@ export class Automation {
     const kept = await this.records.load();
     // What the bus has said in the meantime is newer.
     this.rules.declare(this.#declared ?? kept ?? {});
+    this.rules.tellInterrupted();
     await this.captures.settle();
     const tap = taps.add({
       bytes: (node) => this.rules.bytes(node),
       line: (node, line) => this.rules.line(node, line),
+      prompt: (node, line) => this.rules.prompt(node, line),
       finding: (node, finding) => this.rules.finding(node, finding),
     });
     this.#stops.push(
@@ -109,7 +111,8 @@ export class Automation {
 
   #look(): void {
     const { consoles } = this.options;
-    for (const { node, console } of consoles.all()) {
+    for (const { node, console, declaration } of consoles.all()) {
+      this.rules.declared(node, declaration.hasPower);
       this.rules.linkHeard(node, console.link.value === "Up");
     }
     this.rules.look();

@@ -13,6 +13,8 @@ export interface ConsoleTap {
   bytes?(node: NodeId, items: readonly LogItem[]): void;
   /** A line of the cleaned text has ended. */
   line?(node: NodeId, line: TextLine): void;
+  /** What stands on the line that has not ended, when nothing has come for a while. */
+  prompt?(node: NodeId, line: TextLine): void;
   /** A stage, a boot, a sign or a fact was recognised. */
   finding?(node: NodeId, finding: StageFinding): void;
   /** What is published of a console has changed. */
@@ -37,6 +39,9 @@ export class ConsoleTaps {
   }
   line(node: NodeId, line: TextLine): void {
     for (const tap of this.#taps) tap.line?.(node, line);
+  }
+  prompt(node: NodeId, line: TextLine): void {
+    for (const tap of this.#taps) tap.prompt?.(node, line);
   }
   finding(node: NodeId, finding: StageFinding): void {
     for (const tap of this.#taps) tap.finding?.(node, finding);

@@ -1,5 +1,6 @@
 import type { NodeId } from "@outrider/contracts/ids";
 import type { PowerState } from "@outrider/contracts/power";
+import type { TextLine } from "../log/console-log.js";
 import type { LineMatcher } from "./line-matcher.js";
 
 /** Why something that was about to be done is not done any more. */
@@ -25,6 +26,10 @@ export class NodeWatch {
   /** Monotonic times of what silence is counted from. */
   lastByteMs: number | undefined;
   linkUpMs: number | undefined;
+  /** Whether its supply can be known; undefined: that is not known itself. */
+  hasPower: boolean | undefined;
+  #toldLine = "";
+  #told = new Set<string>();
   #supplyOnMs: number | undefined;
   #power: PowerState | undefined;
   /** From when the silence was counted that a rule has spoken of, by rule. */
@@ -44,6 +49,14 @@ export class NodeWatch {
     }
   }
 
+  /** The rules that have spoken of this line, which is looked at as a prompt, and again once it has ended. */
+  toldOf({ line, position }: TextLine): Set<string> {
+    const which = `${line} ${position}`;
+    if (which !== this.#toldLine) this.#told = new Set();
+    this.#toldLine = which;
+    return this.#told;
+  }
+
   powerHeard(state: PowerState, nowMs: number): void {
     const isOn = state.supply.value === "On";
     if (!isOn) this.#supplyOnMs = undefined;
@@ -58,14 +71,14 @@ export class NodeWatch {
   }
 
   /**
-   * Since when the console might have said something and has not: the supply is on, as far as is known now, the host has
-   * not halted, and the console is heard. Undefined when silence means nothing.
+   * Since when the console might have said something and has not: the supply is on, as far as is known now, or there is
+   * no interface that could tell; the host has not halted; and the console is heard. Undefined when silence means nothing.
    */
   quietSinceMs(now: Date): number | undefined {
     const { supply, host } = this.#power ?? {};
-    if (supply?.value !== "On" || host?.value === "Halted" || this.linkUpMs === undefined) {
-      return undefined;
-    }
+    if (host?.value === "Halted" || this.linkUpMs === undefined) return undefined;
+    if (this.hasPower === false) return Math.max(this.linkUpMs, this.lastByteMs ?? 0);
+    if (supply?.value !== "On") return undefined;
     const isStale = now.getTime() > Date.parse(supply.observedAt) + supply.staleAfterMs;
     if (isStale || this.#supplyOnMs === undefined) return undefined;
     return Math.max(this.linkUpMs, this.#supplyOnMs, this.lastByteMs ?? 0);

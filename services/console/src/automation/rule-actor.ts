@@ -9,7 +9,7 @@ import { seemly } from "../sessions/seemly.js";
 import { Overtaken, type Firing, type NodeWatch } from "./node-watch.js";
 import type { PolicyPower } from "./policy-power.js";
 import { isExhausted, TOO_OLD_MS, tells, waitMs } from "./rule-limits.js";
-import type { RuleRecords, RuleState } from "./rule-records.js";
+import type { PendingPower, RuleRecords, RuleState } from "./rule-records.js";
 import type { NamedRule } from "./rule-set.js";
 
 /** What made a rule fire. */
@@ -123,8 +123,11 @@ export class RuleActor {
     };
     watch.firings.set(rule.name, firing);
     const signal = AbortSignal.any([firing.overtaken.signal, this.#stopped.signal]);
+    const { action: about } = rule.actions.find(({ kind }) => kind === "power") ?? {};
+    let isInterrupted = false;
     try {
       await after.before;
+      if (about && !record.latched) this.#intend(record, { action: about, state: "waits" });
       // What came in the same batch is looked at first: it may be the next start already.
       await this.clock.sleep(milliseconds(0), signal);
       const pauseMs = waitMs(record, this.clock.monotonicMs(), rule);
@@ -144,11 +147,26 @@ export class RuleActor {
       }
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
-      this.#say(rule, record, "info", `not done: ${error.message}`);
+      // Who is told by a process that ends? The next one tells it.
+      isInterrupted = this.#stopped.signal.aborted && record.pending !== undefined;
+      if (!isInterrupted) this.#say(rule, record, "info", `not done: ${error.message}`);
     } finally {
+      if (!isInterrupted && record.pending) {
+        record.pending = undefined;
+        this.records.touch(record);
+      }
       if (watch.firings.get(rule.name) === firing) watch.firings.delete(rule.name);
       firing.ended.resolve();
     }
+  }
+
+  /** Keeps what is about to be done. Where that cannot be stored, a restart that comes now stays untold. */
+  #intend(record: RuleState, pending: PendingPower): void {
+    record.pending = pending;
+    const stored = this.records.store(record).catch((error: unknown) => {
+      if (!(error instanceof StorageError)) throw error;
+    });
+    this.#run(stored);
   }
 
   async #press(
@@ -182,6 +200,7 @@ export class RuleActor {
     if (isExhausted(record.powerActions, rule)) return this.#latch(rule, record, action);
     const reason = `console rule ${rule.name}: ${seemly(match.line, 300)}`;
     record.powerActions += 1;
+    record.pending = { action, state: "asked" };
     record.actedMs = this.clock.monotonicMs();
     try {
       await this.records.store(record);
@@ -194,6 +213,7 @@ export class RuleActor {
     }
     signal.throwIfAborted();
     const outcome = await this.deeds.power(node, action, rule.name, reason, signal);
+    if (outcome.kind !== "done" && this.#stopped.signal.aborted) signal.throwIfAborted();
     if (outcome.kind === "refused") record.powerActions -= 1;
     const count =
       outcome.kind === "refused"

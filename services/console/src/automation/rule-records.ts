@@ -2,6 +2,7 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { ConsolePolicies } from "@outrider/contracts/console";
 import type { RuleRecord } from "@outrider/contracts/console-operations";
 import type { NodeId } from "@outrider/contracts/ids";
+import type { Action } from "@outrider/contracts/power";
 import type { Statement, Storage } from "@outrider/storage/storage";
 import { fromJson, toJson } from "@outrider/storage/values";
 import type { Doings } from "./rule-limits.js";
@@ -17,8 +18,16 @@ export interface RuleState extends Doings {
   /** Does nothing to power any more until a person has. */
   latched: boolean;
   detail: string | undefined;
+  /** A power action that is about to be done, kept so that the next process can tell what became of it. */
+  pending: PendingPower | undefined;
   /** Matches since the last one that was told. */
   untold: number;
+}
+
+/** `waits`: it was not asked for yet. `asked`: it may have been done. */
+export interface PendingPower {
+  readonly action: Action;
+  readonly state: "waits" | "asked";
 }
 
 interface Row {
@@ -30,6 +39,7 @@ interface Row {
   readonly power_actions: number;
   readonly latched: number;
   readonly detail: string | null;
+  readonly pending: string | null;
 }
 
 /** As many as one answer holds. */
@@ -57,6 +67,7 @@ export class RuleRecords {
       record.powerActions = row.power_actions;
       record.latched = row.latched !== 0;
       record.detail = row.detail ?? undefined;
+      record.pending = row.pending === null ? undefined : fromJson<PendingPower>(row.pending);
     }
     const kept = await this.storage.all<{ name: string; rule: string }>(
       "SELECT name, rule FROM console_rules ORDER BY name",
@@ -101,6 +112,7 @@ export class RuleRecords {
         powerActions: 0,
         latched: false,
         detail: undefined,
+        pending: undefined,
         untold: 0,
       };
       this.#records.set(key, found);
@@ -114,6 +126,11 @@ export class RuleRecords {
 
   *on(node: NodeId): Generator<RuleState> {
     for (const record of this.#records.values()) if (record.node === node) yield record;
+  }
+
+  /** Those whose power action was interrupted, as long as nobody has taken it up. */
+  *pending(): Generator<RuleState> {
+    for (const record of this.#records.values()) if (record.pending) yield record;
   }
 
   *latched(): Generator<RuleState> {
@@ -182,12 +199,12 @@ export class RuleRecords {
   #statement({ rule, node, ...record }: RuleState): Statement {
     return {
       sql: `INSERT INTO console_rule_records
-          (rule, node, matches, last_match_ms, acted_ms, power_actions, latched, detail)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          (rule, node, matches, last_match_ms, acted_ms, power_actions, latched, detail, pending)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (rule, node) DO UPDATE SET matches = excluded.matches,
           last_match_ms = excluded.last_match_ms, acted_ms = excluded.acted_ms,
           power_actions = excluded.power_actions, latched = excluded.latched,
-          detail = excluded.detail`,
+          detail = excluded.detail, pending = excluded.pending`,
       params: [
         rule,
         node,
@@ -197,6 +214,7 @@ export class RuleRecords {
         record.powerActions,
         record.latched,
         record.detail ?? null,
+        record.pending === undefined ? null : toJson(record.pending),
       ],
     };
   }

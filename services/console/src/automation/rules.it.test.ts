@@ -289,6 +289,26 @@ describe("silence", () => {
     expect(stage.events).toEqual([]);
   });
 
+  it("counts always where no interface could tell of the supply, unless the console is not heard", async () => {
+    stage = await RulesStage.start(SILENT);
+    stage.rules.declared(NODE, false);
+    await stage.pass(120_000);
+    stage.rules.look();
+    stage.rules.linkHeard(NODE, true);
+    await stage.pass(59_000);
+    stage.rules.look();
+    expect(stage.events).toEqual([]);
+    await stage.pass(1000);
+    stage.rules.look();
+    expect(stage.events[0]?.message).toMatch(/said nothing for 60 s$/);
+    stage.rules.declared(NODE, true);
+    stage.say("again");
+    await stage.pass(120_000);
+    stage.rules.look();
+    const silences = stage.events.filter(({ message }) => message.includes("said nothing"));
+    expect(silences).toHaveLength(1);
+  });
+
   it("that ends before the rule acts ends it", async () => {
     stage = await RulesStage.start(SILENT);
     stage.rules.linkHeard(NODE, true);
@@ -299,5 +319,64 @@ describe("silence", () => {
     await stage.pass(1000);
     expect(stage.powered).toEqual([]);
     expect(stage.events.at(-1)?.message).toContain("the console has said something");
+  });
+});
+
+describe("a prompt, which has no end", () => {
+  it("is compared with patterns once for each line, and so is what comes behind it", async () => {
+    stage = await RulesStage.start({
+      root: rule({ pattern: "Give root password", cooldownMs: 0 }),
+      gone: rule({ pattern: "I/O error", cooldownMs: 0 }),
+    });
+    stage.prompt("Give root password for maintenance: ", "Give root password for I/O error");
+    expect(stage.events.map(({ data }) => data?.["rule"])).toEqual(["root", "gone"]);
+    await stage.pass(60_000);
+    stage.prompt("Give root password for maintenance: ");
+    expect(stage.events).toHaveLength(3);
+  });
+});
+
+describe("a power action that was about to be done when the service ended", () => {
+  const RULES = { heal: rule({ sign: "panic", actions: [EVENT, CYCLE], cooldownMs: 600_000 }) };
+
+  it("is told by the next one and never done (P3)", async () => {
+    stage = await RulesStage.start(RULES);
+    stage.sign("panic");
+    await stage.pass(1000);
+    stage.boot();
+    stage.sign("panic");
+    await stage.pass(60_000);
+    expect(stage.powered).toHaveLength(1);
+    stage.events.length = 0;
+    await stage.restart(RULES);
+    expect(stage.events).toMatchObject([
+      {
+        kind: "console-rule-interrupted",
+        message: expect.stringContaining("about to do PowerCycle, which was not done"),
+        data: { rule: "heal", action: "PowerCycle", asked: false },
+      },
+    ]);
+    await stage.pass(3_600_000);
+    expect(stage.powered).toHaveLength(1);
+    await stage.restart(RULES);
+    expect(stage.kinds()).toEqual(["console-rule-interrupted"]);
+  });
+
+  it("is told as one that may have been done, when it had been asked for", async () => {
+    stage = await RulesStage.start(RULES);
+    // The process dies while the power service is asked: nothing of it ends.
+    stage.outcomes.push({ kind: "unknown", detail: "PowerCycle: no answer" });
+    stage.powerGate = Promise.withResolvers();
+    stage.sign("panic");
+    await stage.pass(1000);
+    expect(stage.powered).toHaveLength(1);
+    const restarted = stage.restart(RULES);
+    stage.powerGate.resolve();
+    await restarted;
+    expect(stage.events.at(-1)).toMatchObject({
+      kind: "console-rule-interrupted",
+      message: expect.stringContaining("had asked for PowerCycle"),
+      data: { asked: true },
+    });
   });
 });

@@ -46,6 +46,29 @@ export class Rules {
     }
   }
 
+  /** Tells what rules were about to do when the last process ended. Nothing of it is done any more (P3). */
+  tellInterrupted(): void {
+    for (const record of this.records.pending()) {
+      const { rule, node, pending } = record;
+      if (!pending) continue;
+      const { action, state } = pending;
+      const what =
+        state === "waits"
+          ? `was about to do ${action}, which was not done and will not be; look at the console, and act yourself if it is still needed`
+          : `had asked for ${action}; whether it was done shows in the node's power state and in the audit log`;
+      const detail = `interrupted, because the console service ended: it ${what}`;
+      record.pending = undefined;
+      record.detail = detail.slice(0, 500);
+      this.records.touch(record);
+      this.deeds.happened(node, {
+        severity: "warning",
+        kind: "console-rule-interrupted",
+        message: `rule ${rule}: ${detail}`,
+        data: { rule, action, asked: state === "asked" },
+      });
+    }
+  }
+
   bytes(node: NodeId): void {
     const watch = this.#watch(node);
     watch.lastByteMs = this.clock.monotonicMs();
@@ -58,10 +81,18 @@ export class Rules {
     const { patterns } = this.#rules.of(node);
     if (patterns.length === 0) return;
     const watch = this.#watch(node);
+    const told = watch.toldOf(line);
     for (const { rule } of watch.matcher.match(line, patterns, this.clock.monotonicMs())) {
-      const { text, atMicros, position } = line;
-      this.#actor.fire(rule, watch, { line: text, atMicros, position });
+      if (told.has(rule.name)) continue;
+      told.add(rule.name);
+      const { text, wentOnMicros, atMicros, position } = line;
+      this.#actor.fire(rule, watch, { line: text, atMicros: wentOnMicros ?? atMicros, position });
     }
+  }
+
+  /** What stands on the line that has not ended, as nothing came for a while: a prompt. Once for each line and rule. */
+  prompt(node: NodeId, line: TextLine): void {
+    this.line(node, line);
   }
 
   finding(node: NodeId, finding: StageFinding): void {
@@ -83,6 +114,11 @@ export class Rules {
     const watch = this.#watch(node);
     if (!isUp) watch.linkUpMs = undefined;
     else watch.linkUpMs ??= this.clock.monotonicMs();
+  }
+
+  /** @param hasPower whether the node has an interface to its supply; undefined: not known */
+  declared(node: NodeId, hasPower: boolean | undefined): void {
+    this.#watch(node).hasPower = hasPower;
   }
 
   powerHeard(node: NodeId, state: PowerState): void {
@@ -133,7 +169,7 @@ export class Rules {
         if (nowMs - sinceMs < rule.silenceMs) continue;
         if (watch.spokenSilences.get(rule.name) === sinceMs) continue;
         watch.spokenSilences.set(rule.name, sinceMs);
-        const line = `the console has said nothing for ${Math.round(rule.silenceMs / 1000)} s while the supply is on`;
+        const line = `the console has said nothing for ${Math.round(rule.silenceMs / 1000)} s${watch.hasPower === false ? "" : " while the supply is on"}`;
         const atMicros = this.clock.now().getTime() * 1000;
         this.#actor.fire(rule, watch, { line, atMicros, position: undefined });
       }

@@ -17,6 +17,7 @@ import {
 import { MAX_PLACES_IN_ALL, type ConsoleParts } from "../sessions/console-parts.js";
 import type { Place } from "../sessions/place.js";
 import type { Declaration } from "../state/declared-consoles.js";
+import type { RememberedStages } from "../state/remembered-stages.js";
 import { Feed } from "./feed.js";
 import { NodeConsole } from "./node-console.js";
 
@@ -30,6 +31,7 @@ export interface ConsolesOptions {
   readonly taps: ConsoleTaps;
   readonly parts: ConsoleParts;
   readonly clock: Clock;
+  readonly stages: RememberedStages;
   /** Told whenever what is published of a console may have changed. */
   readonly changed: (node: NodeId) => void;
 }
@@ -164,7 +166,7 @@ export class Consoles implements ConsoleDoor {
   }
 
   async #sync(): Promise<void> {
-    const { logs, screens, parts, taps, changed } = this.options;
+    const { logs, screens, parts, taps, changed, stages } = this.options;
     for (const [node, one] of this.#consoles) {
       if (this.#declarations.has(node)) continue;
       this.#consoles.delete(node);
@@ -187,7 +189,7 @@ export class Consoles implements ConsoleDoor {
       const log = await this.#open(declaration);
       if (!log) continue;
       screens.open(node, log.next === 0);
-      this.#consoles.set(node, new NodeConsole(declaration, log, parts, taps, changed));
+      this.#consoles.set(node, new NodeConsole(declaration, log, parts, taps, changed, stages));
       changed(node);
     }
     for (const feed of this.#feeds) if (!feed.owner) this.#claim(feed);

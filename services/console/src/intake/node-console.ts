@@ -18,6 +18,7 @@ import { seemly } from "../sessions/seemly.js";
 import { ConsoleWatch, QUIET_MS } from "../stages/console-watch.js";
 import type { StageFinding } from "../stages/stage-tracker.js";
 import type { Declaration } from "../state/declared-consoles.js";
+import type { RememberedStages } from "../state/remembered-stages.js";
 import type { Feed, FeedOwner } from "./feed.js";
 
 /** A clock that is further off than this is corrected in the log, in microseconds. */
@@ -48,18 +49,23 @@ export class NodeConsole implements FeedOwner {
     private readonly parts: ConsoleParts,
     private readonly taps: ConsoleTaps,
     private readonly changed: (node: NodeId) => void,
+    private readonly stages: Pick<RememberedStages, "of" | "keep">,
   ) {
     this.node = declaration.node;
     this.console = new Console(declaration, log, parts, () => changed(this.node));
     const boot = log.boots.at(-1);
-    const stage = boot?.stages.at(-1) ?? "unknown";
+    // Where no chapter has begun the log does not tell how far the machine has come.
+    const known = boot ? undefined : stages.of(this.node);
+    const stage = boot?.stages.at(-1) ?? known?.stage ?? "unknown";
     this.#inBoot = boot !== undefined;
     const nowMicros = parts.clock.now().getTime() * 1000;
-    this.#stage = { value: stage, sinceMicros: boot?.atMicros ?? log.lastMicros ?? nowMicros };
+    const sinceMicros = known?.sinceMicros ?? boot?.atMicros ?? log.lastMicros ?? nowMicros;
+    this.#stage = { value: stage, sinceMicros };
     this.#watch = new ConsoleWatch({
       memory: { stage, inBoot: this.#inBoot },
       line: log.line,
       onLine: (line) => taps.line(this.node, line),
+      onPrompt: (line) => taps.prompt(this.node, line),
       onFinding: (finding) => this.#found(finding),
     });
   }
@@ -235,6 +241,7 @@ export class NodeConsole implements FeedOwner {
       this.#inBoot = true;
     } else if (finding.kind === "stage") {
       if (this.#inBoot) this.log.reachStage(finding.stage, finding.at.atMicros);
+      else this.stages.keep(this.node, { stage: finding.stage, sinceMicros: finding.at.atMicros });
       this.#stage = { value: finding.stage, sinceMicros: finding.at.atMicros };
     }
     this.taps.finding(this.node, finding);

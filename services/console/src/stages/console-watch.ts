@@ -13,6 +13,8 @@ export interface ConsoleWatchOptions {
   readonly line: number;
   /** Each line once it has ended, and pieces of lines too long: for rules with patterns. */
   readonly onLine?: ((line: TextLine) => void) | undefined;
+  /** What stands on a line that has no end, when nothing has come for {@link QUIET_MS}. */
+  readonly onPrompt?: ((line: TextLine) => void) | undefined;
   readonly onFinding: (finding: StageFinding) => void;
 }
 
@@ -23,10 +25,12 @@ export interface ConsoleWatchOptions {
 export class ConsoleWatch {
   readonly #text: CleanText;
   readonly #tracker: StageTracker;
+  readonly #onPrompt: ConsoleWatchOptions["onPrompt"];
   #lastMicros = 0;
 
   constructor(options: ConsoleWatchOptions) {
-    const { memory, line, onLine, onFinding } = options;
+    const { memory, line, onLine, onPrompt, onFinding } = options;
+    this.#onPrompt = onPrompt;
     this.#tracker = new StageTracker(memory, onFinding);
     this.#text = new CleanText({ line }, (text) => {
       this.#tracker.line(text);
@@ -51,7 +55,9 @@ export class ConsoleWatch {
   /** Call when nothing has come for {@link QUIET_MS}: a prompt has no line feed, so that its line never ends. */
   quiet(): void {
     const { partial } = this.#text;
-    if (partial) this.#tracker.prompt(partial);
+    if (!partial) return;
+    this.#tracker.prompt(partial);
+    this.#onPrompt?.(partial);
   }
 
   /** The machine's supply was switched on at a time: what comes next begins a chapter, unless it has begun by itself. */

@@ -12,6 +12,8 @@ export interface Declaration {
   readonly endpoint: EndpointId;
   readonly policy: ConsolePolicy;
   readonly actions: readonly Action[];
+  /** Whether the node has an interface to its supply; undefined: kept by a version that did not ask. */
+  readonly hasPower?: boolean | undefined;
 }
 
 const GIBIBYTE = 1024 ** 3;
@@ -94,6 +96,7 @@ export class DeclaredConsoles {
       endpoint,
       policy: policy ?? remembered?.policy ?? defaultPolicy(agent, driver),
       actions: description.supportedActions,
+      hasPower: (description.interfaces.power ?? []).length > 0,
     };
   }
 

@@ -33,6 +33,8 @@ export class RulesStage {
   readonly done: string[] = [];
   /** What the power service says next; by default it accepts. */
   readonly outcomes: PowerOutcome[] = [];
+  /** The power service answers once this resolves. */
+  powerGate: PromiseWithResolvers<void> | undefined;
   readonly defects: unknown[] = [];
   records!: RuleRecords;
   rules!: Rules;
@@ -73,6 +75,7 @@ export class RulesStage {
         },
         power: async (_, action, name) => {
           this.done.push(`${action} ${name}`);
+          await this.powerGate?.promise;
           return this.outcomes.shift() ?? { kind: "done", detail: `${action}: Accepted` };
         },
         record: async (_, name, action) => void this.done.push(`audit ${action} ${name}`),
@@ -81,6 +84,7 @@ export class RulesStage {
       this.clock,
     );
     this.rules.declare(rules);
+    this.rules.tellInterrupted();
   }
 
   /** What was done to power. */
@@ -103,6 +107,15 @@ export class RulesStage {
       }
       await this.clock.advance(0);
     }
+  }
+
+  /** Something stands on a line that has not ended, and has for a while; `ends` with this. */
+  prompt(text: string, ends?: string): void {
+    this.rules.bytes(NODE);
+    const line = { ...this.#at(text, 0), ended: false };
+    this.rules.prompt(NODE, line);
+    this.rules.prompt(NODE, { ...line, text: `${text}x` });
+    if (ends !== undefined) this.rules.line(NODE, { ...line, text: ends, ended: true });
   }
 
   say(text: string, agoMs = 0): void {
