@@ -2,12 +2,11 @@ import { join } from "node:path";
 import { consoleState } from "@outrider/contracts/console";
 import { ConsoleProbe } from "@outrider/simulators/console-probe";
 import { fileSystemState } from "@outrider/simulators/data-disk";
-import { buildLinuxGuest, GuestMissing } from "@outrider/simulators/guest-images";
-import { LINUX_PEERS, mustSkip } from "@outrider/simulators/peers";
 import { within } from "@outrider/testing/eventually";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deployment } from "./deployment.js";
+import { linuxIsMissing } from "./guest.js";
 import { watched } from "./watched.js";
 
 /** Hosts that ignore their button and have a console, by mosquitto_pub. */
@@ -66,7 +65,8 @@ describe.skipIf(!hasMosquittoClients())("a simulated machine with a console", ()
   });
 });
 
-const skipLinux = !hasMosquittoClients() || (await unavailable());
+const skipLinux =
+  !hasMosquittoClients() || (await linuxIsMissing("the console rung on a Linux machine"));
 
 describe.skipIf(skipLinux)("a Linux machine with a console", () => {
   let lab: Deployment;
@@ -108,16 +108,3 @@ describe.skipIf(skipLinux)("a Linux machine with a console", () => {
     await lab.bus.next(consoleState, { node: "n1" }, ({ stage }) => stage.value === "halted");
   });
 });
-
-/** Whether the tests have to be left out; builds the guest where it can. */
-async function unavailable(): Promise<boolean> {
-  const tests = "the console rung on a Linux machine";
-  if (mustSkip(tests, LINUX_PEERS)) return true;
-  try {
-    await buildLinuxGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
-  }
-}

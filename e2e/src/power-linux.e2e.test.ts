@@ -1,15 +1,13 @@
 import { fileSystemState } from "@outrider/simulators/data-disk";
-import { buildLinuxGuest, GuestMissing } from "@outrider/simulators/guest-images";
-import { LINUX_PEERS, mustSkip } from "@outrider/simulators/peers";
 import { runProgram } from "@outrider/simulators/run-program";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deployment } from "./deployment.js";
-import { Guest } from "./guest.js";
+import { Guest, linuxIsMissing } from "./guest.js";
 import type { NodeUnderTest } from "./node-under-test.js";
 import { watched } from "./watched.js";
 
-const skip = !hasMosquittoClients() || (await unavailable());
+const skip = !hasMosquittoClients() || (await linuxIsMissing("power on a Linux machine"));
 
 const patient = { chassis: 1, wake: "button", gracefulLimit: "90s" } as const;
 let lab: Deployment;
@@ -109,16 +107,3 @@ describe.skipIf(skip)("power on a Linux machine, by mosquitto_pub", () => {
     await node.settles("Off");
   });
 });
-
-/** Whether the tests have to be left out; builds the guest where it can. */
-async function unavailable(): Promise<boolean> {
-  const tests = "power on a Linux machine";
-  if (mustSkip(tests, LINUX_PEERS)) return true;
-  try {
-    await buildLinuxGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
-  }
-}
