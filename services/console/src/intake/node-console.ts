@@ -100,8 +100,7 @@ export class NodeConsole implements FeedOwner {
   }
 
   wanted({ stream }: LinkedConsole): number | undefined {
-    const { source } = this.log;
-    return source?.stream === stream ? source.offset : undefined;
+    return this.log.sourceOf(stream);
   }
 
   condition(linked: LinkedConsole, before: ConsoleCondition): void {

@@ -85,6 +85,8 @@ export interface ConsoleLog {
   readonly stored: SourcePosition | undefined;
   /** From where the source is to be read: after the last byte taken. */
   readonly source: SourcePosition | undefined;
+  /** From where this source is to be read: also one that the console was on before. Undefined: from its beginning. */
+  sourceOf(stream: string): number | undefined;
   /** Oldest first; the last one goes on until the log's end. */
   readonly boots: readonly Boot[];
 

@@ -113,6 +113,7 @@ class AllLogs implements ConsoleLogs, LogHost {
     const log = this.logs.get(node);
     if (!log) return;
     await log.disk.sync(true);
+    await log.pastSources.kept();
     this.logs.delete(node);
     await this.#sealer.whenIdle(log);
     for (const raw of log.raws) await raw.close();
@@ -182,6 +183,7 @@ class AllLogs implements ConsoleLogs, LogHost {
     await this.#searchers[Symbol.asyncDispose]();
     await this.#sealers[Symbol.asyncDispose]();
     for (const log of this.logs.values()) {
+      await this.#within(CLOSE_WITHIN, log.pastSources.kept());
       for (const raw of log.raws) await this.#within(CLOSE_WITHIN, raw.close());
     }
     this.logs.clear();

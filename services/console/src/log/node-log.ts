@@ -20,6 +20,7 @@ import type { Boot, LogGap, LogItem, LogRange, LogStart } from "./log-format.js"
 import { ROOM_BYTES, SEGMENT_NOTES, WAITING_BYTES, segmentAgeFor } from "./log-limits.js";
 import { LogReader } from "./log-reader.js";
 import type { RawContents } from "./raw-index.js";
+import { PastSources } from "./past-sources.js";
 import { RawSegment } from "./raw-segment.js";
 import { SealedSegment } from "./sealed-segment.js";
 import { isPlausible } from "./retention.js";
@@ -62,11 +63,12 @@ export class NodeLog implements ConsoleLog {
     readonly host: LogHost,
     bounds: LogBounds,
     segments: (RawSegment | SealedSegment)[],
+    readonly pastSources: PastSources,
   ) {
     this.directory = directory;
     this.#bounds = bounds;
     this.#setSegments(segments);
-    this.#cursor = new SourceCursor(this.#active.source);
+    this.#cursor = new SourceCursor(this.#active.source, pastSources);
     this.disk = new DiskWriter(this, host);
     this.#reader = new LogReader(this);
   }
@@ -83,7 +85,8 @@ export class NodeLog implements ConsoleLog {
     if (!(last instanceof RawSegment)) {
       segments.push(RawSegment.begin(path, last ? startAfter(last) : BEGINNING));
     }
-    const log = new NodeLog(node, path, host, bounds, segments);
+    const past = await PastSources.load(path, (problem) => host.report(problem));
+    const log = new NodeLog(node, path, host, bounds, segments, past);
     log.#boot = log.bootRecords().at(-1)?.at(-1);
     await log.#resume(contents.get(log.#active));
     return log;
@@ -158,6 +161,10 @@ export class NodeLog implements ConsoleLog {
 
   get source(): SourcePosition | undefined {
     return this.#cursor.position;
+  }
+
+  sourceOf(stream: string): number | undefined {
+    return this.#cursor.of(stream);
   }
 
   get bounds(): LogBounds {

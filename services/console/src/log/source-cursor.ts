@@ -7,6 +7,7 @@ import {
 } from "@outrider/console-link/console-stream";
 import type { SourcePosition } from "./console-log.js";
 import type { UnplacedNote } from "./index-text.js";
+import type { PastSources } from "./past-sources.js";
 
 /** What is new of an item that came from a source: bytes, or a note, with the time that it is given in the log. */
 export type NewItem =
@@ -29,7 +30,18 @@ export class SourceCursor {
   /** What stands since the last byte, by the agent's own times. */
   readonly #tail = new Set<string>();
 
-  constructor(public position: SourcePosition | undefined) {}
+  /** @param past where it was in other sources */
+  constructor(
+    public position: SourcePosition | undefined,
+    private readonly past?: Pick<PastSources, "get" | "left" | "entered">,
+  ) {
+    if (position) past?.entered(position.stream);
+  }
+
+  /** Where it goes on in a source; undefined: it was never in it. */
+  of(stream: string): number | undefined {
+    return this.position?.stream === stream ? this.position.offset : this.past?.get(stream);
+  }
 
   /** Tells what stands after the last byte of a log that was opened again. */
   remember(note: UnplacedNote, shiftMicros: number): void {
@@ -45,6 +57,15 @@ export class SourceCursor {
     if (position.stream === stream) {
       this.position = position;
       return this.#take(stream, item, position.offset, shiftMicros);
+    }
+    const offset = this.past?.get(stream);
+    this.past?.left(position);
+    if (offset !== undefined) {
+      // Back at an agent that it was on before, which marks by itself when it did not read.
+      this.past?.entered(stream);
+      this.#tail.clear();
+      this.position = { stream, offset };
+      return this.#take(stream, item, offset, shiftMicros);
     }
     const anew = newSource(item, shiftMicros, lastMicros);
     const known = this.#tail.has(noteKey(anew, 0));
