@@ -90,7 +90,7 @@ describe("the registry", () => {
     async (name) => {
       const loading = loadDriver("power", name);
       await expect(loading).rejects.toMatchObject({ name: "PortError", code: "unsupported" });
-      await expect(loading).rejects.toThrow("There are: qemu, simulated.");
+      await expect(loading).rejects.toThrow(/There are: .*qemu, .*simulated/);
     },
   );
 

@@ -1,15 +1,31 @@
 import { systemClock } from "@outrider/contracts/clock";
 import { openDriver, type Driver } from "@outrider/ports/driver";
 import type { PortError } from "@outrider/ports/port-error";
-import type { PowerPort } from "@outrider/ports/power-port";
+import type { NativeAction, PowerPort } from "@outrider/ports/power-port";
 import type { Clock } from "@outrider/ports/time";
 import type { SlotClient } from "@outrider/simulators/spawn";
 import { expect } from "vitest";
 import { driverContext } from "./context.js";
 
+/**
+ * What devices of a kind cannot do by their nature, so that no test may ask it of them.
+ * - `host`: it switches a supply and does not see what hangs on it.
+ * - `refusal`: it never says no; what it does not do is seen by reading.
+ * - `outlets`: it cannot tell an outlet that is not there from one that does not answer.
+ * - `overlap`: it answers one question after the other.
+ */
+export type Lack = "host" | "refusal" | "outlets" | "overlap";
+
 /** A driver and the device it speaks to: a real process that keeps its own state and edges. */
 export interface PowerRig extends AsyncDisposable {
   readonly driver: Driver<"power">;
+  readonly lacks?: readonly Lack[];
+  /** The native actions of this very device, where its kind may have more. Default: all that the driver declares. */
+  readonly native?: readonly NativeAction[];
+  /** The option that names the slot. Default: `slot`. */
+  readonly slotOption?: string;
+  /** What its secrets are, by the file that refers to them. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Options of the endpoint in a slot: 1 and 2 are there, 99 is not. */
   optionsOf(slot: number): object;
   /** The device's own controls and its edge log: what tests assert on. */
@@ -30,11 +46,11 @@ export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
 
 /** Opens the endpoint of a slot, as an agent does. */
 export function openSlot(
-  { driver, optionsOf }: Pick<PowerRig, "driver" | "optionsOf">,
+  { driver, optionsOf, secrets = {} }: Pick<PowerRig, "driver" | "optionsOf" | "secrets">,
   slot = 1,
   clock: Clock = systemClock,
 ): Promise<PowerPort> {
-  return openDriver(driver, optionsOf(slot), driverContext({ clock }));
+  return openDriver(driver, optionsOf(slot), driverContext({ clock, secrets }));
 }
 
 /** What a promise rejects with. */
