@@ -117,6 +117,12 @@ export class AgentConnection {
         return this.#of(payload)?.credit(readU32(payload, 4));
       case FRAME.acknowledge:
         return this.#of(payload)?.line.source.acknowledge(readNumber(payload, 4));
+      case FRAME.anew: {
+        const line = this.#of(payload)?.line;
+        if (!line) return;
+        this.remove(line);
+        return this.#announce(line);
+      }
       case FRAME.write:
         return this.#of(payload)?.write(readU32(payload, 4), payload.subarray(8));
       case FRAME.cancel:

@@ -3,7 +3,8 @@
  * carry JSON in UTF-8, in which unknown fields are ignored; what comes often is binary.
  */
 
-export const LINK_VERSION = 1;
+/** 2: `anew`. */
+export const LINK_VERSION = 2;
 /** Largest payload once both ends know each other. */
 export const MAX_PAYLOAD_BYTES = 65_536;
 /** Largest payload of `hello`, before anybody is known. */
@@ -43,6 +44,8 @@ export const FRAME = {
   received: 0x22,
   /** Service: u32 console, u64 number before which everything is stored. */
   acknowledge: 0x23,
+  /** Service: u32 console that is to be announced anew, so that it is resumed somewhere else. */
+  anew: 0x24,
   /** Service: u32 console, u32 id, bytes for the device. */
   write: 0x30,
   /** Service: `{console, id, request}`. JSON. */

@@ -43,6 +43,20 @@ describe("bytes from the device", () => {
     await eventually("acknowledged", () => line.source.acknowledged === line.source.next);
   });
 
+  test("a console is announced anew when that is asked for, and resumed where that is wanted then", async () => {
+    line.source.append(Buffer.from("before "));
+    await eventually("it has come", () => recorder.bytes("n1").length === 7);
+    const console = await linked();
+    console.again();
+    await eventually("it is announced anew", () => recorder.announced.get("n1") === 2);
+    expect(recorder.gone).toEqual(["the agent took the console away"]);
+    line.source.append(Buffer.from("after"));
+    await eventually("all of it", () => recorder.bytes("n1").toString() === "before after");
+    console.again();
+    await (await linked()).request({ kind: "break", ms: 1 });
+    expect(recorder.announced.get("n1")).toBe(2);
+  });
+
   test("all 256 values and large chunks come through as they are", async () => {
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) % 256));
     line.source.append(bytes);

@@ -30,6 +30,11 @@ export interface LinkedConsole {
    * one; the agent keeps the rest in its spool. Must not throw or reject.
    */
   onItems(callback: (items: readonly StreamItem[]) => void | Promise<void>): void;
+  /**
+   * Asks the agent to announce it anew: this one is gone then, and the next one may be resumed at an earlier number. An
+   * agent of version 1 ends its connection instead, which comes to the same.
+   */
+  again(): void;
   /** Everything before this number is stored durably; the agent may forget it. */
   acknowledge(offset: number): void;
   /**

@@ -78,6 +78,10 @@ export class RemoteConsole implements LinkedConsole {
     this.#handle = callback;
   }
 
+  again(): void {
+    if (!this.#gone) this.send(numbersFrame(FRAME.anew, [4, this.#console]));
+  }
+
   acknowledge(offset: number): void {
     if (this.#gone || offset <= this.#acknowledged) return;
     this.#acknowledged = offset;

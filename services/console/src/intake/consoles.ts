@@ -214,7 +214,7 @@ export class Consoles implements ConsoleDoor {
     const { linked } = feed;
     const declaration = this.#declarations.get(linked.address.node);
     const found = this.#consoles.get(linked.address.node);
-    if (!found || !declaration || !belongs(linked, declaration)) return false;
+    if (feed.over || !found || !declaration || !belongs(linked, declaration)) return false;
     found.link(feed);
     return true;
   }

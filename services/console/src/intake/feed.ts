@@ -39,6 +39,11 @@ export class Feed {
     });
   }
 
+  /** It is gone, or will be in a moment: nothing of it counts any more. */
+  get over(): boolean {
+    return this.#gone;
+  }
+
   get owner(): FeedOwner | undefined {
     return this.#owner;
   }
@@ -58,6 +63,14 @@ export class Feed {
   /** It is nobody's again. */
   withdraw(): void {
     this.#owner = undefined;
+  }
+
+  /** Nothing of it is taken any more; its agent announces it anew, to be resumed where its owner wants it then. */
+  again(): void {
+    this.#owner = undefined;
+    this.#gone = true;
+    this.#owned?.resolve();
+    this.linked.again();
   }
 
   /** While it is nobody's; the agent waits meanwhile. */

@@ -53,6 +53,7 @@ export class NodeConsole implements FeedOwner {
   ) {
     this.node = declaration.node;
     this.console = new Console(declaration, log, parts, () => changed(this.node));
+    log.onBehind(() => this.#again());
     const boot = log.boots.at(-1);
     // Where no chapter has begun the log does not tell how far the machine has come.
     const known = boot ? undefined : stages.of(this.node);
@@ -97,6 +98,15 @@ export class NodeConsole implements FeedOwner {
     this.#feed.withdraw();
     this.#feed = undefined;
     this.console.unlinked(why);
+  }
+
+  /** The log has room for what it had left out: the agent has it still, unless that was more than its spool holds. */
+  #again(): void {
+    const feed = this.#feed;
+    if (!feed) return;
+    this.#feed = undefined;
+    this.console.unlinked("its agent is asked for what the log had no room for; a moment");
+    feed.again();
   }
 
   wanted({ stream }: LinkedConsole): number | undefined {

@@ -85,6 +85,12 @@ export interface ConsoleLog {
   readonly stored: SourcePosition | undefined;
   /** From where the source is to be read: after the last byte taken. */
   readonly source: SourcePosition | undefined;
+  /**
+   * Calls back when the disk takes again what was left out while it took nothing: the source is to be read again from
+   * {@link source}, and all that came after that is left out until then. What it has no more is a gap. Without a callback
+   * all that was left out is one.
+   */
+  onBehind(callback: () => void): void;
   /** From where this source is to be read: also one that the console was on before. Undefined: from its beginning. */
   sourceOf(stream: string): number | undefined;
   /** Oldest first; the last one goes on until the log's end. */

@@ -98,7 +98,7 @@ export class DiskWriter {
     if (!this.#writing || this.failing) return;
     if (this.host.clock.monotonicMs() - this.#writingSinceMs < STALLED_AFTER) return;
     this.#setProblem(
-      `The disk has not taken the log of ${this.log.node} for ten seconds. The console goes on; what does not fit into memory will be marked as missing. Look for a disk that fails or is overloaded.`,
+      `The disk has not taken the log of ${this.log.node} for ten seconds. The console goes on; what does not fit into memory is asked for again from its agent. Look for a disk that fails or is overloaded.`,
     );
   }
 
@@ -172,7 +172,7 @@ export class DiskWriter {
 class Refused extends Error {}
 
 function problemText(node: string, cause: unknown): string {
-  const goesOn = "The console goes on; what does not fit into memory is counted and marked.";
+  const goesOn = "The console goes on; what does not fit into memory is asked for again from its agent, and marked where that has it no more.";
   if (cause instanceof Refused) return `${cause.message} ${goesOn}`;
   const { code, message } = cause as NodeJS.ErrnoException;
   switch (code) {

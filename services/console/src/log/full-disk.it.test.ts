@@ -100,6 +100,50 @@ describe.runIf(process.getuid?.() === 0)("a log whose disk is full", () => {
     expect(joined(items).equals(knownBytes(0, feeder.offset))).toBe(true);
   });
 
+  it("asks again for what it left out, shows it nobody twice, and marks only what is gone (P12)", async () => {
+    const logs = await fixture.open({ directory: disk });
+    const log = await logs.open(NODE, WIDE);
+    const behind: unknown[] = [];
+    log.onBehind(() => behind.push(log.source));
+    const feeder = new Feeder(log);
+    for (let part = 0; part < WAITING_BYTES / MIB + 3; part++) {
+      feeder.feed(knownBytes(feeder.offset, MIB));
+    }
+    await logs.flush();
+    expect(log.lostBytes).toBeGreaterThan(MIB);
+    expect(behind).toEqual([]);
+    execFileSync("mount", ["-o", "remount,size=64m", disk]);
+    await fixture.clock.advance(RETRY_AFTER);
+    await logs.flush();
+    const kept = log.next;
+    expect(behind).toEqual([{ stream: "s", offset: kept }]);
+    expect(log.lostBytes).toBe(0);
+    // Its agent has all but the first bytes of it, and goes on.
+    const { offset } = feeder;
+    const micros = feeder.micros;
+    const gap = {
+      kind: "gap",
+      reason: "spool-overflow",
+      fromMicros: micros,
+      toMicros: micros,
+    } as const;
+    const rest = knownBytes(kept + 100, offset - kept - 100 + 50);
+    const shown = log.take("s", [
+      { ...gap, offset: kept + 100, lost: 100 },
+      { kind: "bytes", offset: kept + 100, atMicros: micros, bytes: rest },
+      { kind: "bytes", offset: offset + 50, atMicros: micros, bytes: knownBytes(offset + 50, 9) },
+    ]);
+    expect(joined(shown).equals(knownBytes(offset, 59))).toBe(true);
+    expect(shown.filter(({ kind }) => kind === "gap")).toHaveLength(1);
+    await logs.flush();
+    expect(log.stored?.offset).toBe(offset + 59);
+    const items = await itemsOf(log);
+    expect(items.filter(({ kind }) => kind === "gap")).toMatchObject([{ lost: 100 }]);
+    const all = Buffer.concat([knownBytes(0, kept), rest, knownBytes(offset + 50, 9)]);
+    expect(joined(items).equals(all)).toBe(true);
+    expect(log.lostBytes).toBe(100);
+  });
+
   it("leaves the rest of a disk to others", async () => {
     execFileSync("mount", ["-o", "remount,size=16m", disk]);
     const logs = await fixture.open({ directory: disk, keepFreeBytes: 12 * MIB });

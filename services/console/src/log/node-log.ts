@@ -26,7 +26,7 @@ import { SealedSegment } from "./sealed-segment.js";
 import { isPlausible } from "./retention.js";
 import { findSegments } from "./segment-list.js";
 import { BEGINNING, roomFor, startAfter } from "./segment-bounds.js";
-import { SourceCursor } from "./source-cursor.js";
+import { SourceCursor, type NewItem } from "./source-cursor.js";
 
 /** What a log needs of what holds all logs. */
 export interface LogHost {
@@ -38,6 +38,14 @@ export interface LogHost {
   problemChanged(log: NodeLog): void;
   /** Why nothing is to be written now; undefined when it may. */
   readonly refusal: string | undefined;
+}
+
+/** Bytes that are left out. */
+interface Failure {
+  readonly stream: string;
+  lost: number;
+  readonly fromMicros: number;
+  toMicros: number;
 }
 
 /** The log of one node: segments, of which the last one grows. */
@@ -52,7 +60,10 @@ export class NodeLog implements ConsoleLog {
   #atLineStart = true;
   #boot: BootRecord | undefined;
   /** What is being left out because neither the disk nor memory takes it. */
-  #failing: { lost: number; readonly fromMicros: number; toMicros: number } | undefined;
+  #failing: Failure | undefined;
+  #onBehind: (() => void) | undefined;
+  /** Up to here everybody was shown what comes, although the log has only some of it. */
+  #shown: SourcePosition | undefined;
   /** Told with what is taken next. */
   #late: LogItem[] = [];
   readonly #watchers = new Set<() => void>();
@@ -163,6 +174,10 @@ export class NodeLog implements ConsoleLog {
     return this.#cursor.position;
   }
 
+  onBehind(callback: () => void): void {
+    this.#onBehind = callback;
+  }
+
   sourceOf(stream: string): number | undefined {
     return this.#cursor.of(stream);
   }
@@ -194,8 +209,13 @@ export class NodeLog implements ConsoleLog {
         Math.round(shiftMicros),
         this.lastMicros,
       )) {
-        if (news.kind === "note") taken.push(this.#note(news.note, news.shiftMicros));
-        else this.#append(news.bytes, Math.round(news.atMicros), stream, news.endOffset, taken);
+        if (news.kind === "bytes") this.#takeBytes(news, stream, taken);
+        // It comes again with the bytes around it.
+        else if (this.#failing && this.#onBehind) taken.push(this.#placed(news.note));
+        else {
+          const note = this.#note(news.note, news.shiftMicros);
+          if (!this.#wasShown(stream, note)) taken.push(note);
+        }
       }
     }
     // Nothing is acknowledged over what was left out before that is written down.
@@ -289,6 +309,7 @@ export class NodeLog implements ConsoleLog {
     if (!failing || this.disk.waitingCost > WAITING_BYTES / 2) return;
     this.#failing = undefined;
     const { lost, fromMicros, toMicros } = failing;
+    if (this.#onBehind && this.#goBack(failing)) return;
     this.#late.push(this.#note({ kind: "gap", lost, reason: "log-failed", fromMicros, toMicros }));
     this.#active.source = this.#cursor.position;
     this.#changed();
@@ -300,6 +321,45 @@ export class NodeLog implements ConsoleLog {
     this.#note({ kind: "gap", lost: undefined, reason: "log-lost", fromMicros, toMicros });
   }
 
+  /** Goes back to what the log has, to take the rest again. @returns false where its source is another one by now */
+  #goBack({ stream }: Failure): boolean {
+    const { position } = this.#cursor;
+    const kept = this.#active.source;
+    if (!position || !kept || position.stream !== stream || kept.stream !== stream) return false;
+    // It may fail again while what was left out is taken.
+    if (this.#shown?.stream !== stream || this.#shown.offset < position.offset) {
+      this.#shown = position;
+    }
+    this.#cursor.back(kept);
+    this.#onBehind?.();
+    return true;
+  }
+
+  /** What everybody was shown already goes to the log only. */
+  #takeBytes(
+    { bytes, atMicros, endOffset }: Extract<NewItem, { kind: "bytes" }>,
+    stream: string,
+    taken: LogItem[],
+  ): void {
+    const shown = this.#shown?.stream === stream ? this.#shown.offset : 0;
+    const old = Math.max(0, Math.min(bytes.length, shown - (endOffset - bytes.length)));
+    const micros = Math.round(atMicros);
+    if (old > 0) {
+      this.#append(bytes.subarray(0, old), micros, stream, endOffset - bytes.length + old, []);
+    }
+    if (old < bytes.length) this.#append(bytes.subarray(old), micros, stream, endOffset, taken);
+    if (endOffset >= shown) this.#shown = undefined;
+  }
+
+  /** That something is gone for good is news although its bytes were shown. */
+  #wasShown(stream: string, note: LogNote): boolean {
+    const { position } = this.#cursor;
+    if (this.#shown?.stream !== stream || !position || position.offset > this.#shown.offset) {
+      return false;
+    }
+    return note.kind === "mark" || !note.reason.startsWith("spool-");
+  }
+
   #append(
     bytes: Buffer,
     atMicros: number,
@@ -307,9 +367,9 @@ export class NodeLog implements ConsoleLog {
     endOffset: number,
     taken: LogItem[],
   ): void {
-    this.resumeAfterFailure();
+    if (!this.#onBehind) this.resumeAfterFailure();
     if (this.#failing || this.disk.waitingCost + bytes.length > WAITING_BYTES) {
-      this.#failing ??= { lost: 0, fromMicros: atMicros, toMicros: atMicros };
+      this.#failing ??= { stream, lost: 0, fromMicros: atMicros, toMicros: atMicros };
       this.#failing.lost += bytes.length;
       this.#failing.toMicros = atMicros;
       taken.push({ kind: "bytes", position: this.next, atMicros, bytes });
@@ -351,11 +411,15 @@ export class NodeLog implements ConsoleLog {
   }
 
   #note(unplaced: UnplacedNote, shiftMicros = 0): LogNote {
-    const note = { ...unplaced, position: this.next } as LogNote;
+    const note = this.#placed(unplaced);
     // Nobody reads ten thousand notes between two bytes; what is lost still counts.
     if (this.#active.entries.notes.length < SEGMENT_NOTES * 2) this.#active.note(note, shiftMicros);
     else this.#active.lost += (note as LogGap).lost ?? 0;
     return note;
+  }
+
+  #placed(note: UnplacedNote): LogNote {
+    return { ...note, position: this.next } as LogNote;
   }
 
   #changed(): void {

@@ -38,6 +38,12 @@ export class SourceCursor {
     if (position) past?.entered(position.stream);
   }
 
+  /** Goes back: what comes after this place is new again. */
+  back(position: SourcePosition): void {
+    this.position = position;
+    this.#tail.clear();
+  }
+
   /** Where it goes on in a source; undefined: it was never in it. */
   of(stream: string): number | undefined {
     return this.position?.stream === stream ? this.position.offset : this.past?.get(stream);

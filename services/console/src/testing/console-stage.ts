@@ -53,11 +53,13 @@ export class ConsoleStage {
   static async start(
     nodes: readonly string[] = ["n1"],
     policy: Partial<ConsolePolicy> = {},
+    prepare: (data: string) => void = () => undefined,
   ): Promise<ConsoleStage> {
     const stage = new ConsoleStage(await startTestBroker(), await tempDir(), nodes);
     stage.turn();
     stage.#stack.use(stage.broker);
     stage.#stack.defer(() => stage.data.remove());
+    prepare(stage.data.path);
     await addCredential(stage.data.path, AGENT);
     stage.inventory = stage.session("inventory");
     stage.gateway = stage.session("gateway");
