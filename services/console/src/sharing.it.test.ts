@@ -17,7 +17,12 @@ describe("people at a console", () => {
 
   beforeAll(async () => {
     const nodes = Array.from({ length: 17 }, (_, index) => `n${index}`);
-    stage = await ConsoleStage.start(nodes, { pasteLineMs: 20, writerIdleMs: 0 });
+    const many = Array.from({ length: 15 }, (_, at) => [
+      `many-${String(at).padStart(2, "0")}`,
+      "\\b",
+    ]);
+    const breakSequences = { ...Object.fromEntries(many), "last-of-many": "\\b" };
+    stage = await ConsoleStage.start(nodes, { pasteLineMs: 20, writerIdleMs: 0, breakSequences });
   });
   beforeEach(() => stage.turn());
   afterAll(() => stage.stop());
@@ -287,6 +292,14 @@ describe("people at a console", () => {
     expect(stage.line().taken).toHaveLength(2);
     ada.type("\u0005cqs\r");
     await ada.sees("SysRq sync was sent");
+    ada.type("\u0005cq7\r");
+    await ada.sees("SysRq loglevel-7 was sent");
+    ada.type("\u0005cl:nothing\r");
+    await ada.sees("there is no such sequence");
+    ada.type("\u0005cl:last-of-many\r");
+    await ada.sees("the break sequence last-of-many was sent");
+    ada.type("\u0005cld");
+    await ada.sees("the break sequence many-11 was sent");
     const bob = await stage.attach("person:bob", { escape: "^Ec", way: "cli", mode: "take" });
     await bob.sees("you type");
     await ada.sees("[outrider: person:bob (cli, from 192.0.2.7) has taken the console");

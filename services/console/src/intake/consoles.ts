@@ -143,6 +143,13 @@ export class Consoles implements ConsoleDoor {
     return found.console.attach(visitor, options, viewer, admit);
   }
 
+  has(node: string, visitor?: Visitor): boolean {
+    if (!this.#declarations.has(node as NodeId)) return false;
+    if (!visitor) return true;
+    const subject = visitor.subject();
+    return subject !== undefined && may(subject, "console-read", node) === true;
+  }
+
   visibleTo(visitor: Visitor): readonly { node: NodeId; name: string; summary: string }[] {
     const subject = visitor.subject();
     if (!subject) return [];

@@ -59,6 +59,13 @@ export interface Attachment {
   /** A break that lasts until it is switched off, for RFC 2217. */
   holdBreak(on: boolean): Promise<ConsoleTold>;
   purge(what: "receive" | "transmit" | "both"): Promise<ConsoleTold>;
+  /**
+   * The log of this console as a file, as the listener's `/log` has it: `from until lines boot format follow`.
+   * @throws QueryError
+   */
+  readLog(query: URLSearchParams, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** How the console is reached and how it fares, a line each, for a person. */
+  readonly about: readonly string[];
   readonly line: WireSettings | undefined;
   readonly modem: WireLines | undefined;
   /** Names of the break sequences that the site declares. */
@@ -88,6 +95,8 @@ export interface ConsoleDoor {
     options: AttachOptions,
     viewer: Viewer,
   ): Promise<Attachment>;
+  /** Whether the site declares such a console, and, where a visitor is named, they may look on there. */
+  has(node: string, visitor?: Visitor): boolean;
   /** Consoles that somebody may see, in order, for a menu. */
   visibleTo(
     visitor: Visitor,

@@ -41,6 +41,8 @@ describe("the escape", () => {
   it("counts at the beginning of a line only when it can be typed in a text", () => {
     expect(taken("~", "ls ~.\r~.")).toEqual(["ls ~.\r", "<.>"]);
     expect(taken("~", "~~")).toEqual(["~"]);
+    // Also right after another command, as with ssh.
+    expect(taken("~", "ls\r~?~w~.")).toEqual(["ls\r", "<?>", "<w>", "<.>"]);
   });
 
   it("is not looked for where there is none", () => {

@@ -53,7 +53,8 @@ export class EscapeKeys {
     for (const [at, byte] of bytes.entries()) {
       if (this.#matched === escape.length) {
         this.#matched = 0;
-        this.#atLineStart = false;
+        // After a command the next one may follow, as with ssh.
+        this.#atLineStart = byte !== escape[0];
         if (byte !== escape[0]) {
           const command = String.fromCharCode(byte);
           return { typed: Buffer.from(typed), command, used: at + 1 };

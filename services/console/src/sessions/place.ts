@@ -6,6 +6,8 @@ import type { CommandId, NodeId } from "@outrider/contracts/ids";
 import type { Action } from "@outrider/contracts/power";
 import { may } from "@outrider/identity/subject";
 import { mintCommandId } from "@outrider/messaging/mint-id";
+import { readLogQuery } from "../http/log-query.js";
+import { aboutConsole } from "./about-console.js";
 import { ActRefused } from "./act-refused.js";
 import type { AttachOptions, Attachment, Viewer, Visitor } from "./attachment.js";
 import { BREAK_MS } from "./break-sequence.js";
@@ -63,6 +65,14 @@ export class Place implements Attachment {
   }
   get modem(): WireLines | undefined {
     return this.console.far.condition?.modem;
+  }
+  readLog(query: URLSearchParams, signal: AbortSignal): AsyncIterable<Buffer> {
+    const { log } = this.console;
+    const { range, format, follow } = readLogQuery(query, log);
+    return log.export(range, format, { follow, signal });
+  }
+  get about(): readonly string[] {
+    return aboutConsole(this.console, this);
   }
   get breakNames(): readonly string[] {
     return this.console.acts.breakNames;

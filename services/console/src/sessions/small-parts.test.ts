@@ -79,12 +79,13 @@ describe("a line typed at Outrider", () => {
   function typed(text: string, single = false): { shown: string; answers: unknown[] } {
     const answers: unknown[] = [];
     let shown = "";
-    const prompt = new LinePrompt(
-      (one) => (shown += one),
+    const prompt = new LinePrompt({
+      show: (bytes) => (shown += Buffer.from(bytes).toString()),
       single,
-      (answer) => answers.push(answer),
-    );
-    for (const byte of Buffer.from(text, "latin1")) if (prompt.take(byte)) break;
+      escapable: true,
+    });
+    const end = prompt.take(Buffer.from(text, "latin1"));
+    if (end) answers.push(end.line);
     return { shown, answers };
   }
   it("is mended with backspace and ended with return", () => {
@@ -93,9 +94,12 @@ describe("a line typed at Outrider", () => {
   it("is one key where one is asked for, and given up with ^C", () => {
     expect(typed("yn", true).answers).toEqual(["y"]);
     expect(typed("ab\u0003").answers).toEqual([undefined]);
+    expect(typed("ab\u001b").answers).toEqual([undefined]);
   });
   it("shows no control sequence that is typed or pasted into it (P13)", () => {
     expect(typed("a\u009b2J\u0000\r")).toEqual({ shown: "a2J\r\n", answers: ["a2J"] });
+    // As UTF-8.
+    expect(typed("a\u00c2\u009b2J\r")).toEqual({ shown: "a2J\r\n", answers: ["a2J"] });
   });
 });
 

@@ -1,7 +1,6 @@
 import type { ConsoleAsk } from "@outrider/contracts/console-attach";
-import { SYSRQ_KEYS, SYSRQ_NAMES } from "@outrider/contracts/console";
+import { SYSRQ_KEYS, SYSRQ_NAMES, sysRqName } from "@outrider/contracts/console";
 import type { Attachment } from "./attachment.js";
-import { lineText } from "./line-settings.js";
 
 /** What the commands of a terminal need of the session that they are typed in. */
 export interface CommandHost {
@@ -31,7 +30,7 @@ const HELP: readonly (readonly [key: string, what: string])[] = [
   ["p", "the last 60 lines again"],
   ["R", "the boot so far again"],
   ["S", "the screen as it stands"],
-  ["l0", "send a break; l? lists break sequences"],
+  ["l0", "send a break; l? lists break sequences, l: asks for the name of one"],
   ["q", "Magic SysRq"],
   ["d", "turn DTR over"],
   ["t", "turn RTS over"],
@@ -64,7 +63,7 @@ export function command(key: string, host: CommandHost): void {
     case "S":
       return host.ask({ ask: "replay", from: "screen" });
     case "l":
-      return host.question("break: 0 for one, ? for the sequences", true, (one) =>
+      return host.question("break: 0 for one, ? for the sequences, : for a name", true, (one) =>
         breakOf(one, host),
       );
     case "q":
@@ -88,14 +87,11 @@ export function command(key: string, host: CommandHost): void {
 }
 
 function info({ attachment, show }: CommandHost): void {
-  const { node, line, modem, writes } = attachment;
-  const on = modem && Object.entries(modem).flatMap(([name, isOn]) => (isOn ? [name] : []));
-  show([
-    `  ${node}: ${writes ? "you type" : "you look on"}`,
-    ...(line ? [`  the line has ${lineText(line)}`] : []),
-    ...(on ? [`  on: ${on.length > 0 ? on.join(", ") : "no line"}`] : []),
-  ]);
+  show(attachment.about.map((line) => `  ${line}`));
 }
+
+/** Keys of break sequences, in the order of their names: conserver's, and more. */
+const BREAK_KEYS = "123456789abcdefghijklmnopqrstuvwxyz";
 
 function breakOf(key: string, host: CommandHost): void {
   const { breakNames } = host.attachment;
@@ -103,19 +99,29 @@ function breakOf(key: string, host: CommandHost): void {
   if (key === "?") {
     return host.show([
       `  ${host.escape}l0 one break`,
-      ...breakNames.map((name, index) => `  ${host.escape}l${index + 1} ${name}`),
+      ...breakNames.map((name, index) => `  ${host.escape}l${BREAK_KEYS[index] ?? ":"} ${name}`),
     ]);
   }
-  const name = breakNames[Number(key) - 1];
-  if (name === undefined) return host.say(`there is no such sequence; ${host.escape}l? lists them`);
-  return host.ask({ ask: "break", name });
+  const send = (name: string | undefined): void => {
+    if (name !== undefined) return host.ask({ ask: "break", name });
+    return host.say(`there is no such sequence; ${host.escape}l? lists them`);
+  };
+  if (key !== ":") return send(breakNames[BREAK_KEYS.indexOf(key)]);
+  return host.question("break sequence", false, (text) => {
+    const wanted = text.trim();
+    if (wanted !== "") send(breakNames.find((name) => name === wanted));
+  });
 }
 
 function sysrq(host: CommandHost): void {
-  host.show(SYSRQ_NAMES.map((name) => `  ${SYSRQ_KEYS[name]}  ${name}`));
+  const keys = SYSRQ_NAMES.filter((name) => !name.startsWith("loglevel-"));
+  host.show([
+    ...keys.map((name) => `  ${SYSRQ_KEYS[name]}  ${name}`),
+    "  0-9  loglevel-0 to loglevel-9: what the kernel shows here, 9 is all",
+  ]);
   host.question("SysRq key, or its name", false, (text) => {
     const wanted = text.trim();
-    const name = SYSRQ_NAMES.find((one) => one === wanted || SYSRQ_KEYS[one] === wanted);
+    const name = sysRqName(wanted);
     if (name) host.ask({ ask: "sysrq", keys: [name] });
     else if (wanted !== "") host.say("there is no such key");
   });

@@ -1,6 +1,5 @@
 import type { Clock } from "@outrider/contracts/clock";
 import type { AttachMode, ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
-import type { ConsoleSession } from "@outrider/contracts/console";
 import {
   AttachRefused,
   type Attachment,
@@ -12,6 +11,7 @@ import { choose, menuLines, type MenuEntry } from "./console-menu.js";
 import { EscapeKeys } from "./escape-keys.js";
 import { LinePrompt } from "./line-prompt.js";
 import { seemly } from "./seemly.js";
+import { sessionLine } from "./session-line.js";
 import { command } from "./text-commands.js";
 
 /** Where a text session shows itself: a terminal at the far end of a telnet, SSH or WebSocket connection. */
@@ -50,7 +50,9 @@ export class TextSession {
   #attachment: Attachment | undefined;
   #attaching: Promise<void> = Promise.resolve();
   #closed = false;
-  #prompt: LinePrompt | undefined;
+  #prompt: Question | undefined;
+  /** What is said once the screen was drawn, which wipes what stood there. */
+  #greeting: string | undefined;
   /** What stands in the menu, which its numbers count in. */
   #listed: readonly MenuEntry[] = [];
   /** Whether the cursor stands at the beginning of a line, as far as is known. */
@@ -90,7 +92,7 @@ export class TextSession {
    */
   breakReceived(ms?: number): void {
     const long = ms === undefined ? {} : { ms: Math.min(Math.max(ms, 500), 3000) };
-    void this.#attaching.then(() => this.#ask({ ask: "break", ...long }));
+    void this.#attaching.then(() => this.#request({ ask: "break", ...long }));
   }
 
   /** The client is gone. */
@@ -123,13 +125,13 @@ export class TextSession {
       escape: this.#options.escape,
       say: (text) => this.#say(text),
       show: (lines) => this.#show(lines),
-      question: (text, single, answer) => this.#question(text, single, answer),
-      ask: (ask) => void this.#ask(ask),
+      question: (text, single, answer) => this.#ask(text, single, answer),
+      ask: (ask) => void this.#request(ask),
       leave: () => this.#leave(),
     });
   }
 
-  async #ask(ask: ConsoleAsk): Promise<void> {
+  async #request(ask: ConsoleAsk): Promise<void> {
     const told = await this.#attachment?.ask(ask);
     if (told && !(told.told === "done" && SHOWN.has(ask.ask))) this.#told(told);
   }
@@ -148,11 +150,7 @@ export class TextSession {
   #menu(entries: readonly MenuEntry[]): void {
     this.#listed = entries;
     this.#show(entries.length === 0 ? ["no console that you may see"] : menuLines(entries));
-    this.#prompt = new LinePrompt(
-      (text) => this.#echo(text),
-      false,
-      (text) => this.#chosen(text),
-    );
+    this.#prompt = this.#question(false, (text) => this.#chosen(text));
     this.#echo("console (number, name or a part of it; q to leave): ");
   }
 
@@ -174,16 +172,19 @@ export class TextSession {
     }
   }
 
-  #question(text: string, single: boolean, answer: (text: string) => void): void {
+  #ask(text: string, single: boolean, answer: (text: string) => void): void {
     this.#freshLine();
     this.#echo(`[outrider: ${text}] `);
-    this.#prompt = new LinePrompt(
-      (echo) => this.#echo(echo),
-      single,
-      (given) => {
-        if (given !== undefined) answer(given);
-      },
-    );
+    this.#prompt = this.#question(single, (given) => {
+      if (given !== undefined) answer(given);
+    });
+  }
+
+  #question(single: boolean, answer: Question["answer"]): Question {
+    const show = (bytes: Uint8Array): void => {
+      if (!this.#closed) this.#write(bytes);
+    };
+    return { prompt: new LinePrompt({ show, single, escapable: true }), answer };
   }
 
   /** A command takes the place of a question. The menu is left by one of them only. @returns whether it is to be done */
@@ -192,35 +193,52 @@ export class TextSession {
     if (!prompt) return true;
     if (!this.#attachment && key !== ".") return false;
     this.#prompt = undefined;
-    prompt.giveUp();
+    prompt.prompt.giveUp();
+    prompt.answer(undefined);
     return true;
   }
 
   /** @returns what is not part of the answer */
-  #answer(prompt: LinePrompt, bytes: Uint8Array): Uint8Array {
-    for (const [at, byte] of bytes.entries()) {
-      // An answer may bring the next question.
-      this.#prompt = undefined;
-      const isWhole = prompt.take(byte);
-      if (isWhole) return bytes.subarray(at + 1);
-      this.#prompt = prompt;
-    }
-    return bytes.subarray(bytes.length);
+  #answer({ prompt, answer }: Question, bytes: Uint8Array): Uint8Array {
+    const end = prompt.take(bytes);
+    if (!end) return bytes.subarray(bytes.length);
+    // An answer may bring the next question.
+    this.#prompt = undefined;
+    answer(end.line);
+    return bytes.subarray(end.taken);
   }
 
   #told({ told, text, code, sessions }: ConsoleTold): void {
     if (this.#closed) return;
     if (told === "bye") {
+      this.#greet();
       this.#attachment = undefined;
       return this.#end(text ?? "the console service ended this", code ?? "ended");
     }
-    if (told === "who") return this.#show((sessions ?? []).map(sessionLine));
+    if (told === "who") {
+      return this.#show((sessions ?? []).map((session) => `  ${sessionLine(session)}`));
+    }
     if (told === "attached") {
       const { escape } = this.#options;
       const help = escape === "none" ? "" : ` — ${escape}? helps, ${escape}. leaves`;
-      return this.#say(`${text ?? "attached"}${help}`);
+      const greeting = `${text ?? "attached"}${help}`;
+      if (this.#options.replay !== "screen") return this.#say(greeting);
+      this.#greeting = greeting;
+      return undefined;
     }
+    if (told === "replay" || told === "gap") return this.#sayIf(text);
+    this.#greet();
     if (told === "mode" && text === undefined) return this.#say("you type now");
+    return this.#sayIf(text);
+  }
+
+  #greet(): void {
+    const greeting = this.#greeting;
+    this.#greeting = undefined;
+    if (greeting !== undefined) this.#say(greeting);
+  }
+
+  #sayIf(text: string | undefined): void {
     if (text !== undefined && text !== "") this.#say(text);
   }
 
@@ -256,14 +274,14 @@ export class TextSession {
   }
 }
 
+/** Something that is asked of the person, and what is done with the answer; undefined: they gave it up. */
+interface Question {
+  readonly prompt: LinePrompt;
+  readonly answer: (text: string | undefined) => void;
+}
+
 /** What these answer with was shown by then. */
 const SHOWN: ReadonlySet<ConsoleAsk["ask"]> = new Set(["who", "replay", "power", "take", "write"]);
-
-function sessionLine({ actor, way, writes, idleMs, from, since }: ConsoleSession): string {
-  const what = writes ? "types" : "looks on";
-  const where = from === undefined ? "" : ` from ${from}`;
-  return `  ${actor} ${what} by ${way}${where} since ${since}, idle ${Math.round(idleMs / 1000)} s`;
-}
 
 /** As {@link seemly}, with the white space at its beginning. */
 function seemlyLine(line: string): string {

@@ -77,6 +77,16 @@ export class Seat implements Attachment {
     this.node = far.node;
   }
 
+  /** What was asked of its log is among what was done. */
+  async *readLog(query: URLSearchParams): AsyncGenerator<Buffer> {
+    this.far.did.push(`log ${query.toString()}`);
+    yield Buffer.from(this.far.past);
+  }
+
+  get about(): readonly string[] {
+    return [`the console of ${this.node} in memory`];
+  }
+
   get line(): WireSettings | undefined {
     return this.far.line;
   }
@@ -237,6 +247,11 @@ export class LoopbackDoor implements ConsoleDoor {
     }
     viewer.told({ told: "live" });
     return seat;
+  }
+
+  has(node: string, visitor?: Visitor): boolean {
+    if (!this.ends.has(node)) return false;
+    return !visitor || this.visibleTo(visitor).some((one) => one.node === node);
   }
 
   visibleTo(visitor: Visitor): { node: NodeId; name: string; summary: string }[] {

@@ -1,6 +1,7 @@
 import { ESCAPE_PATTERN, REPLAY_PATTERN } from "@outrider/contracts/console-attach";
-import { SYSRQ_NAMES, type SysRqName } from "@outrider/contracts/console";
+import { SYSRQ_NAMES, sysRqName, type SysRqName } from "@outrider/contracts/console";
 import { ID_PATTERN } from "@outrider/contracts/ids";
+import { sinceOf } from "../sessions/replay-start.js";
 
 /** What can be said after the host on the command line of ssh: `ssh n1@manager -p 2222 log --since 10m`. */
 export type ExecCommand =
@@ -17,9 +18,7 @@ export type ExecCommand =
   | {
       readonly verb: "log";
       readonly node: string;
-      readonly replay: string;
-      readonly follow: boolean;
-      readonly raw: boolean;
+      readonly wish: LogWords;
     }
   | {
       readonly verb: "break";
@@ -34,6 +33,16 @@ export type ExecCommand =
       readonly keys: SysRqName[];
     };
 
+/** What of a log is wanted, as words: times as a span before now or RFC 3339. */
+export interface LogWords {
+  readonly since?: string;
+  readonly until?: string;
+  readonly lines?: number;
+  readonly boot?: number;
+  readonly format: "text" | "raw" | "jsonl";
+  readonly follow: boolean;
+}
+
 export interface ExecProblem {
   readonly problem: string;
 }
@@ -45,18 +54,21 @@ export const EXEC_HELP = `What can be said to a console:
   attach | spy | take        the same; look on; take the console from who types
                                [--replay none|screen|boot|lines:N|since:10m] [--escape ^Ec|none]
   raw [--spy|--take]         exact bytes in and out, no escape, no notices, for programs
-  log                        the last 100 lines; [-n N] [--since 10m] [--boot] [--previous-boot] [-f] [--raw]
+  log                        the last 200 lines, a time before each; [-n N|all] [--since 10m|TIME] [--until TIME]
+                               [--boot [N]] [--previous-boot] [-f] [--raw] [--json]
   who                        who is at the console
   break [NAME] [--take]      a break, or a break sequence that the site declares
-  sysrq NAME... [--take]     Magic SysRq by name: ${SYSRQ_NAMES.slice(0, 6).join(", ")} ...
+  sysrq NAME... [--take]     Magic SysRq by name or key: ${SYSRQ_NAMES.slice(0, 6).join(", ")}, loglevel-7 ...
   list                       the consoles that you may see
   help                       this
 Where the user name says no console it is the last word: ssh ada@manager -p 2222 log n1
 At a console: ^Ec. leaves, ^Ec? lists what else there is, and so does ~B of OpenSSH (break).
 `;
 
-const FLAGS = new Set(["--spy", "--take", "-f", "--follow", "--boot", "--previous-boot", "--raw"]);
-const VALUES = new Set(["--replay", "--escape", "--lines", "-n", "--since"]);
+const FLAGS = new Set(["--spy", "--take", "-f", "--follow", "--previous-boot", "--raw", "--json"]);
+const VALUES = new Set(["--replay", "--escape", "--lines", "-n", "--since", "--until"]);
+/** A person who asks for a log without more is shown so many lines. */
+const LINES = 200;
 const MAX_CHARACTERS = 1000;
 
 interface Words {
@@ -103,10 +115,8 @@ function commandOf(verb: string, node: string, words: Words): ExecCommand | Exec
     case "who":
       return { verb, node };
     case "log": {
-      const replay = logReplay(words);
-      if (!REPLAY_PATTERN.test(replay)) return { problem: "log: -n N, --since 10m, --boot" };
-      const follow = flags.has("-f") || flags.has("--follow");
-      return { verb, node, replay, follow, raw: flags.has("--raw") };
+      const wish = logWords(words);
+      return "problem" in wish ? wish : { verb, node, wish };
     }
     case "break": {
       const name = plain.shift();
@@ -116,25 +126,48 @@ function commandOf(verb: string, node: string, words: Words): ExecCommand | Exec
     }
     case "sysrq": {
       const named = plain.splice(0);
-      if (!named.every(isSysRqName) || named.length === 0 || named.length > 8) {
-        return { problem: `sysrq: one to eight of ${SYSRQ_NAMES.join(", ")}` };
+      const keys = named.flatMap((word) => sysRqName(word) ?? []);
+      if (keys.length !== named.length || named.length === 0 || named.length > 8) {
+        return { problem: `sysrq: one to eight of ${SYSRQ_NAMES.join(", ")}, or their keys` };
       }
-      return { verb, node, take, keys: named };
+      return { verb, node, take, keys };
     }
     default:
       return { problem: `there is no such command; see "help"` };
   }
 }
 
-const isSysRqName = (word: string): word is SysRqName =>
-  (SYSRQ_NAMES as readonly string[]).includes(word);
-
-function logReplay({ flags, values }: Words): string {
+function logWords({ flags, values }: Words): LogWords | ExecProblem {
   const since = values.get("--since");
-  if (since !== undefined) return `since:${since}`;
-  if (flags.has("--boot")) return "boot";
-  if (flags.has("--previous-boot")) return "previous-boot";
-  return `lines:${values.get("--lines") ?? values.get("-n") ?? "100"}`;
+  const until = values.get("--until");
+  for (const [name, text] of [
+    ["--since", since],
+    ["--until", until],
+  ] as const) {
+    if (text !== undefined && sinceOf(text, 0) === undefined) {
+      return { problem: `${name}: so long before now (10m, 2d), or a time (2026-11-23T08:00:00Z)` };
+    }
+  }
+  const count = values.get("--lines") ?? values.get("-n");
+  if (count !== undefined && !/^(all|[1-9]\d{0,6})$/.test(count)) {
+    return { problem: "-n: how many lines, or all" };
+  }
+  const boot = flags.has("--previous-boot") ? "-1" : values.get("--boot");
+  const beginnings = [since, count, boot].filter((one) => one !== undefined);
+  if (beginnings.length > 1) {
+    return { problem: "log: say once where it begins: -n, --since, --boot or --previous-boot" };
+  }
+  if (flags.has("--raw") && flags.has("--json")) return { problem: "log: --raw or --json" };
+  const isBounded = beginnings.length > 0 || until !== undefined;
+  const lines = count === undefined ? (isBounded ? undefined : LINES) : Number(count);
+  return {
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(lines === undefined || Number.isNaN(lines) ? {} : { lines }),
+    ...(boot === undefined ? {} : { boot: Number(boot) }),
+    format: flags.has("--raw") ? "raw" : flags.has("--json") ? "jsonl" : "text",
+    follow: flags.has("-f") || flags.has("--follow"),
+  };
 }
 
 function modeOf(flags: ReadonlySet<string>): "write" | "spy" | "take" {
@@ -150,7 +183,10 @@ function wordsOf(text: string): Words | ExecProblem {
     .filter((word) => word !== "");
   for (let word = all.shift(); word !== undefined; word = all.shift()) {
     if (FLAGS.has(word)) words.flags.add(word);
-    else if (VALUES.has(word)) {
+    // The last one, where no number follows.
+    else if (word === "--boot") {
+      words.values.set(word, /^-?\d{1,6}$/.test(all[0] ?? "") ? (all.shift() ?? "0") : "0");
+    } else if (VALUES.has(word)) {
       const value = all.shift();
       if (value === undefined) return { problem: `${word} wants a value` };
       words.values.set(word, value);

@@ -1,6 +1,5 @@
 import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { AttachMode, ConsoleTold } from "@outrider/contracts/console-attach";
-import type { ConsoleSession } from "@outrider/contracts/console";
 import {
   AttachRefused,
   type Attachment,
@@ -8,7 +7,11 @@ import {
   type Viewer,
   type Visitor,
 } from "../sessions/attachment.js";
-import { EXEC_HELP, type ExecCommand } from "./exec-command.js";
+import { QueryError } from "../http/log-query.js";
+import { timeOfMicros } from "../sessions/micros.js";
+import { sinceOf } from "../sessions/replay-start.js";
+import { sessionLine } from "../sessions/session-line.js";
+import { EXEC_HELP, type ExecCommand, type LogWords } from "./exec-command.js";
 import { inOrder } from "./input-pump.js";
 
 /** Where a command runs: standard input and outputs of the far end. */
@@ -111,29 +114,66 @@ async function at(
   }
 }
 
+/** The same as the command line shows: cleaned text with times, gaps and marks. */
 async function log(
-  { node, replay, follow, raw: exact }: Extract<ExecCommand, { verb: "log" }>,
+  { node, wish }: Extract<ExecCommand, { verb: "log" }>,
   place: ExecPlace,
 ): Promise<number> {
-  const ended = Promise.withResolvers<number>();
+  const { door, visitor, clock, gone } = place;
+  const sentAway = new AbortController();
+  let reason: string | undefined;
   const viewer: Viewer = {
-    bytes: (chunk) => place.out(chunk),
-    onDrain: (callback) => place.onDrain(callback),
+    bytes: () => true,
+    onDrain: () => undefined,
     told: ({ told, text }) => {
-      if (told === "bye") {
-        place.complain(text ?? "the console service ended this");
-        ended.resolve(1);
-      } else if (told === "live" && !follow) ended.resolve(0);
-      else if (["gap", "skipped", "notice"].includes(told) && text !== undefined) {
-        place.complain(text);
-      }
+      if (told !== "bye") return;
+      reason = text ?? "the console service ended this";
+      sentAway.abort();
     },
   };
-  return until(
-    ended.promise,
-    place.door.attach(node, place.visitor, { mode: "spy", replay, raw: exact }, viewer),
-    place,
-  );
+  const signal = AbortSignal.any([gone, sentAway.signal]);
+  const attachment = await door.attach(node, visitor, { mode: "spy", replay: "none" }, viewer);
+  try {
+    for await (const chunk of attachment.readLog(logQuery(wish, clock), signal)) {
+      if (!place.out(chunk)) await drained(place, signal);
+      if (signal.aborted) break;
+    }
+  } catch (error) {
+    if (error instanceof QueryError) {
+      place.complain(error.message);
+      return 2;
+    }
+    if (!isSystemError(error)) throw error;
+    reason = "the log cannot be read";
+  } finally {
+    attachment.detach();
+  }
+  if (reason !== undefined) place.complain(reason);
+  return reason === undefined && !gone.aborted ? 0 : 1;
+}
+
+function logQuery({ since, until, ...rest }: LogWords, clock: Clock): URLSearchParams {
+  const nowMicros = clock.now().getTime() * 1000;
+  const query = new URLSearchParams();
+  const at = (name: string, text: string | undefined): void => {
+    const micros = text === undefined ? undefined : sinceOf(text, nowMicros);
+    if (micros !== undefined) query.set(name, timeOfMicros(micros));
+  };
+  at("from", since);
+  at("until", until);
+  for (const [name, value] of Object.entries(rest)) query.set(name, String(value));
+  return query;
+}
+
+async function drained(place: ExecPlace, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  place.onDrain(resolve);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (!signal.aborted) await promise;
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && "syscall" in error;
 }
 
 async function raw(
@@ -190,12 +230,4 @@ function answered({ told, text }: ConsoleTold, place: ExecPlace): number {
   if (told !== "refused") return 0;
   place.complain(text ?? "it was refused");
   return 1;
-}
-
-function sessionLine({ actor, way, writes, idleMs, from }: ConsoleSession): string {
-  const does = writes ? "types" : "looks on";
-  const idle = `idle ${Math.round(idleMs / 1000)} s`;
-  return [actor.padEnd(24), does.padEnd(9), way.padEnd(8), idle.padEnd(12), from ?? ""]
-    .join(" ")
-    .trimEnd();
 }

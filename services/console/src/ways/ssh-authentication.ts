@@ -26,6 +26,7 @@ export class SshAuthentication {
   readonly #signal: AbortSignal;
   readonly #log: Log;
   readonly #giveUp: () => void;
+  readonly #isConsole: (name: string) => boolean;
   #guest: Guest | undefined;
   #asked: AskedUser | undefined;
   #passwords = 0;
@@ -39,12 +40,15 @@ export class SshAuthentication {
     readonly signal: AbortSignal;
     readonly log: Log;
     readonly giveUp: () => void;
+    /** Whether the site declares a console of this name. */
+    readonly isConsole: (name: string) => boolean;
   }) {
     this.#desk = options.desk;
     this.#arrival = options.arrival;
     this.#signal = options.signal;
     this.#log = options.log;
     this.#giveUp = options.giveUp;
+    this.#isConsole = options.isConsole;
   }
 
   get guest(): Guest | undefined {
@@ -133,11 +137,10 @@ export class SshAuthentication {
   async #ask(attempt: KeyboardAuthContext, asked: AskedUser): Promise<void> {
     const said = this.#sentence === undefined ? "" : `[outrider: ${this.#sentence}]`;
     this.#sentence = undefined;
-    const named = asked.kind === "both" ? asked.person : undefined;
+    // A name that is no console's is taken for a person's, without telling whether there is such a person.
+    const named = asked.kind === "one" && this.#isConsole(asked.name) ? undefined : nameOf(asked);
     const words = await prompt(attempt, said, [
-      ...(named === undefined
-        ? [{ prompt: `Outrider user [${nameOf(asked)}]: `, echo: true }]
-        : []),
+      ...(named === undefined ? [{ prompt: "Outrider user: ", echo: true }] : []),
       { prompt: `Password${named === undefined ? "" : ` of ${named}`}: `, echo: false },
     ]);
     // Given up by the client, which begins another.

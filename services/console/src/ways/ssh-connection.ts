@@ -71,6 +71,7 @@ export class SshConnection {
       signal: this.#gone.signal,
       log,
       giveUp: () => client.end(),
+      isConsole: (name) => this.#options.door.has(name),
     });
     this.#authentication = authentication;
     client.on("authentication", (attempt) => authentication.handle(attempt));
@@ -157,8 +158,7 @@ export class SshConnection {
       return { node: asked.node === "" ? undefined : asked.node, hint: undefined };
     }
     const { name } = asked;
-    const seen = this.#options.door.visibleTo(guest.visitor);
-    if (seen.some(({ node }) => node === name)) return { node: name, hint: undefined };
+    if (this.#options.door.has(name, guest.visitor)) return { node: name, hint: undefined };
     const hint = `there is no console ${name} that you may see`;
     return { node: undefined, hint: name === guest.person ? undefined : hint };
   }

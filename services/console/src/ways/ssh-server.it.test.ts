@@ -149,6 +149,7 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
     far.past = Buffer.from("line one\r\nline two\r\n");
     const log = await one.ssh([at("n1"), "log", "-n", "2"], { key });
     expect([log.code, log.stdout.toString()]).toEqual([0, "line one\r\nline two\r\n"]);
+    expect(far.did.at(-1)).toBe("log lines=2&format=text&follow=false");
     const broke = await one.ssh(["ada:@127.0.0.1", "break", "double", "n1"], { key });
     expect([broke.code, broke.stdout.toString()]).toEqual([0, "break double\n"]);
     const sysrq = await one.ssh([at("n1"), "sysrq", "sync", "show-tasks"], { key });
@@ -174,6 +175,24 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
       { env: await one.askpass() },
     );
     expect(password.code).toBe(0);
+  });
+
+  test("a name that is no console's is a person's: nobody is asked for a name that was said", async () => {
+    // Whoever were asked for a name would say another one.
+    const env = await one.askpass("somebody-else");
+    const named = await one.ssh([at("ada"), "list"], { env });
+    expect([named.code, named.stdout.toString()]).toEqual([0, expect.stringContaining("n1 ")]);
+  });
+
+  test("what greets stands below the screen that is drawn first", async () => {
+    far.past = Buffer.from("\u001b[H\u001b[2Jn1 login: ");
+    const terminal = session(["-tt", at("n1")]);
+    await eventually("it greets", () => terminal.said().includes("[outrider: "));
+    const said = terminal.said().toString();
+    expect(said.indexOf("[outrider: ")).toBeGreaterThan(said.indexOf("n1 login: "));
+    await terminal.end();
+    await eventually("she has left", () => far.seats.length === 0);
+    far.past = new Uint8Array();
   });
 
   test("who may not come is told why: one-time password, wrong password, disabled, foreign key", async () => {

@@ -3,13 +3,13 @@ import { minutes } from "@outrider/contracts/clock";
 import type { NodeId } from "@outrider/contracts/ids";
 import { COMMAND, OPTION } from "@outrider/telnet/telnet-codes";
 import { TelnetPeer } from "@outrider/telnet/telnet-peer";
+import { LinePrompt } from "../sessions/line-prompt.js";
 import { TextSession } from "../sessions/text-session.js";
 import { isFromBrowser } from "./browser-guard.js";
 import { DEFAULT_ESCAPE } from "./exec-command.js";
 import { farAddress } from "./far-address.js";
 import { endGently } from "./gentle-end.js";
 import { pumpInput } from "./input-pump.js";
-import { LinePrompt } from "./line-prompt.js";
 import type { WayParts } from "./raw-server.js";
 import { SignInRefused, type Guest, type SignInDesk } from "./sign-in-desk.js";
 import { StreamOutput } from "./stream-output.js";
@@ -109,7 +109,7 @@ class TelnetConnection {
   #askName(): void {
     this.#person = undefined;
     this.#write("Outrider user: ");
-    this.#prompt = new LinePrompt({ echo: true, write: (bytes) => this.#peer.write(bytes) });
+    this.#prompt = new LinePrompt({ show: (bytes) => this.#peer.write(bytes) });
   }
 
   /** In a loop: a far end may send as many lines at once as fit into a packet. */
@@ -154,7 +154,7 @@ class TelnetConnection {
       } else {
         this.#person = result.line;
         this.#write("Password: ");
-        this.#prompt = new LinePrompt({ echo: false, write: (some) => this.#peer.write(some) });
+        this.#prompt = new LinePrompt({ hidden: true, show: (some) => this.#peer.write(some) });
       }
       return rest;
     }

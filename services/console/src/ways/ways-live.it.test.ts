@@ -115,6 +115,9 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))(
       await ada.sees("break");
       ada.type("\u0005cw");
       await ada.sees("person:ada");
+      ada.type("\u0005ci");
+      await ada.sees("driver");
+      await ada.sees("last byte:");
       ada.type("\u0005c.");
       await ada.closed;
     });
@@ -145,8 +148,18 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))(
       stage.say("\r\nfirst of these\r\nsecond of these\r\n");
       await eventually("it is in the log", async () => {
         const ran = await ssh("n1@127.0.0.1", "log", "-n", "2");
-        return ran.code === 0 && ran.stdout.toString() === "first of these\r\nsecond of these\r\n";
+        const lines = ran.stdout.toString().split("\n");
+        const stamped = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (first|second) of these$/;
+        return ran.code === 0 && lines.filter((line) => stamped.test(line)).length === 2;
       });
+      const objects = await ssh("n1@127.0.0.1", "log", "--since", "1h", "--json");
+      const last = objects.stdout.toString().trimEnd().split("\n").at(-1) ?? "";
+      expect(JSON.parse(last)).toMatchObject({ text: "second of these" });
+      const exact = await ssh("n1@127.0.0.1", "log", "-n", "1", "--raw");
+      expect(exact.stdout.toString()).toBe("second of these\r\n");
+      const none = await ssh("n1@127.0.0.1", "log", "--boot", "7");
+      expect([none.code, none.stdout.toString()]).toEqual([2, ""]);
+      expect(none.stderr).toContain("there is no boot 7");
     });
   },
 );

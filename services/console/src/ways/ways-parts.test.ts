@@ -12,7 +12,7 @@ import { ComPortServer } from "./com-port-server.js";
 import { withoutClashes } from "./declared-ports.js";
 import { readExecCommand } from "./exec-command.js";
 import { visitorFrom } from "./far-address.js";
-import { LinePrompt } from "./line-prompt.js";
+import { LinePrompt } from "../sessions/line-prompt.js";
 import { readUserName } from "./ssh-user-name.js";
 
 describe("SSH user names", () => {
@@ -43,13 +43,24 @@ describe("commands", () => {
     expect(readExecCommand("log --since 10m -f", "n1")).toEqual({
       verb: "log",
       node: "n1",
-      replay: "since:10m",
-      follow: true,
-      raw: false,
+      wish: { since: "10m", format: "text", follow: true },
     });
     expect(readExecCommand("log -n 5 n2", undefined)).toMatchObject({
       node: "n2",
-      replay: "lines:5",
+      wish: { lines: 5, format: "text", follow: false },
+    });
+    expect(readExecCommand("log", "n1")).toMatchObject({ wish: { lines: 200 } });
+    expect(readExecCommand("log -n all --json", "n1")).toMatchObject({
+      wish: { format: "jsonl", follow: false },
+    });
+    expect(readExecCommand("log --boot n1", undefined)).toMatchObject({ wish: { boot: 0 } });
+    expect(readExecCommand("log --boot -2 --until 2026-11-23T08:00:00Z", "n1")).toEqual({
+      verb: "log",
+      node: "n1",
+      wish: { boot: -2, until: "2026-11-23T08:00:00Z", format: "text", follow: false },
+    });
+    expect(readExecCommand("log --previous-boot --raw", "n1")).toMatchObject({
+      wish: { boot: -1, format: "raw" },
     });
     expect(readExecCommand("break double --take", "n1")).toEqual({
       verb: "break",
@@ -67,6 +78,9 @@ describe("commands", () => {
       replay: "boot",
     });
     expect(readExecCommand("sysrq sync sync", "n1")).toMatchObject({ keys: ["sync", "sync"] });
+    expect(readExecCommand("sysrq loglevel-7 s 9", "n1")).toMatchObject({
+      keys: ["loglevel-7", "sync", "loglevel-9"],
+    });
   });
 
   test("what is none of them is a sentence, and never anything that is run", () => {
@@ -79,6 +93,9 @@ describe("commands", () => {
       "break ../../x",
       "attach --escape abcdef",
       "log -n",
+      "log -n 5 --boot",
+      "log --raw --json",
+      "log --until whenever",
       "--bogus",
     ]) {
       expect([text, readExecCommand(text, "n1")]).toEqual([
@@ -99,8 +116,8 @@ describe("a line at a prompt", () => {
   const typed = (text: string, echo = true): { shown: string; line: string | undefined } => {
     let shown = "";
     const prompt = new LinePrompt({
-      echo,
-      write: (bytes) => (shown += Buffer.from(bytes).toString()),
+      hidden: !echo,
+      show: (bytes) => (shown += Buffer.from(bytes).toString()),
     });
     let line: string | undefined;
     for (const byte of Buffer.from(text)) line ??= prompt.take(Uint8Array.of(byte))?.line;
@@ -116,10 +133,8 @@ describe("a line at a prompt", () => {
 
   test("controls are neither taken nor shown, and it is bounded", () => {
     expect(typed("a\u001b[2Jb\r")).toEqual({ shown: "a[2Jb\r\n", line: "a[2Jb" });
-    expect(typed(`${"x".repeat(1000)}\r`).line).toHaveLength(256);
-    expect(
-      new LinePrompt({ echo: true, write: () => undefined }).take(Buffer.from("a\u0003b")),
-    ).toEqual({
+    expect(typed(`${"x".repeat(1000)}\r`).line).toHaveLength(500);
+    expect(new LinePrompt({ show: () => undefined }).take(Buffer.from("a\u0003b"))).toEqual({
       line: undefined,
       taken: 2,
     });
