@@ -1,12 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, type Socket } from "node:net";
-import { consoleState } from "@outrider/contracts/console";
 import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Lines, nodeOf } from "./consoles/lines.js";
-import { exported, sentBy, wrongWith, type Logged } from "./consoles/log-judge.js";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { allUp, judged } from "./consoles/judged.js";
+import { Lines } from "./consoles/lines.js";
 import { Deployment } from "./deployment.js";
 import type { Rest } from "./fleet/rest.js";
 import { watched } from "./watched.js";
@@ -34,7 +33,7 @@ describe.skipIf(!hasMosquittoClients())("48 consoles that talk", () => {
       gateway: true,
       cuttableLink: true,
     });
-    await allUp(0);
+    await allUp(lab, lines);
     rest = await lab.rest();
   });
   afterAll(async () => {
@@ -54,8 +53,8 @@ describe.skipIf(!hasMosquittoClients())("48 consoles that talk", () => {
     await lines.sender.stop();
     const mark = lab.bus.mark();
     await lab.console.start();
-    await allUp(mark);
-    await judged(({ gaps }) => gaps.length === 0);
+    await allUp(lab, lines, mark);
+    await judged(rest, lines, ({ gaps }) => gaps.length === 0);
   });
 
   test("lose nothing while link, service, broker and viewers are cut, stopped and killed (P8)", async () => {
@@ -85,7 +84,7 @@ describe.skipIf(!hasMosquittoClients())("48 consoles that talk", () => {
       await pause(1500);
     }
     await lines.sender.stop();
-    await judged(({ gaps }) => gaps.length === 0);
+    await judged(rest, lines, ({ gaps }) => gaps.length === 0);
     for (const viewer of viewers) viewer.destroy();
   });
 
@@ -99,10 +98,12 @@ describe.skipIf(!hasMosquittoClients())("48 consoles that talk", () => {
     await pause(1000);
     const mark = lab.bus.mark();
     await agent.restart();
-    await allUp(mark);
+    await allUp(lab, lines, mark);
     await pause(1000);
     await lines.sender.stop();
     await judged(
+      rest,
+      lines,
       ({ gaps }) =>
         gaps.length === 1 &&
         gaps.every(({ reason, lost }) => reason === "agent-down" && lost === null),
@@ -110,39 +111,9 @@ describe.skipIf(!hasMosquittoClients())("48 consoles that talk", () => {
   });
 });
 
-async function allUp(after: number): Promise<void> {
-  for (let line = 0; line < COUNT; line++) {
-    const node = nodeOf(line);
-    await lab.bus.next(consoleState, { node }, ({ link }) => link.value === "Up", after);
-  }
-}
-
 /** Somebody who looks on at the last line, and takes it badly or not at all what comes. */
 function look(): Socket {
   const socket = connect({ host: "127.0.0.1", port: rawPort });
   socket.on("error", () => socket.destroy());
   return socket.resume();
-}
-
-/** Every log is what its line has sent, by the line's own count, except where it says otherwise. */
-async function judged(gapsAreRight: (logged: Logged) => boolean): Promise<void> {
-  const sent = await sentBy(lines);
-  for (const [line, { offset }] of (await lines.sender.report()).entries()) {
-    // What a line had no room for while nobody read it is not the log's affair, but must not be most of it.
-    expect(sent[line]?.length).toBeGreaterThan(offset / 2);
-  }
-  for (const [line, bytes] of sent.entries()) {
-    const logged = await eventually(
-      `the log of line ${line} is what was sent`,
-      async () => {
-        const all = await exported(rest, line);
-        const wrong = wrongWith(all, bytes);
-        if (wrong !== undefined)
-          throw new Error(`${wrong} (${all.bytes.length} of ${bytes.length})`);
-        return all;
-      },
-      { withinMs: LIMIT_MS },
-    );
-    expect({ line, gaps: logged.gaps, right: gapsAreRight(logged) }).toMatchObject({ right: true });
-  }
 }

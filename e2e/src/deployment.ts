@@ -9,6 +9,7 @@ import { startTestBroker } from "@outrider/testing/broker";
 import { startCuttingProxy, type CuttingProxy } from "@outrider/testing/cutting-proxy";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { Bus } from "./bus.js";
+import { Disk } from "./disk.js";
 import { Rest } from "./fleet/rest.js";
 import { Identities } from "./identities.js";
 import { startMachines, type Machines, type MachinesOptions } from "./machines.js";
@@ -37,6 +38,8 @@ export interface DeploymentOptions extends MachinesOptions {
   readonly agents?: readonly string[];
   /** Parts that reach the broker through a proxy. `agent` is the first one. */
   readonly cuttable?: readonly Cuttable[];
+  /** A disk of its own for everybody's data, of this size as `mount` has it (`64m`). Only as root. */
+  readonly disk?: string;
   /** Whether there is a gateway, for REST and WebSockets. */
   readonly gateway?: boolean;
   /** Whether the agents reach the console service through a proxy. */
@@ -60,6 +63,7 @@ export class Deployment implements AsyncDisposable {
   readonly #proxies = new Map<Cuttable, CuttingProxy>();
   readonly #agents = new Map<string, Part>();
   #machines: Machines = {};
+  #disk: Disk | undefined;
   #link: CuttingProxy | undefined;
   #linkPort = 0;
   #sshPort = 0;
@@ -138,6 +142,11 @@ export class Deployment implements AsyncDisposable {
 
   get gateway(): Part {
     return this.#part("gateway");
+  }
+
+  /** What everybody's data is on, where it is a disk of its own. */
+  get disk(): Disk {
+    return given(this.#disk, "disk of its own");
   }
 
   /** An operator at the gateway. */
@@ -261,6 +270,8 @@ export class Deployment implements AsyncDisposable {
     this.#stack.use(folder);
     this.#folder = folder.path;
     await mkdir(this.data);
+    if (this.options.disk !== undefined)
+      this.#disk = this.#stack.use(Disk.mount(this.data, this.options.disk));
     const { agents, nodes } = this.#site;
     const [machines] = await Promise.all([
       startMachines(this.options, this.#folder, this.#stack),

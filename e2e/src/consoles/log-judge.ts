@@ -1,4 +1,4 @@
-import { withoutDropped } from "@outrider/simulators/paced-sender";
+import { knownBytes, knownLines, withoutDropped } from "@outrider/simulators/paced-sender";
 import { eventually } from "@outrider/testing/eventually";
 import type { Rest } from "../fleet/rest.js";
 import { nodeOf, type Lines } from "./lines.js";
@@ -27,13 +27,23 @@ export async function exported(rest: Rest, line: number): Promise<Logged> {
   return { bytes, gaps };
 }
 
-/** All that the lines have sent by their own count, once nothing waits for room any more. They must be stopped. */
+/**
+ * All that the lines have sent by their own count, once nothing waits for room any more. They must be stopped. A line
+ * that gives back what it hears is one that says nothing else, and has heard no more than it remembers.
+ */
 export async function sentBy(lines: Lines): Promise<Buffer[]> {
-  return eventually("the lines have sent what was due", async () => {
-    const reports = await lines.sender.report();
-    if (reports.some(({ waitingBytes }) => waitingBytes > 0)) return undefined;
-    return reports.map(({ offset, dropped }, line) => withoutDropped(line, offset, dropped));
+  const reports = await eventually("the lines have sent what was due", async () => {
+    const all = await lines.sender.report();
+    return all.every(({ waitingBytes }) => waitingBytes === 0) && all;
   });
+  return Promise.all(
+    reports.map(({ offset, dropped }, line) => {
+      const spec = lines.specs[line];
+      if (spec?.echo === true) return lines.sender.heard(line);
+      const stream = spec?.lines === true ? knownLines : knownBytes;
+      return withoutDropped(line, offset, dropped, stream);
+    }),
+  );
 }
 
 /**

@@ -35,6 +35,21 @@ export function knownBytes(seed: number, offset: number, length: number): Buffer
   return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 }
 
+/** Bytes of each line of {@link knownLines}. */
+export const KNOWN_LINE_BYTES = 32;
+
+/** A stream of numbered lines of text, all of one length, from `offset` on. */
+export function knownLines(seed: number, offset: number, length: number): Buffer {
+  const first = Math.floor(offset / KNOWN_LINE_BYTES);
+  const last = Math.ceil((offset + length) / KNOWN_LINE_BYTES);
+  let text = "";
+  for (let line = first; line < last; line++) {
+    text += `${String(line).padStart(12, "0")} of console ${String(seed).padStart(5)}\r\n`;
+  }
+  const from = offset - first * KNOWN_LINE_BYTES;
+  return Buffer.from(text, "latin1").subarray(from, from + length);
+}
+
 /** A run of bytes of the stream that was not sent, because there was no room for it. */
 export interface Dropped {
   /** Offset in the stream of the first byte. */
@@ -43,13 +58,18 @@ export interface Dropped {
 }
 
 /** What must have arrived of the first `length` bytes of a stream, the dropped ones left out. */
-export function withoutDropped(seed: number, length: number, dropped: readonly Dropped[]): Buffer {
+export function withoutDropped(
+  seed: number,
+  length: number,
+  dropped: readonly Dropped[],
+  stream: typeof knownBytes = knownBytes,
+): Buffer {
   const kept: Buffer[] = [];
   let at = 0;
   for (const { offset, bytes } of dropped) {
-    kept.push(knownBytes(seed, at, offset - at));
+    kept.push(stream(seed, at, offset - at));
     at = offset + bytes;
   }
-  kept.push(knownBytes(seed, at, length - at));
+  kept.push(stream(seed, at, length - at));
   return Buffer.concat(kept);
 }

@@ -1,6 +1,6 @@
 import { rmSync, symlinkSync, writeSync } from "node:fs";
 import { ReadStream } from "node:tty";
-import { knownBytes, type Dropped } from "./known-stream.js";
+import { knownBytes, knownLines, type Dropped } from "./known-stream.js";
 import { openPty, type Pty } from "./pty.js";
 
 /** At most so much is caught up with at once when this process itself was late. */
@@ -14,6 +14,8 @@ export interface PacedPortSpec {
   readonly link: string;
   readonly bytesPerSecond: number;
   readonly seed: number;
+  /** Says numbered lines of text; default: all 256 values. */
+  readonly lines?: boolean;
   /** Falls silent after so many bytes, sent and dropped together. Default: never. */
   readonly totalBytes?: number;
   /** What waits for a slow reader before bytes are dropped, beside what the pseudo terminal takes. Default 64 KiB. */
@@ -114,8 +116,10 @@ export class PacedPort {
   }
 
   #send(): void {
+    const { seed, lines = false } = this.spec;
+    const stream = lines ? knownLines : knownBytes;
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-      const written = this.#write(knownBytes(this.spec.seed, next.offset, next.bytes));
+      const written = this.#write(stream(seed, next.offset, next.bytes));
       this.#sent += written;
       next.offset += written;
       next.bytes -= written;

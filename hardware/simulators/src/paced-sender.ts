@@ -6,7 +6,13 @@ import type { SenderCommand } from "./paced-sender-main.js";
 import type { PacedPortReport, PacedPortSpec } from "./paced-port.js";
 
 export type { PacedPortReport, PacedPortSpec } from "./paced-port.js";
-export { knownBytes, withoutDropped, type Dropped } from "./known-stream.js";
+export {
+  KNOWN_LINE_BYTES,
+  knownBytes,
+  knownLines,
+  withoutDropped,
+  type Dropped,
+} from "./known-stream.js";
 
 /** A process that plays the far ends of serial ports. It ends with the one who started it. */
 export interface PacedSender extends AsyncDisposable {

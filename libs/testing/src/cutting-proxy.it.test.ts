@@ -119,3 +119,19 @@ test("delayed bytes keep their order", async () => {
   await eventually("all of it", () => answer().length === 8);
   expect(answer()).toBe("ABCDEFGH");
 });
+
+test("a line that trickles keeps whoever sends waiting, and loses nothing", async () => {
+  const { socket, heard: answer, ended } = client();
+  socket.write("a");
+  await eventually("the echo", () => answer() === "A");
+  proxy.trickle(200);
+  const sent = "b".repeat(32_000_000);
+  socket.write(sent);
+  await eventually("some of it", () => heard.length > 20);
+  expect(heard.length).toBeLessThan(20_000);
+  expect(socket.writableLength).toBeGreaterThan(0);
+  proxy.heal();
+  await eventually("all of it", () => answer().length === sent.length + 1);
+  expect(heard).toBe(`a${sent}`);
+  expect(ended()).toBeUndefined();
+});

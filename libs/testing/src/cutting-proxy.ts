@@ -20,6 +20,8 @@ export interface CuttingProxy extends AsyncDisposable {
   blackhole(direction: Direction): void;
   /** Holds the bytes of one direction or both back, to hand them over at {@link heal}. */
   hold(direction: Direction): void;
+  /** Passes so few bytes a second of each direction of each connection, as a bad line does; whoever sends has to wait. */
+  trickle(bytesPerSecond: number): void;
   /** Every chunk of either direction arrives this much later, in order. */
   delay(ms: number): void;
   /** All is well again. What was swallowed stays lost; a connection that lost bytes is reset, as TCP would. */
@@ -33,8 +35,17 @@ interface Pipe {
   readonly client: Socket;
   readonly server: Socket;
   lost: boolean;
-  readonly held: { readonly to: Socket; readonly chunk: Buffer }[];
+  /** What waits to be handed over. What trickles has a sender that waits for it. */
+  readonly held: Held[];
 }
+
+interface Held {
+  readonly from: Socket;
+  readonly to: Socket;
+  chunk: Buffer;
+}
+
+const TRICKLE_EVERY = milliseconds(50);
 
 /** @param targetPort where the server listens on the loopback interface */
 export async function startCuttingProxy(targetPort: number): Promise<CuttingProxy> {
@@ -53,6 +64,7 @@ class Proxying implements CuttingProxy {
   #isCut = false;
   #swallowedBytes = 0;
   #delayMs = 0;
+  #stopTrickling: (() => void) | undefined;
 
   constructor(target: number) {
     this.#target = target;
@@ -103,19 +115,33 @@ class Proxying implements CuttingProxy {
     this.#delayMs = ms;
   }
 
+  trickle(bytesPerSecond: number): void {
+    this.#stopTrickling?.();
+    let owedBytes = 0;
+    this.#stopTrickling = systemClock.every(TRICKLE_EVERY, () => {
+      owedBytes += (bytesPerSecond * TRICKLE_EVERY) / 1000;
+      const bytes = Math.floor(owedBytes);
+      owedBytes -= bytes;
+      if (bytes > 0) for (const pipe of this.#pipes) drip(pipe, bytes, this.#withheld);
+    });
+  }
+
   heal(): void {
+    this.#stopTrickling?.();
+    this.#stopTrickling = undefined;
     this.#isCut = false;
     this.#delayMs = 0;
     this.#swallowed.clear();
     this.#withheld.clear();
     for (const pipe of this.#pipes) {
       if (pipe.lost) end(pipe, "resetAndDestroy");
-      else for (const { to, chunk } of pipe.held.splice(0)) to.write(chunk);
+      else handOver(pipe);
     }
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
+    this.#stopTrickling?.();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.cut();
     await closed;
@@ -138,7 +164,7 @@ class Proxying implements CuttingProxy {
   }
 
   #join(pipe: Pipe, from: Socket, to: Socket, way: Way): void {
-    from.on("data", (chunk: Buffer) => this.#pass(pipe, to, chunk, way));
+    from.on("data", (chunk: Buffer) => this.#pass(pipe, { from, to, chunk }, way));
     from.on("error", () => undefined);
     from.on("close", () => {
       this.#pipes.delete(pipe);
@@ -149,25 +175,50 @@ class Proxying implements CuttingProxy {
     });
   }
 
-  #pass(pipe: Pipe, to: Socket, chunk: Buffer, way: Way): void {
-    if (this.#delayMs === 0) return this.#hand(pipe, to, chunk, way);
+  #pass(pipe: Pipe, held: Held, way: Way): void {
+    if (this.#delayMs === 0) return this.#hand(pipe, held, way);
     systemClock.sleep(milliseconds(this.#delayMs), this.#closed.signal).then(
-      () => this.#hand(pipe, to, chunk, way),
+      () => this.#hand(pipe, held, way),
       () => undefined,
     );
   }
 
-  #hand(pipe: Pipe, to: Socket, chunk: Buffer, way: Way): void {
+  #hand(pipe: Pipe, held: Held, way: Way): void {
+    const { from, to, chunk } = held;
     if (this.#swallowed.has(way)) {
       pipe.lost = true;
       this.#swallowedBytes += chunk.length;
-    } else if (this.#withheld.has(way)) pipe.held.push({ to, chunk });
-    else if (!to.destroyed) to.write(chunk);
+    } else if (this.#withheld.has(way)) pipe.held.push(held);
+    else if (this.#stopTrickling) {
+      from.pause();
+      pipe.held.push(held);
+    } else if (!to.destroyed) to.write(chunk);
   }
 }
 
 function waysOf(direction: Direction): readonly Way[] {
   return direction === "both" ? ["up", "down"] : [direction];
+}
+
+/** Hands so many bytes of each direction over; a sender of whom nothing is left may go on. */
+function drip(pipe: Pipe, bytes: number, withheld: ReadonlySet<Way>): void {
+  for (const way of ["up", "down"] as const) {
+    if (withheld.has(way)) continue;
+    const sender = way === "up" ? pipe.client : pipe.server;
+    const next = pipe.held.find(({ from }) => from === sender);
+    if (!next) continue;
+    next.to.write(next.chunk.subarray(0, bytes));
+    next.chunk = next.chunk.subarray(bytes);
+    if (next.chunk.length > 0) continue;
+    pipe.held.splice(pipe.held.indexOf(next), 1);
+    if (!pipe.held.some(({ from }) => from === sender)) sender.resume();
+  }
+}
+
+function handOver(pipe: Pipe): void {
+  for (const { to, chunk } of pipe.held.splice(0)) to.write(chunk);
+  pipe.client.resume();
+  pipe.server.resume();
 }
 
 function end(pipe: Pipe, how: "destroy" | "resetAndDestroy"): void {

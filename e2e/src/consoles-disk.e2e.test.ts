@@ -1,0 +1,131 @@
+import { consoleState, type ConsoleState } from "@outrider/contracts/console";
+import { eventually } from "@outrider/testing/eventually";
+import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allUp, judged } from "./consoles/judged.js";
+import { Lines, nodeOf } from "./consoles/lines.js";
+import { WebClient } from "./consoles/web-client.js";
+import { Deployment } from "./deployment.js";
+import { canMount } from "./disk.js";
+import type { Rest } from "./fleet/rest.js";
+import { watched } from "./watched.js";
+
+/** The one disk that services and agent have, full to the last byte while consoles talk. */
+
+const LIMIT_MS = 90_000;
+/** One that talks, and one that is typed at. */
+const TALKS = nodeOf(0);
+const TYPED_AT = nodeOf(1);
+
+let lines: Lines;
+let lab: Deployment;
+let rest: Rest;
+
+describe.skipIf(!hasMosquittoClients() || !canMount)("a disk that is full", () => {
+  beforeAll(async () => {
+    lines = await Lines.start(2, (line) =>
+      line === 0 ? { bytesPerSecond: 2_000_000 } : { echo: true },
+    );
+    lab = await Deployment.start({
+      rack: ["normal"],
+      nodes: { n1: { rack: 1, wake: "button", console: true }, ...lines.nodes() },
+      gateway: true,
+      disk: "192m",
+    });
+    await allUp(lab, lines);
+    rest = await lab.rest();
+    await lab.node("n1").command("On");
+    await lab.node("n1").settles("On", "Running");
+  });
+  afterAll(async () => {
+    await lab?.[Symbol.asyncDispose]();
+    await lines?.[Symbol.asyncDispose]();
+  });
+  watched(() => lab);
+
+  test("stops logs and neither typing nor power; the logs go on with what is missing counted to the byte (P12)", async () => {
+    using ada = await WebClient.open(rest, TYPED_AT);
+    using bob = await WebClient.open(rest, TALKS, "mode=spy&replay=none&raw=true");
+    await lines.sender.start();
+    await says(200_000);
+    lab.disk.fill();
+    await talking(({ logProblem }) => logProblem !== undefined);
+    // More than memory holds.
+    await talking(({ lostBytes = 0 }) => lostBytes > 1_000_000);
+
+    const seen = bob.length;
+    ada.type("typed while the disk is full");
+    await ada.sees("typed while the disk is full");
+    await eventually("who looks on sees the present", () => bob.length > seen + 100_000, {
+      withinMs: LIMIT_MS,
+    });
+    await cycled();
+    await lines.sender.stop();
+
+    lab.disk.clear();
+    await talking(({ logProblem }) => logProblem === undefined);
+    await lines.sender.start();
+    await says(200_000);
+    await lines.sender.stop();
+    await judged(rest, lines, ({ gaps }, line) =>
+      line === 0
+        ? gaps.length > 0 &&
+          gaps.every(({ reason, lost }) => reason === "log-failed" && (lost ?? 0) > 0)
+        : gaps.length === 0,
+    );
+  });
+
+  test("stops spools and neither power nor consoles; what is missing is counted to the byte (P12)", async () => {
+    await lab.console.stop();
+    lab.disk.fill();
+    await lines.sender.start();
+    // More than memory holds.
+    await says(9_000_000);
+    await cycled();
+    await lines.sender.stop();
+    lab.disk.clear();
+    const mark = lab.bus.mark();
+    await lab.console.start();
+    await allUp(lab, lines, mark);
+    using ada = await WebClient.open(rest, TYPED_AT);
+    ada.type("typed after the disk was full");
+    await ada.sees("typed after the disk was full");
+    const failed = (reason: string): boolean => reason === "spool-failed";
+    await judged(rest, lines, ({ gaps }, line) => {
+      const ofSpool = gaps.filter(({ reason }) => failed(reason));
+      return line === 0
+        ? ofSpool.length > 0 && ofSpool.every(({ lost }) => (lost ?? 0) > 1_000_000)
+        : gaps.length === 0;
+    });
+  });
+});
+
+/** Waits until so much more was said at the console that talks. */
+async function says(bytes: number): Promise<void> {
+  const offset = async (): Promise<number> => (await lines.sender.report())[0]?.offset ?? 0;
+  const from = await offset();
+  await eventually("it says more", async () => (await offset()) > from + bytes, {
+    withinMs: LIMIT_MS,
+  });
+}
+
+/** Waits until the newest state of the console that talks is so. */
+async function talking(isSo: (state: ConsoleState) => boolean): Promise<void> {
+  await eventually(
+    "the console that talks is told so",
+    () => {
+      const state = lab.bus.last(consoleState, { node: TALKS });
+      if (state && isSo(state)) return true;
+      throw new Error(JSON.stringify(state));
+    },
+    { withinMs: LIMIT_MS },
+  );
+}
+
+async function cycled(): Promise<void> {
+  const node = lab.node("n1");
+  await node.mark();
+  expect(await node.command("PowerCycle")).toMatchObject({ status: "Succeeded" });
+  expect(await node.edgeNames()).toEqual(["supply-off/api", "supply-on/api"]);
+  await node.settles("On", "Running");
+}
