@@ -3,7 +3,7 @@ import { VirtualClock } from "@outrider/testing/virtual-clock";
 import type { SourcePosition } from "./console-log.js";
 import { DiskWriter, RETRY_AFTER, STALLED_AFTER } from "./disk-writer.js";
 import { WAITING_BYTES } from "./log-limits.js";
-import type { RawSegment } from "./raw-segment.js";
+import { SegmentDoubt, type RawSegment } from "./raw-segment.js";
 
 /** A disk that does what it is told: there is no real one that hangs or forgets on demand. */
 class Disk {
@@ -77,7 +77,7 @@ describe("a log's way to the disk", () => {
     expect(one.problem).toBeUndefined();
   });
 
-  it("acknowledges what a sync has returned for, and doubts what one has failed for", async () => {
+  it("acknowledges what a sync has returned for, and doubts only what cannot be read again", async () => {
     const { disk, clock, doubts, told, one } = writer();
     await one.sync();
     expect(one.stored).toEqual({ stream: "s", offset: 9 });
@@ -85,6 +85,10 @@ describe("a log's way to the disk", () => {
     await clock.advance(5000);
     disk.sync = () => Promise.reject(Object.assign(new Error("no"), { code: "EIO" }));
     await one.sync();
+    expect(doubts).toEqual([]);
+    expect(one.stored?.offset).toBe(9);
+    disk.sync = () => Promise.reject(new SegmentDoubt("gone"));
+    await one.sync(true);
     expect(doubts).toEqual([syncedMicros]);
     expect(one.stored?.offset).toBe(9);
     expect(told.stored).toBe(1);

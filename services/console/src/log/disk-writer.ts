@@ -1,6 +1,6 @@
 import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { SourcePosition } from "./console-log.js";
-import type { RawSegment } from "./raw-segment.js";
+import { SegmentDoubt, type RawSegment } from "./raw-segment.js";
 
 /** How long after a failure the disk is tried again. */
 export const RETRY_AFTER = seconds(5);
@@ -137,8 +137,8 @@ export class DiskWriter {
         if (!raw.isSynced) break;
       }
     } catch (cause) {
-      // Linux forgets pages that it could not write, and the next sync would say that all is well.
-      this.log.noteDoubt(this.#syncedMicros);
+      // The segment writes it again before its next sync, unless it is not there any more.
+      if (cause instanceof SegmentDoubt) this.log.noteDoubt(this.#syncedMicros);
       this.#failed(cause);
       return;
     }
@@ -172,7 +172,8 @@ export class DiskWriter {
 class Refused extends Error {}
 
 function problemText(node: string, cause: unknown): string {
-  const goesOn = "The console goes on; what does not fit into memory is asked for again from its agent, and marked where that has it no more.";
+  const goesOn =
+    "The console goes on; what does not fit into memory is asked for again from its agent, and marked where that has it no more.";
   if (cause instanceof Refused) return `${cause.message} ${goesOn}`;
   const { code, message } = cause as NodeJS.ErrnoException;
   switch (code) {

@@ -9,6 +9,7 @@ import {
   bytesRecord,
   groupText,
   noteRecord,
+  readGroups,
   stageRecord,
   startRecord,
   type BootRecord,
@@ -23,6 +24,23 @@ import { whenMissing } from "./when-missing.js";
 
 /** What a run costs in memory beside its bytes. */
 const RUN_COST_BYTES = 64;
+
+/** What a disk did not take is gone from memory too. */
+export class SegmentDoubt extends Error {
+  override readonly name = "SegmentDoubt";
+}
+
+/** Whether groups of an index vouch for themselves and for the bytes that they are about. */
+function isWhole(index: Buffer, bytes: Buffer, from: number, to: number): boolean {
+  let position = from;
+  let textEnd = 0;
+  for (const group of readGroups(index.toString("latin1"))) {
+    if (crc32(bytes.subarray(position - from, group.end - from)) !== group.dataCrc) return false;
+    position = group.end;
+    textEnd = group.textEnd;
+  }
+  return position === to && textEnd === index.length && bytes.length === to - from;
+}
 
 /**
  * A stretch of log that is not sealed: its bytes as they came in one file, and its index as text in another. What is
@@ -46,6 +64,8 @@ export class RawSegment implements Segment {
   #syncedIndexLength = 0;
   #writtenSource: SourcePosition | undefined;
   #inFlight = false;
+  /** A sync has failed since what is on the disk for certain: the system may have forgotten what it could not write. */
+  #doubtful = false;
 
   private constructor(
     readonly directory: string,
@@ -207,16 +227,44 @@ export class RawSegment implements Segment {
     }
   }
 
-  /** Brings what is written to the disk. @returns where in the source that is @throws what the disk says */
+  /**
+   * Brings what is written to the disk. After a sync that failed all since the last one is written again first.
+   * @returns where in the source that is
+   * @throws what the disk says · SegmentDoubt, once, where what was written cannot be read any more
+   */
   async sync(): Promise<SourcePosition | undefined> {
     const source = this.#writtenSource;
     const written = this.#written;
     const indexLength = this.#indexLength;
-    if (written > this.#synced) await this.#files.syncBytes();
-    if (indexLength !== this.#syncedIndexLength) await this.#files.syncIndex();
+    if (this.#doubtful) await this.#writeAgain(written, indexLength);
+    try {
+      if (written > this.#synced) await this.#files.syncBytes();
+      if (indexLength !== this.#syncedIndexLength) await this.#files.syncIndex();
+    } catch (cause) {
+      this.#doubtful = true;
+      throw cause;
+    }
+    this.#doubtful = false;
     this.#synced = written;
     this.#syncedIndexLength = indexLength;
     return source;
+  }
+
+  /** Linux counts a page that it could not write as written: only what is written anew is tried again. */
+  async #writeAgain(written: number, indexLength: number): Promise<void> {
+    const bytesAt = this.#synced - this.first;
+    const indexAt = this.#syncedIndexLength;
+    const { bytes, index } = await this.#files.readBack(
+      [bytesAt, written - this.#synced],
+      [indexAt, indexLength - indexAt],
+    );
+    if (!isWhole(index, bytes, this.#synced, written)) {
+      this.#doubtful = false;
+      throw new SegmentDoubt("what was written cannot be read any more");
+    }
+    const files = await this.#files.open();
+    await writeAll(files.bytes, [bytes], bytesAt);
+    await writeAll(files.index, [index], indexAt);
   }
 
   async items(

@@ -60,6 +60,15 @@ export class SegmentFiles {
     }
   }
 
+  /** Parts of both files as they can be read now. @throws what the disk says */
+  async readBack(
+    bytes: readonly [at: number, length: number],
+    index: readonly [at: number, length: number],
+  ): Promise<{ readonly bytes: Buffer; readonly index: Buffer }> {
+    const files = await this.open();
+    return { bytes: await readPart(files.bytes, bytes), index: await readPart(files.index, index) };
+  }
+
   async syncBytes(): Promise<void> {
     await this.#files?.bytes.datasync();
   }
@@ -86,6 +95,15 @@ export class SegmentFiles {
     await files?.bytes.close();
     await files?.index.close();
   }
+}
+
+async function readPart(
+  file: FileHandle,
+  [at, length]: readonly [at: number, length: number],
+): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await file.read(buffer, 0, length, at);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** Writes buffers one after the other from a place on. @throws what the disk says, ENOSPC where it took only a part */
