@@ -8,6 +8,7 @@ import { failure, forever, openSlot, soon, type Lack, type PowerRig } from "./po
 /** The edge that each native action makes. */
 const NATIVE_EDGES = {
   PowerCycle: undefined,
+  GracefulShutdown: "halted",
   GracefulShutdown: "press",
   ForceRestart: "reset",
   PushPowerButton: "press",
