@@ -3,10 +3,10 @@ import type { Supply } from "@outrider/contracts/power";
 import { PortError } from "@outrider/ports/port-error";
 import type { NativeAction } from "@outrider/ports/power-port";
 import { ATTEMPTS } from "./attempts.js";
+import { actOnce } from "./act-once.js";
 import { crashPoint } from "./failpoints.js";
 import type { MemoryPatch } from "./journal.js";
 import {
-  isRefusal,
   nothingDone,
   reasonOf,
   TOO_LATE,
@@ -47,9 +47,8 @@ export async function executePower(execution: PowerExecution): Promise<Outcome> 
         : actNatively("ForceRestart", execution);
     case "PushPowerButton":
     case "Nmi":
-      return actNatively(command.action, execution);
     case "GracefulShutdown":
-      throw new TypeError("a supply cannot shut a host down; the gate lets only consoles do so");
+      return actNatively(command.action, execution);
     default:
       return command.action satisfies never;
   }
@@ -218,22 +217,12 @@ async function actNatively(
     const problem = `the device of ${endpoint.id} cannot ${action}`;
     return nothingDone("not-asked", "unsupported", problem);
   }
-  crashPoint("agent.acting");
-  try {
-    await act(endpoint, activity.controller.signal, native);
-  } catch (error) {
-    if (!(error instanceof PortError)) throw error;
-    if (isRefusal(error.code)) return nothingDone("refused", error.code, error.message);
-    return {
-      status: "Unknown",
-      reasonCode: reasonOf(error.code),
-      detail: `whether the device got ${action} is not known, and it was not repeated: ${error.message}`,
-      patch: {},
-    };
-  }
-  answered();
-  crashPoint("agent.acted");
-  return { status: "Succeeded", changed: true, patch: {} };
+  return actOnce(
+    action,
+    (within) => act(endpoint, within, native),
+    activity.controller.signal,
+    answered,
+  );
 }
 
 const UNCHANGED = {

@@ -36,7 +36,7 @@ export interface ReadOptions {
 /** What a device may be able to do by itself. The rest of the actions is composed from the supply. */
 export type NativeAction = Extract<
   EndpointAction,
-  "PowerCycle" | "ForceRestart" | "PushPowerButton" | "Nmi"
+  "PowerCycle" | "ForceRestart" | "GracefulShutdown" | "PushPowerButton" | "Nmi"
 >;
 
 /**

@@ -42,6 +42,7 @@ import {
   type Supply,
   type Via,
 } from "./power.js";
+import { PROOFS, QUANTITIES, type Proof, type Quantity } from "./reading.js";
 import { REASON_CODES, type ReasonCode } from "./reasons.js";
 import { ClockReading } from "./service.js";
 
@@ -49,8 +50,9 @@ import { ClockReading } from "./service.js";
 export const AGENT_PROTOCOL = 1;
 
 /**
- * What an endpoint can be told; a ladder is made of these. `GracefulShutdown` is a console's: Magic SysRq S, U, O by
- * break, which syncs, remounts read-only and powers off.
+ * What an endpoint can be told; a ladder is made of these. `GracefulShutdown` of a supply is its device's own way to
+ * ask the host (ACPI, a BMC), of a button a program on the host, and of a console Magic SysRq S, U, O by break, which
+ * syncs, remounts read-only and powers off.
  */
 export const ENDPOINT_ACTIONS = [
   "On",
@@ -88,6 +90,10 @@ export class DescribedEndpoint {
   @Optional() @Text(1000) reason?: string;
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;
+  /** What a sensor measures. */
+  @Optional() @WordList(Object.keys(QUANTITIES)) quantities?: Quantity[];
+  /** What a heartbeat proves. */
+  @Optional() @OneOf(PROOFS) proves?: Proof;
 }
 
 /** Another port that a driver is made of. */

@@ -1,10 +1,13 @@
 import * as agent from "./agent.js";
+import * as agentRequest from "./agent-request.js";
 import * as console from "./console.js";
 import type { AnyContract } from "./contract.js";
 import * as fleet from "./fleet.js";
+import * as identify from "./identify.js";
 import * as lock from "./lock.js";
 import * as node from "./node.js";
 import * as power from "./power.js";
+import * as readingReport from "./reading-report.js";
 import * as servicePlane from "./service-plane.js";
 import * as service from "./service.js";
 
@@ -26,8 +29,11 @@ export const CATALOG: readonly AnyContract[] = [
   fleet,
   lock,
   power,
+  identify,
   console,
   agent,
+  agentRequest,
+  readingReport,
 ]
   .flatMap(contractsOf)
   .toSorted((one, other) => (one.template < other.template ? -1 : 1));

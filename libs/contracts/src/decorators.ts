@@ -152,12 +152,14 @@ export const WordsOrSteps = (
       }))(target, String(key)),
   );
 
-/** What a map's values are: a payload class, a list of it, text up to a length, or a JSON Schema of its own. */
+/** What a map's values are: a payload class, a list of it, text up to a length, a number, or a word of a closed set. */
 export type MapValue =
   | { readonly nested: () => PayloadClass }
   | { readonly nestedList: () => PayloadClass; readonly maxItems: number }
   | { readonly text: number }
-  | { readonly integer: readonly [min: number, max: number] };
+  | { readonly integer: readonly [min: number, max: number] }
+  | { readonly finite: readonly [min: number, max: number] }
+  | { readonly words: readonly string[] };
 
 /** An object used as a map: keys by pattern, values of one kind. */
 export const MapOf = (keys: RegExp, value: MapValue, maxEntries = 10_000): PropertyDecorator =>
@@ -244,6 +246,11 @@ function mapValueHolds(value: MapValue, entry: unknown): boolean {
     const [min, max] = value.integer;
     return Number.isInteger(entry) && (entry as number) >= min && (entry as number) <= max;
   }
+  if ("finite" in value) {
+    const [min, max] = value.finite;
+    return Number.isFinite(entry) && (entry as number) >= min && (entry as number) <= max;
+  }
+  if ("words" in value) return value.words.includes(entry as string);
   return (
     Array.isArray(entry) &&
     entry.length <= value.maxItems &&
@@ -256,6 +263,9 @@ function mapValueSchema(value: MapValue, prefix: string): object {
   if ("text" in value) return { type: "string", maxLength: value.text };
   if ("integer" in value)
     return { type: "integer", minimum: value.integer[0], maximum: value.integer[1] };
+  if ("finite" in value)
+    return { type: "number", minimum: value.finite[0], maximum: value.finite[1] };
+  if ("words" in value) return { type: "string", enum: [...value.words] };
   return {
     type: "array",
     maxItems: value.maxItems,

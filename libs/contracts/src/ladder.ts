@@ -168,33 +168,56 @@ function wakeLadder({ capabilities, wake }: LadderInput): Ladder {
 }
 
 /**
- * How much of the graceful limit a host has to obey its button, before the kernel is told at its console. It is most of
- * it, because services that are being stopped in order must not be cut short, and a kernel obeys at once or never.
+ * How much of the graceful limit a host has to obey whatever asks it, before the kernel is told at its console. It is
+ * most of it, because services that are being stopped in order must not be cut short, and a kernel obeys at once or never.
  */
-const BUTTON_PART = 0.75;
+const HOST_PART = 0.75;
+
+/** How those before the console share what it leaves, by how many they are. Binary fractions, so that sums are exact. */
+const SHARES: Readonly<Record<number, readonly number[]>> = {
+  1: [1],
+  2: [0.5, 0.5],
+  3: [0.5, 0.25, 0.25],
+};
 
 /** What asks a host to stop, gentlest first, each followed by its wait. The next comes only where the host stays up. */
 function graceful(capabilities: Capabilities): Step[] {
-  const asks = [press(capabilities), sysRq(capabilities)].filter((step) => step !== undefined);
-  const [first, last] = asks;
-  if (!last) return [required(first), { kind: "await-halt" }];
-  return [
-    required(first),
-    { kind: "await-halt", part: BUTTON_PART },
-    last,
-    { kind: "await-halt", part: 1 - BUTTON_PART },
-  ];
+  const asks = asksOf(capabilities);
+  const parts = partsOf(asks);
+  return asks.flatMap((ask, at): Step[] => {
+    const part = parts[at];
+    return [ask, part === undefined ? { kind: "await-halt" } : { kind: "await-halt", part }];
+  });
+}
+
+/**
+ * Every way to ask: the button, the device's own (ACPI, a BMC), a program on the host, then the kernel by Magic SysRq.
+ * A supply that can do both asks by its own: what it presses is the same ACPI button.
+ */
+function asksOf(capabilities: Capabilities): ActStep[] {
+  const told = (["power", "button", "console"] as const)
+    .filter((kind) => has(capabilities, kind, "GracefulShutdown"))
+    .map((kind) => act(kind, "GracefulShutdown"));
+  const button = press(capabilities);
+  const isAsked = button?.interface === "power" && told[0]?.interface === "power";
+  return button && !isAsked ? [button, ...told] : told;
+}
+
+/**
+ * The wait after each ask, which together are the limit. The kernel at the console has the rest that {@link HOST_PART}
+ * leaves.
+ */
+function partsOf(asks: readonly ActStep[]): (number | undefined)[] {
+  if (asks.length === 1) return [undefined];
+  const byConsole = asks.at(-1)?.interface === "console";
+  const others = byConsole ? asks.length - 1 : asks.length;
+  const shares = SHARES[others] ?? [];
+  const whole = byConsole ? HOST_PART : 1;
+  return [...shares.map((share) => share * whole), ...(byConsole ? [1 - HOST_PART] : [])];
 }
 
 function canAsk(capabilities: Capabilities): boolean {
-  return press(capabilities) !== undefined || sysRq(capabilities) !== undefined;
-}
-
-/** The kernel, by Magic SysRq at the console. */
-function sysRq(capabilities: Capabilities): ActStep | undefined {
-  return has(capabilities, "console", "GracefulShutdown")
-    ? act("console", "GracefulShutdown")
-    : undefined;
+  return asksOf(capabilities).length > 0;
 }
 
 /** The button, or a supply that can press one natively. */

@@ -51,6 +51,8 @@ export class NodeDescription {
   @Integer(1000, 3_600_000) gracefulLimitMs!: number;
   @MapOf(KIND_PATTERN, { nestedList: () => InterfaceBinding, maxItems: 64 }, 8)
   interfaces!: Partial<Record<InterfaceKind, InterfaceBinding[]>>;
+  /** What its firmware is, which tells how it is booted. */
+  @Optional() @Id() firmware?: string;
 }
 
 export const MANAGEMENT = ["Available", "Unavailable"] as const;

@@ -15,8 +15,9 @@ export function actionTable(): string {
 
 What a node is told to do becomes a ladder of steps over its control interfaces. \`interface.Action\` is one command to one
 endpoint; *await halt* waits for the host, at most for the node's graceful limit, or for the part of it that stands
-there; *revive* is owed once the host has halted, also after a crash. \`console.GracefulShutdown\` is Magic SysRq by break:
-sync, remount read-only, power off. A rung after a wait is for a host that did not obey the one before, or whose rung
+there; *revive* is owed once the host has halted, also after a crash. \`power.GracefulShutdown\` is the device's own way to
+ask (ACPI, a BMC), \`button.GracefulShutdown\` a program on the host, \`console.GracefulShutdown\` Magic SysRq by break: sync,
+remount read-only, power off. A rung after a wait is for a host that did not obey the one before, or whose rung
 failed; the first that is obeyed is the last. Several endpoints are never acted on at once, and every step is safe to stop after.
 
 ## What an action needs
@@ -52,9 +53,9 @@ ${table(
 }
 
 const ALL: Capabilities = {
-  power: ["On", "ForceOff", "PowerCycle", "Nmi"],
+  power: ["On", "ForceOff", "PowerCycle", "Nmi", "GracefulShutdown"],
   reset: ["ForceRestart"],
-  button: ["PushPowerButton"],
+  button: ["PushPowerButton", "GracefulShutdown"],
   console: ["GracefulShutdown"],
 };
 
@@ -68,6 +69,8 @@ const WIRES = [
   ["power", "ForceOff"],
   ["power", "PowerCycle"],
   ["power", "Nmi"],
+  ["power", "GracefulShutdown"],
+  ["button", "GracefulShutdown"],
   ["console", "GracefulShutdown"],
 ] as const;
 

@@ -35,7 +35,11 @@ export const SITE_INTERFACES = [
   "power",
   "reset",
   "button",
+  "boot",
   "console",
+  "identify",
+  "sensor",
+  "heartbeat",
 ] as const satisfies InterfaceKind[];
 export type SiteInterfaceKind = (typeof SITE_INTERFACES)[number];
 
@@ -69,6 +73,16 @@ export class SiteInterface {
   @Optional() @AnyObject() options?: Record<string, unknown>;
   /** What the driver is made of, by the names that it gives them. */
   @Optional() @MapOf(ID_PATTERN, { nested: () => SiteNeed }, 8) needs?: Record<string, SiteNeed>;
+  /** How often it is read, 100ms to 10m. Default: the node's; 10s for sensors and heartbeats. */
+  @Optional() @DurationText() sampling?: string;
+}
+
+/** How a node is booted. */
+export class SiteBoot {
+  /** What its firmware is: `raspberry-pi-5`, `uefi` … */
+  @Optional() @Id() firmware?: string;
+  /** What tells its firmware from where to boot next: a BMC, or straps. */
+  @Optional() @Nested(() => SiteInterface) override?: SiteInterface;
 }
 
 /** What a node draws, in watts. */
@@ -138,7 +152,20 @@ export class SiteNode {
   @Optional() @Nested(() => SiteInterface) power?: SiteInterface;
   @Optional() @Nested(() => SiteInterface) reset?: SiteInterface;
   @Optional() @Nested(() => SiteInterface) button?: SiteInterface;
+  @Optional() @Nested(() => SiteBoot) boot?: SiteBoot;
   @Optional() @Nested(() => SiteInterface) console?: SiteInterface;
+  /** The lamp by which a person finds it. */
+  @Optional() @Nested(() => SiteInterface) identify?: SiteInterface;
+  /** What measures something of it, by names of your choice. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SiteInterface }, 64) sensor?: Record<
+    string,
+    SiteInterface
+  >;
+  /** Where a sign of its life is looked for, by names of your choice. */
+  @Optional() @MapOf(ID_PATTERN, { nested: () => SiteInterface }, 16) heartbeat?: Record<
+    string,
+    SiteInterface
+  >;
   @Optional() @Nested(() => SiteTerminal) terminal?: SiteTerminal;
 }
 

@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 import type { DesiredDomain, DesiredEndpoint } from "@outrider/contracts/agent";
 import type { AgentId } from "@outrider/contracts/ids";
 import { canonical } from "./canonical.js";
-import { domainOf, endpointsOf, type DeclaredNode, type Site } from "./site.js";
+import {
+  domainOf,
+  endpointsOf,
+  type DeclaredEndpoint,
+  type DeclaredNode,
+  type Site,
+} from "./site.js";
 
 /** Least age at which a report is stale, so that a slow bus does not make everything stale. */
 const STALE_AFTER_MS = 10_000;
@@ -15,12 +21,22 @@ export function desiredEndpoints(site: Site, agent: AgentId): DesiredEndpoint[] 
     port: declared.kind,
     driver: declared.driver,
     options: { ...declared.options },
+    ...(Object.keys(declared.needs).length > 0 ? { needs: needsOf(declared) } : {}),
     restore: declared.kind === "power" ? node.restore : "None",
     dwellMs: node.dwell,
-    sampleEveryMs: node.sampling,
-    staleAfterMs: staleAfterMs(node.sampling),
+    sampleEveryMs: declared.sampling,
+    staleAfterMs: staleAfterMs(declared.sampling),
     ...(declared.kind === "power" ? supplyOf(site, node) : {}),
   }));
+}
+
+function needsOf({ needs }: DeclaredEndpoint): NonNullable<DesiredEndpoint["needs"]> {
+  return Object.fromEntries(
+    Object.entries(needs).map(([name, { driver, options }]) => [
+      name,
+      { driver, options: { ...options } },
+    ]),
+  );
 }
 
 /** What counts for starts of a node's supply. */

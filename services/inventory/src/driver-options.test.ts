@@ -1,7 +1,7 @@
 import type { DescribedDriver } from "@outrider/contracts/agent";
 import { agentId } from "@outrider/contracts/ids";
 import { describe, expect, it } from "vitest";
-import { driverProblems } from "./driver-options.js";
+import { driverProblems, unprovenDrivers } from "./driver-options.js";
 import { describeNode } from "./node-description.js";
 import { readSite } from "./site-file.js";
 import { problemText } from "./site-problem.js";
@@ -152,5 +152,77 @@ describe("the description of a node", () => {
       actions: ["On"],
     }));
     expect(described.supportedActions).toEqual([]);
+  });
+});
+
+describe("what drivers are made of", () => {
+  const schema = (properties: object): Record<string, unknown> => ({
+    type: "object",
+    properties,
+    additionalProperties: false,
+  });
+  const line = { chip: { type: "string" }, line: { type: "integer" } };
+  const declared = { summary: "x", actions: [] };
+  const GPIO: DescribedDriver[] = (["digital-output", "digital-input"] as const).map((port) => ({
+    ...declared,
+    port,
+    driver: "gpio",
+    options: schema(line),
+    exclusive: ["chip", "line"],
+    proof: "a guest",
+  }));
+  const needs = {
+    output: { port: "digital-output", optional: false, summary: "pulls the reset line" },
+    sense: { port: "digital-input", optional: true, summary: "sees the rail" },
+  } as const;
+  const PULSE: DescribedDriver = {
+    ...declared,
+    port: "reset",
+    driver: "output-pulse",
+    actions: ["ForceRestart"],
+    options: schema({}),
+    needs,
+  };
+  const all = [...GPIO, PULSE];
+  const reset = (node: string, parts: string): string =>
+    `  ${node}: { reset: { agent: a, driver: output-pulse, needs: { ${parts} } } }`;
+  const gpio = (number: number): string =>
+    `{ driver: gpio, options: { chip: pinctrl-rp1, line: ${number} } }`;
+
+  it("is checked by the drivers of the parts", () => {
+    expect(problems(all, reset("n1", `output: ${gpio(17)}, sense: ${gpio(18)}`))).toEqual([]);
+    expect(problems(all, "  n1: { reset: { agent: a, driver: output-pulse } }")).toEqual([
+      "site.yaml:4: nodes.n1.reset: needs.output is missing: driver reset/output-pulse needs a digital-output that pulls the reset line",
+    ]);
+    expect(problems(all, reset("n1", `output: ${gpio(17)}, outptu: ${gpio(18)}`))).toEqual([
+      "site.yaml:4: nodes.n1.reset.needs.outptu: driver reset/output-pulse does not know this need; expected output (a digital-output), sense (a digital-input)",
+    ]);
+    expect(problems(all, reset("n1", "output: { driver: output-pulse }"))).toEqual([
+      "site.yaml:4: nodes.n1.reset.needs.output.driver: unknown driver 'output-pulse' of agent a; expected one of gpio (it is a driver for reset)",
+    ]);
+    expect(problems(all, reset("n1", "output: { driver: gpio, options: { lien: 17 } }"))).toEqual([
+      "site.yaml:4: nodes.n1.reset.needs.output.options.lien: unknown key 'lien'; expected one of chip, line",
+    ]);
+  });
+
+  it("is taken by one endpoint alone, whichever way its line goes", () => {
+    expect(
+      problems(
+        all,
+        reset("n1", `output: ${gpio(17)}`),
+        reset("n2", `output: ${gpio(18)}, sense: ${gpio(17)}`),
+      ),
+    ).toEqual([
+      "site.yaml:5: nodes.n2.reset.needs.sense: takes the same chip, line by gpio as nodes.n1.reset.needs.output in line 4; expected a line, outlet or port of its own",
+    ]);
+  });
+
+  it("is warned of where nobody has tried it, once for each driver", () => {
+    const read = site(reset("n1", `output: ${gpio(17)}`), reset("n2", `output: ${gpio(18)}`));
+    expect(
+      unprovenDrivers(read, agentId("a"), all).map((one) => problemText(read.file, one)),
+    ).toEqual([
+      "site.yaml:4: nodes.n1.reset.driver: driver reset/output-pulse is unproven: it was tried against nothing that somebody else made; test the endpoint before you rely on it",
+    ]);
   });
 });

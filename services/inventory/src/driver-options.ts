@@ -1,8 +1,10 @@
 import { Ajv, type ValidateFunction } from "ajv";
 import type { DescribedDriver } from "@outrider/contracts/agent";
-import type { AgentId } from "@outrider/contracts/ids";
+import type { AgentId, PortKind } from "@outrider/contracts/ids";
+import { canonical } from "./canonical.js";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
 import { schemaProblems } from "./site-shape.js";
+import { normal } from "./wire.js";
 import { endpointsOf, type DeclaredEndpoint, type DeclaredNode, type Site } from "./site.js";
 
 /**
@@ -14,10 +16,56 @@ export function driverProblems(
   agent: AgentId,
   drivers: readonly DescribedDriver[],
 ): SiteProblem[] {
-  return endpointsOf(site, agent).flatMap(({ node, declared }) => [
-    ...endpointProblems(site, declared, drivers),
-    ...(declared.kind === "power" ? wakeProblems(site, node, declared, drivers) : []),
-  ]);
+  return [
+    ...endpointsOf(site, agent).flatMap(({ node, declared }) => [
+      ...endpointProblems(site, declared, drivers),
+      ...(declared.kind === "power" ? wakeProblems(site, node, declared, drivers) : []),
+    ]),
+    ...sharedLines(site, agent, drivers),
+  ];
+}
+
+/** Warns of drivers that nobody has tried against anything but the project's own parts: each once, where it first stands. */
+export function unprovenDrivers(
+  site: Site,
+  agent: AgentId,
+  drivers: readonly DescribedDriver[],
+): SiteProblem[] {
+  const told = new Set<DescribedDriver>();
+  return endpointsOf(site, agent).flatMap(({ declared }) =>
+    partsOf(declared, drivers).flatMap(({ described, driver, path }) => {
+      if (!described || described.proof !== undefined || told.has(described)) return [];
+      // It is meant to be nothing else.
+      if (driver === "simulated") return [];
+      told.add(described);
+      const message = `driver ${described.port}/${driver} is unproven: it was tried against nothing that somebody else made; test the endpoint before you rely on it`;
+      return [at(site, [...path, "driver"], message)];
+    }),
+  );
+}
+
+/** A driver with its options, as an endpoint or a part of one declares it. */
+interface Part {
+  /** Undefined where the agent has no such driver. */
+  readonly described: DescribedDriver | undefined;
+  readonly port: PortKind;
+  readonly driver: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly path: SitePath;
+}
+
+/** The endpoint itself, and of what it needs what its driver knows. */
+function partsOf(declared: DeclaredEndpoint, drivers: readonly DescribedDriver[]): Part[] {
+  const find = (port: PortKind, driver: string): DescribedDriver | undefined =>
+    drivers.find((one) => one.port === port && one.driver === driver);
+  const { kind, driver, options, needs, path } = declared;
+  const described = find(kind, driver);
+  const parts = Object.entries(needs).flatMap(([name, need]): Part[] => {
+    const port = described?.needs?.[name]?.port;
+    if (port === undefined) return [];
+    return [{ ...need, port, described: find(port, need.driver), path: [...path, "needs", name] }];
+  });
+  return [{ described, port: kind, driver, options, path }, ...parts];
 }
 
 function endpointProblems(
@@ -25,25 +73,104 @@ function endpointProblems(
   declared: DeclaredEndpoint,
   drivers: readonly DescribedDriver[],
 ): SiteProblem[] {
-  const { agent, kind, driver, options, path } = declared;
-  const offered = drivers.filter(({ port }) => port === kind);
-  const described = offered.find((one) => one.driver === driver);
-  if (!described) {
-    const known = offered.map((one) => one.driver).toSorted();
-    const expected =
-      known.length > 0 ? `one of ${known.join(", ")}` : `none: it has no driver for ${kind}`;
-    return [
+  const parts = partsOf(declared, drivers);
+  return [
+    ...needProblems(site, declared, parts[0]?.described),
+    ...parts.flatMap((part) => partProblems(site, declared, part, drivers)),
+  ];
+}
+
+/** What is missing of what a driver needs, and what it does not know. */
+function needProblems(
+  site: Site,
+  { needs, path, driver, kind }: DeclaredEndpoint,
+  described: DescribedDriver | undefined,
+): SiteProblem[] {
+  if (!described) return [];
+  const known = described.needs ?? {};
+  const words = Object.entries(known).map(([name, { port }]) => `${name} (a ${port})`);
+  const missing = Object.entries(known).filter(
+    ([name, { optional }]) => !optional && needs[name] === undefined,
+  );
+  const unknown = Object.keys(needs).filter((name) => !Object.hasOwn(known, name));
+  return [
+    ...missing.map(([name, { port, summary }]) =>
       at(
         site,
-        [...path, "driver"],
-        `unknown driver ${quoted(driver)} of agent ${agent}; expected ${expected}`,
+        path,
+        `needs.${name} is missing: driver ${kind}/${driver} needs a ${port} that ${summary}`,
       ),
-    ];
+    ),
+    ...unknown.map((name) =>
+      at(
+        site,
+        [...path, "needs", name],
+        `driver ${kind}/${driver} does not know this need; expected ${words.join(", ") || "none: it needs nothing"}`,
+      ),
+    ),
+  ];
+}
+
+function partProblems(
+  site: Site,
+  { agent, kind }: DeclaredEndpoint,
+  { described, port, driver, options, path }: Part,
+  drivers: readonly DescribedDriver[],
+): SiteProblem[] {
+  if (!described) {
+    const known = drivers.filter((one) => one.port === port).map((one) => one.driver);
+    const other = drivers.find((one) => one.driver === driver);
+    const hint = other === undefined ? "" : ` (it is a driver for ${other.port})`;
+    const expected =
+      known.length > 0
+        ? `one of ${known.toSorted().join(", ")}`
+        : `none: it has no driver for ${port}`;
+    const message = `unknown driver ${quoted(driver)} of agent ${agent}; expected ${expected}${port === kind ? "" : hint}`;
+    return [at(site, [...path, "driver"], message)];
+  }
+  const needy = Object.values(described.needs ?? {}).some(({ optional }) => !optional);
+  if (path.includes("needs") && needy) {
+    const message = `driver ${port}/${driver} needs others itself, and cannot be a part`;
+    return [at(site, [...path, "driver"], message)];
   }
   const validate = compiled(described);
   if (typeof validate === "string") return [at(site, [...path, "driver"], validate)];
   if (validate(options)) return [];
   return schemaProblems(validate.errors ?? [], [...path, "options"], site.lineOf);
+}
+
+/** A line is one thing, whether it is an output or an input. */
+const DIGITAL: readonly PortKind[] = ["digital-output", "digital-input"];
+
+/** Two endpoints that would take the same line, outlet or port: what is done to one would happen to the other. */
+function sharedLines(
+  site: Site,
+  agent: AgentId,
+  drivers: readonly DescribedDriver[],
+): SiteProblem[] {
+  const taken = new Map<string, SitePath>();
+  return endpointsOf(site, agent).flatMap(({ declared }) =>
+    partsOf(declared, drivers).flatMap(({ described, port, driver, options, path }) => {
+      const { exclusive = [] } = described ?? {};
+      if (exclusive.length === 0) return [];
+      const values = exclusive.map((name) => normal(options[name]) ?? null);
+      const key = canonical([DIGITAL.includes(port) ? "digital" : port, driver, values]);
+      const first = taken.get(key);
+      if (!first) {
+        taken.set(key, path);
+        return [];
+      }
+      const named = exclusive.filter((name) => options[name] !== undefined);
+      return [
+        at(
+          site,
+          path,
+          `takes the same ${named.join(", ")} by ${driver} as ${pathText(first)} in line ${site.lineOf(first)}; ` +
+            "expected a line, outlet or port of its own",
+        ),
+      ];
+    }),
+  );
 }
 
 /** A node that is woken by its button needs something that can press it. */

@@ -18,7 +18,7 @@ import { isStorageError } from "@outrider/storage/storage-error";
 import { policiesOf } from "./console-policies.js";
 import type { AgentRecords, DesiredRecord } from "./agent-records.js";
 import { contentHash, desiredDomains, desiredEndpoints, generationOf } from "./desired.js";
-import { driverProblems } from "./driver-options.js";
+import { driverProblems, unprovenDrivers } from "./driver-options.js";
 import type { Locks } from "./locks/locks.js";
 import { describeNode } from "./node-description.js";
 import { siteDocument } from "./site-document.js";
@@ -110,6 +110,14 @@ export class Inventory {
       return drivers ? driverProblems(next, agent, drivers) : [];
     });
     if (problems.length > 0) throw new SiteFileError(next.file, problems);
+  }
+
+  /** What is no error of a site and may surprise, as far as agents have described themselves. */
+  warnings(next: Site): SiteProblem[] {
+    return next.agents.flatMap((agent) => {
+      const drivers = this.#described.get(agent)?.drivers;
+      return drivers ? unprovenDrivers(next, agent, drivers) : [];
+    });
   }
 
   /**

@@ -15,7 +15,8 @@ export function describeNode(node: DeclaredNode, described: Described): NodeDesc
     // What an agent still says of the driver that stood here before is not about this one.
     const known = described(agent, endpoint);
     const actions = known?.driver === driver ? known.actions : undefined;
-    interfaces[kind] = [{ agent, endpoint, driver, ...(actions ? { actions: [...actions] } : {}) }];
+    const binding = { agent, endpoint, driver, ...(actions ? { actions: [...actions] } : {}) };
+    (interfaces[kind] ??= []).push(binding);
     if (actions) capabilities[kind] = actions;
   }
   return {
@@ -27,5 +28,6 @@ export function describeNode(node: DeclaredNode, described: Described): NodeDesc
     supportedActions: supportedActions(capabilities satisfies Capabilities),
     gracefulLimitMs: node.gracefulLimit,
     interfaces,
+    ...(node.firmware === undefined ? {} : { firmware: node.firmware }),
   };
 }

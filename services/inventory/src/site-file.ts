@@ -1,6 +1,6 @@
-import type { Duration } from "@outrider/contracts/clock";
+import { seconds, type Duration } from "@outrider/contracts/clock";
 import { endpointId, isNodeId, nodeId, type AgentId, type NodeId } from "@outrider/contracts/ids";
-import { SITE_INTERFACES, type SiteFile, type SiteNode } from "@outrider/contracts/site-file";
+import type { SiteFile, SiteInterface, SiteNode } from "@outrider/contracts/site-file";
 import {
   pathText,
   SiteFileError,
@@ -14,6 +14,7 @@ import type { KnownNode } from "./node-sets.js";
 import { DEFAULT_PORTS } from "./own-ports.js";
 import { readConsoleRules } from "./site-console-rules.js";
 import { readDuration } from "./site-durations.js";
+import { interfacesIn } from "./site-interfaces.js";
 import { readDomains, readDraw, readRoles } from "./site-fleet.js";
 import { ruleProblems } from "./site-rules.js";
 import { shapeOf } from "./site-shape.js";
@@ -112,8 +113,9 @@ function linesOf(text: string): Site["lineOf"] {
 }
 
 function readNode(id: string, node: SiteNode, report: Report): Omit<DeclaredNode, "terminal"> {
-  const duration = (key: "gracefulLimit" | "dwell" | "sampling"): Duration =>
+  const duration = (key: "gracefulLimit" | "dwell"): Duration =>
     readDuration(key, node[key], ["nodes", id], report);
+  const sampling = readDuration("sampling", node.sampling, ["nodes", id], report);
   return {
     id: nodeId(id),
     name: node.name ?? id,
@@ -126,16 +128,37 @@ function readNode(id: string, node: SiteNode, report: Report): Omit<DeclaredNode
     restore: node.restore ?? "None",
     gracefulLimit: duration("gracefulLimit"),
     dwell: duration("dwell"),
-    sampling: duration("sampling"),
-    endpoints: SITE_INTERFACES.flatMap((kind): DeclaredEndpoint[] => {
-      const declared = node[kind];
-      if (!declared) return [];
-      const { agent, driver, options = {} } = declared;
-      return [
-        { endpoint: endpointId(id, kind), kind, agent, driver, options, path: ["nodes", id, kind] },
-      ];
+    firmware: node.boot?.firmware,
+    endpoints: interfacesIn(node).map(({ kind, name, path: within, given }): DeclaredEndpoint => {
+      const declared = given as SiteInterface;
+      const path = ["nodes", id, ...within];
+      const usual = node.sampling === undefined && SLOW.includes(kind) ? SLOW_SAMPLING : sampling;
+      return {
+        endpoint: endpointId(id, kind, name),
+        kind,
+        agent: declared.agent,
+        driver: declared.driver,
+        options: declared.options ?? {},
+        needs: mapValues(declared.needs ?? {}, ({ driver, options = {} }) => ({ driver, options })),
+        sampling:
+          declared.sampling === undefined
+            ? usual
+            : readDuration("sampling", declared.sampling, path, report),
+        path,
+      };
     }),
   };
+}
+
+/** What is measured changes slowly, and most buses are slow. */
+const SLOW: readonly string[] = ["sensor", "heartbeat"];
+const SLOW_SAMPLING = seconds(10);
+
+function mapValues<V, W>(
+  map: Readonly<Record<string, V>>,
+  make: (value: V) => W,
+): Record<string, W> {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, make(value)]));
 }
 
 function inOrder(problems: readonly SiteProblem[]): SiteProblem[] {

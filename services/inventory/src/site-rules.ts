@@ -1,5 +1,5 @@
 import { isAgentId } from "@outrider/contracts/ids";
-import { SITE_INTERFACES } from "@outrider/contracts/site-file";
+import { entryOf, interfacesIn, isMap } from "./site-interfaces.js";
 import { pathText, quoted, type Report, type SitePath } from "./site-problem.js";
 import { endpointsOf, type Site } from "./site.js";
 import type { SiteYaml } from "./site-yaml.js";
@@ -24,19 +24,12 @@ export function ruleProblems(site: Site, { value: given, lineOf }: SiteYaml, rep
   wiresAreNotShared(site, lineOf, report);
   policiesCanBeDone(site, given, report);
   identitiesAreUnique(given, report);
-  for (const { endpoints } of site.nodes) {
-    for (const { options, path } of endpoints)
-      optionsArePortable(options, [...path, "options"], report);
+  for (const { options, needs, path } of site.nodes.flatMap(({ endpoints }) => endpoints)) {
+    optionsArePortable(options, [...path, "options"], report);
+    for (const [name, need] of Object.entries(needs)) {
+      optionsArePortable(need.options, [...path, "needs", name, "options"], report);
+    }
   }
-}
-
-/** The entry of a map; undefined when there is none, or no map. */
-function entryOf(map: unknown, key: string): unknown {
-  return isMap(map) && Object.hasOwn(map, key) ? map[key] : undefined;
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function nodesOf(given: unknown): [id: string, node: unknown][] {
@@ -52,11 +45,13 @@ function agentsAreDeclared(given: unknown, report: Report): void {
   const known =
     declared.length > 0 ? `one of ${declared.join(", ")}` : "an agent that stands under agents";
   for (const [id, node] of nodesOf(given)) {
-    for (const kind of SITE_INTERFACES) {
-      const agent = entryOf(entryOf(node, kind), "agent");
+    for (const { path, given: one } of interfacesIn(node)) {
+      const agent = entryOf(one, "agent");
       if (typeof agent !== "string" || !isAgentId(agent) || declared.includes(agent)) continue;
-      const path = ["nodes", id, kind, "agent"];
-      report(path, `agent ${quoted(agent)} is not declared; expected ${known}`);
+      report(
+        ["nodes", id, ...path, "agent"],
+        `agent ${quoted(agent)} is not declared; expected ${known}`,
+      );
     }
   }
 }
@@ -80,13 +75,18 @@ function agentsAreNotOverloaded(site: Site, report: Report): void {
   }
 }
 
+/** Who only looks disturbs nobody else who looks. */
+const ONLY_LOOKS: readonly string[] = ["sensor", "heartbeat"];
+
 /** Two nodes whose wires are told apart by nothing are on one wire: an action on one would hit the other. */
 function wiresAreNotShared(site: Site, lineOf: SiteYaml["lineOf"], report: Report): void {
   const taken = new Map<string, { node: string; path: SitePath }>();
   for (const node of site.nodes) {
-    for (const { agent, driver, options, path, kind } of node.endpoints) {
+    for (const { agent, driver, options, needs, path, kind } of node.endpoints) {
+      if (ONLY_LOOKS.includes(kind)) continue;
       const isConsole = kind === "console";
-      const wire = wireOf(agent, driver, isConsole ? withoutLineSettings(options) : options);
+      const own = isConsole ? withoutLineSettings(options) : options;
+      const wire = wireOf(agent, driver, Object.keys(needs).length > 0 ? { own, needs } : own);
       const first = taken.get(wire);
       if (first && first.node !== node.id) {
         report(
@@ -104,8 +104,8 @@ function policiesCanBeDone(site: Site, given: unknown, report: Report): void {
   const nodes = entryOf(given, "nodes");
   for (const { id, wake, restore } of site.nodes) {
     const node = entryOf(nodes, id);
-    const kinds = SITE_INTERFACES.filter((kind) => isMap(node) && Object.hasOwn(node, kind));
-    const hasPower = kinds.includes("power");
+    const has = (kind: string): boolean => isMap(node) && Object.hasOwn(node, kind);
+    const hasPower = has("power");
     if (wake === "wol") {
       report(
         ["nodes", id, "wake"],
@@ -118,7 +118,7 @@ function policiesCanBeDone(site: Site, given: unknown, report: Report): void {
         "supply-cycle needs a power interface; declare one, or leave wake out",
       );
     }
-    if (wake === "button" && !hasPower && !kinds.includes("button")) {
+    if (wake === "button" && !hasPower && !has("button")) {
       report(
         ["nodes", id, "wake"],
         "nothing can press the button; declare a button or power interface that can",

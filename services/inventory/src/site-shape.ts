@@ -35,12 +35,6 @@ const WORDS = new Map([
   ],
 ]);
 
-/** Keys of the design that nothing would act on. They are refused, so that nobody relies on them. */
-const LATER = [
-  /^nodes\.[^.]+\.(boot|sensor|heartbeat|identify)$/,
-  /^nodes\.[^.]+\.(power|reset|button|console)\.needs$/,
-];
-
 const ajv = new Ajv({
   allErrors: true,
   strict: true,
@@ -85,8 +79,7 @@ export function schemaProblems(
     const at = [...within, ...pointerSteps(error.instancePath)];
     const extra = extraKey(error);
     const path = extra === undefined ? at : [...at, extra];
-    const message =
-      extra === undefined ? messageOf(error) : unknownKey(extra, pathText(path), error);
+    const message = extra === undefined ? messageOf(error) : unknownKey(extra, error);
     return message === undefined ? [] : [{ line: lineOf(path), path: pathText(path), message }];
   });
 }
@@ -105,10 +98,7 @@ function extraKey(error: ErrorObject): string | undefined {
     : undefined;
 }
 
-function unknownKey(key: string, path: string, error: ErrorObject): string {
-  if (LATER.some((pattern) => pattern.test(path))) {
-    return "is not supported by this version yet, so nothing would act on it; remove it";
-  }
+function unknownKey(key: string, error: ErrorObject): string {
   const schema = error.parentSchema as
     | { properties?: object; patternProperties?: object }
     | undefined;

@@ -39,8 +39,8 @@ export interface DeclaredNode {
   readonly restore: RestorePolicy;
   readonly gracefulLimit: Duration;
   readonly dwell: Duration;
-  readonly sampling: Duration;
   readonly endpoints: readonly DeclaredEndpoint[];
+  readonly firmware: string | undefined;
   readonly terminal: DeclaredTerminal;
 }
 
@@ -71,8 +71,16 @@ export interface DeclaredEndpoint {
   readonly agent: AgentId;
   readonly driver: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** What its driver is made of. */
+  readonly needs: Readonly<Record<string, DeclaredNeed>>;
+  readonly sampling: Duration;
   /** Where it stands in the file. */
   readonly path: SitePath;
+}
+
+export interface DeclaredNeed {
+  readonly driver: string;
+  readonly options: Readonly<Record<string, unknown>>;
 }
 
 export interface PlacedEndpoint {

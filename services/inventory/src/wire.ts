@@ -27,7 +27,8 @@ export function withoutLineSettings(
   );
 }
 
-function normal(value: unknown): unknown {
+/** A value in its normal form: absolute paths and URLs have one. */
+export function normal(value: unknown): unknown {
   if (typeof value === "string") return normalText(value);
   if (Array.isArray(value)) return value.map(normal);
   if (typeof value !== "object" || value === null) return value;

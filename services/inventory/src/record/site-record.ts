@@ -115,7 +115,10 @@ export class SiteRecord {
       return refused(error.file, error.problems);
     }
     const changes = diffSites(this.#options.inventory.site?.value, site.value);
-    const warnings = faultsOf(options.file, site.warnings);
+    const warnings = faultsOf(options.file, [
+      ...site.warnings,
+      ...this.#options.inventory.warnings(site),
+    ]);
     const losses = options.force ? [] : this.#losses(site, asker.actor);
     if (losses.length > 0) return { ...refused(options.file, losses), changes };
     if (hashOf(text) === this.current.hash) {
