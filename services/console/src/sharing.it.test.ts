@@ -178,6 +178,13 @@ describe("people at a console", () => {
       ada.socket.send(text);
     }
     await eventually("each is refused", () => ada.tolds.filter((one) => one.code === "invalid")[3]);
+    // Whoever waits for an answer by its number has one.
+    ada.socket.send('{"ask":"everything","ref":77}');
+    await eventually("it bears the number", () =>
+      ada.tolds.some(
+        ({ ref, told, code }) => ref === 77 && told === "refused" && code === "invalid",
+      ),
+    );
     ada.socket.send(Buffer.alloc(2_000_000));
     await eventually("it is closed", () => ada.closed?.code === 1009);
     const bob = await stage.attach("person:bob");

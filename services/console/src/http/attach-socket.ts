@@ -300,12 +300,13 @@ class Connection {
       return;
     }
     const ask = readAsk(bytes);
-    if (typeof ask !== "string") {
+    if (!("problem" in ask)) {
       void this.#busy(ASK_BYTES + bytes.length, handlers.asked(ask));
       return;
     }
     this.#mistakes += 1;
-    this.told({ told: "refused", code: "invalid", text: ask });
+    const { problem: text, ref } = ask;
+    this.told({ told: "refused", code: "invalid", text, ...(ref === undefined ? {} : { ref }) });
     if (this.#mistakes >= MAX_MISTAKES) this.client.close(1008, "invalid");
   }
 
@@ -322,16 +323,24 @@ class Connection {
   }
 }
 
+/** Something that cannot be read, with the number by which the client will know it again. */
+interface Misread {
+  readonly problem: string;
+  readonly ref?: number;
+}
+
 /** @returns the ask, or why it is none */
-function readAsk(bytes: Buffer): ConsoleAsk | string {
+function readAsk(bytes: Buffer): ConsoleAsk | Misread {
   let read: unknown;
   try {
     read = JSON.parse(bytes.toString());
   } catch {
-    return "the message is no JSON";
+    return { problem: "the message is no JSON" };
   }
   const checked = check(ConsoleAsk, read, true);
   if (checked.ok) return checked.value;
   const { field, message } = checked.refusal;
-  return field === "" ? message : `${field} ${message}`;
+  const { ref } = Object(read) as { ref?: unknown };
+  const known = typeof ref === "number" && Number.isSafeInteger(ref) && ref >= 0;
+  return { problem: field === "" ? message : `${field} ${message}`, ...(known ? { ref } : {}) };
 }

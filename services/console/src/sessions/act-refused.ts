@@ -13,18 +13,20 @@
  * - `not-recorded`: the audit log cannot be written, so it was not done.
  * - `aborted`: it was interrupted.
  */
-export type ActRefusal =
-  | "not-writing"
-  | "not-allowed"
-  | "invalid"
-  | "not-found"
-  | "unsupported"
-  | "unreachable"
-  | "busy"
-  | "failed"
-  | "rejected"
-  | "not-recorded"
-  | "aborted";
+export const ACT_REFUSALS = [
+  "not-writing",
+  "not-allowed",
+  "invalid",
+  "not-found",
+  "unsupported",
+  "unreachable",
+  "busy",
+  "failed",
+  "rejected",
+  "not-recorded",
+  "aborted",
+] as const;
+export type ActRefusal = (typeof ACT_REFUSALS)[number];
 
 /** What a person asked for and did not get. */
 export class ActRefused extends Error {

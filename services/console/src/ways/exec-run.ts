@@ -152,15 +152,15 @@ async function log(
   return reason === undefined && !gone.aborted ? 0 : 1;
 }
 
-function logQuery({ since, until, ...rest }: LogWords, clock: Clock): URLSearchParams {
+function logQuery({ since, until: end, ...rest }: LogWords, clock: Clock): URLSearchParams {
   const nowMicros = clock.now().getTime() * 1000;
   const query = new URLSearchParams();
-  const at = (name: string, text: string | undefined): void => {
+  const time = (name: string, text: string | undefined): void => {
     const micros = text === undefined ? undefined : sinceOf(text, nowMicros);
     if (micros !== undefined) query.set(name, timeOfMicros(micros));
   };
-  at("from", since);
-  at("until", until);
+  time("from", since);
+  time("until", end);
   for (const [name, value] of Object.entries(rest)) query.set(name, String(value));
   return query;
 }
