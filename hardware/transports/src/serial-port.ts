@@ -8,6 +8,7 @@ import type {
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, type Clock, type Duration } from "@outrider/ports/time";
 import { LinuxBinding, type LinuxPortBinding } from "@serialport/bindings-cpp";
+import { whoHas, whoMayOpen } from "./device-trouble.js";
 import { GATHER_MS, ReadPace } from "./read-pace.js";
 import type { OpenLine } from "./reconnecting-line.js";
 import { Terminal, TerminalError, type ErrorCounts } from "./serial-ioctl.js";
@@ -294,12 +295,16 @@ async function openBinding(
     await stat(path);
     return await LinuxBinding.open({ path, baudRate, hupcl: false, lock: true });
   } catch (error) {
-    throw openError(what, error as NodeJS.ErrnoException);
+    throw await openError(path, what, error as NodeJS.ErrnoException);
   }
 }
 
 /** The binding says in words only what went wrong. */
-function openError(what: string, cause: NodeJS.ErrnoException): PortError {
+async function openError(
+  path: string,
+  what: string,
+  cause: NodeJS.ErrnoException,
+): Promise<PortError> {
   const says = (words: RegExp): boolean => words.test(cause.message);
   if (cause.code === "ENOENT" || says(/No such (file|device)/)) {
     const advice =
@@ -307,14 +312,15 @@ function openError(what: string, cause: NodeJS.ErrnoException): PortError {
     return new PortError("unreachable", `${what} is not there. ${advice}`, { cause });
   }
   if (cause.code === "EACCES" || says(/Permission denied/)) {
-    const advice = "Add the agent's user to the group of the device (on Debian: dialout).";
+    const advice = await whoMayOpen(path);
     return new PortError("unreachable", `${what} may not be opened by this user. ${advice}`, {
       cause,
     });
   }
   if (says(/Cannot lock port|busy/)) {
-    const advice = "Find it with fuser, and end it or give it another port.";
-    return new PortError("refused", `${what} is in use by another program. ${advice}`, { cause });
+    const holder = (await whoHas(path)) ?? 'another program, which "fuser -v" finds as root';
+    const advice = "End it or give it another port; the port is opened as soon as it is free.";
+    return new PortError("refused", `${what} is in use by ${holder}. ${advice}`, { cause });
   }
   const advice = "Check that it is a serial port.";
   return new PortError("unreachable", `${what} cannot be opened: ${cause.message}. ${advice}`, {

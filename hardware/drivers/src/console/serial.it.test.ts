@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -105,6 +107,23 @@ describe("serial on pseudo terminals", { timeout: 60_000 }, () => {
     await expect.poll(() => recorder.up, POLL).toBe(true);
     await port.write(Buffer.from("x"), forever);
     await expect.poll(() => recorder.text, POLL).toBe("x");
+  });
+
+  it("says who has it while somebody else does, and opens it once they have let go", async () => {
+    await using rig = await sender(1, 0, { echo: true });
+    const path = rig.links[0] ?? "";
+    const holder = spawn("flock", ["-F", path, "sh", "-c", "echo locked; exec sleep 60"]);
+    await once(holder.stdout, "data");
+    await using port = await openConsole({ driver, options: () => ({ path }) });
+    const recorder = new ConsoleRecorder();
+    port.start(recorder);
+    await expect
+      .poll(() => recorder.links[0]?.detail, POLL)
+      .toMatch(new RegExp(`in use by (sh|sleep) \\(process ${holder.pid}\\)`));
+    const ended = once(holder, "close");
+    holder.kill();
+    await ended;
+    await expect.poll(() => recorder.up, POLL).toBe(true);
   });
 
   it.each([

@@ -29,7 +29,7 @@ it("the page for writers of web terminals has each ask, as it is accepted, with 
   const asks = ROWS.flatMap(([first = "", second]) =>
     first.startsWith('`{"ask"') ? [{ example: JSON.parse(first.slice(1, -1)), second }] : [],
   );
-  expect(asks.map(({ example }) => example.ask).toSorted()).toEqual([...CONSOLE_ASKS].toSorted());
+  expect(new Set(asks.map(({ example }) => example.ask))).toEqual(new Set(CONSOLE_ASKS));
   for (const { example, second } of asks) {
     expect([example, check(ConsoleAsk, example, true)]).toMatchObject([example, { ok: true }]);
     const { ask: _, ...fields } = example as Record<string, unknown>;
