@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { AuditEntry } from "@outrider/audit/audit-entry";
 import type { LinkServer } from "@outrider/console-link/link-server";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
@@ -14,6 +15,7 @@ import type { ConsoleConfig } from "./config.js";
 import { AttachSocket } from "./http/attach-socket.js";
 import { consolePages, type MorePages } from "./http/pages.js";
 import { Consoles } from "./intake/consoles.js";
+import { LeftLogs } from "./log/left-logs.js";
 import { openLink } from "./intake/link.js";
 import type { ConsoleLogs } from "./log/console-log.js";
 import { Screens } from "./screen/screens.js";
@@ -57,6 +59,8 @@ export class ConsoleCore {
   readonly events: ConsoleEvents;
   readonly screens: Screens;
   readonly consoles: Consoles;
+  /** What is left of consoles that the site does not have any more. */
+  readonly left: LeftLogs;
   readonly ways: Ways;
   readonly #states: ConsoleStates;
   readonly #stages: RememberedStages;
@@ -72,12 +76,19 @@ export class ConsoleCore {
     this.screens = new Screens(log, clock);
     const changed = (node: NodeId): void => this.#states.changed(node);
     this.#stages = new RememberedStages(options.storage, (doing) => this.#run(doing));
+    this.left = new LeftLogs({
+      directory: join(config.dataDirectory, "console"),
+      clock,
+      log,
+      isDeclared: (node) => this.consoles.isDeclared(node),
+    });
     this.consoles = new Consoles({
       logs,
       screens: this.screens,
       taps: this.taps,
       clock,
       changed,
+      left: this.left,
       stages: this.#stages,
       parts: {
         clock,
@@ -148,6 +159,7 @@ export class ConsoleCore {
       onConsole: (linked) => this.consoles.announced(linked),
     });
     await this.ways.start();
+    this.left.start();
     const stop = clock.every(FRESH, () => {
       this.#run(Promise.all([identity.refresh(), credentials.refresh()]));
     });
@@ -179,6 +191,7 @@ export class ConsoleCore {
     await this.#link?.server.close();
     this.#states.stop();
     this.events.stop();
+    await this.left.stop();
     await Promise.allSettled([...this.#background, ...this.#records]);
     await this.screens.close();
   }

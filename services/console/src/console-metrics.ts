@@ -2,7 +2,7 @@ import type { Metrics } from "@outrider/service-kit/metrics";
 import type { ConsoleCore } from "./console-core.js";
 
 /** What this service measures beside what every service does. */
-export function measureConsoles(metrics: Metrics, { consoles, taps }: ConsoleCore): void {
+export function measureConsoles(metrics: Metrics, { consoles, taps, left }: ConsoleCore): void {
   const bytes = metrics.counter(
     "outrider_console_bytes_total",
     "Bytes of consoles that were taken from agents since the start of the process.",
@@ -41,6 +41,11 @@ export function measureConsoles(metrics: Metrics, { consoles, taps }: ConsoleCor
     "outrider_console_logs_failing",
     "Consoles whose log cannot be written.",
     () => [...consoles.all()].filter(({ log }) => log.problem !== undefined).length,
+  );
+  metrics.gauge(
+    "outrider_console_left_log_bytes",
+    "Bytes of the logs of nodes that have no console any more.",
+    () => left.list.reduce((sum, { bytes }) => sum + bytes, 0),
   );
   metrics.gauge("outrider_console_log_bytes", "Bytes of the logs of consoles on the disk.", () => {
     let total = 0;

@@ -16,6 +16,7 @@ import {
 } from "../sessions/attachment.js";
 import { MAX_PLACES_IN_ALL, type ConsoleParts } from "../sessions/console-parts.js";
 import type { Place } from "../sessions/place.js";
+import type { LeftLogs } from "../log/left-logs.js";
 import type { Declaration } from "../state/declared-consoles.js";
 import type { RememberedStages } from "../state/remembered-stages.js";
 import { Feed } from "./feed.js";
@@ -31,6 +32,7 @@ export interface ConsolesOptions {
   readonly taps: ConsoleTaps;
   readonly parts: ConsoleParts;
   readonly clock: Clock;
+  readonly left: Pick<LeftLogs, "left">;
   readonly stages: RememberedStages;
   /** Told whenever what is published of a console may have changed. */
   readonly changed: (node: NodeId) => void;
@@ -68,6 +70,11 @@ export class Consoles implements ConsoleDoor {
 
   all(): Iterable<NodeConsole> {
     return this.#consoles.values();
+  }
+
+  /** Whether the site says that a node has a console, or its log is open still. */
+  isDeclared(node: NodeId): boolean {
+    return this.#declarations.has(node) || this.#consoles.has(node);
   }
 
   /** Announced by agents and refused: the site does not say that it is a node's console. */
@@ -181,6 +188,7 @@ export class Consoles implements ConsoleDoor {
       one.console.close("no-console", `the site declares no console for ${node} any more`);
       screens.forget(node);
       await logs.close(node);
+      await this.options.left.left(node, one.declaration.policy.logMaxAgeMs);
       changed(node);
     }
     for (const [node, declaration] of this.#declarations) {
