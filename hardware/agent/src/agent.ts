@@ -112,6 +112,8 @@ class Agent implements RunningAgent {
   readonly #answers: Answers;
   readonly #timers: (() => void)[] = [];
   #bindings!: Bindings;
+  /** As it was said last in this run. */
+  #desired: AgentDesired | undefined;
   #commands!: Commands;
   #guardian!: Guardian;
   #recovering: Promise<unknown> = Promise.resolve();
@@ -330,6 +332,12 @@ class Agent implements RunningAgent {
     }
   }
 
+  /** A configuration that was taken back says nothing of what is to go. */
+  async #tidy(): Promise<void> {
+    const endpoints = this.#desired?.endpoints.map(({ endpoint }) => endpoint);
+    if (endpoints) await this.consoles.keepOnly(endpoints);
+  }
+
   /** Keeps the configuration for a start without the broker, then applies it, while the next message is read already. */
   async #configure(desired: AgentDesired | undefined): Promise<void> {
     try {
@@ -341,6 +349,10 @@ class Agent implements RunningAgent {
         "the configuration could not be kept; it is applied until the next start",
       );
     }
-    this.#bindings.apply(desired ?? { generation: 0, endpoints: [] }).catch(this.defect);
+    this.#desired = desired;
+    this.#bindings
+      .apply(desired ?? { generation: 0, endpoints: [] })
+      .then(() => this.#tidy())
+      .catch(this.defect);
   }
 }

@@ -58,6 +58,8 @@ export interface ConsoleSpool extends StreamSource, AsyncDisposable {
 export interface ConsoleSpools extends AsyncDisposable {
   /** Opens or makes the spool of an endpoint and marks the time in which nobody read it. Never fails for a disk. */
   open(endpoint: EndpointId): Promise<ConsoleSpool>;
+  /** These and no others are this agent's; what is left of others goes in time. Never fails for a disk. */
+  keepOnly(endpoints: Iterable<EndpointId>): Promise<void>;
   /** Microseconds since 1970 that never go back in this process. */
   nowMicros(): number;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "@outrider/contracts/clock";
+import type { EndpointId } from "@outrider/contracts/ids";
 import type { AgentConfig } from "../config.js";
 import type { EndpointParts } from "../endpoint.js";
 import type { AgentLog } from "../log.js";
@@ -56,6 +57,11 @@ export class Consoles {
       gate,
       counts: this.#counts,
     });
+  }
+
+  /** The configuration is applied: these are all endpoints that this agent is to have. */
+  keepOnly(endpoints: Iterable<EndpointId>): Promise<void> {
+    return this.spools.keepOnly(endpoints);
   }
 
   stats(): ConsoleStats {

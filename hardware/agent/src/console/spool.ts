@@ -101,6 +101,11 @@ export class Spool implements ConsoleSpool {
     return this.#lastMicros;
   }
 
+  /** Whether the service has all that was ever in it. */
+  get isAcknowledged(): boolean {
+    return this.#acknowledged >= this.#next;
+  }
+
   get problem(): string | undefined {
     return this.#writer.problem;
   }

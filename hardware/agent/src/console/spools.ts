@@ -1,8 +1,8 @@
-import { mkdir, open, readFile, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { microClock } from "@outrider/console-link/micro-clock";
-import { seconds, type Clock } from "@outrider/contracts/clock";
-import type { EndpointId } from "@outrider/contracts/ids";
+import { minutes, seconds, type Clock } from "@outrider/contracts/clock";
+import { isEndpointId, type EndpointId } from "@outrider/contracts/ids";
 import type { AgentLog } from "../log.js";
 import type { ConsoleSpools } from "./console-line.js";
 import { Gatherer } from "./gather.js";
@@ -17,6 +17,10 @@ export interface SpoolsOptions {
   readonly log: AgentLog;
   readonly nowMicros?: () => number;
 }
+
+/** What the service never took of a console that is not here any more is kept so long, in milliseconds. */
+export const LEFT_KEPT_MS = 30 * 86_400_000;
+const TIDY_EVERY = minutes(60);
 
 /** So exact is the beginning of the gap that is marked after this agent was killed. */
 const ALIVE_EVERY = seconds(3);
@@ -34,6 +38,10 @@ export class Spools implements ConsoleSpools {
   #file: FileHandle | undefined;
   #signing: Promise<void> = Promise.resolve();
   #busy = false;
+  /** The endpoints that this agent is to have; undefined: not known yet. */
+  #wanted: ReadonlySet<string> | undefined;
+  #tidying: Promise<void> = Promise.resolve();
+  #stopTidying: (() => void) | undefined;
 
   private constructor(options: SpoolsOptions) {
     this.#options = options;
@@ -51,6 +59,8 @@ export class Spools implements ConsoleSpools {
 
   async open(endpoint: EndpointId): Promise<Spool> {
     const { limitBytes, clock, log } = this.#options;
+    this.#wanted = new Set([...(this.#wanted ?? []), endpoint]);
+    await this.#tidying;
     // Two on the same files would be the end of them.
     await this.#open.get(endpoint)?.[Symbol.asyncDispose]();
     this.#signs ??= clock.every(ALIVE_EVERY, () => this.#sign());
@@ -67,8 +77,48 @@ export class Spools implements ConsoleSpools {
     return spool;
   }
 
+  /**
+   * Lets go of the spools of consoles that this agent is not to have any more: at once where the service has all of it,
+   * else once nothing was written to it for {@link LEFT_KEPT_MS}. Never fails for a disk.
+   * @param endpoints all that it is to have; the others are closed
+   */
+  keepOnly(endpoints: Iterable<EndpointId>): Promise<void> {
+    this.#wanted = new Set(endpoints);
+    this.#stopTidying ??= this.#options.clock.every(TIDY_EVERY, () => this.#tidy());
+    return this.#tidy();
+  }
+
+  #tidy(): Promise<void> {
+    const { log } = this.#options;
+    this.#tidying = this.#tidying
+      .then(() => this.#removeLeft())
+      .catch((error: unknown) => {
+        log.warn({ err: error }, "spools of consoles that are not here any more stay on the disk");
+      });
+    return this.#tidying;
+  }
+
+  async #removeLeft(): Promise<void> {
+    const { clock, log } = this.#options;
+    for (const entry of await readdir(this.#directory, { withFileTypes: true }).catch(() => [])) {
+      const [endpoint = ""] = entry.name.split(/\.unreadable$/);
+      if (!entry.isDirectory() || !isEndpointId(endpoint)) continue;
+      const path = join(this.#directory, entry.name);
+      const spool = entry.name === endpoint ? this.#open.get(endpoint) : undefined;
+      const idleMs = clock.now().getTime() - (await newest(path));
+      const isDone = spool?.isAcknowledged === true || idleMs > LEFT_KEPT_MS;
+      // Asked last: it may be wanted again by now, and whoever opens it waits until this is over.
+      if (!isDone || this.#wanted?.has(endpoint) !== false) continue;
+      this.#open.delete(endpoint);
+      await rm(path, { recursive: true, force: true });
+      log.info({ endpoint }, "the spool of a console that is not here any more was removed");
+    }
+  }
+
   /** Closes those that are open still. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopTidying?.();
+    await this.#tidying;
     this.#signs?.();
     await Promise.all([...this.#open.values()].map((spool) => spool[Symbol.asyncDispose]()));
     await this.#signing;
@@ -94,6 +144,15 @@ export class Spools implements ConsoleSpools {
     }
     await this.#file.write(String(this.nowMicros()).padStart(17, "0"), 0);
   }
+}
+
+/** When something in a directory was written last, in milliseconds since 1970. */
+async function newest(directory: string): Promise<number> {
+  let newestMs = (await stat(directory)).mtimeMs;
+  for (const name of await readdir(directory)) {
+    newestMs = Math.max(newestMs, (await stat(join(directory, name))).mtimeMs);
+  }
+  return newestMs;
 }
 
 async function readAlive(path: string): Promise<number | undefined> {
