@@ -45,7 +45,7 @@ export function measureConsoles(metrics: Metrics, { consoles, taps, left }: Cons
   metrics.gauge(
     "outrider_console_left_log_bytes",
     "Bytes of the logs of nodes that have no console any more.",
-    () => left.list.reduce((sum, { bytes }) => sum + bytes, 0),
+    () => left.list.reduce((sum, one) => sum + one.bytes, 0),
   );
   metrics.gauge("outrider_console_log_bytes", "Bytes of the logs of consoles on the disk.", () => {
     let total = 0;

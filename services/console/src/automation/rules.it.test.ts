@@ -337,10 +337,10 @@ describe("a prompt, which has no end", () => {
 });
 
 describe("a power action that was about to be done when the service ended", () => {
-  const RULES = { heal: rule({ sign: "panic", actions: [EVENT, CYCLE], cooldownMs: 600_000 }) };
+  const SLOW = { heal: rule({ sign: "panic", actions: [EVENT, CYCLE], cooldownMs: 600_000 }) };
 
   it("is told by the next one and never done (P3)", async () => {
-    stage = await RulesStage.start(RULES);
+    stage = await RulesStage.start(SLOW);
     stage.sign("panic");
     await stage.pass(1000);
     stage.boot();
@@ -348,7 +348,7 @@ describe("a power action that was about to be done when the service ended", () =
     await stage.pass(60_000);
     expect(stage.powered).toHaveLength(1);
     stage.events.length = 0;
-    await stage.restart(RULES);
+    await stage.restart(SLOW);
     expect(stage.events).toMatchObject([
       {
         kind: "console-rule-interrupted",
@@ -358,19 +358,19 @@ describe("a power action that was about to be done when the service ended", () =
     ]);
     await stage.pass(3_600_000);
     expect(stage.powered).toHaveLength(1);
-    await stage.restart(RULES);
+    await stage.restart(SLOW);
     expect(stage.kinds()).toEqual(["console-rule-interrupted"]);
   });
 
   it("is told as one that may have been done, when it had been asked for", async () => {
-    stage = await RulesStage.start(RULES);
+    stage = await RulesStage.start(SLOW);
     // The process dies while the power service is asked: nothing of it ends.
     stage.outcomes.push({ kind: "unknown", detail: "PowerCycle: no answer" });
     stage.powerGate = Promise.withResolvers();
     stage.sign("panic");
     await stage.pass(1000);
     expect(stage.powered).toHaveLength(1);
-    const restarted = stage.restart(RULES);
+    const restarted = stage.restart(SLOW);
     stage.powerGate.resolve();
     await restarted;
     expect(stage.events.at(-1)).toMatchObject({

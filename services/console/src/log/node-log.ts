@@ -419,7 +419,7 @@ export class NodeLog implements ConsoleLog {
   }
 
   #placed(note: UnplacedNote): LogNote {
-    return { ...note, position: this.next } as LogNote;
+    return { ...note, position: this.next };
   }
 
   #changed(): void {

@@ -96,7 +96,9 @@ export class Console {
     let notTaken: ActRefused | undefined;
     try {
       let from: string | undefined;
-      while (mode === "take" && this.#isOthers(from)) from = await this.#recordTake(visitor);
+      if (mode === "take") {
+        while (this.#isOthers(from)) from = await this.#recordTake(visitor);
+      }
     } catch (error) {
       if (!(error instanceof ActRefused)) throw error;
       notTaken = error;
