@@ -17,11 +17,15 @@ import type { SiteYaml } from "./site-yaml.js";
 
 const ID_WORDS = "an id of lower-case letters, digits and inner hyphens, at most 63";
 
+const DURATION_WORDS = "a duration such as 500ms, 2s, 1.5m or 1h";
+const SIZE_WORDS =
+  "a size such as 500GB or 1.5TiB, in kB, MB, GB, TB, PB (thousands) or KiB, MiB, GiB, TiB, PiB (1024)";
+
 /** What the patterns of the site file ask for, in words. */
 const WORDS = new Map([
   [ID_PATTERN.source, ID_WORDS],
-  [DURATION_PATTERN.source, "a duration such as 500ms, 2s, 1.5m or 1h"],
-  [SIZE_PATTERN.source, "a size such as 500GB, 1TB or 1.5TiB"],
+  [DURATION_PATTERN.source, DURATION_WORDS],
+  [SIZE_PATTERN.source, SIZE_WORDS],
   [WEBHOOK_PATTERN.source, "a URL that begins with http:// or https://"],
   [ARGUMENT_PATTERN.source, "text of 1 to 4096 characters"],
   [MAC_PATTERN.source, "an Ethernet address such as d8:3a:dd:00:00:01"],
@@ -114,6 +118,7 @@ function messageOf({
   data,
   message,
   schema,
+  parentSchema,
   schemaPath,
 }: ErrorObject): string | undefined {
   // What the alternatives of a oneOf say one by one is said by the oneOf as a whole.
@@ -127,7 +132,7 @@ function messageOf({
     case "pattern":
       return `${quoted(data)} does not fit; expected ${wordsOf(String(pattern))}`;
     case "type":
-      return typeMessage(String(type), data);
+      return numberMessage(data, parentSchema) ?? typeMessage(String(type), data);
     case "oneOf":
       if (isChoiceOfItem({ keyword, schema })) return choiceMessage(schema, data);
       // That it is no map at all is said already.
@@ -136,6 +141,20 @@ function messageOf({
     default:
       return `${quoted(data)} ${message ?? "does not fit"}`;
   }
+}
+
+/** A number where its unit is missing; undefined where something else is wrong. */
+function numberMessage(
+  data: unknown,
+  parentSchema: ErrorObject["parentSchema"],
+): string | undefined {
+  const pattern: unknown = parentSchema?.["pattern"];
+  if (typeof data !== "number") return undefined;
+  if (pattern === DURATION_PATTERN.source) {
+    return `'${data}' has no unit; expected ${DURATION_WORDS}: '${data}s' are seconds, '${data}m' minutes`;
+  }
+  if (pattern === SIZE_PATTERN.source) return `'${data}' has no unit; expected ${SIZE_WORDS}`;
+  return undefined;
 }
 
 /** Whether an entry of a list is one of several kinds: a word, or a map with steps. */
