@@ -23,4 +23,4 @@ export class ReadPace {
 }
 
 /** How long heavy output gathers before it is read. */
-export const GATHER_MS = 5;
+export const GATHER_MS = 8;

@@ -17,6 +17,8 @@ export interface OpenLine extends AsyncDisposable {
   readonly ended: Promise<PortError>;
   /** Resolves when the device has taken the piece, and not before it has taken what was written before. */
   write(piece: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** The same as far as it goes without waiting. @returns how many bytes the device has taken */
+  writeNow?(piece: Uint8Array): number;
 }
 
 export interface ReconnectingLineOptions<L extends OpenLine> {
@@ -36,6 +38,8 @@ export class ReconnectingLine<L extends OpenLine> implements AsyncDisposable {
   #down: PortError;
   #running: Promise<void> = Promise.resolve();
   #turn: Promise<unknown> = Promise.resolve();
+  /** Writes that are not over. */
+  #writes = 0;
 
   constructor(private readonly options: ReconnectingLineOptions<L>) {
     this.#down = new PortError("unreachable", `${options.what} is not yet open. Try again.`);
@@ -64,8 +68,19 @@ export class ReconnectingLine<L extends OpenLine> implements AsyncDisposable {
         await this.within(WRITE_DEADLINE, either, "write", (within) => line.write(piece, within));
       }
     });
-    this.#turn = sent.catch(() => {});
+    this.#writes += 1;
+    const over = (): void => void (this.#writes -= 1);
+    this.#turn = sent.then(over, over);
     return sent;
+  }
+
+  /**
+   * Sends what the line takes at once, unless something is being sent.
+   * @returns how many of the bytes it has taken @throws PortError
+   */
+  writeNow(bytes: Uint8Array): number {
+    if (this.#writes > 0) return 0;
+    return this.open.writeNow?.(bytes.subarray(0, PIECE_BYTES)) ?? 0;
   }
 
   /** {@link withDeadline}, and no longer than the line itself is wanted. */

@@ -132,9 +132,16 @@ export class SerialPort implements OpenLine {
     }
   }
 
+  /** Takes none that would be further ahead of the wire than `write` lets anybody be. */
+  writeNow(piece: Uint8Array): number {
+    const room = Math.floor(this.#aheadBytes - this.#attempt(() => this.#terminal.unsent));
+    if (room <= 0) return 0;
+    return this.#attempt(() => this.#terminal.write(piece.subarray(0, room)));
+  }
+
   async write(piece: Uint8Array, signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
-    const aheadBytes = Math.max(16, (this.#baudRate / BITS_PER_BYTE) * (AHEAD_MS / 1000));
+    const aheadBytes = this.#aheadBytes;
     for (let at = 0; at < piece.length;) {
       const written = this.#attempt(() => this.#terminal.write(piece.subarray(at)));
       at += written;
@@ -142,6 +149,10 @@ export class SerialPort implements OpenLine {
     }
     while (this.#attempt(() => this.#terminal.unsent) > aheadBytes)
       await clock.sleep(WRITE_PAUSE, signal);
+  }
+
+  get #aheadBytes(): number {
+    return Math.max(16, (this.#baudRate / BITS_PER_BYTE) * (AHEAD_MS / 1000));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

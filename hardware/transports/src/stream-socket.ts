@@ -60,6 +60,7 @@ export function streamLine(
   const pace = new ReadPace();
   let failed: Error | undefined;
   let taken: Promise<void> = Promise.resolve();
+  let underWay = false;
   const ended = new Promise<PortError>((resolve) => {
     socket.once("close", () => {
       const closed = new Error("the other side closed the connection");
@@ -86,6 +87,21 @@ export function streamLine(
       });
       taken = written.catch(() => {});
       await written;
+    },
+    writeNow: (piece) => {
+      // What the system has not taken is waited for by whoever writes next.
+      if (underWay || socket.destroyed || socket.writableLength > 0) return 0;
+      underWay = true;
+      const written = new Promise<void>((resolve) => {
+        socket.write(piece, () => {
+          underWay = false;
+          resolve();
+        });
+      });
+      if (socket.errored) throw lost(what, socket.errored);
+      if (socket.writableLength > 0) taken = written;
+      else underWay = false;
+      return piece.length;
     },
     [Symbol.asyncDispose]: async () => {
       socket.destroy();

@@ -16,10 +16,12 @@ export class AnnouncedConsole implements Disposable {
     readonly line: ConsoleLine,
     queue: FairQueue,
     private readonly send: (frame: Buffer) => void,
+    sendLater: (frame: Buffer) => void,
     failed: (error: unknown) => void,
   ) {
     this.#outgoing = new OutgoingConsole(console, line, (one) => queue.offer(one), failed);
     this.#incoming = new IncomingQueue(line, {
+      taken: (id) => sendLater(numbersFrame(FRAME.done, [4, console], [4, id])),
       done: (id) => send(numbersFrame(FRAME.done, [4, console], [4, id])),
       failed: (id, code, message) => send(jsonFrame(FRAME.failed, { console, id, code, message })),
     });

@@ -47,8 +47,9 @@ export class Asked {
           reject(error);
         },
       });
-      signal?.addEventListener("abort", abort, { once: true });
+      // First: it may be a key that somebody waits for the echo of.
       send(id);
+      if (this.#waiting.has(id)) signal?.addEventListener("abort", abort, { once: true });
     });
   }
 

@@ -17,5 +17,11 @@ export interface ConsoleLine {
    * @throws an error whose `code` is that of a LinkError or a PortError; any other counts as `failed`
    */
   write(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /**
+   * What of it the device takes at once, without waiting. Only while no `write` and no `request` is under way.
+   * @returns how many of the bytes, from the first on; the rest is for `write`
+   * @throws as `write`
+   */
+  writeNow?(bytes: Uint8Array): number;
   request(request: ConsoleRequest, signal: AbortSignal): Promise<void>;
 }

@@ -11,6 +11,8 @@ interface Waiting {
 }
 
 export interface IncomingAnswers {
+  /** A few bytes went to the device at once: its echo is what somebody waits for, not this. */
+  taken(id: number): void;
   done(id: number): void;
   failed(id: number, code: LinkErrorCode, message: string): void;
 }
@@ -34,8 +36,10 @@ export class IncomingQueue {
       this.#answers.failed(id, "busy", "the device has not yet taken what was sent before");
       return;
     }
+    const taken = this.#now(id, bytes);
+    if (taken === undefined) return;
     // The frame is a view of what the socket read.
-    const own = Buffer.from(bytes);
+    const own = Buffer.from(bytes.subarray(taken));
     this.#add(id, own.length, true, (signal) => this.#line.write(own, signal));
   }
 
@@ -63,6 +67,20 @@ export class IncomingQueue {
     this.#over = true;
     this.#waiting = [];
     this.#running?.aborted.abort(new Error("the link is gone"));
+  }
+
+  /** A key goes to the device before anything is made to wait for it. @returns how much went; undefined: it is answered */
+  #now(id: number, bytes: Buffer): number | undefined {
+    if (this.#running || this.#waiting.length > 0 || this.#over) return 0;
+    try {
+      const taken = this.#line.writeNow?.(bytes) ?? 0;
+      if (taken < bytes.length) return taken;
+      this.#answers.taken(id);
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      this.#answers.failed(id, code, message);
+    }
+    return undefined;
   }
 
   #purge(): void {

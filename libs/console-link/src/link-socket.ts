@@ -92,11 +92,9 @@ export class LinkSocket {
    */
   send(frame: Buffer): void {
     if (this.#ended || !this.#socket.writable) return;
-    const together = this.#corked || this.#later.length > 0;
-    if (together) this.#cork();
-    for (const one of this.#later.splice(0)) this.#socket.write(one);
-    this.#socket.write(frame);
-    if (!together) this.#cork();
+    const isFirst = !this.#corked;
+    this.#socket.write(this.#later.length === 0 ? frame : this.#withLater(frame));
+    if (isFirst) this.#cork();
     if (this.#socket.writableLength > MAX_BACKLOG_BYTES) this.end("the peer takes nothing");
   }
 
@@ -112,13 +110,17 @@ export class LinkSocket {
     });
   }
 
+  /** In one piece, and what is urgent in front. */
+  #withLater(frame: Buffer): Buffer {
+    return Buffer.concat([frame, ...this.#later.splice(0)]);
+  }
+
   #sendLater(): void {
     const last = this.#later.pop();
     if (last) this.send(last);
   }
 
   #cork(): void {
-    if (this.#corked) return;
     this.#corked = true;
     this.#socket.cork();
     process.nextTick(() => {

@@ -85,9 +85,13 @@ export class OutgoingConsole {
   #read(): void {
     if (this.#over || this.#reading || !this.#more || this.#lots.length > 0) return;
     if (this.#cursor === undefined) return;
+    const { source } = this.line;
     this.#reading = true;
     this.#more = false;
-    this.line.source.read(this.#cursor, SLICE_BYTES).then(
+    // An echo is in memory, and does not wait for a promise.
+    const now = source.readNow?.(this.#cursor, SLICE_BYTES);
+    if (now) return this.#have(now);
+    source.read(this.#cursor, SLICE_BYTES).then(
       (items) => this.#have(items),
       (error: unknown) => this.#failed(error),
     );

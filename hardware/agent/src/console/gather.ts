@@ -2,13 +2,20 @@ import { milliseconds, type Clock, type Duration } from "@outrider/contracts/clo
 
 /** What reads are gathered for. */
 export const GATHER: Duration = milliseconds(5);
+const GATHER_MICROS = GATHER * 1000;
 /** So much is handed on before its time. */
 const FULL_BYTES = 32_768;
+/** What each piece counts for beside its bytes: handing it on costs more than a few bytes do. */
+const PIECE_BYTES = 8;
+/** A console that goes on saying more than this is gathered: not one that echoes keys, however fast they come. */
+const LIGHT_BYTES_PER_MS = 10;
+/** So much may come at once before: a line, or the answer to a cursor key. */
+const BURST_BYTES = 512;
 
 /**
- * Gathers what many consoles say into few pieces: what comes after a pause goes on at once, what follows goes on at the
- * next tick. The consoles share their ticks, so that busy ones cost one turn together and not one each; nothing ticks
- * while all are quiet.
+ * Gathers what many consoles say into few pieces: what is little goes on at once, and so does the first of much, but
+ * what follows that goes on at the next tick. The consoles share their ticks, so that busy ones cost one turn together
+ * and not one each; nothing ticks while none says much.
  */
 export class Gatherer {
   readonly #clock: Clock;
@@ -45,6 +52,10 @@ export class Gather {
   #bytes = 0;
   #sinceMicros = 0;
   #ticking = false;
+  /** Of a bucket that leaks as fast as what is little comes. */
+  #level = 0;
+  #pushedMicros = 0;
+  #handedMicros = 0;
 
   constructor(hand: (bytes: Buffer, atMicros: number) => void, wake: (gather: Gather) => void) {
     this.#hand = hand;
@@ -56,11 +67,24 @@ export class Gather {
     if (this.#pieces.length === 0) this.#sinceMicros = atMicros;
     this.#pieces.push(bytes);
     this.#bytes += bytes.length;
-    if (!this.#ticking) {
+    const isMuch = this.#isMuch(bytes.length, atMicros);
+    const isDue = !this.#ticking && atMicros - this.#handedMicros >= GATHER_MICROS;
+    if (!isMuch || isDue || this.#bytes >= FULL_BYTES) {
+      this.#handedMicros = atMicros;
       this.flush();
+    } else if (!this.#ticking) {
       this.#ticking = true;
       this.#wake(this);
-    } else if (this.#bytes >= FULL_BYTES) this.flush();
+    }
+  }
+
+  #isMuch(bytes: number, atMicros: number): boolean {
+    const leaked = ((atMicros - this.#pushedMicros) * LIGHT_BYTES_PER_MS) / 1000;
+    this.#pushedMicros = atMicros;
+    // Never fuller than twice the mark, so that the end of a flood is noticed soon.
+    const level = Math.max(0, this.#level - leaked) + bytes + PIECE_BYTES;
+    this.#level = Math.min(level, 2 * BURST_BYTES);
+    return level > BURST_BYTES;
   }
 
   /** Hands on what there is, before something that is no byte. */

@@ -31,6 +31,7 @@ export class SpoolWriter {
   #acknowledged = -1;
   #forgotten = -1;
   #writing: Promise<void> | undefined;
+  #starting = false;
   /** Ends the time for which writes are gathered. */
   #pause: AbortController | undefined;
 
@@ -106,7 +107,17 @@ export class SpoolWriter {
     }
   }
 
+  /** After what goes over the link in this turn. */
   #start(): void {
+    if (this.#writing || this.#starting) return;
+    this.#starting = true;
+    process.nextTick(() => {
+      this.#starting = false;
+      this.#startNow();
+    });
+  }
+
+  #startNow(): void {
     if (this.#writing || this.#closed.signal.aborted) return;
     this.#writing = this.#write().finally(() => {
       this.#writing = undefined;

@@ -131,10 +131,15 @@ export class Spool implements ConsoleSpool {
     this.#add({ kind: "break", offset: this.#next, atMicros: this.#options.nowMicros() });
   }
 
-  async read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
-    const first = this.#tail.first;
+  readNow(from: number, maxBytes: number): readonly StreamItem[] | undefined {
     if (from >= this.#next) return [];
-    if (first !== undefined && from >= first) return this.#tail.read(from, maxBytes);
+    const { first } = this.#tail;
+    return first !== undefined && from >= first ? this.#tail.read(from, maxBytes) : undefined;
+  }
+
+  async read(from: number, maxBytes: number): Promise<readonly StreamItem[]> {
+    const now = this.readNow(from, maxBytes);
+    if (now) return now;
     const found = await this.#readDisk(from, maxBytes);
     if (found.length > 0) return found;
     const oldest = this.#tail.first ?? this.#next;

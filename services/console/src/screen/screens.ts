@@ -14,8 +14,11 @@ import type { FromScreens, Screen, ToScreens } from "./screen-messages.js";
  */
 const MAX_UNDER_WAY_BYTES = 128 * 1024;
 const STEADY_BYTES_PER_MS = 24;
-/** Nobody sees a screen sooner, and a message to a worker costs as much as thousands of bytes. */
-const GATHER = milliseconds(25);
+/**
+ * Whoever asks for a screen has what was gathered drawn first, so that nobody sees it late; and a message to a worker
+ * costs as much as thousands of bytes, and somebody who types a core that their echo needs.
+ */
+const GATHER = milliseconds(250);
 /** Of the end of the log a screen is made of. */
 const REBUILT_FROM_BYTES = 64 * 1024;
 

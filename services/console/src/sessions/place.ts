@@ -23,6 +23,8 @@ const INTERRUPT = 0x03;
 const LONGEST_BREAK_MS = 10_000;
 /** The longest key of a keyboard sends a few bytes. */
 const PASTE_BYTES = 32;
+/** So much goes on its way before the machine has taken what was typed before: each key at once, not after the last. */
+const AT_ONCE_BYTES = 1024;
 /** Typed and not yet taken by the machine; ways in hold back long before. */
 const MAX_TYPING_BYTES = 4 * 1024 * 1024;
 
@@ -39,8 +41,10 @@ export class Place implements Attachment {
   #toldMs = Number.NEGATIVE_INFINITY;
   #activeMs: number;
   #breakSinceMs: number | undefined;
-  /** What was typed goes one after another. */
+  /** What was typed goes one after another; the far end keeps the order of what is little and under way. */
   #typing: Promise<void> = Promise.resolve();
+  /** Pieces that wait for those before them, or go slowly. */
+  #queued = 0;
   #typingBytes = 0;
   #pasting = new AbortController();
   /** Aborted when they type no more: what they typed and the machine has not yet taken is then not typed. */
@@ -162,8 +166,21 @@ export class Place implements Attachment {
     this.#typingBytes += bytes.length;
     const pasting = this.#pasting.signal;
     const turn = this.#turn.signal;
-    this.#typing = this.#typing.then(() => this.#send(bytes, turn, pasting));
+    if (this.#queued === 0 && this.#typingBytes <= AT_ONCE_BYTES && !this.#isPaste(bytes)) {
+      const sent = this.#send(bytes, turn, pasting);
+      this.#typing = Promise.all([this.#typing, sent]).then(() => undefined);
+      return sent;
+    }
+    this.#queued += 1;
+    this.#typing = this.#typing
+      .then(() => this.#send(bytes, turn, pasting))
+      .finally(() => (this.#queued -= 1));
     await this.#typing;
+  }
+
+  /** What comes in one piece and is longer than anybody types. */
+  #isPaste(bytes: Uint8Array): boolean {
+    return bytes.length >= PASTE_BYTES && !this.options.raw && this.console.acts.isPaced;
   }
 
   ask(ask: ConsoleAsk): Promise<ConsoleTold> {
@@ -233,13 +250,12 @@ export class Place implements Attachment {
     return this.options.raw === true && this.options.mode === "spy" && !this.writes;
   }
 
-  /** What comes in one piece and is longer than anybody types was pasted. */
   async #send(bytes: Uint8Array, turn: AbortSignal, pasting: AbortSignal): Promise<void> {
     const { acts, far } = this.console;
-    const isPaste = bytes.length >= PASTE_BYTES && !this.options.raw && acts.isPaced;
     try {
       if (turn.aborted) return;
-      if (isPaste) await acts.type(Buffer.from(bytes), AbortSignal.any([turn, pasting]));
+      if (this.#isPaste(bytes))
+        await acts.type(Buffer.from(bytes), AbortSignal.any([turn, pasting]));
       else await far.write(bytes, turn);
     } catch (error) {
       if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
