@@ -18,16 +18,8 @@ import { FarEnd } from "./far-end.js";
 import { lineText } from "./line-settings.js";
 import { Place } from "./place.js";
 import { seemly } from "./seemly.js";
+import { Turn } from "./turn.js";
 import { WireKeeper } from "./wire-keeper.js";
-
-/** Somebody who is not attached does something in the place of whoever types. */
-interface Borrowing {
-  readonly who: Actor;
-  /** Who types again afterwards. */
-  readonly lender: Place | undefined;
-  /** Aborted when somebody else takes the console meanwhile. */
-  readonly over: AbortController;
-}
 
 /** One console: everybody who is at it, the one who types, and the machine at the far end. */
 export class Console {
@@ -37,8 +29,7 @@ export class Console {
   readonly asks: Asks;
   readonly wire: WireKeeper;
   #places: readonly Place[] = [];
-  #writer: Place | undefined;
-  #borrowing: Borrowing | undefined;
+  readonly #turn = new Turn(this);
   readonly #fanOut: FanOut;
   #link: ConsoleLinkState;
   #closed: { readonly code: string; readonly text: string } | undefined;
@@ -48,7 +39,7 @@ export class Console {
     readonly log: ConsoleLog,
     readonly parts: ConsoleParts,
     /** Told whenever what others are shown of it has changed. */
-    private readonly changed: () => void,
+    readonly changed: () => void,
   ) {
     this.node = declared.node;
     this.acts = new Acts(this.far, parts.clock, () => this.declared.policy);
@@ -59,7 +50,7 @@ export class Console {
   }
 
   get writer(): Place | undefined {
-    return this.#writer;
+    return this.#turn.writer;
   }
   get places(): readonly Place[] {
     return this.#places;
@@ -97,7 +88,7 @@ export class Console {
     try {
       let from: string | undefined;
       if (mode === "take") {
-        while (this.#isOthers(from)) from = await this.#recordTake(visitor);
+        while (this.#turn.isOthers(from)) from = await this.#turn.recordTake(visitor);
       }
     } catch (error) {
       if (!(error instanceof ActRefused)) throw error;
@@ -114,10 +105,11 @@ export class Console {
     const mayWrite = place.may("console-write");
     this.#places = [...this.#places, place];
     const greet = (): void => place.told(this.#greeting(place, mayWrite));
-    const isTheirs = !this.#holder || (mode === "take" && notTaken === undefined);
-    if (mode !== "spy" && mayWrite === true && isTheirs) this.#give(place, this.#writer, greet);
+    const isTheirs = !this.#turn.holder || (mode === "take" && notTaken === undefined);
+    if (mode !== "spy" && mayWrite === true && isTheirs) this.#turn.give(place, this.writer, greet);
     else {
       greet();
+      if (mode === "write" && mayWrite === true) this.#turn.wait(place);
       if (notTaken) place.told({ told: "notice", code: notTaken.code, text: notTaken.message });
     }
     this.changed();
@@ -129,67 +121,27 @@ export class Console {
   }
 
   /** Types if nobody else does. @throws ActRefused `busy` */
-  async write(place: Place): Promise<string> {
-    if (place.writes) return "you type already";
-    if (this.#holder) throw new ActRefused("busy", this.whyNotWriting());
-    await this.note(auditEntry(place.visitor, "write", this.node));
-    // Recording took a moment, in which others may have come.
-    if (this.#holder) throw new ActRefused("busy", this.whyNotWriting());
-    this.#checkTaker(place);
-    this.#give(place, undefined);
-    return "you type now";
+  write(place: Place): Promise<string> {
+    return this.#turn.write(place);
   }
 
   /** Types from now on; whoever did is told by whom they lost it. @throws ActRefused */
-  async take(place: Place): Promise<string> {
-    if (place.writes) return "you type already";
-    let from: string | undefined;
-    while (this.#isOthers(from)) from = await this.#recordTake(place.visitor);
-    this.#checkTaker(place);
-    const loser = this.#writer;
-    this.#give(place, loser);
-    return loser ? `you type now; ${loser.visitor.actor} looks on` : "you type now";
+  take(place: Place): Promise<string> {
+    return this.#turn.take(place);
   }
 
-  /**
-   * Lets somebody who is not attached do something in the place of whoever types, who types again when it is done.
-   * @param take whether also while somebody types
-   * @param act its signal is aborted when somebody else takes the console meanwhile
-   * @throws ActRefused
-   */
-  async borrow(
-    who: Actor,
-    take: boolean,
-    act: (turn: AbortSignal) => Promise<string>,
-  ): Promise<string> {
-    const holder = this.#holder;
-    if (holder !== undefined && !take) throw new ActRefused("busy", `${holder} types there`);
-    let from: string | undefined;
-    while (this.#isOthers(from)) from = await this.#recordTake(who);
-    const lender = this.#writer ?? this.#borrowing?.lender;
-    const borrowing: Borrowing = { who, lender, over: new AbortController() };
-    this.#borrowing?.over.abort();
-    this.#borrowing = borrowing;
-    if (this.#writer) {
-      const text = `${who.actor} does something here; you look on until it is done`;
-      this.release(this.#writer, text);
-    }
-    try {
-      return await act(borrowing.over.signal);
-    } finally {
-      this.#giveBack(borrowing);
-    }
+  /** As {@link Turn.borrow}. @throws ActRefused */
+  borrow(who: Actor, take: boolean, act: (turn: AbortSignal) => Promise<string>): Promise<string> {
+    return this.#turn.borrow(who, take, act);
   }
 
   /** Looks on from now on. @param why for the person */
   release(place: Place, why: string): void {
-    if (!place.writes) return;
-    this.#writer = undefined;
-    this.acts.interruptPaste();
-    place.endTurn();
-    place.told({ told: "mode", writes: false, text: why });
-    this.#tellOthers(place, `${nameOf(place)} does not type any more; nobody does`);
-    this.changed();
+    this.#turn.release(place, why);
+  }
+
+  whyNotWriting(): string {
+    return this.#turn.whyNot();
   }
 
   leave(
@@ -199,11 +151,7 @@ export class Console {
   ): void {
     if (!this.#places.includes(place)) return place.end(bye);
     this.#places = this.#places.filter((one) => one !== place);
-    const wrote = this.#writer === place;
-    if (wrote) {
-      this.#writer = undefined;
-      this.acts.interruptPaste();
-    }
+    const wrote = this.#turn.left(place);
     place.end(bye);
     this.wire.left(place);
     void this.note(
@@ -213,18 +161,10 @@ export class Console {
         data: { session: place.session },
       }),
     );
-    if (wrote) this.#tellOthers(place, `${nameOf(place)} has left; nobody types now`);
-    this.changed();
-  }
-
-  whyNotWriting(): string {
-    const writer = this.#writer;
-    if (this.#borrowing) {
-      return `you look on while ${this.#borrowing.who.actor} does something here; try again in a moment`;
+    if (wrote) {
+      this.tellAll({ told: "notice", text: `${place.visitor.actor} has left; nobody types now` });
     }
-    return writer
-      ? `you look on; ${describe(writer)} types (idle ${Math.round(writer.idleMs / 1000)} s): take the console to type`
-      : "you look on; ask to write to type";
+    this.changed();
   }
 
   /** @returns how many were told */
@@ -235,7 +175,7 @@ export class Console {
 
   /** What the log took, in order; shown to everybody at once. */
   deliver(items: readonly LogItem[]): void {
-    this.#fanOut.deliver(items, this.#places, this.#writer);
+    this.#fanOut.deliver(items, this.#places, this.writer);
   }
 
   /** The far end sent a break. */
@@ -314,14 +254,8 @@ export class Console {
 
   close(code: string, text: string): void {
     this.#closed = { code, text };
-    this.acts.interruptPaste();
-    this.#borrowing?.over.abort();
+    this.#turn.end();
     for (const place of this.#places) this.leave(place, text, { code, text });
-  }
-
-  /** Whose turn it is, if it is anybody's. */
-  get #holder(): string | undefined {
-    return this.#borrowing?.who.actor ?? this.#writer?.visitor.actor;
   }
 
   /** Why somebody may not come in. */
@@ -340,65 +274,6 @@ export class Console {
       }),
     );
     throw new AttachRefused("not-allowed", refusal);
-  }
-
-  /** Whether they may still have the turn that was written down as theirs. @throws ActRefused */
-  #checkTaker(place: Place): void {
-    if (place.ended) throw new ActRefused("aborted", "you have left");
-    const verdict = place.may("console-write");
-    if (verdict !== true) throw new ActRefused("not-allowed", verdict);
-  }
-
-  /** Whether somebody has the turn from whom it was not yet written down that it is taken. */
-  #isOthers(recorded: string | undefined): boolean {
-    return this.#holder !== undefined && this.#holder !== recorded;
-  }
-
-  /** Writes down from whom somebody takes the console. @returns from whom @throws ActRefused `not-recorded` */
-  async #recordTake(who: Actor): Promise<string | undefined> {
-    const from = this.#holder;
-    await this.record(auditEntry(who, "take", this.node, { data: { from } }));
-    return from;
-  }
-
-  #giveBack(borrowing: Borrowing): void {
-    if (this.#borrowing !== borrowing) return;
-    this.#borrowing = undefined;
-    const { lender, who } = borrowing;
-    if (!lender || lender.ended || lender.may("console-write") !== true) return this.changed();
-    this.#give(lender, undefined, () =>
-      lender.told({ told: "mode", writes: true, text: `${who.actor} is done; you type again` }),
-    );
-  }
-
-  #give(
-    place: Place,
-    loser: Place | undefined,
-    tell: () => void = () => place.told({ told: "mode", writes: true }),
-  ): void {
-    this.acts.interruptPaste();
-    this.#borrowing?.over.abort();
-    this.#borrowing = undefined;
-    loser?.endTurn();
-    this.#writer = place;
-    if (loser && loser !== place) {
-      const text = `${describe(place)} has taken the console; you look on`;
-      loser.told({ told: "mode", writes: false, text });
-      this.mark(`${place.visitor.actor} took the console from ${loser.visitor.actor}`);
-      this.parts.happened(this.node, {
-        severity: "notice",
-        kind: "console-taken",
-        message: `${place.visitor.actor} took the console from ${loser.visitor.actor}`,
-        data: { actor: place.visitor.actor, from: loser.visitor.actor, way: place.visitor.way },
-      });
-    }
-    tell();
-    for (const one of this.#places) {
-      if (one !== place && one !== loser) {
-        one.told({ told: "notice", text: `${describe(place)} types now` });
-      }
-    }
-    this.changed();
   }
 
   #greeting(place: Place, mayWrite: true | string): ConsoleTold {
@@ -425,10 +300,6 @@ export class Console {
     };
   }
 
-  #tellOthers(place: Place, text: string): void {
-    for (const one of this.#places) if (one !== place) one.told({ told: "notice", text });
-  }
-
   #tellLink(): void {
     const link = this.#linkState();
     if (link.value === this.#link.value && link.detail === this.#link.detail) return;
@@ -447,10 +318,4 @@ export class Console {
     if (problem === undefined) return { value: "Up", since };
     return { value: linked ? "Down" : "Unknown", since, detail: seemly(problem) };
   }
-}
-
-const nameOf = (place: Place): string => place.visitor.actor;
-
-function describe({ visitor: { actor, way, from } }: Place): string {
-  return `${actor} (${way}${from === undefined ? "" : `, from ${seemly(from, 100)}`})`;
 }

@@ -195,6 +195,19 @@ describe("who acts in the place of the one who types", () => {
     expect(one.acts()).toContain("console.take");
   });
 
+  it("keeps nobody from typing who comes meanwhile to a console where nobody types", async () => {
+    const gate = Promise.withResolvers<void>();
+    one.line.gate = gate.promise;
+    const asked = one.console.asks.from(AS, { ask: "break" }, { take: false });
+    await eventually("it is being done", () => one.acts().includes("console.break"));
+    const ada = await one.attach("ada");
+    expect(ada.place.writes).toBe(false);
+    expect(ada.heard("attached")?.text).toMatch(/while person:root does something here/);
+    gate.resolve();
+    await asked;
+    expect(ada.place.writes).toBe(true);
+  });
+
   it("loses it to one who takes the console meanwhile, and nothing is given back then", async () => {
     const ada = await one.attach("ada");
     const bob = await one.attach("bob");
