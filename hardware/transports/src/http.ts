@@ -1,12 +1,20 @@
-import { Agent, request, type IncomingMessage, type RequestOptions } from "node:http";
+import {
+  Agent,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
+import { request as requestTls } from "node:https";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
 import type { Clock, Duration } from "@outrider/ports/time";
 import { connectionError } from "./connection-error.js";
+import { tlsAgent, type TlsTrust } from "./tls-agent.js";
 
 /** Where a device serves HTTP. */
 export type HttpAddress =
-  /** `http://host:port`; a path in front of every request's own is allowed. */
+  /** `http://host:port` or `https://host:port`; a path in front of every request's own is allowed. */
   | { readonly url: string }
   /** Absolute path of a unix socket. */
   | { readonly socketPath: string };
@@ -16,29 +24,39 @@ export interface HttpClientOptions {
   /** What the device is, for messages: "The rack". */
   readonly name: string;
   readonly clock: Clock;
+  /** By what a server of `https` is known. Missing: by the authorities that the system trusts. */
+  readonly trust?: TlsTrust | undefined;
 }
 
 export interface HttpRequest {
   readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
   /** From the slash on, already encoded. */
   readonly path: string;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as a form. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
   /** The answer must be complete within this span. */
   readonly deadline: Duration;
   /** A larger answer is refused. Default 1 MiB. */
   readonly maxBytes?: number;
+  /** Its answer may be anything, and is JSON only by chance. */
+  readonly anyAnswer?: true;
 }
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Undefined when the answer has no body. */
+  /** Undefined when the answer has no body, or is an error in words. */
   readonly json: unknown;
+  readonly text: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 const MAX_BYTES = 1_048_576;
 
 /**
- * JSON over HTTP to one device. Any status is an answer; redirections are not followed.
+ * JSON over HTTP, with or without TLS, to one device. Any status is an answer; redirections are not followed.
  *
  * Questions (GET) share kept-alive connections and are repeated once when a kept one turns out to be dead.
  * Everything else goes over a connection of its own and is sent exactly once, so that a connection
@@ -49,19 +67,25 @@ export class HttpClient implements Disposable {
   readonly what: string;
   readonly #target: RequestOptions;
   readonly #prefix: string;
+  readonly #tls: boolean;
   // Node's agents set TCP_NODELAY by themselves.
-  readonly #kept = new Agent({ keepAlive: true });
-  readonly #single = new Agent({ keepAlive: false });
+  readonly #kept: Agent;
+  readonly #single: Agent;
 
   constructor(private readonly options: HttpClientOptions) {
     const { target, prefix, where } = httpTarget(options.address);
+    this.#tls = where.startsWith("https:");
+    const agent = (keepAlive: boolean): Agent =>
+      this.#tls ? tlsAgent(keepAlive, options.trust) : new Agent({ keepAlive });
+    this.#kept = agent(true);
+    this.#single = agent(false);
     this.#target = target;
     this.#prefix = prefix;
     this.what = `${options.name} at ${where}`;
   }
 
   /**
-   * @throws PortError `unreachable`, `timed-out`, or `protocol` for an answer that is too large or not JSON
+   * @throws PortError `unreachable`, `timed-out`, or `protocol` for an answer that is too large or not JSON, or a server that is not the trusted one
    * @throws the signal's reason when it was aborted
    */
   request(asked: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
@@ -81,14 +105,17 @@ export class HttpClient implements Disposable {
   }
 
   #send(
-    { method, path, body, maxBytes = MAX_BYTES }: HttpRequest,
+    { method, path, body, form, headers = {}, maxBytes = MAX_BYTES, anyAnswer }: HttpRequest,
     what: string,
     signal: AbortSignal,
     attempt: number,
   ): Promise<HttpAnswer | "stale"> {
-    const text = body === undefined ? undefined : JSON.stringify(body);
+    const sent = form === undefined ? body : new URLSearchParams(form).toString();
+    const text = sent === undefined || form !== undefined ? (sent as string) : JSON.stringify(body);
+    const type = form === undefined ? "application/json" : "application/x-www-form-urlencoded";
+    const ask = this.#tls ? requestTls : request;
     return new Promise((resolve, reject) => {
-      const outgoing = request(
+      const outgoing = ask(
         {
           ...this.#target,
           path: this.#prefix + path,
@@ -97,20 +124,20 @@ export class HttpClient implements Disposable {
           agent: method === "GET" ? this.#kept : this.#single,
         },
         (incoming) => {
-          readJson(incoming, what, maxBytes).then(
-            (json) => resolve({ status: incoming.statusCode ?? 0, json }),
-            reject,
-          );
+          readAnswer(incoming, what, maxBytes, anyAnswer).then(resolve, reject);
         },
       );
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
         const stale = outgoing.reusedSocket && attempt === 1 && method === "GET";
         if (stale && (error.code === "ECONNRESET" || error.code === "EPIPE")) resolve("stale");
-        else if (error.code?.startsWith("HPE_")) reject(notHttp(what, error));
+        else if (error instanceof PortError) reject(error);
+        else if (error.code?.startsWith("HPE_") || error.code === "EPROTO")
+          reject(notHttp(what, error));
         else reject(connectionError(what, error));
       });
+      for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
       if (text !== undefined) {
-        outgoing.setHeader("content-type", "application/json");
+        outgoing.setHeader("content-type", type);
         outgoing.setHeader("content-length", Buffer.byteLength(text));
       }
       outgoing.end(text);
@@ -140,11 +167,12 @@ export function httpTarget(address: HttpAddress): {
   };
 }
 
-async function readJson(
+async function readAnswer(
   incoming: IncomingMessage,
   what: string,
   maxBytes: number,
-): Promise<unknown> {
+  any: true | undefined,
+): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -158,10 +186,13 @@ async function readJson(
     if (error instanceof PortError) throw error;
     throw connectionError(what, error as Error);
   }
-  if (bytes === 0) return undefined;
+  const { statusCode: status = 0, headers } = incoming;
+  const text = Buffer.concat(chunks).toString("utf8");
+  if (bytes === 0) return { status, json: undefined, text, headers };
   try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+    return { status, json: JSON.parse(text) as unknown, text, headers };
   } catch {
+    if (any || status >= 400) return { status, json: undefined, text, headers };
     // The parser's own message repeats what it read.
     throw new PortError(
       "protocol",
@@ -177,7 +208,7 @@ function tooLarge(what: string, maxBytes: number): string {
 function notHttp(what: string, cause: Error): PortError {
   return new PortError(
     "protocol",
-    `${what} does not speak HTTP. Check that the address belongs to the device.`,
+    `${what} does not speak HTTP, or not with TLS as declared. Check that the address belongs to the device.`,
     { cause },
   );
 }

@@ -16,13 +16,13 @@ const SUPPLIES = ["on", "off"] as const;
 const HOSTS = ["running", "halted", "panicked", "off", "paused"] as const;
 
 /** @throws PortError as the device answers: `refused`, `unsupported`, `invalid-options`, else `protocol` */
-export function readSlot(answer: HttpAnswer, what: string): SlotReading {
+export function readSlot(answer: Pick<HttpAnswer, "status" | "json">, what: string): SlotReading {
   throwUnlessOk(answer, what);
   return slotOf(answer.json, what);
 }
 
 /** Readings by slot. @throws as {@link readSlot} */
-export function readReadings(answer: HttpAnswer, what: string): Map<number, SlotReading> {
+export function readReadings(answer: Pick<HttpAnswer, "status" | "json">, what: string): Map<number, SlotReading> {
   throwUnlessOk(answer, what);
   const { readings } = (answer.json ?? {}) as { readings?: unknown };
   if (!Array.isArray(readings)) throw notASlot(what);
@@ -49,7 +49,7 @@ function slotOf(json: unknown, what: string): SlotReading {
 
 /** @throws as {@link readSlot} */
 export function readEdges(
-  answer: HttpAnswer,
+  answer: Pick<HttpAnswer, "status" | "json">,
   what: string,
 ): { readonly seq: number; readonly slot: number | undefined }[] {
   throwUnlessOk(answer, what);
@@ -62,12 +62,12 @@ export function readEdges(
 }
 
 /** @throws as {@link readSlot} */
-export function throwUnlessOk(answer: HttpAnswer, what: string): void {
+export function throwUnlessOk(answer: Pick<HttpAnswer, "status" | "json">, what: string): void {
   if (answer.status !== 200) throw refusalOf(answer, what);
 }
 
 /** What an answer other than success means. */
-export function refusalOf({ status, json }: HttpAnswer, what: string): PortError {
+export function refusalOf({ status, json }: Pick<HttpAnswer, "status" | "json">, what: string): PortError {
   const { code, message } =
     (json as { error?: { code?: unknown; message?: unknown } } | undefined)?.error ?? {};
   const words = typeof message === "string" ? message.slice(0, 500) : `HTTP status ${status}`;

@@ -13,8 +13,9 @@ import { driverContext } from "./context.js";
  * - `refusal`: it never says no; what it does not do is seen by reading.
  * - `outlets`: it cannot tell an outlet that is not there from one that does not answer.
  * - `overlap`: it answers one question after the other.
+ * - `blind-acts`: it is read before it is asked to act, and not asked at all when it does not say what it is.
  */
-export type Lack = "host" | "refusal" | "outlets" | "overlap";
+export type Lack = "host" | "refusal" | "outlets" | "overlap" | "blind-acts";
 
 /** A driver and the device it speaks to: a real process that keeps its own state and edges. */
 export interface PowerRig extends AsyncDisposable {
