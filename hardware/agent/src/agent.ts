@@ -23,17 +23,20 @@ import { Bindings, type EndpointKinds } from "./bindings.js";
 import { readBootId } from "./boot-id.js";
 import { driverCatalogue } from "./catalogue.js";
 import { describeAgent } from "./description.js";
+import { Readings } from "./sampling/readings.js";
+import { Requests } from "./requests.js";
+import { answerRequests } from "./request-answers.js";
 import { CommandRuns } from "./command-runs.js";
 import { Commands } from "./commands.js";
 import type { AgentConfig } from "./config.js";
 import { Consoles, type ConsoleStats } from "./console/consoles.js";
 import type { Endpoint } from "./endpoint.js";
+import { endpointKinds } from "./endpoint-kinds.js";
 import { Guardian } from "./guardian.js";
 import { recoverCommands } from "./interrupted-commands.js";
 import { Journal } from "./journal.js";
 import { tidies } from "./tidy-journal.js";
 import { logWith, type AgentLog } from "./log.js";
-import { PowerEndpoint, type PowerParts } from "./power-endpoint.js";
 import { Reporter } from "./reporter.js";
 import { StartGate } from "./start-gate.js";
 
@@ -110,6 +113,8 @@ class Agent implements RunningAgent {
   readonly #session: Session;
   readonly #reporter: Reporter;
   readonly #answers: Answers;
+  readonly #readings: Readings;
+  readonly #requests: Requests;
   readonly #timers: (() => void)[] = [];
   #bindings!: Bindings;
   /** As it was said last in this run. */
@@ -130,6 +135,18 @@ class Agent implements RunningAgent {
     this.#session = agentSession(config, { clock, log, version: VERSION });
     this.#reporter = new Reporter(config.id, this.#session, clock, log, journal);
     this.#answers = new Answers(clock);
+    const session = this.#session;
+    const { id: agent } = config;
+    this.#readings = new Readings({ agent, session, clock, log });
+    this.#requests = new Requests({
+      agent,
+      session,
+      clock,
+      clocks: this.#clocks,
+      log,
+      defect,
+      stopped: this.#stopped.signal,
+    });
   }
 
   async start(): Promise<void> {
@@ -196,6 +213,11 @@ class Agent implements RunningAgent {
     const desired = await journal.desired();
     if (desired) await this.#atMost(OPENING_HOLDS_UP, this.#bindings.apply(desired));
     await this.#recover(runs, released);
+    answerRequests(this.#requests, {
+      clock,
+      endpoint: (id) => this.#bindings.get(id),
+      secret: config.secrets.resolve,
+    });
     this.#bindings.attend();
     this.#serve();
   }
@@ -205,24 +227,22 @@ class Agent implements RunningAgent {
   }
 
   #kinds(gate: StartGate, bootId: string | undefined): EndpointKinds {
-    const { defect } = this;
-    const power: PowerParts = {
+    return endpointKinds({
       gate,
+      bootId,
       guardian: this.#guardian,
       reporter: this.#reporter,
-      bootId,
+      readings: this.#readings,
+      consoles: this.consoles,
       overtakes: (endpoint, action) => this.#bindings.overtake(endpoint, action),
-      defect,
-    };
-    return {
-      power: (parts) => new PowerEndpoint(parts, power),
-      console: (parts) => this.consoles.endpoint(parts, gate),
-    };
+      defect: this.defect,
+    });
   }
 
   async stop(): Promise<void> {
     const { clock, log } = this;
     for (const cancel of this.#timers) cancel();
+    this.#readings.stop();
     const enough = new AbortController();
     const late = clock.sleep(STOP_WITHIN, enough.signal).then(
       () => log.warn({}, "commands are left under way; the next start brings them to their end"),
@@ -310,7 +330,9 @@ class Agent implements RunningAgent {
       cleared: () => this.#configure(undefined),
     });
     session.onBorn(() => this.#bindings.repeat());
+    this.#requests.start();
     this.#reporter.start();
+    this.#readings.start();
     this.#timers.push(
       clock.every(HOUSEKEEPING, () => {
         this.#answers.sweep();

@@ -74,7 +74,7 @@ export class Bindings {
     const sorted = [...this.#bindings.values()].toSorted((a, b) =>
       a.endpoint.id < b.endpoint.id ? -1 : 1,
     );
-    return sorted.map(({ endpoint: { desired, failure, notice, actions, memory } }) => ({
+    return sorted.map(({ endpoint, endpoint: { desired, failure, notice, actions, memory } }) => ({
       endpoint: desired.endpoint,
       node: desired.node,
       port: desired.port,
@@ -83,6 +83,7 @@ export class Bindings {
       actions: [...actions],
       ...reasonOf(failure ?? notice),
       ...(memory.fault === undefined ? {} : { fault: memory.fault }),
+      ...endpoint.traits,
     }));
   }
 

@@ -1,5 +1,6 @@
 import type { AuditEntry } from "@outrider/audit/audit-entry";
-import type { DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent";
+import type { DescribedEndpoint, DesiredEndpoint, EndpointAction } from "@outrider/contracts/agent";
+import type { Tested } from "@outrider/contracts/agent-request";
 import type { Clock } from "@outrider/contracts/clock";
 import type { Supply } from "@outrider/contracts/power";
 import type { DriverContext } from "@outrider/ports/driver";
@@ -47,6 +48,11 @@ export abstract class Endpoint {
   }
 
   actions: readonly EndpointAction[] = [];
+
+  /** What is said of it in the agent's description beside what every endpoint has. */
+  get traits(): Pick<DescribedEndpoint, "quantities" | "proves"> {
+    return {};
+  }
   memory: EndpointMemory;
   readonly clock: Clock;
   readonly log: AgentLog;
@@ -97,6 +103,8 @@ export abstract class Endpoint {
   ): Promise<void>;
   /** A command was brought to its end: what it interrupted goes on. */
   released(): void {}
+  /** Tries what can be tried without touching what the node does, for a person who sets it up. @throws the signal's reason */
+  abstract test(signal: AbortSignal): Promise<Tested>;
 
   get id(): DesiredEndpoint["endpoint"] {
     return this.desired.endpoint;

@@ -1,5 +1,6 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
 import { milliseconds } from "@outrider/contracts/clock";
+import type { Tested } from "@outrider/contracts/agent-request";
 import type { Supply } from "@outrider/contracts/power";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
@@ -20,6 +21,7 @@ import { recoverPower } from "./power-recovery.js";
 import type { Reporter } from "./reporter.js";
 import type { StartGate } from "./start-gate.js";
 import { trySense } from "./supply.js";
+import { failed, saw, tested } from "./tested.js";
 
 /** No port needs longer for one question; their own deadlines are shorter. */
 const READ_WITHIN = milliseconds(6_000);
@@ -112,6 +114,24 @@ export class PowerEndpoint extends Endpoint {
 
   execute(execution: Execution): Promise<Outcome> {
     return executePower({ ...execution, endpoint: this });
+  }
+
+  async test(signal: AbortSignal): Promise<Tested> {
+    try {
+      const { supply, supplyEvidence, host, hostEvidence, drawWatts, problem } =
+        await this.sense(signal);
+      const draw = drawWatts === undefined ? "" : `, draws ${drawWatts} W`;
+      return tested(
+        {
+          ok: supply !== "Unknown",
+          what: `It was read: supply ${supply} (${supplyEvidence}), host ${host} (${hostEvidence})${draw}.`,
+        },
+        ...(problem === undefined ? [] : [{ ok: false, what: problem }]),
+        saw(`It could be told ${this.actions.join(", ")}. Nothing was switched.`),
+      );
+    } catch (error) {
+      return tested(failed(error));
+    }
   }
 
   recover(

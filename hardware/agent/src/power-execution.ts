@@ -6,13 +6,7 @@ import { ATTEMPTS } from "./attempts.js";
 import { actOnce } from "./act-once.js";
 import { crashPoint } from "./failpoints.js";
 import type { MemoryPatch } from "./journal.js";
-import {
-  nothingDone,
-  reasonOf,
-  TOO_LATE,
-  type Execution,
-  type Outcome,
-} from "./outcome.js";
+import { nothingDone, reasonOf, TOO_LATE, type Execution, type Outcome } from "./outcome.js";
 import type { PowerEndpoint } from "./power-endpoint.js";
 import { bringOn } from "./power-on.js";
 import type { StartWish } from "./start-plan.js";

@@ -1,7 +1,9 @@
+import type { Tested } from "@outrider/contracts/agent-request";
 import { PORT_KINDS } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { Endpoint } from "./endpoint.js";
 import type { Outcome } from "./outcome.js";
+import { failed, tested } from "./tested.js";
 
 /** An interface that this agent is too old to open. It is shown as failed, and nothing else. */
 export class UnknownEndpoint extends Endpoint {
@@ -30,6 +32,10 @@ export class UnknownEndpoint extends Endpoint {
       detail: this.#unsupported().message,
       patch: {},
     });
+  }
+
+  async test(): Promise<Tested> {
+    return tested(failed(this.#unsupported()));
   }
 
   #unsupported(): PortError {

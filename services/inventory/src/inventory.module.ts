@@ -15,12 +15,15 @@ import { isAgentId, type AgentId } from "@outrider/contracts/ids";
 import { nodeLock } from "@outrider/contracts/lock";
 import { nodeDescription } from "@outrider/contracts/node";
 import { site as siteContract } from "@outrider/contracts/service";
+import { AgentRequestClient } from "@outrider/messaging/agent-request-client";
+import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
-import { CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
+import { BEACON, CLOCK, LOG, SERVICE } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
 import type { Instance } from "@outrider/service-kit/service";
 import type { InventoryConfig } from "./config.js";
+import { AGENT_REQUESTS, AgentRequests } from "./agent-requests.js";
 import { AgentRecords, MIGRATIONS } from "./agent-records.js";
 import { Intake } from "./intake.js";
 import { Inventory } from "./inventory.js";
@@ -99,6 +102,13 @@ export async function inventoryModule(
       Intake,
       LockRequests,
       InventoryRequests,
+      AgentRequests,
+      {
+        provide: AGENT_REQUESTS,
+        inject: [Session, BEACON, CLOCK],
+        useFactory: (session: Session, beacon: ClockBeacon, clock: Clock) =>
+          new AgentRequestClient(session, "inventory", beacon, clock),
+      },
       Supplies,
       { provide: SiteStore, useValue: new SiteStore(storage) },
       {

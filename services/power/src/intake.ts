@@ -1,6 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { isNodeId } from "@outrider/contracts/ids";
-import { powerSet, type PowerSet, type Via } from "@outrider/contracts/power";
+import { powerSet, type PowerSet } from "@outrider/contracts/power";
 import { mintCommandId } from "@outrider/messaging/mint-id";
 import type { Refusal } from "@outrider/contracts/codec";
 import { Session, type Received, type Refused } from "@outrider/messaging/session";
@@ -9,6 +9,7 @@ import { UNATTRIBUTED } from "./locks.js";
 import { Results } from "./results.js";
 import { Runs } from "./runs.js";
 import { Stalls } from "./stalls.js";
+import { viaOf } from "./via.js";
 
 /** Takes what people ask of nodes. Everything that was asked is answered. */
 @Injectable()
@@ -54,10 +55,4 @@ export class Intake {
     });
     await this.results.tellAnswer(node, answer);
   }
-}
-
-function viaOf(actor: string | undefined): Via {
-  if (actor === "service:gateway") return "rest";
-  if (actor === "service:home-assistant") return "home-assistant";
-  return "mqtt";
 }

@@ -7,6 +7,7 @@ import {
   type OnModuleInit,
 } from "@nestjs/common";
 import { seconds, type Clock } from "@outrider/contracts/clock";
+import { AgentRequestClient } from "@outrider/messaging/agent-request-client";
 import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
@@ -18,6 +19,7 @@ import { Agents } from "./agents.js";
 import { AuditTrail } from "./audit-trail.js";
 import { CommandRequests } from "./command-requests.js";
 import { Draws } from "./draws.js";
+import { Identify } from "./identify.js";
 import { Intake } from "./intake.js";
 import { Interlocks } from "./interlocks.js";
 import { Journal } from "./journal.js";
@@ -111,6 +113,13 @@ export class PowerModule {
         Interlocks,
         Intake,
         CommandRequests,
+        Identify,
+        {
+          provide: AgentRequestClient,
+          inject: [Session, BEACON, CLOCK],
+          useFactory: (session: Session, beacon: ClockBeacon, clock: Clock) =>
+            new AgentRequestClient(session, "power", beacon, clock),
+        },
         ...transitionProviders({ storage, defect, webhookNetworks, hookDirectory }),
         Agents,
         States,

@@ -1,6 +1,7 @@
 import type { ConsoleLine } from "@outrider/console-link/console-line";
 import type { ConsoleCondition, DeviceClosing } from "@outrider/console-link/console-stream";
 import type { EndpointAction } from "@outrider/contracts/agent";
+import type { Tested } from "@outrider/contracts/agent-request";
 import { seconds } from "@outrider/contracts/clock";
 import { endpointId, type AgentId } from "@outrider/contracts/ids";
 import { withDeadline } from "@outrider/ports/deadline";
@@ -11,6 +12,7 @@ import { openPort } from "../open-port.js";
 import { nothingDone, type Execution, type Outcome } from "../outcome.js";
 import { recover } from "../recovery.js";
 import type { StartGate } from "../start-gate.js";
+import { saw, tested } from "../tested.js";
 import { ConsoleDevice } from "./console-device.js";
 import { DeviceLending } from "./device-lending.js";
 import type { ConsoleLink, ConsoleSpool, ConsoleSpools } from "./console-line.js";
@@ -179,6 +181,17 @@ export class ConsoleEndpoint extends Endpoint implements ConsoleLine {
     if (recovery.kind !== "end") throw new TypeError(`a console cannot ${action}`);
     const { kind: _, ...ending } = recovery;
     await conclude({ ...ending, patch: {} });
+  }
+
+  async test(): Promise<Tested> {
+    const { up, detail, abilities, spoolProblem } = this.condition();
+    const { actions } = this;
+    const can = [...abilities, ...actions].join(", ") || "nothing beside its bytes";
+    return tested(
+      { ok: up, what: up ? `It is open and up. It can do ${can}.` : `It is down: ${detail ?? ""}` },
+      ...(spoolProblem === undefined ? [] : [{ ok: false, what: spoolProblem }]),
+      saw("Nothing was typed, for that would act on the machine."),
+    );
   }
 
   condition(): ConsoleCondition {

@@ -6,7 +6,7 @@ import { silentLog } from "@outrider/messaging/log";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { logWith } from "../log.js";
-import { LEFT_KEPT_MS, Spools } from "./spools.js";
+import { DONE_KEPT_MS, LEFT_KEPT_MS, Spools } from "./spools.js";
 
 const [n1, n2, n3] = ["n1", "n2", "n3"].map((node) => endpointId(node, "console")) as [
   ReturnType<typeof endpointId>,
@@ -35,6 +35,14 @@ const folders = async (): Promise<string[]> => {
   return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).toSorted();
 };
 
+/** All in a folder was written so long ago, and a minute. */
+async function age(folder: string, ms: number): Promise<void> {
+  const path = join(directory.path, "console", folder);
+  const at = (Date.now() - ms) / 1000 - 60;
+  for (const name of await readdir(path)) await utimes(join(path, name), at, at);
+  await utimes(path, at, at);
+}
+
 test("a spool of a console that is not here any more goes once the service has all of it", async () => {
   const one = await spools.open(n1);
   const two = await spools.open(n2);
@@ -44,6 +52,9 @@ test("a spool of a console that is not here any more goes once the service has a
     await spool[Symbol.asyncDispose]();
   }
   one.acknowledge(one.next);
+  await spools.keepOnly([n3]);
+  expect(await folders()).toEqual([n1, n2, n3]);
+  for (const endpoint of [n1, n2, n3]) await age(endpoint, DONE_KEPT_MS);
   await spools.keepOnly([n1, n2, n3]);
   expect(await folders()).toEqual([n1, n2, n3]);
   await spools.keepOnly([n3]);
@@ -54,13 +65,11 @@ test("a spool of a console that is not here any more goes once the service has a
 });
 
 test("what the service never took goes once it is too old, and nothing else that lies there", async () => {
-  const old = (Date.now() - LEFT_KEPT_MS) / 1000 - 60;
   for (const name of [n1, `${n1}.unreadable`, n2, n3, "something else"]) {
     const path = join(directory.path, "console", name);
     await mkdir(path, { recursive: true });
     await writeFile(join(path, "0.spool"), "bytes");
-    if (name !== n2) await utimes(join(path, "0.spool"), old, old);
-    await utimes(path, old, old);
+    await age(name, name === n2 ? LEFT_KEPT_MS / 2 : LEFT_KEPT_MS);
   }
   await spools.keepOnly([n3]);
   expect(await folders()).toEqual([n2, n3, "something else"]);
@@ -71,6 +80,7 @@ test("a console that is wanted again while spools are let go has its spool", asy
   one.append(Buffer.from("said"));
   await one[Symbol.asyncDispose]();
   one.acknowledge(one.next);
+  await age(n1, DONE_KEPT_MS);
   const tidied = spools.keepOnly([]);
   const again = await spools.open(n1);
   await tidied;

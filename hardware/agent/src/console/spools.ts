@@ -20,7 +20,9 @@ export interface SpoolsOptions {
 
 /** What the service never took of a console that is not here any more is kept so long, in milliseconds. */
 export const LEFT_KEPT_MS = 30 * 86_400_000;
-const TIDY_EVERY = minutes(60);
+/** One of which the service has all goes after this time: whoever changes a site may change it back. */
+export const DONE_KEPT_MS = 600_000;
+const TIDY_EVERY = minutes(10);
 
 /** So exact is the beginning of the gap that is marked after this agent was killed. */
 const ALIVE_EVERY = seconds(3);
@@ -78,8 +80,8 @@ export class Spools implements ConsoleSpools {
   }
 
   /**
-   * Lets go of the spools of consoles that this agent is not to have any more: at once where the service has all of it,
-   * else once nothing was written to it for {@link LEFT_KEPT_MS}. Never fails for a disk.
+   * Lets go of the spools of consoles that this agent is not to have any more, once nothing was written to them for
+   * {@link DONE_KEPT_MS} where the service has all of it, else for {@link LEFT_KEPT_MS}. Never fails for a disk.
    * @param endpoints all that it is to have; the others are closed
    */
   keepOnly(endpoints: Iterable<EndpointId>): Promise<void> {
@@ -106,7 +108,7 @@ export class Spools implements ConsoleSpools {
       const path = join(this.#directory, entry.name);
       const spool = entry.name === endpoint ? this.#open.get(endpoint) : undefined;
       const idleMs = clock.now().getTime() - (await newest(path));
-      const isDone = spool?.isAcknowledged === true || idleMs > LEFT_KEPT_MS;
+      const isDone = idleMs > (spool?.isAcknowledged ? DONE_KEPT_MS : LEFT_KEPT_MS);
       // Asked last: it may be wanted again by now, and whoever opens it waits until this is over.
       if (!isDone || this.#wanted?.has(endpoint) !== false) continue;
       this.#open.delete(endpoint);

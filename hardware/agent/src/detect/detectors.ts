@@ -1,0 +1,6 @@
+import { boardSensors } from "./board-sensors.js";
+import type { Detector } from "./detector.js";
+import { serialPorts } from "./serial-ports.js";
+
+/** All that an agent can look for. One file each beside this one; who adds one adds a line here. */
+export const DETECTORS: readonly Detector[] = [serialPorts, boardSensors];
