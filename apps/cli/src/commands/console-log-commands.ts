@@ -2,6 +2,7 @@ import { parseDuration } from "@outrider/contracts/clock";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Cli } from "../cli.js";
 import { objects, shown, toFile, toOutput } from "../consoles/bytes-out.js";
+import { followLog } from "../consoles/follow-log.js";
 import { foldedHits, hitLines, searched, type Hit } from "../consoles/search-hits.js";
 import { EXIT } from "../exit-code.js";
 import { integer } from "../options.js";
@@ -70,12 +71,19 @@ export function addConsoleLogCommands(group: Command, cli: Cli): void {
       }
       const isBounded = [since, until, lines, boot].some((one) => one !== undefined);
       const last = isBounded || raw || output !== undefined ? undefined : LINES;
+      const query = {
+        from: since,
+        until,
+        lines: lines === "all" ? undefined : (lines ?? last),
+        boot,
+      };
       return cli.online(async (api) => {
+        // A log of a boot that is over, or until a time, has an end.
+        if (follow && !raw && until === undefined && (boot === undefined || boot === 0)) {
+          return followLog(api, { node, query, json: json ?? false }, cli.console);
+        }
         const chunks = await api.stream(`/nodes/${encodeURIComponent(node)}/console/log`, {
-          from: since,
-          until,
-          lines: lines === "all" ? undefined : (lines ?? last),
-          boot,
+          ...query,
           format: raw ? "raw" : json ? "jsonl" : "text",
           follow,
         });

@@ -19,6 +19,12 @@ describe("what is wanted of a log", () => {
       follow: false,
     });
   });
+  it("begins at a byte, for whoever goes on where they were", () => {
+    expect(query("position=250&follow=true")).toMatchObject({
+      range: { from: { position: 250 } },
+      follow: true,
+    });
+  });
   it("is a boot by number, or the last ones", () => {
     expect(query("boot=3").range).toEqual({ from: { position: 200 }, untilPosition: 300 });
     expect(query("boot=-1").range).toEqual({ from: { position: 200 }, untilPosition: 300 });

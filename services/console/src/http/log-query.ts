@@ -13,7 +13,7 @@ export class QueryError extends Error {
   override readonly name = "QueryError";
 }
 
-/** Reads `from until lines boot format follow`. @throws QueryError */
+/** Reads `from until lines boot position format follow`. @throws QueryError */
 export function readLogQuery(query: URLSearchParams, log: ConsoleLog): LogWish {
   const format = query.get("format") ?? "text";
   if (!EXPORT_FORMATS.some((one) => one === format)) {
@@ -22,6 +22,7 @@ export function readLogQuery(query: URLSearchParams, log: ConsoleLog): LogWish {
   const fromMicros = microsOf(query, "from");
   const untilMicros = microsOf(query, "until");
   const lines = wholeOf(query, "lines");
+  const position = wholeOf(query, "position");
   const number = wholeOf(query, "boot");
   const boot = number === undefined ? undefined : bootOf(log, number);
   const isLast = boot !== undefined && boot.boot === log.boots.at(-1)?.boot;
@@ -36,7 +37,7 @@ export function readLogQuery(query: URLSearchParams, log: ConsoleLog): LogWish {
           ? { sinceMicros: fromMicros }
           : lines !== undefined
             ? { lastLines: lines }
-            : { position: log.first },
+            : { position: position ?? log.first },
       ...(untilMicros === undefined ? {} : { untilMicros }),
       ...(boot && !isLast ? { untilPosition: boot.endPosition } : {}),
     },

@@ -42,6 +42,8 @@ export class LogQuery {
   @Optional() @Integer(1, 1_000_000) lines?: number;
   /** Number of a boot; 0: the last one, -1: the one before. */
   @Optional() @Integer(-1_000_000, Number.MAX_SAFE_INTEGER) boot?: number;
+  /** The line that this byte is in, by its position through the life of the log, and what follows. */
+  @Optional() @Integer(0) position?: number;
   /** `text`: cleaned, a time before each line; `raw`: the exact bytes; `jsonl`: an object a line. Default `text`. */
   @Optional() @OneOf(Object.keys(LOG_FORMATS)) format?: LogFormat;
   /** Goes on with what comes, until the client ends it. */
@@ -120,9 +122,9 @@ function queryOf(given: Readonly<Record<string, string | number | boolean | unde
 async function readLog(call: Call<NodeParams, LogQuery>, parts: GatewayParts): Promise<Answer> {
   const { node } = call.params;
   knownNode(node, call, parts);
-  const { format = "text", from, until, lines, boot, follow } = call.query;
-  if ([from, lines, boot].filter((one) => one !== undefined).length > 1) {
-    throw new HttpProblem("invalid", "name where it begins once: from, lines or boot", {
+  const { format = "text", from, until, lines, boot, position, follow } = call.query;
+  if ([from, lines, boot, position].filter((one) => one !== undefined).length > 1) {
+    throw new HttpProblem("invalid", "name where it begins once: from, lines, boot or position", {
       field: "from",
     });
   }
@@ -131,6 +133,7 @@ async function readLog(call: Call<NodeParams, LogQuery>, parts: GatewayParts): P
     until: timeOf(until, parts.clock),
     lines,
     boot,
+    position,
     format,
     follow,
   });
