@@ -8,6 +8,8 @@ import { buildLinuxGuest } from "./guest-images.js";
 import { startTime } from "./life.js";
 import { SlotClient } from "./slot-client.js";
 import type { SimulatedFlavour } from "./simulated-slot.js";
+import type { SnmpDialect } from "./snmp-dialects.js";
+import type { PortQuirk } from "./switch-ports.js";
 
 export { SlotClient } from "./slot-client.js";
 export type { ConsoleCounts, Edge, EdgeName, Faults, HostState, SlotView } from "./slot-api.js";
@@ -53,6 +55,18 @@ export interface RackOptions extends Common {
   readonly consoleLogs?: boolean;
 }
 
+export interface SwitchOptions extends Common {
+  readonly slots: number;
+  /** Of the loopback interface. */
+  readonly udpPort: number;
+  readonly dialect: SnmpDialect;
+  /** Ports that do not do as they are told. */
+  readonly quirks?: Readonly<Record<number, PortQuirk>>;
+  readonly communities: { readonly read: string; readonly write: string };
+  /** A user of SNMPv3 with SHA-256 and AES. */
+  readonly user?: { readonly name: string; readonly authKey: string; readonly privKey: string };
+}
+
 export interface ChassisOptions extends Common {
   /** The first is slot 1. */
   readonly slots: readonly ChassisSlotSpec[];
@@ -80,6 +94,31 @@ export function startRack(options: RackOptions): Promise<Simulator> {
 }
 
 /**
+ * Starts a switch or a PDU with SNMP that the slots of a simulated rack hang on, detached, and waits until it serves.
+ * @throws Error with its last words
+ */
+export function startSwitch(options: SwitchOptions): Promise<Simulator> {
+  const { communities, user, quirks = {} } = options;
+  return start(
+    "switch",
+    options,
+    [
+      ...numberFlag("slots", options.slots),
+      ...numberFlag("udp-port", options.udpPort),
+      "--dialect",
+      options.dialect,
+      ...Object.entries(quirks).flatMap(([slot, quirk]) => ["--quirk", `${slot}=${quirk}`]),
+      ...(user === undefined ? [] : ["--user", user.name]),
+    ],
+    {
+      READ_COMMUNITY: communities.read,
+      WRITE_COMMUNITY: communities.write,
+      ...(user === undefined ? {} : { AUTH_KEY: user.authKey, PRIV_KEY: user.privKey }),
+    },
+  );
+}
+
+/**
  * Starts a chassis of virtual machines, detached, all supplies off, and waits until it serves. Builds the
  * Linux guest first where one is wanted and none is there. @throws Error with its last words, or GuestMissing
  */
@@ -96,9 +135,10 @@ function numberFlag(name: string, value: number | undefined): string[] {
 }
 
 async function start(
-  program: "rack" | "chassis",
+  program: "rack" | "chassis" | "switch",
   options: Common,
   args: readonly string[],
+  secrets: Readonly<Record<string, string>> = {},
 ): Promise<Simulator> {
   mkdirSync(options.dir, { recursive: true });
   const logFile = join(options.dir, `${program}.log`);
@@ -108,6 +148,7 @@ async function start(
   const child = spawnProcess(process.execPath, [main, "--dir", options.dir, ...args, ...owner], {
     detached: true,
     stdio: ["ignore", "pipe", log],
+    env: { ...process.env, ...secrets },
   });
   closeSync(log);
   const exited = new Promise<void>((resolve) => {

@@ -1,0 +1,92 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Driver } from "@outrider/ports/driver";
+import { startSwitch, type SwitchOptions } from "@outrider/simulators/spawn";
+import type { PowerRig } from "./power-rig.js";
+
+/** Found nowhere but where they are given: see the tests that search for them. */
+export const COMMUNITY = "canary-community-7f3a";
+export const READ_ONLY = "canary-readonly-55c1";
+export const AUTH_KEY = "canary-auth-key-91be";
+export const PRIV_KEY = "canary-priv-key-20d8";
+export const SNMP_USER = "outrider";
+export const COMMUNITY_FILE = "/etc/outrider/secrets/community";
+export const SECRETS: Readonly<Record<string, string>> = {
+  [COMMUNITY_FILE]: COMMUNITY,
+  "/etc/outrider/secrets/read-only": READ_ONLY,
+  "/etc/outrider/secrets/auth": AUTH_KEY,
+  "/etc/outrider/secrets/priv": PRIV_KEY,
+};
+/** Options of version 3, with the keys of {@link SECRETS}. */
+export const VERSION_3 = {
+  version: "3",
+  user: SNMP_USER,
+  authKey: { file: "/etc/outrider/secrets/auth" },
+  privKey: { file: "/etc/outrider/secrets/priv" },
+} as const;
+
+export interface SnmpRig extends PowerRig {
+  readonly udpPort: number;
+  /** All that the device has written: its log and its edges. */
+  written(): string;
+}
+
+/** A switch or a PDU of the simulators, in a process of its own, whose outlets are slots of a rack. */
+export async function snmpRig(
+  driver: Driver<"power">,
+  optionsOf: (slot: number, udpPort: number) => object,
+  device: Pick<SwitchOptions, "dialect" | "quirks"> & { readonly slots?: number },
+  slotOption: string,
+): Promise<SnmpRig> {
+  const dir = mkdtempSync(join(tmpdir(), "or-"));
+  const udpPort = await freeUdpPort();
+  const start = () =>
+    startSwitch({
+      dir,
+      slots: 2,
+      udpPort,
+      communities: { read: READ_ONLY, write: COMMUNITY },
+      user: { name: SNMP_USER, authKey: AUTH_KEY, privKey: PRIV_KEY },
+      ...device,
+    });
+  let simulator = await start();
+  return {
+    driver,
+    lacks: ["host", "refusal"],
+    slotOption,
+    secrets: SECRETS,
+    udpPort,
+    optionsOf: (slot) => optionsOf(slot, udpPort),
+    get world() {
+      return simulator.client;
+    },
+    address: `127.0.0.1:${udpPort}`,
+    kill: async () => {
+      process.kill(simulator.pid, "SIGKILL");
+      await simulator.stop();
+    },
+    restart: async () => {
+      simulator = await start();
+    },
+    loseSupply: async (slot) => void (await simulator.client.brownOut(slot)),
+    written: () =>
+      ["switch.log", "edges.jsonl"].map((file) => readFileSync(join(dir, file), "utf8")).join(""),
+    [Symbol.asyncDispose]: async () => {
+      await simulator.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, "close");
+  return port;
+}
