@@ -28,6 +28,8 @@ const PEERS = {
   "openssh-client": "/usr/bin/ssh",
   "dropbear-bin": "/usr/bin/dbclient",
   "putty-tools": "/usr/bin/plink",
+  ipmitool: "/usr/bin/ipmitool",
+  openipmi: "/usr/bin/ipmi_sim",
   telnet: "/usr/bin/telnet",
   expect: "/usr/bin/expect",
   socat: "/usr/bin/socat",

@@ -139,8 +139,8 @@ export function describeBootPort(name: string, startRig: () => Promise<BootRig>)
       await using port = await open();
       await port.read(forever);
       await rig.kill();
-      for (const call of [port.read(forever), port.set(undefined, forever)]) {
-        const error = await failure(call);
+      for (const call of [() => port.read(forever), () => port.set(undefined, forever)]) {
+        const error = await failure(call());
         expect(["unreachable", "timed-out"]).toContain(error.code);
         expect(error.message).toContain(rig.address);
       }
