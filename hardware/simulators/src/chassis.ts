@@ -22,6 +22,7 @@ interface Bay {
 export class Chassis implements SlotMachine {
   readonly #bays: ReadonlyMap<number, Bay>;
   #mains = true;
+  readonly lamps = new Set<number>();
 
   /** @param specs slot 1 first */
   constructor(

@@ -18,22 +18,28 @@ export class Rack implements SlotMachine {
   readonly #knobs: ReadonlyMap<number, FaultKnobs>;
   readonly #lines: readonly UartLine[];
   #mains = true;
+  readonly lamps = new Set<number>();
 
   /**
    * @param specs one per slot, slot 1 first
    * @param logDir where all that machines say and hear is kept, if anywhere
+   * @param heldBytes of what a machine has said before anybody first listened, so much is kept for them
    */
   constructor(
     specs: readonly SimulatedSlotSpec[],
     private readonly edges: EdgeLog,
     private readonly clock: SimClock,
     logDir?: string,
+    heldBytes = 0,
   ) {
     const draw = { watts: 0 };
     edges.measure(() => draw.watts);
     this.#knobs = new Map(specs.map((_, index) => [index + 1, new FaultKnobs(clock)]));
     this.#lines = specs.map((_, index) =>
-      logDir === undefined ? new UartLine() : new UartLine(consoleFiles(logDir, index + 1)),
+      new UartLine({
+        heldBytes,
+        ...(logDir === undefined ? {} : consoleFiles(logDir, index + 1)),
+      }),
     );
     this.#slots = new Map(
       this.#lines.map((line, index) => {

@@ -106,6 +106,14 @@ export interface ConsoleCounts {
 /** What a console is asked for over HTTP: `Upgrade: slot-console`; raw bytes both ways from then on. */
 export const CONSOLE_PROTOCOL = "slot-console";
 
+/** What the device measures of a slot, worked out from what it draws. */
+export interface SlotSensors {
+  readonly voltageVolts: number;
+  readonly currentAmperes: number;
+  readonly powerWatts: number;
+  readonly temperatureCelsius: number;
+}
+
 /** What a simulated guest can be told to do by itself. */
 export const GUEST_ACTS = ["halt", "panic", "reset"] as const;
 export type GuestAct = (typeof GUEST_ACTS)[number];
@@ -166,6 +174,8 @@ export interface SlotMachine {
   brownOut(slot: number): Promise<SlotView>;
   /** Lets a simulated guest do something by itself. */
   guest(slot: number, act: GuestAct): Promise<SlotView>;
+  /** Slots whose lamp shines. It has the device's own supply, whatever the slot does. */
+  readonly lamps: Set<number>;
   /** The slot's console. It is there whether the machine is or not. */
   console(slot: number): UartLine;
   /** Holds the console's line towards the machine in the break condition. A dead machine does not notice. */

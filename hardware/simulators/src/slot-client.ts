@@ -49,6 +49,14 @@ export class SlotClient {
     return this.#call("POST", `/slots/${slot}/reset`, undefined, signal);
   }
 
+  lamp(slot: number, signal?: AbortSignal): Promise<{ on: boolean }> {
+    return this.#call("GET", `/slots/${slot}/lamp`, undefined, signal);
+  }
+
+  setLamp(slot: number, on: boolean, signal?: AbortSignal): Promise<{ on: boolean }> {
+    return this.#call("PUT", `/slots/${slot}/lamp`, { on }, signal);
+  }
+
   nmi(slot: number, signal?: AbortSignal): Promise<SlotView> {
     return this.#call("POST", `/slots/${slot}/nmi`, undefined, signal);
   }

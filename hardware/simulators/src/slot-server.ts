@@ -7,6 +7,7 @@ import {
   SlotError,
   type SlotMachine,
   type SlotReading,
+  type SlotSensors,
   type SlotView,
 } from "./slot-api.js";
 import {
@@ -165,6 +166,19 @@ function route(machine: SlotMachine, edges: EdgeLog, slot: number, key: string):
       return { act: () => machine.nmi(slot) };
     case "POST button":
       return { act: (body) => machine.button(slot, readButton(body).holdMs) };
+    case "GET lamp":
+      return { act: () => ({ on: machine.lamps.has(machine.view(slot).slot) }) };
+    case "PUT lamp":
+      return {
+        act: (body) => {
+          const { on } = readSupply(body);
+          if (on) machine.lamps.add(machine.view(slot).slot);
+          else machine.lamps.delete(slot);
+          return { on };
+        },
+      };
+    case "GET sensors":
+      return { act: () => sensorsOf(machine.view(slot)) };
     case "GET console":
       return { control: true, act: () => machine.console(slot).counts };
     case "POST say":
@@ -199,6 +213,21 @@ function route(machine: SlotMachine, edges: EdgeLog, slot: number, key: string):
     default:
       return undefined;
   }
+}
+
+const SUPPLY_VOLTS = 5.1;
+const AMBIENT_CELSIUS = 22;
+const CELSIUS_PER_WATT = 5;
+
+function sensorsOf({ supply, drawWatts }: SlotView): SlotSensors {
+  const voltageVolts = supply === "on" ? SUPPLY_VOLTS : 0;
+  const round = (value: number): number => Math.round(value * 1000) / 1000;
+  return {
+    voltageVolts,
+    currentAmperes: round(supply === "on" ? drawWatts / SUPPLY_VOLTS : 0),
+    powerWatts: drawWatts,
+    temperatureCelsius: round(AMBIENT_CELSIUS + CELSIUS_PER_WATT * drawWatts),
+  };
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {

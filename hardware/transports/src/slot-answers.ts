@@ -22,7 +22,10 @@ export function readSlot(answer: Pick<HttpAnswer, "status" | "json">, what: stri
 }
 
 /** Readings by slot. @throws as {@link readSlot} */
-export function readReadings(answer: Pick<HttpAnswer, "status" | "json">, what: string): Map<number, SlotReading> {
+export function readReadings(
+  answer: Pick<HttpAnswer, "status" | "json">,
+  what: string,
+): Map<number, SlotReading> {
   throwUnlessOk(answer, what);
   const { readings } = (answer.json ?? {}) as { readings?: unknown };
   if (!Array.isArray(readings)) throw notASlot(what);
@@ -47,6 +50,25 @@ function slotOf(json: unknown, what: string): SlotReading {
   return { supply: known.supply, host: known.host, ...draw, ...newest };
 }
 
+/** Whether a lamp shines. @throws as {@link readSlot} */
+export function readLamp(answer: Pick<HttpAnswer, "status" | "json">, what: string): boolean {
+  throwUnlessOk(answer, what);
+  const { on } = (answer.json ?? {}) as { on?: unknown };
+  if (typeof on !== "boolean") throw notASlot(what);
+  return on;
+}
+
+/** What is measured, by quantity; what each is, is for the reader to check. @throws as {@link readSlot} */
+export function readSensors(
+  answer: Pick<HttpAnswer, "status" | "json">,
+  what: string,
+): Readonly<Record<string, unknown>> {
+  throwUnlessOk(answer, what);
+  const { json } = answer;
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw notASlot(what);
+  return json as Record<string, unknown>;
+}
+
 /** @throws as {@link readSlot} */
 export function readEdges(
   answer: Pick<HttpAnswer, "status" | "json">,
@@ -67,7 +89,10 @@ export function throwUnlessOk(answer: Pick<HttpAnswer, "status" | "json">, what:
 }
 
 /** What an answer other than success means. */
-export function refusalOf({ status, json }: Pick<HttpAnswer, "status" | "json">, what: string): PortError {
+export function refusalOf(
+  { status, json }: Pick<HttpAnswer, "status" | "json">,
+  what: string,
+): PortError {
   const { code, message } =
     (json as { error?: { code?: unknown; message?: unknown } } | undefined)?.error ?? {};
   const words = typeof message === "string" ? message.slice(0, 500) : `HTTP status ${status}`;

@@ -1,7 +1,7 @@
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
-import type { HttpAddress } from "./http.js";
-import { readSlot, throwUnlessOk, type Slot } from "./slot-answers.js";
+import type { HttpAddress, HttpAnswer } from "./http.js";
+import { readLamp, readSensors, readSlot, throwUnlessOk, type Slot } from "./slot-answers.js";
 import { SlotRack } from "./slot-rack.js";
 
 export type { Slot } from "./slot-answers.js";
@@ -55,6 +55,20 @@ export class SlotDevice implements Disposable {
     }
   }
 
+  /** Whether the slot's lamp shines. */
+  async lamp(signal: AbortSignal): Promise<boolean> {
+    return readLamp(await this.#ask("GET", "lamp", undefined, signal), this.what);
+  }
+
+  async setLamp(on: boolean, signal: AbortSignal): Promise<void> {
+    readLamp(await this.#ask("PUT", "lamp", { on }, signal), this.what);
+  }
+
+  /** What the device measures of the slot, by the name of each quantity. */
+  async sensors(signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+    return readSensors(await this.#ask("GET", "sensors", undefined, signal), this.what);
+  }
+
   /** Holds the console's line in the break condition for so long. */
   async sendBreak(duration: Duration, signal: AbortSignal): Promise<void> {
     const path = `${this.#path}/break`;
@@ -71,6 +85,17 @@ export class SlotDevice implements Disposable {
   [Symbol.dispose](): void {
     this.#watches.dispose();
     this.#rack[Symbol.dispose]();
+  }
+
+  #ask(
+    method: "GET" | "PUT",
+    what: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    const path = `${this.#path}/${what}`;
+    const asked = { method, path, deadline: ACT_DEADLINE, ...(body === undefined ? {} : { body }) };
+    return this.#rack.rack.http.request(asked, signal);
   }
 
   async #call(

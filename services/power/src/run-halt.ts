@@ -1,3 +1,4 @@
+import type { InterfaceKind } from "@outrider/contracts/ids";
 import type { ActStep } from "@outrider/contracts/ladder";
 import type { Run } from "./run-state.js";
 
@@ -28,8 +29,15 @@ export function nextAsk({ steps, index, escalated }: Run): number | undefined {
 /** What the last rung until here asked the host by. */
 export function askedBy({ steps, index }: Pick<Run, "steps" | "index">): string {
   const step = steps.slice(0, index + 1).findLast((one): one is ActStep => one.kind === "act");
-  return step?.interface === "console" ? "SysRq at its console" : "its power button";
+  if (step?.action !== "GracefulShutdown") return "its power button";
+  return SHUTDOWNS[step.interface] ?? `its ${step.interface}`;
 }
+
+const SHUTDOWNS: Readonly<Partial<Record<InterfaceKind, string>>> = {
+  power: "the shutdown of its power device (ACPI)",
+  button: "the program on it that shuts it down",
+  console: "SysRq at its console",
+};
 
 /** That a rung was not obeyed. */
 export function notObeyed(run: Run): string {

@@ -1,0 +1,21 @@
+import { defineDriver } from "@outrider/ports/driver";
+import { SlotDevice } from "@outrider/transports/slots";
+import { SimulatedSlotOptions, simulatedSlot } from "../simulated-slot.js";
+
+export const driver = defineDriver({
+  port: "identify",
+  driver: "simulated",
+  summary: "The lamp of a slot of a simulated rack: for demonstrations and tests.",
+  actions: [],
+  options: SimulatedSlotOptions,
+  exclusive: ["url", "socket", "slot"],
+  example: { options: { url: "http://127.0.0.1:8070", slot: 1 } },
+  open: async (options, { clock }) => {
+    const device = new SlotDevice({ ...simulatedSlot(options, "identify/simulated"), clock });
+    return {
+      read: (signal) => device.lamp(signal),
+      set: (on, signal) => device.setLamp(on, signal),
+      [Symbol.asyncDispose]: async () => device[Symbol.dispose](),
+    };
+  },
+});
