@@ -67,10 +67,11 @@ describe.skipIf(!hasMosquittoClients() || !canMount)("a disk that is full", () =
     await lines.sender.start();
     await says(200_000);
     await lines.sender.stop();
+    // The agent is asked for what the log had no room for; its spool is on the same disk, and had no more than memory.
     await judged(rest, lines, ({ gaps }, line) =>
       line === 0
         ? gaps.length > 0 &&
-          gaps.every(({ reason, lost }) => reason === "log-failed" && (lost ?? 0) > 0)
+          gaps.every(({ reason, lost }) => reason === "spool-failed" && (lost ?? 0) > 0)
         : gaps.length === 0,
     );
   });
