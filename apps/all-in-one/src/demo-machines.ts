@@ -54,6 +54,8 @@ export async function openDemoMachines(
       bootMs: 1500,
       shutdownMs: 1500,
       haltAfterMs: 10_000,
+      // Machines that are on have said their boot, also where they were quicker than the agent.
+      consoleHeldBytes: 65_536,
       keepRunning: options.keep,
     }),
   );

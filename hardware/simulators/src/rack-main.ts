@@ -18,6 +18,7 @@ const USAGE = `Usage: rack-main.js --slots <count> --dir <directory> [--listen <
   [--flavour <slot>=<${SIMULATED_FLAVOURS.join(" | ")}>]... [--boot-ms <n>] [--shutdown-ms <n>] [--halt-after-ms <n>]
   [--running-watts <n>] [--starting-watts <n>] [--starting-ms <n>]
   [--console-baud <n>]   consoles no faster than so many bits per second   [--console-logs]   keeps what machines say and hear
+  [--console-holds <n>]   what was said before anybody first listened, so many bytes of it, is told to whoever comes first
   [--owner <pid>]   ends with that process`;
 
 const { values: args } = parseArgs({
@@ -34,6 +35,7 @@ const { values: args } = parseArgs({
     "starting-ms": { type: "string" },
     "console-baud": { type: "string" },
     "console-logs": { type: "boolean", default: false },
+    "console-holds": { type: "string" },
     owner: { type: "string" },
   },
 });
@@ -87,7 +89,13 @@ const dir = args.dir ?? usage("--dir is missing.");
 const specs = readSpecs();
 mkdirSync(dir, { recursive: true });
 const edges = new EdgeLog(dir, hostClock);
-const rack = new Rack(specs, edges, hostClock, args["console-logs"] ? dir : undefined);
+const rack = new Rack(
+  specs,
+  edges,
+  hostClock,
+  args["console-logs"] ? dir : undefined,
+  wholeNumber("console-holds", args["console-holds"], 0),
+);
 const server = slotServer(rack, edges);
 const address = await listen(server, parseListen(args.listen ?? join(dir, "rack.sock")));
 edges.settle();

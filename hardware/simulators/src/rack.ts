@@ -35,11 +35,12 @@ export class Rack implements SlotMachine {
     const draw = { watts: 0 };
     edges.measure(() => draw.watts);
     this.#knobs = new Map(specs.map((_, index) => [index + 1, new FaultKnobs(clock)]));
-    this.#lines = specs.map((_, index) =>
-      new UartLine({
-        heldBytes,
-        ...(logDir === undefined ? {} : consoleFiles(logDir, index + 1)),
-      }),
+    this.#lines = specs.map(
+      (_, index) =>
+        new UartLine({
+          heldBytes,
+          ...(logDir === undefined ? {} : consoleFiles(logDir, index + 1)),
+        }),
     );
     this.#slots = new Map(
       this.#lines.map((line, index) => {

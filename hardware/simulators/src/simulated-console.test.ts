@@ -61,6 +61,28 @@ async function loggedIn(spec: Partial<SimulatedSlotSpec> = {}) {
 const names = (): string[] => edges.after(0).map(({ edge, cause }) => `${edge}/${cause}`);
 
 describe("a simulated machine's console", () => {
+  test("keeps the end of what was said before anybody first listened, where it is to", async () => {
+    const all = { ...DEFAULT_SIMULATED_SLOT, bootMs: 1000 };
+    const rack = new Rack([all, all], edges, clock, undefined, 4096);
+    await rack.setSupply(1, true);
+    clock.advance(1000);
+    const line = rack.console(1);
+    const { sent, unheard } = line.counts;
+    const first = new Terminal();
+    line.take(first);
+    expect(first.text).toHaveLength(Math.min(4096, sent));
+    expect(first.text.trimEnd().endsWith("login:")).toBe(true);
+    expect(unheard).toBe(Math.max(0, sent - 4096));
+    // Only of that: what comes while nobody listens is gone, as on a wire.
+    first.destroy();
+    await new Promise(setImmediate);
+    line.output(Buffer.from("to nobody"));
+    const second = new Terminal();
+    line.take(second);
+    expect(second.text).toBe("");
+    rack.drop();
+  });
+
   test("tells a boot in order, from the firmware to the login, and again after a reset", async () => {
     const { rack, terminal } = machine();
     await rack.setSupply(1, true);

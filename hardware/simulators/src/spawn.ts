@@ -53,6 +53,8 @@ export interface RackOptions extends Common {
   readonly consoleBaud?: number;
   /** Keeps all that each machine says in `<dir>/slot-<n>.console.log`, and what is typed to it in `…/slot-<n>.typed.log`. */
   readonly consoleLogs?: boolean;
+  /** Of what a machine has said before anybody first listened, so many bytes are told to whoever comes first. Default: none. */
+  readonly consoleHeldBytes?: number;
 }
 
 export interface SwitchOptions extends Common {
@@ -90,6 +92,7 @@ export function startRack(options: RackOptions): Promise<Simulator> {
     ...numberFlag("starting-ms", options.startingMs),
     ...numberFlag("console-baud", options.consoleBaud),
     ...(options.consoleLogs === true ? ["--console-logs"] : []),
+    ...numberFlag("console-holds", options.consoleHeldBytes),
   ]);
 }
 

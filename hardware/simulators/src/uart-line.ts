@@ -19,6 +19,8 @@ export interface UartLineOptions {
   /** Keeps all that was ever typed to it. */
   readonly typedFile?: string | undefined;
   readonly onOutput?: () => void;
+  /** Of what the machine has said before anybody first listened, the last so many bytes are kept for them. @default 0 */
+  readonly heldBytes?: number;
 }
 
 /** Where a slot's console is kept, byte by byte. */
@@ -45,6 +47,8 @@ export class UartLine {
   #unheard = 0;
   #received = 0;
   #breaks = 0;
+  /** Said before anybody ever listened. */
+  #held: Buffer | undefined = Buffer.alloc(0);
 
   constructor(private readonly options: UartLineOptions = {}) {}
 
@@ -94,9 +98,20 @@ export class UartLine {
     this.options.onOutput?.();
     this.#sent += bytes.length;
     const client = this.#client;
-    if (!client) this.#unheard += bytes.length;
+    if (!client) this.#hold(bytes);
     else if (client.writableLength >= OVERRUN_BYTES) this.#dropped += bytes.length;
     else client.write(bytes);
+  }
+
+  #hold(bytes: Buffer): void {
+    const most = this.options.heldBytes ?? 0;
+    const all = this.#held && most > 0 ? Buffer.concat([this.#held, bytes]) : undefined;
+    if (!all) {
+      this.#unheard += bytes.length;
+      return;
+    }
+    this.#held = all.subarray(Math.max(0, all.length - most));
+    this.#unheard += all.length - this.#held.length;
   }
 
   /** A break went to the machine. */
@@ -135,6 +150,8 @@ export class UartLine {
   #serve(client: Duplex): void {
     this.#client = client;
     client.on("error", () => {});
+    if (this.#held && this.#held.length > 0) client.write(this.#held);
+    this.#held = undefined;
     // A client that has said all it will say has hung up: nobody keeps a line that way.
     client.on("end", () => client.destroy());
     client.on("close", () => {
