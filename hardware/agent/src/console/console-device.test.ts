@@ -58,6 +58,18 @@ describe("the device of a console", () => {
     });
   });
 
+  it("takes a key at once, unless it is somebody's turn", async () => {
+    const now: string[] = [];
+    Object.assign(port, { writeNow: (bytes: Buffer) => now.push(bytes.toString()) });
+    expect(device.writeNow(Buffer.from("a"))).toBe(1);
+    const writing = device.write(Buffer.from("b"), never);
+    expect(device.writeNow(Buffer.from("c"))).toBe(0);
+    await writing;
+    expect(port.told).toEqual(["b"]);
+    expect(device.writeNow(Buffer.from("d"))).toBeGreaterThan(0);
+    expect(now).toEqual(["a", "d"]);
+  });
+
   it.each([
     [{ kind: "control", dtr: true }, "DTR or RTS"],
     [{ kind: "purge", what: "both" }, "purge"],

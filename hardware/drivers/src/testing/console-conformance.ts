@@ -70,6 +70,27 @@ export function describeConsolePort(name: string, startRig: () => Promise<Consol
       expect((await heard()).subarray(before).equals(want)).toBe(true);
     });
 
+    it("takes a key at once where it can, in order with what is written", async ({ skip }) => {
+      const heard = rig.heard?.bind(rig) ?? skip("the far end cannot hand back what it heard");
+      await using line = await opened();
+      const now = line.port.writeNow?.bind(line.port) ?? skip("the mechanism has to wait");
+      const before = (await heard()).length;
+      expect(now(Buffer.from("key"))).toBe(3);
+      const writing = line.port.write(Buffer.alloc(3000, "w"), forever);
+      expect(now(Buffer.from("too soon"))).toBe(0);
+      await writing;
+      expect(now(Buffer.from("again"))).toBe(5);
+      const want = `key${"w".repeat(3000)}again`;
+      await expect.poll(async () => (await heard()).subarray(before).toString(), SOON).toBe(want);
+    });
+
+    it("takes no key before it is up", async ({ skip }) => {
+      await using port = await openConsole(rig);
+      const now = port.writeNow?.bind(port) ?? skip("the mechanism has to wait");
+      const refused = expect.objectContaining({ name: "PortError", code: "unreachable" });
+      expect(() => now(Buffer.from("x"))).toThrow(refused);
+    });
+
     it("carries a dialogue", async () => {
       await using line = await opened();
       const from = line.recorder.text.length;
