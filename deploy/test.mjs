@@ -35,6 +35,8 @@ const PEERS = {
   socat: "/usr/bin/socat",
   "netcat-openbsd": "/usr/bin/nc",
   ser2net: "/usr/sbin/ser2net",
+  snmpd: "/usr/sbin/snmpd",
+  snmp: "/usr/bin/snmpwalk",
   "gensio-bin": "/usr/bin/gensiot",
   "python3-serial": "/usr/lib/python3/dist-packages/serial/rfc2217.py",
 };

@@ -89,6 +89,8 @@ export const driver = defineDriver({
       community: { file: "/etc/outrider/secrets/pdu" },
     },
   },
+  proof:
+    "snmpsim 1.2.2 with rows of walks: apc-rpdu, raritan, eaton, sentry4. Unproven: apc-masterswitch, apc-rpdu2, sentry3, cyberpower, and every reboot of its own",
   open: async (options, context) => {
     const { rebootSeconds } = options;
     const profile = profileOf(options);

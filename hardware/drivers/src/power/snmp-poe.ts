@@ -36,6 +36,8 @@ export const driver = defineDriver({
   example: {
     options: { host: "10.0.0.2", port: 1, community: { file: "/etc/outrider/secrets/poe" } },
   },
+  proof:
+    "snmpd 5.9.3 with versions 1, 2c and 3 (SHA, SHA-256, SHA-512, AES) and snmpsim 1.2.2 with the walk of a ZyXEL switch; watts only against a simulated switch",
   open: async (options, context) =>
     new SnmpPoe(await snmpDevice(options, context, "The switch", "power/snmp-poe"), options),
 });
