@@ -16,6 +16,7 @@ export interface SlotsOptions {
 }
 
 const ACT_DEADLINE = seconds(10);
+const ASK_DEADLINE = seconds(5);
 const AT_ONCE = milliseconds(0);
 
 /** Client of the slot API (JSON over HTTP), bound to one slot. Throws what {@link HttpClient} throws, and `refused`, `unsupported`, `invalid-options` as the device answers. */
@@ -94,7 +95,7 @@ export class SlotDevice implements Disposable {
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
     const path = `${this.#path}/${what}`;
-    const asked = { method, path, deadline: ACT_DEADLINE, ...(body === undefined ? {} : { body }) };
+    const asked = { method, path, deadline: ASK_DEADLINE, ...(body === undefined ? {} : { body }) };
     return this.#rack.rack.http.request(asked, signal);
   }
 

@@ -10,10 +10,12 @@ import {
   type TestEndpoint,
 } from "@outrider/contracts/endpoints";
 import type { AgentRequestClient } from "@outrider/messaging/agent-request-client";
+import type { ClockBeacon } from "@outrider/messaging/clock-beacon";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { OnRequest, type Asked } from "@outrider/service-kit/on-request";
+import { BEACON } from "@outrider/service-kit/tokens";
 import { Inventory } from "./inventory.js";
 import type { PlacedEndpoint } from "./site.js";
 
@@ -31,12 +33,15 @@ export class AgentRequests {
   constructor(
     @Inject(Inventory) private readonly inventory: Inventory,
     @Inject(AGENT_REQUESTS) private readonly client: AgentRequestClient,
+    @Inject(BEACON) private readonly beacon: ClockBeacon,
   ) {}
 
   @OnMessage(agentStatus)
   status({ payload, parameters }: Received<AgentStatus, { readonly agent: string }>): void {
-    if (payload.state === "ready") this.#epochs.set(parameters.agent, payload.epoch);
-    else this.#epochs.delete(parameters.agent);
+    if (payload.state !== "ready") return void this.#epochs.delete(parameters.agent);
+    // Before it can be asked in this session: it has heard no clock yet.
+    this.beacon.tell();
+    this.#epochs.set(parameters.agent, payload.epoch);
   }
 
   @OnRequest(detectEndpoints)

@@ -1,6 +1,7 @@
 import { boardSensors } from "./board-sensors.js";
 import type { Detector } from "./detector.js";
+import { poePorts } from "./poe-ports.js";
 import { serialPorts } from "./serial-ports.js";
 
 /** All that an agent can look for. One file each beside this one; who adds one adds a line here. */
-export const DETECTORS: readonly Detector[] = [serialPorts, boardSensors];
+export const DETECTORS: readonly Detector[] = [serialPorts, boardSensors, poePorts];

@@ -14,7 +14,7 @@ import type { Readings, Taken } from "./readings.js";
 import { Sampler } from "./sampler.js";
 
 /** No device needs longer to say something; their own deadlines are shorter. */
-const READ_WITHIN = seconds(10);
+const READ_WITHIN = seconds(12);
 
 export interface SamplingParts {
   readonly readings: Pick<Readings, "take">;
