@@ -31,3 +31,14 @@ it("sees the escape and a full stop, however they are cut, once each time", () =
     }),
   );
 });
+
+it("counts at the beginning of a line only where it can be part of a text", () => {
+  const seen = (...pieces: string[]): boolean[] => {
+    const watch = new EscapeWatch("~");
+    return pieces.map((piece) => watch.typed(Buffer.from(piece)));
+  };
+  expect(seen("~.")).toEqual([true]);
+  expect(seen("cp x ~.", "\r")).toEqual([false, false]);
+  expect(seen("a", "~", ".")).toEqual([false, false, false]);
+  expect(seen("ls\r", "~", ".")).toEqual([false, false, true]);
+});
