@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -86,8 +87,11 @@ export async function startSnmpsim({ udpPort, trees }: SnmpsimOptions): Promise<
   const child = spawn(
     program,
     [
-      ...["--data-dir", join(dir, "data"), "--cache-dir", join(dir, "cache"), ...asRoot],
-      ...["--agent-udpv4-endpoint", `127.0.0.1:${udpPort}`, "--logging-method", "stdout"],
+      `--data-dir=${join(dir, "data")}`,
+      `--cache-dir=${join(dir, "cache")}`,
+      `--agent-udpv4-endpoint=127.0.0.1:${udpPort}`,
+      "--logging-method=stdout",
+      ...asRoot,
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
@@ -147,4 +151,15 @@ function peerOf(child: ChildProcess, dir: string): SnmpPeer {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A UDP port of the loopback interface that nobody uses now. */
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, "close");
+  return port;
 }

@@ -1,9 +1,8 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Driver } from "@outrider/ports/driver";
+import { freeUdpPort } from "@outrider/simulators/snmp-peers";
 import { startSwitch, type SwitchOptions } from "@outrider/simulators/spawn";
 import type { PowerRig } from "./power-rig.js";
 
@@ -79,14 +78,4 @@ export async function snmpRig(
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
 }
