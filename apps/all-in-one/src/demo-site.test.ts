@@ -11,10 +11,13 @@ describe("the demonstration's site", () => {
     expect(site.nodes.map(({ id }) => id)).toEqual(DEMO_NODES.map(({ id }) => id));
     expect(
       site.nodes[2]?.endpoints.map(({ kind, driver, options }) => [kind, driver, options]),
-    ).toEqual([
-      ["power", "simulated", { ...where, slot: 3 }],
-      ["console", "simulated", { ...where, slot: 3 }],
-    ]);
+    ).toEqual(
+      ["power", "reset", "button", "console", "identify", "sensor", "heartbeat"].map((kind) => [
+        kind,
+        "simulated",
+        { ...where, slot: 3 },
+      ]),
+    );
   });
 
   it("has a virtual machine where there is a chassis", () => {

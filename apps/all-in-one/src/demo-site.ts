@@ -31,9 +31,10 @@ export interface DemoWires {
 /** The site file of the demonstration. */
 export function demoSite({ rack, chassis }: DemoWires): string {
   const where = rack.startsWith("/") ? { socket: rack } : { url: `http://${rack}` };
-  const nodes = DEMO_NODES.map(({ id, name }, index) =>
-    node(id, name, "simulated", { ...where, slot: index + 1 }),
-  );
+  const nodes = DEMO_NODES.map(({ id, name }, index) => {
+    const options = { ...where, slot: index + 1 };
+    return [node(id, name, "simulated", options), ...moreOf(options)].join("\n");
+  });
   if (chassis !== undefined) {
     const options = { directory: chassis, slot: 1 };
     nodes.push(node(DEMO_VIRTUAL_MACHINE, "A QEMU virtual machine", "qemu", options));
@@ -48,6 +49,18 @@ export function demoSite({ rack, chassis }: DemoWires): string {
     ...nodes,
     "",
   ].join("\n");
+}
+
+/** What a slot of the rack has beside supply and console, which a chassis does not. */
+function moreOf(options: object): string[] {
+  const wire = `{ agent: ${DEMO_AGENT}, driver: simulated, options: ${JSON.stringify(options)} }`;
+  return [
+    `    reset: ${wire}`,
+    `    button: ${wire}`,
+    `    identify: ${wire}`,
+    `    sensor: { board: ${wire} }`,
+    `    heartbeat: { host: ${wire} }`,
+  ];
 }
 
 function node(id: string, name: string, driver: string, options: object): string {

@@ -11,6 +11,7 @@ import { addLockCommands } from "./commands/lock-commands.js";
 import { addNodeSetCommands } from "./commands/node-set-commands.js";
 import { addPeopleCommands } from "./commands/people-commands.js";
 import { addPowerCommands } from "./commands/power-commands.js";
+import { addIdentifyCommands } from "./commands/identify-commands.js";
 import { addSiteCommands } from "./commands/site-commands.js";
 import { addTransitionCommands } from "./commands/transition-commands.js";
 import { addWatchCommand } from "./commands/watch-commands.js";
@@ -39,6 +40,7 @@ export function createProgram(cli: Cli): Command {
   addTransitionCommands(program, cli);
   addLockCommands(program, cli);
   addSiteCommands(program, cli);
+  addIdentifyCommands(program, cli);
   addNodeSetCommands(program, cli);
   addPeopleCommands(program, cli);
   addAuditCommands(program, cli);

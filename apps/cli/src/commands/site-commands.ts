@@ -7,8 +7,7 @@ import type { Cli } from "../cli.js";
 import { confirmed } from "../confirm.js";
 import { countText } from "../count.js";
 import { EXIT, type ExitCode } from "../exit-code.js";
-import { nodesOf } from "../node-list.js";
-import { integer, nodesArgument, outputOption, yesOption } from "../options.js";
+import { integer, outputOption, yesOption } from "../options.js";
 import { showOne, type Format } from "../output.js";
 import { plain } from "../plain.js";
 
@@ -53,16 +52,6 @@ export function addSiteCommands(program: Command, cli: Cli): void {
         await api.delete(`/proposals/${encodeURIComponent(id)}`);
         cli.console.out(plain(`${id}: dismissed`));
         return EXIT.verified;
-      }),
-    );
-  nodesArgument(program.command("identify"))
-    .description("make nodes show where they are")
-    .action((nodes: string[]) =>
-      cli.online(async (api) => {
-        for (const { id } of await nodesOf(api, nodes.join(","))) {
-          cli.console.error(plain(`outrider: ${id}: Unsupported: it has no identify interface`));
-        }
-        return EXIT.precondition;
       }),
     );
 }

@@ -8,6 +8,7 @@ import { CONSOLE_SESSION_ROUTES } from "./console-sessions.js";
 import { CONSOLE_ROUTES } from "./consoles.js";
 import { CREDENTIAL_ROUTES } from "./credentials.js";
 import { EVENT_ROUTES } from "./events.js";
+import { IDENTIFY_ROUTES } from "./identify.js";
 import { INVENTORY_ROUTES } from "./inventory.js";
 import { LOCK_ROUTES } from "./locks.js";
 import { NODE_ROUTES } from "./nodes.js";
@@ -23,6 +24,7 @@ import { USER_ROUTES } from "./users.js";
 export const ROUTES: readonly AnyRoute[] = [
   ...NODE_ROUTES,
   ...POWER_ROUTES,
+  ...IDENTIFY_ROUTES,
   ...TRANSITION_ROUTES,
   ...LOCK_ROUTES,
   ...AGENT_ROUTES,
