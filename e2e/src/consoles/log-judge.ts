@@ -34,10 +34,12 @@ export async function exported(rest: Rest, line: number): Promise<Logged> {
 export async function sentBy(lines: Lines): Promise<Buffer[]> {
   const reports = await eventually("the lines have sent what was due", async () => {
     const all = await lines.sender.report();
-    return all.every(({ waitingBytes }) => waitingBytes === 0) && all;
+    const late = all.filter(({ waitingBytes }) => waitingBytes > 0);
+    if (late.length > 0) throw new Error(JSON.stringify(late));
+    return all;
   });
   return Promise.all(
-    reports.map(({ offset, dropped }, line) => {
+    reports.map(async ({ offset, dropped }, line) => {
       const spec = lines.specs[line];
       if (spec?.echo === true) return lines.sender.heard(line);
       const stream = spec?.lines === true ? knownLines : knownBytes;

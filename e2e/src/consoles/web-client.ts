@@ -32,8 +32,15 @@ export class WebClient implements Disposable {
     const url = `${rest.url.replace(/^http/, "ws")}/api/v1/nodes/${node}/console/attach?${query}`;
     const headers = { authorization: `Bearer ${rest.token}` };
     const client = new WebClient(new WebSocket(url, ["outrider.v1"], { headers }));
-    await client.hears("attached");
-    return client;
+    try {
+      // At a terminal with an escape nothing is told but by its text.
+      if (query.includes("escape=")) await client.sees("^Ec? helps");
+      else await client.hears("attached");
+      return client;
+    } catch (error) {
+      client.socket.terminate();
+      throw error;
+    }
   }
 
   /** All bytes so far. */

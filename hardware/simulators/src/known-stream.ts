@@ -36,7 +36,7 @@ export function knownBytes(seed: number, offset: number, length: number): Buffer
 }
 
 /** Bytes of each line of {@link knownLines}. */
-export const KNOWN_LINE_BYTES = 32;
+export const KNOWN_LINE_BYTES = 16;
 
 /** A stream of numbered lines of text, all of one length, from `offset` on. */
 export function knownLines(seed: number, offset: number, length: number): Buffer {
@@ -44,7 +44,7 @@ export function knownLines(seed: number, offset: number, length: number): Buffer
   const last = Math.ceil((offset + length) / KNOWN_LINE_BYTES);
   let text = "";
   for (let line = first; line < last; line++) {
-    text += `${String(line).padStart(12, "0")} of console ${String(seed).padStart(5)}\r\n`;
+    text += `${String(line).padStart(9, "0")} ${String(seed).padStart(4)}\r\n`;
   }
   const from = offset - first * KNOWN_LINE_BYTES;
   return Buffer.from(text, "latin1").subarray(from, from + length);

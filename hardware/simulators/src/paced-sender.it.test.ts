@@ -2,7 +2,13 @@ import { openSync, readSync, closeSync, existsSync, mkdtempSync, rmSync, constan
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { knownBytes, startPacedSender, withoutDropped } from "./paced-sender.js";
+import {
+  KNOWN_LINE_BYTES,
+  knownBytes,
+  knownLines,
+  startPacedSender,
+  withoutDropped,
+} from "./paced-sender.js";
 
 const POLL = { timeout: 20_000, interval: 20 };
 
@@ -30,6 +36,15 @@ function drain(fd: number): Buffer {
 
 const open = (path: string): number =>
   openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+
+test("a stream of lines is the same wherever it is begun", () => {
+  const whole = knownLines(3, 0, 1000);
+  expect(whole.toString().split("\r\n")[7]).toBe("000000007    3");
+  expect(whole.indexOf("\r\n") + 2).toBe(KNOWN_LINE_BYTES);
+  expect(knownLines(3, 100, 50).equals(whole.subarray(100, 150))).toBe(true);
+  const without = withoutDropped(3, 1000, [{ offset: 40, bytes: 900 }], knownLines);
+  expect(without.equals(Buffer.concat([whole.subarray(0, 40), whole.subarray(940)]))).toBe(true);
+});
 
 test("each block of a known stream has every value, and no block comes twice within 8 MiB", () => {
   const seen = new Set<string>();
