@@ -26,6 +26,8 @@ const PEERS = {
   zsh: "/usr/bin/zsh",
   fish: "/usr/bin/fish",
   "openssh-client": "/usr/bin/ssh",
+  "openssh-server": "/usr/sbin/sshd",
+  "iputils-ping": "/usr/bin/ping",
   "dropbear-bin": "/usr/bin/dbclient",
   "putty-tools": "/usr/bin/plink",
   ipmitool: "/usr/bin/ipmitool",
