@@ -20,7 +20,10 @@ import { makeDirectory } from "./sync-directory.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What has gathered is written so often, and synced so often, while there is something. */
-const WRITE_EVERY = milliseconds(100);
+const WRITE_EVERY_MS = 100;
+/** In turns, a share of the logs in each: all of them in one would hold up whoever types just then. */
+const SHARES = 10;
+const TURN_EVERY = milliseconds(WRITE_EVERY_MS / SHARES);
 const SYNC_EVERY_MS = 1000;
 /** How many logs are synced at a time: the threads that do it also serve everybody else's files. */
 const SYNCS_AT_ONCE = 2;
@@ -55,6 +58,7 @@ class AllLogs implements ConsoleLogs, LogHost {
   readonly #reported = new Map<string, number>();
   readonly #stopMinutes: () => void;
   #stopTicks: (() => void) | undefined;
+  #turn = 0;
   #syncing: Promise<void> | undefined;
   #syncedAtMs = Number.NEGATIVE_INFINITY;
   #spaceAtMs = Number.NEGATIVE_INFINITY;
@@ -164,7 +168,7 @@ class AllLogs implements ConsoleLogs, LogHost {
 
   wake(_log: NodeLog): void {
     if (this.#closing) return;
-    this.#stopTicks ??= this.clock.every(WRITE_EVERY, () => this.#tick());
+    this.#stopTicks ??= this.clock.every(TURN_EVERY, () => this.#tick());
   }
 
   stored(log: NodeLog): void {
@@ -205,7 +209,11 @@ class AllLogs implements ConsoleLogs, LogHost {
     }
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#spaceAtMs >= SPACE_EVERY_MS) this.#background(this.#lookForSpace());
-    for (const log of dirty) {
+    this.#turn = (this.#turn + 1) % SHARES;
+    let index = 0;
+    for (const log of this.logs.values()) {
+      index += 1;
+      if (index % SHARES !== this.#turn || !log.disk.isDirty) continue;
       log.disk.checkStall();
       this.#background(log.disk.write());
     }
