@@ -4,8 +4,11 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { identifySet } from "@outrider/contracts/identify";
+import { Session } from "@outrider/messaging/session";
 import { isRunning, SlotClient } from "@outrider/simulators/spawn";
 import { startNode, type Child } from "@outrider/testing/child";
+import { eventually, within } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -63,6 +66,16 @@ async function edges(data: string, slot: number): Promise<string[]> {
   }
 }
 
+/** Whether the lamp of a slot shines, by the rack's own account. */
+async function lamp(data: string, slot: number): Promise<boolean> {
+  const client = new SlotClient(join(data, "demo", "rack", "rack.sock"));
+  try {
+    return (await client.lamp(slot)).on;
+  } finally {
+    client.close();
+  }
+}
+
 async function rackPid(data: string): Promise<number> {
   const trace = JSON.parse(await readFile(join(data, "demo", "rack.json"), "utf8")) as {
     pid: number;
@@ -108,6 +121,22 @@ describe.each([
     expect(outrider(site, ["power", "on", "n2"]).status).toBe(0);
     expect(outrider(site, ["power", "off", "n2"]).status).toBe(0);
     expect(await edges(folder.path, 2)).toEqual(["supply-on", "supply-off"]);
+  });
+
+  it("lights the lamp of n1, and puts it out, by command line and by message", async () => {
+    expect(outrider(site, ["identify", "n1"])).toMatchObject({ status: 0, stdout: "n1: on\n" });
+    expect(await lamp(folder.path, 1)).toBe(true);
+    const url = String(site.ready["url"]);
+    const person = new Session({ url, clientId: "somebody" });
+    person.start();
+    await person.ready(within());
+    await person.publish(identifySet, { node: "n1" }, { state: "off" });
+    await eventually("it goes out", async () => !(await lamp(folder.path, 1)));
+    await person.stop();
+    const shining = outrider(site, ["identify", "n1", "n2", "30s"]);
+    expect(shining.stdout).toMatch(/^n1: on until 2.*Z\nn2: on until 2.*Z\n$/);
+    expect(outrider(site, ["identify", "n[1-2]", "off"]).status).toBe(0);
+    expect(await lamp(folder.path, 2)).toBe(false);
   });
 
   it("keeps its data to itself", async () => {

@@ -5,13 +5,18 @@ import { fileURLToPath } from "node:url";
 import {
   agentDescription,
   agentDesired,
+  agentStatus,
   type AgentDescription,
   type AgentDesired,
   type DescribedDriver,
 } from "@outrider/contracts/agent";
+import { agentReply, agentRequest, type AgentRequest } from "@outrider/contracts/agent-request";
+import { detectEndpoints, testEndpoint } from "@outrider/contracts/endpoints";
+import { agentId, endpointId } from "@outrider/contracts/ids";
 import { nodeDescription, nodeEvent, type NodeDescription } from "@outrider/contracts/node";
 import { serviceStatus, site, type Site } from "@outrider/contracts/service";
 import { silentLog } from "@outrider/messaging/log";
+import { RequestClient } from "@outrider/messaging/request-client";
 import { Session } from "@outrider/messaging/session";
 import { startTestBroker, type TestBroker } from "@outrider/testing/broker";
 import { startNode } from "@outrider/testing/child";
@@ -347,5 +352,89 @@ describe("the program", () => {
     await program.kill("SIGTERM");
     expect(await program.exited).toMatchObject({ code: 0 });
     await eventually("it said that it leaves", () => states.at(-1) === "stopping");
+  });
+});
+
+describe("what people ask of agents", () => {
+  const SENSOR: DescribedDriver = { ...QEMU, port: "sensor", driver: "model", actions: [] };
+  const text = [
+    "site: lab",
+    "agents: { rack-a: {}, rack-b: {} }",
+    "nodes:",
+    "  n1:",
+    "    macs: [d8:3a:dd:00:00:01]",
+    "    sensor: { own: { agent: rack-a, driver: model, options: { slot: 1 } } }",
+    "",
+  ].join("\n");
+  const asked: { operation: string; request: AgentRequest }[] = [];
+  let client: RequestClient;
+  const by = { actor: "person:ada", via: "cli", withinMs: 2000 } as const;
+
+  /** An agent that is there, and answers what it is asked. */
+  async function answering(body: Record<string, unknown>): Promise<void> {
+    const session = await agent("rack-a", [QEMU, SENSOR]);
+    session.subscribe(agentRequest, { agent: "rack-a" }, async ({ payload, parameters }) => {
+      asked.push({ operation: parameters.operation, request: payload });
+      const { client: to, id } = payload;
+      await session.publish(agentReply, { agent: "rack-a", client: to, id }, { id, body });
+    });
+    await session.publish(
+      agentStatus,
+      { agent: "rack-a" },
+      { state: "ready", epoch: "e", version: "1", startedAt: "2026-11-23T00:00:00.000Z" },
+    );
+  }
+
+  beforeEach(async () => {
+    asked.length = 0;
+    client = new RequestClient(reader, "gateway");
+    await client.ready(within());
+  });
+
+  it("is told with the session and the clock that it needs, and answered as the agent says", async () => {
+    await start(text);
+    const result = { ok: true, findings: [{ ok: true, what: "It is 22 °C." }] };
+    await answering(result);
+    const endpoint = endpointId("n1", "sensor", "own");
+    const said = await eventually("it is known", () =>
+      client.ask(testEndpoint, { endpoint }, by).catch(() => undefined),
+    );
+    expect(said).toEqual({
+      endpoint,
+      node: "n1",
+      agent: "rack-a",
+      port: "sensor",
+      driver: "model",
+      result,
+    });
+    expect(asked.at(-1)).toMatchObject({
+      operation: "test",
+      request: { actor: "person:ada", via: "cli", epoch: "e", body: { endpoint } },
+    });
+  });
+
+  it("finds nodes behind switches by their addresses", async () => {
+    await start(text);
+    await answering({ proposals: [], problems: [] });
+    const switches = [{ host: "10.0.0.2", community: { file: "/etc/outrider/poe" } }];
+    const request = { agent: agentId("rack-a"), switches };
+    const said = await eventually("it is known", () =>
+      client.ask(detectEndpoints, request, by).catch(() => undefined),
+    );
+    expect(said).toEqual({ agent: "rack-a", found: { proposals: [], problems: [] } });
+    expect(asked.at(-1)?.request.body).toEqual({
+      switches,
+      nodes: [{ node: "n1", macs: ["d8:3a:dd:00:00:01"] }],
+    });
+  });
+
+  it("is refused by name where nobody can answer", async () => {
+    await start(text);
+    await expect(
+      client.ask(detectEndpoints, { agent: agentId("rack-b") }, by),
+    ).rejects.toMatchObject({ code: "unavailable" });
+    await expect(
+      client.ask(testEndpoint, { endpoint: endpointId("n9", "power") }, by),
+    ).rejects.toMatchObject({ code: "not-found" });
   });
 });
