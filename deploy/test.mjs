@@ -1,7 +1,6 @@
 // npm test: everything that must hold. `npm test -- unit` (integration, e2e, static) runs a part.
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { build, environment, installPackages, must, node24, root, stop } from "./prepare.mjs";
+import { installPeers } from "./peers.mjs";
+import { build, environment, installPackages, must, node24, stop } from "./prepare.mjs";
 
 const PARTS = ["static", "unit", "integration", "e2e"];
 
@@ -51,7 +50,13 @@ installPackages();
 const node = node24();
 const env = environment(node);
 if (process.env.CI) env.OUTRIDER_REQUIRE_PEERS = "1";
-if (parts.includes("integration") || parts.includes("e2e")) installPeers();
+if (parts.includes("integration") || parts.includes("e2e")) {
+  const message = installPeers(PEERS, "tests are run against", env);
+  if (message && env.OUTRIDER_REQUIRE_PEERS) stop(message);
+  if (message) {
+    console.error(`\noutrider: ${message}\noutrider: the tests that need it are SKIPPED.\n`);
+  }
+}
 build();
 
 if (parts.includes("static")) {
@@ -71,22 +76,3 @@ if (parts.includes("static")) {
 }
 const projects = parts.filter((one) => one !== "static").flatMap((one) => ["--project", one]);
 if (projects.length > 0) must("vitest", ["run", ...projects, ...rest], { env });
-
-function installPeers() {
-  const missing = Object.keys(PEERS).filter((name) => !existsSync(PEERS[name]));
-  if (missing.length === 0) return;
-  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
-  if (process.getuid?.() === 0 && spawnSync("apt-get", ["--version"]).status === 0) {
-    console.error(`outrider: installing what tests are run against: ${missing.join(", ")}`);
-    const quiet = {
-      env: { ...env, DEBIAN_FRONTEND: "noninteractive" },
-      stdio: ["ignore", "ignore", "inherit"],
-      cwd: root,
-    };
-    const done = spawnSync("sh", ["-c", command], quiet);
-    if (done.status === 0) return;
-  }
-  const message = `real peers of the tests are missing: ${missing.join(", ")}. Install them: ${command}`;
-  if (env.OUTRIDER_REQUIRE_PEERS) stop(message);
-  console.error(`\noutrider: ${message}\noutrider: the tests that need them are SKIPPED.\n`);
-}
