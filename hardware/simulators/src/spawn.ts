@@ -9,6 +9,7 @@ import { startTime } from "./life.js";
 import { SlotClient } from "./slot-client.js";
 import type { SimulatedFlavour } from "./simulated-slot.js";
 import type { SnmpDialect } from "./snmp-dialects.js";
+import type { HttpDialect } from "./switch-http.js";
 import type { PortQuirk } from "./switch-ports.js";
 
 export { SlotClient } from "./slot-client.js";
@@ -59,12 +60,15 @@ export interface RackOptions extends Common {
 
 export interface SwitchOptions extends Common {
   readonly slots: number;
-  /** Of the loopback interface. */
-  readonly udpPort: number;
-  readonly dialect: SnmpDialect;
+  /** Of the loopback interface: UDP for SNMP, TCP for HTTP. */
+  readonly port: number;
+  readonly dialect: SnmpDialect | HttpDialect;
   /** Ports that do not do as they are told. */
   readonly quirks?: Readonly<Record<number, PortQuirk>>;
-  readonly communities: { readonly read: string; readonly write: string };
+  /** For SNMP. */
+  readonly communities?: { readonly read: string; readonly write: string };
+  /** For HTTP, of the user `outrider`. */
+  readonly password?: string;
   /** A user of SNMPv3 with SHA-256 and AES. */
   readonly user?: { readonly name: string; readonly authKey: string; readonly privKey: string };
 }
@@ -97,25 +101,27 @@ export function startRack(options: RackOptions): Promise<Simulator> {
 }
 
 /**
- * Starts a switch or a PDU with SNMP that the slots of a simulated rack hang on, detached, and waits until it serves.
+ * Starts a switch or a PDU that the slots of a simulated rack hang on, detached, and waits until it serves.
  * @throws Error with its last words
  */
 export function startSwitch(options: SwitchOptions): Promise<Simulator> {
-  const { communities, user, quirks = {} } = options;
+  const { communities, password, user, quirks = {} } = options;
   return start(
     "switch",
     options,
     [
       ...numberFlag("slots", options.slots),
-      ...numberFlag("udp-port", options.udpPort),
+      ...numberFlag("port", options.port),
       "--dialect",
       options.dialect,
       ...Object.entries(quirks).flatMap(([slot, quirk]) => ["--quirk", `${slot}=${quirk}`]),
       ...(user === undefined ? [] : ["--user", user.name]),
     ],
     {
-      READ_COMMUNITY: communities.read,
-      WRITE_COMMUNITY: communities.write,
+      ...(communities === undefined
+        ? {}
+        : { READ_COMMUNITY: communities.read, WRITE_COMMUNITY: communities.write }),
+      ...(password === undefined ? {} : { PASSWORD: password }),
       ...(user === undefined ? {} : { AUTH_KEY: user.authKey, PRIV_KEY: user.privKey }),
     },
   );

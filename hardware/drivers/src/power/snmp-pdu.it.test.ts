@@ -4,7 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { driverContext } from "../testing/context.js";
 import { describePowerPort } from "../testing/power-conformance.js";
 import { failure, forever } from "../testing/power-rig.js";
-import { COMMUNITY_FILE, SECRETS, snmpRig, VERSION_3, type SnmpRig } from "../testing/snmp-rig.js";
+import {
+  COMMUNITY_FILE,
+  SECRETS,
+  switchRig,
+  VERSION_3,
+  type SwitchRig,
+} from "../testing/switch-rig.js";
 import { driver } from "./snmp-pdu.js";
 
 const host = "127.0.0.1";
@@ -19,7 +25,7 @@ const OWN = {
 };
 
 const startApc = () =>
-  snmpRig(
+  switchRig(
     driver,
     (outlet, udpPort) => ({
       host,
@@ -36,7 +42,7 @@ const startApc = () =>
 
 describePowerPort("snmp-pdu as an APC with version 1", startApc);
 describePowerPort("snmp-pdu as a Raritan with version 3", () =>
-  snmpRig(
+  switchRig(
     driver,
     (outlet, udpPort) => ({ host, udpPort, outlet, profile: "raritan", ...VERSION_3 }),
     { dialect: "raritan" },
@@ -44,7 +50,7 @@ describePowerPort("snmp-pdu as a Raritan with version 3", () =>
   ),
 );
 describePowerPort("snmp-pdu in its own words", () =>
-  snmpRig(
+  switchRig(
     driver,
     (outlet, udpPort) => ({
       host,
@@ -66,7 +72,7 @@ describePowerPort("snmp-pdu in its own words", () =>
 );
 
 describe("snmp-pdu", { timeout: 60_000 }, () => {
-  let rig: SnmpRig;
+  let rig: SwitchRig;
   beforeAll(async () => {
     rig = await startApc();
   });
@@ -76,7 +82,7 @@ describe("snmp-pdu", { timeout: 60_000 }, () => {
   const open = (options: object) =>
     openDriver(
       driver,
-      { host, udpPort: rig.udpPort, outlet: 1, community, profile: "apc-rpdu2", ...options },
+      { host, udpPort: rig.port, outlet: 1, community, profile: "apc-rpdu2", ...options },
       driverContext({ secrets: SECRETS, clock: systemClock }),
     );
 

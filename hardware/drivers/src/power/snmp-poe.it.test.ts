@@ -13,17 +13,17 @@ import {
   PRIV_KEY,
   READ_ONLY,
   SECRETS,
-  snmpRig,
+  switchRig,
   VERSION_3,
-  type SnmpRig,
-} from "../testing/snmp-rig.js";
+  type SwitchRig,
+} from "../testing/switch-rig.js";
 import { driver } from "./snmp-poe.js";
 
 const host = "127.0.0.1";
 const community = { file: COMMUNITY_FILE };
 
 function startRig(quirks = {}) {
-  return snmpRig(
+  return switchRig(
     driver,
     (port, udpPort) => ({ host, udpPort, port, community }),
     { dialect: "poe", quirks, slots: 6 },
@@ -33,7 +33,7 @@ function startRig(quirks = {}) {
 
 describePowerPort("snmp-poe with version 2c", () => startRig());
 describePowerPort("snmp-poe with version 3", () =>
-  snmpRig(
+  switchRig(
     driver,
     (port, udpPort) => ({ host, udpPort, port, ...VERSION_3 }),
     { dialect: "poe" },
@@ -42,7 +42,7 @@ describePowerPort("snmp-poe with version 3", () =>
 );
 
 describe("snmp-poe", { timeout: 60_000 }, () => {
-  let rig: SnmpRig;
+  let rig: SwitchRig;
   beforeAll(async () => {
     rig = await startRig({ 3: "deaf", 4: "denied", 5: "slow", 6: "reboots" });
   });
@@ -53,7 +53,7 @@ describe("snmp-poe", { timeout: 60_000 }, () => {
   const open = (options: object) =>
     openDriver(
       driver,
-      { host, udpPort: rig.udpPort, port: 1, ...options },
+      { host, udpPort: rig.port, port: 1, ...options },
       driverContext({ secrets: SECRETS }),
     );
 
@@ -151,7 +151,7 @@ describe("snmp-poe", { timeout: 60_000 }, () => {
     const context = driverContext({ secrets: SECRETS, clock });
     const ports = await Promise.all(
       [1, 2, 3, 4, 5, 6].map((port) =>
-        openDriver(driver, { host, udpPort: rig.udpPort, port, community }, context),
+        openDriver(driver, { host, udpPort: rig.port, port, community }, context),
       ),
     );
     const patience = milliseconds(500);
@@ -207,7 +207,7 @@ describe("snmp-poe", { timeout: 60_000 }, () => {
     for (const options of all) {
       await using port = await openDriver(
         driver,
-        { host, udpPort: rig.udpPort, port: 99, ...options },
+        { host, udpPort: rig.port, port: 99, ...options },
         context,
       );
       const outcomes = await Promise.allSettled([

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { driverContext } from "../testing/context.js";
 import { failure, forever } from "../testing/power-rig.js";
 import { RECORDED_TREES, type RecordedTree } from "../testing/recorded-trees.js";
-import { AUTH_KEY, COMMUNITY, PRIV_KEY, READ_ONLY, SECRETS } from "../testing/snmp-rig.js";
+import { AUTH_KEY, COMMUNITY, PRIV_KEY, READ_ONLY, SECRETS } from "../testing/switch-rig.js";
 import { driver as pdu } from "./snmp-pdu.js";
 import { driver as poe } from "./snmp-poe.js";
 

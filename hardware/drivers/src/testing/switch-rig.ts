@@ -27,27 +27,34 @@ export const VERSION_3 = {
   privKey: { file: "/etc/outrider/secrets/priv" },
 } as const;
 
-export interface SnmpRig extends PowerRig {
-  readonly udpPort: number;
+/** Of HTTP devices. */
+export const PASSWORD = "canary-password-c4e2";
+const PASSWORD_FILE = "/etc/outrider/secrets/password";
+export const LOGIN = { username: SNMP_USER, password: { file: PASSWORD_FILE } } as const;
+
+export interface SwitchRig extends PowerRig {
+  /** UDP for SNMP, TCP for HTTP. */
+  readonly port: number;
   /** All that the device has written: its log and its edges. */
   written(): string;
 }
 
 /** A switch or a PDU of the simulators, in a process of its own, whose outlets are slots of a rack. */
-export async function snmpRig(
+export async function switchRig(
   driver: Driver<"power">,
-  optionsOf: (slot: number, udpPort: number) => object,
+  optionsOf: (slot: number, port: number) => object,
   device: Pick<SwitchOptions, "dialect" | "quirks"> & { readonly slots?: number },
   slotOption: string,
-): Promise<SnmpRig> {
+): Promise<SwitchRig> {
   const dir = mkdtempSync(join(tmpdir(), "or-"));
-  const udpPort = await freeUdpPort();
+  const port = await freeUdpPort();
   const start = () =>
     startSwitch({
       dir,
       slots: 2,
-      udpPort,
+      port,
       communities: { read: READ_ONLY, write: COMMUNITY },
+      password: PASSWORD,
       user: { name: SNMP_USER, authKey: AUTH_KEY, privKey: PRIV_KEY },
       ...device,
     });
@@ -56,13 +63,13 @@ export async function snmpRig(
     driver,
     lacks: ["host", "refusal"],
     slotOption,
-    secrets: SECRETS,
-    udpPort,
-    optionsOf: (slot) => optionsOf(slot, udpPort),
+    secrets: { ...SECRETS, [PASSWORD_FILE]: PASSWORD },
+    port,
+    optionsOf: (slot) => optionsOf(slot, port),
     get world() {
       return simulator.client;
     },
-    address: `127.0.0.1:${udpPort}`,
+    address: `127.0.0.1:${port}`,
     kill: async () => {
       process.kill(simulator.pid, "SIGKILL");
       await simulator.stop();
