@@ -93,9 +93,16 @@ export default {
   forbidden: [
     ...folderRules,
     {
-      name: "only messaging speaks MQTT",
+      name: "only messaging speaks MQTT, and drivers to the brokers of plugs",
       severity: "error",
-      from: { pathNot: ["^libs/messaging/", TEST] },
+      from: {
+        pathNot: [
+          "^libs/messaging/",
+          "^hardware/transports/src/mqtt\\.ts$",
+          "^hardware/simulators/src/plug-",
+          TEST,
+        ],
+      },
       to: { path: "node_modules/mqtt/" },
     },
     {

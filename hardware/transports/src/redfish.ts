@@ -208,6 +208,7 @@ function wordsOf({ json, text }: HttpAnswer): string {
   const said = (Array.isArray(extended) ? extended : [])
     .map((one) => (isJson(one) ? one["Message"] : undefined))
     .filter((one) => typeof one === "string");
-  const words = said.length > 0 ? said.join(" ") : String(error["message"] ?? "no reason given");
-  return words.slice(0, 400);
+  const { message } = error;
+  const words = typeof message === "string" ? message : "no reason given.";
+  return (said.length > 0 ? said.join(" ") : words).slice(0, 400);
 }

@@ -54,7 +54,7 @@ async function read(system: RedfishSystem, signal: AbortSignal): Promise<BootOve
   if (target === undefined || (enabled !== "Once" && enabled !== "Continuous")) {
     throw new PortError(
       "protocol",
-      `${system.what} says a boot override that has no name here (${String(source).slice(0, 40)}, ${String(enabled).slice(0, 40)}). Clear it, or set another.`,
+      `${system.what} says a boot override that has no name here (${JSON.stringify([source, enabled]).slice(0, 80)}). Clear it, or set another.`,
     );
   }
   const url = boot["HttpBootUri"];

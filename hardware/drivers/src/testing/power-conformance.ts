@@ -8,7 +8,6 @@ import { failure, forever, openSlot, soon, type Lack, type PowerRig } from "./po
 /** The edge that each native action makes. */
 const NATIVE_EDGES = {
   PowerCycle: undefined,
-  GracefulShutdown: "halted",
   GracefulShutdown: "press",
   ForceRestart: "reset",
   PushPowerButton: "press",
@@ -142,7 +141,7 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       expect(actions).toEqual(expect.arrayContaining(["On", "ForceOff"]));
       const declared = actions.filter((action) => !COMPOSED.includes(action));
       const native = Object.keys(port.native).filter((action) => !COMPOSED.includes(action));
-      expect(native.toSorted()).toEqual((rig.native ?? declared).toSorted());
+      expect(new Set(native)).toEqual(new Set<string>(rig.native ?? declared));
       expect(declared).toEqual(expect.arrayContaining(native));
     });
 
@@ -181,7 +180,9 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       expect((await asked()).filter((seen) => seen === "press")).toHaveLength(2);
     });
 
-    it("reads while a slow action is under way, and as it is, not as it will be", async ({ skip }) => {
+    it("reads while a slow action is under way, and as it is, not as it will be", async ({
+      skip,
+    }) => {
       if (lacks("overlap")) skip("the device answers one after the other");
       await using port = await openSlot(rig);
       await rig.world.faults(1, { delayMs: 1500 });

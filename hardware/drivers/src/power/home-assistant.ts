@@ -1,0 +1,77 @@
+import { Nested } from "@outrider/contracts/decorators";
+import { SecretReference } from "@outrider/contracts/secret";
+import { defineDriver } from "@outrider/ports/driver";
+import { PortError } from "@outrider/ports/port-error";
+import { seconds } from "@outrider/ports/time";
+import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
+import { Matches } from "class-validator";
+import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import { plugPower } from "../plug.js";
+
+export class HomeAssistantOptions extends HttpDeviceOptions {
+  /** The entity: `switch.rack_a_1`. */
+  @Matches(/^(switch|input_boolean|light)\.[a-z0-9_]{1,200}$/)
+  entity!: string;
+  /** Where the agent's host has a long-lived access token. */
+  @Nested(() => SecretReference) token!: SecretReference;
+}
+
+/** Home Assistant answers a service once it has run. */
+const DEADLINE = seconds(15);
+
+export const driver = defineDriver({
+  port: "power",
+  driver: "home-assistant",
+  summary: "A switch that Home Assistant knows, over its REST interface.",
+  actions: ["On", "ForceOff", "PowerCycle"],
+  options: HomeAssistantOptions,
+  exclusive: ["url", "entity"],
+  example: {
+    options: {
+      url: "http://10.0.0.5:8123",
+      entity: "switch.rack_a_1",
+      token: { file: "/etc/outrider/home-assistant" },
+    },
+  },
+  open: async (options, { clock, secret }) => {
+    const { url, entity } = options;
+    const token = await secret(options.token);
+    const trust = await trustOf(options);
+    const http = new HttpClient({ address: { url }, name: "Home Assistant", clock, trust });
+    const what = `${http.what}, ${entity}`;
+    const ask = async (
+      asked: Pick<HttpRequest, "method" | "path" | "body">,
+      signal: AbortSignal,
+    ): Promise<HttpAnswer> => {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await http.request({ ...asked, headers, deadline: DEADLINE }, signal);
+      throwUnlessDone(answer, what, "entity");
+      return answer;
+    };
+    return plugPower(
+      {
+        what,
+        read: async (signal) => {
+          const { json } = await ask({ method: "GET", path: `/api/states/${entity}` }, signal);
+          const { state } = (json ?? {}) as { state?: unknown };
+          if (state === "on" || state === "off") return { on: state === "on" };
+          if (state === "unavailable" || state === "unknown") {
+            throw new PortError(
+              "unreachable",
+              `${what} is ${state} in Home Assistant. Check that the device has power and its network.`,
+            );
+          }
+          throw notSuch(what, "Home Assistant");
+        },
+        set: async (on, signal) => {
+          const [domain] = entity.split(".");
+          const path = `/api/services/${domain}/turn_${on ? "on" : "off"}`;
+          await ask({ method: "POST", path, body: { entity_id: entity } }, signal);
+        },
+        [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+      },
+      clock,
+      seconds(5),
+    );
+  },
+});
