@@ -31,11 +31,11 @@ async function device(
 ) {
   const socket = createSocket("udp4");
   let datagrams = 0;
-  const heard: (() => void)[] = [];
+  const heard = new Set<() => void>();
   socket.on("message", (asked: Buffer, { port, address }: RemoteInfo) => {
     datagrams++;
     onDatagram((bytes) => socket.send(bytes, port, address), asked, datagrams);
-    for (const wake of heard.splice(0)) wake();
+    for (const look of heard) look();
   });
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
@@ -43,9 +43,16 @@ async function device(
     udpPort: socket.address().port,
     datagrams: () => datagrams,
     /** Resolves once there have been so many. */
-    hears: async (count: number): Promise<void> => {
-      while (datagrams < count) await new Promise<void>((resolve) => void heard.push(resolve));
-    },
+    hears: (count: number): Promise<void> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (datagrams < count) return;
+          heard.delete(look);
+          resolve();
+        };
+        heard.add(look);
+        look();
+      }),
     [Symbol.asyncDispose]: async () => {
       socket.close();
       await once(socket, "close");

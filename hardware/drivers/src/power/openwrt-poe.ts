@@ -1,0 +1,90 @@
+import { Nested, Text } from "@outrider/contracts/decorators";
+import { SecretReference } from "@outrider/contracts/secret";
+import { defineDriver } from "@outrider/ports/driver";
+import { PortError } from "@outrider/ports/port-error";
+import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
+import { HttpClient } from "@outrider/transports/http";
+import { UbusSession } from "@outrider/transports/ubus";
+import { Matches } from "class-validator";
+import { HttpDeviceOptions, notSuch, trustOf } from "../http-device.js";
+
+export class OpenwrtPoeOptions extends HttpDeviceOptions {
+  /** The port, as `ubus call poe info` calls it: `lan3`. */
+  @Matches(/^[A-Za-z0-9._-]{1,64}$/)
+  port!: string;
+  /** A login of rpcd that may call `info` and `manage` of `poe`. */
+  @Text(100) username!: string;
+  /** Where the agent's host has its password. */
+  @Nested(() => SecretReference) password!: SecretReference;
+}
+
+export const driver = defineDriver({
+  port: "power",
+  driver: "openwrt-poe",
+  summary: "A PoE port of a switch that runs OpenWrt (realtek-poe), by ubus over HTTP.",
+  actions: ["On", "ForceOff", "PowerCycle"],
+  options: OpenwrtPoeOptions,
+  exclusive: ["url", "port"],
+  example: {
+    options: {
+      url: "http://10.0.0.42",
+      port: "lan3",
+      username: "outrider",
+      password: { file: "/etc/outrider/secrets/openwrt" },
+    },
+  },
+  open: async (options, { clock, secret }) => {
+    const { url, username, password } = options;
+    const trust = await trustOf(options);
+    const http = new HttpClient({ address: { url }, name: "The OpenWrt switch", clock, trust });
+    const login = { username, password: await secret(password) };
+    return new OpenwrtPoe(new UbusSession(http, login), options.port);
+  },
+});
+
+const DELIVERING = "Delivering power";
+const DISABLED = "Disabled";
+
+class OpenwrtPoe implements PowerPort {
+  readonly native = {};
+
+  constructor(
+    private readonly ubus: UbusSession,
+    private readonly port: string,
+  ) {}
+
+  async read(signal: AbortSignal): Promise<PowerReading> {
+    const { ports } = (await this.ubus.call("poe", "info", {}, signal)) as { ports?: unknown };
+    if (typeof ports !== "object" || ports === null) {
+      throw notSuch(this.ubus.what, "an OpenWrt with realtek-poe");
+    }
+    const all = ports as Readonly<Record<string, { status?: unknown; consumption?: unknown }>>;
+    const own = Object.hasOwn(all, this.port) ? all[this.port] : undefined;
+    if (!own) {
+      throw new PortError(
+        "invalid-options",
+        `${this.ubus.what} has no PoE port ${this.port}; it has ${Object.keys(all).join(", ").slice(0, 300)}. Correct the option port of the endpoint.`,
+      );
+    }
+    const { status, consumption } = own;
+    if (status === DISABLED) return SUPPLY_OFF;
+    const host = { host: "Unknown", hostEvidence: "Assumed", supplyEvidence: "ReadBack" } as const;
+    if (status === DELIVERING) {
+      const draw = typeof consumption === "number" ? { drawWatts: consumption } : {};
+      return { supply: "On", ...host, ...draw };
+    }
+    return {
+      supply: "Unknown",
+      ...host,
+      problem: `${this.ubus.what}, port ${this.port} is switched on and gives no power: ${String(status).slice(0, 100)}. Look at the cable and at the node's PoE hat.`,
+    };
+  }
+
+  async setSupply(on: boolean, signal: AbortSignal): Promise<void> {
+    await this.ubus.call("poe", "manage", { port: this.port, enable: on }, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.ubus[Symbol.dispose]();
+  }
+}
