@@ -17,7 +17,7 @@ export interface Front {
 
 export interface FrontRigOptions extends Pick<
   PowerRig,
-  "driver" | "lacks" | "native" | "slotOption" | "secrets"
+  "driver" | "lacks" | "native" | "slotOption" | "secrets" | "unreachable"
 > {
   readonly start: (front: Front) => Promise<Pick<ForeignProcess, "stop">>;
   readonly optionsOf: (front: Front, slot: number) => object;

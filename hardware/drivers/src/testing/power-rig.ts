@@ -25,6 +25,8 @@ export interface PowerRig extends AsyncDisposable {
   readonly native?: readonly NativeAction[];
   /** The option that names the slot. Default: `slot`. */
   readonly slotOption?: string;
+  /** What it is when the device is gone. Default: `unreachable`; a program in between can only say that it has failed. */
+  readonly unreachable?: "refused";
   /** What its secrets are, by the file that refers to them. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** Options of the endpoint in a slot: 1 and 2 are there, 99 is not. */
