@@ -1,7 +1,7 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { EndpointProposal } from "@outrider/contracts/agent-request";
 import type { Detector } from "./detector.js";
-import { namesIn, textOf } from "./files.js";
+import { namesIn, targetOf, textOf } from "./files.js";
 
 /** `temp1_input` and its like: what the kernel reads of a chip. */
 const INPUT = /^(in|curr|power|energy|temp|humidity|fan)(\d+)_(input|average)$/;
@@ -15,15 +15,24 @@ export const boardSensors: Detector = {
   detect: async ({ root }) => {
     const chips = join(root, "sys/class/hwmon");
     const proposals: EndpointProposal[] = [];
-    for (const chip of await namesIn(chips)) {
-      const name = await textOf(join(chips, chip, "name"));
+    const found = await Promise.all(
+      (await namesIn(chips)).map(async (chip) => ({
+        chip,
+        name: await textOf(join(chips, chip, "name")),
+        device: await targetOf(join(chips, chip, "device")),
+      })),
+    );
+    for (const { chip, name, device } of found) {
       if (name === undefined) continue;
+      // Only where the name alone would leave open which of them it is.
+      const several = found.filter((one) => one.name === name).length > 1;
+      const where = several && device !== undefined ? { device: basename(device) } : {};
       const inputs = (await namesIn(join(chips, chip))).filter((file) => INPUT.test(file));
       if (inputs.length === 0) continue;
       proposals.push({
         port: "sensor",
         driver: "hwmon",
-        options: { name },
+        options: { name, ...where },
         why: `The kernel of the agent's host reads ${inputs.length} values of the chip ${name} (${inputs.slice(0, 6).join(", ")}). It is a node's only where its wires lead there.`,
         confidence: "low",
       });

@@ -84,6 +84,21 @@ describe("sensors of the board", () => {
   });
 });
 
+describe("chips of one name", () => {
+  it("are told apart by where they hang", async () => {
+    for (const [at, address] of ["1-0040", "1-0041"].entries()) {
+      file(`sys/class/hwmon/hwmon${at}/name`, "ina226\n");
+      file(`sys/class/hwmon/hwmon${at}/in1_input`, "5000\n");
+      link(`sys/class/hwmon/hwmon${at}/device`, `../../../devices/i2c-1/${address}`);
+    }
+    const found = await boardSensors.detect(detecting());
+    expect(found.map(({ options }) => options)).toEqual([
+      { name: "ina226", device: "1-0040" },
+      { name: "ina226", device: "1-0041" },
+    ]);
+  });
+});
+
 describe("all detectors", () => {
   it("find nothing on a host that has nothing, which is no problem", async () => {
     expect(await detectWith(DETECTORS, detecting())).toEqual({ proposals: [], problems: [] });
