@@ -1,6 +1,6 @@
-import { reasonOf } from "@outrider/ports/deadline";
-import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
+import { Gathered } from "./gathered.js";
+import { Shared, type Share } from "./shared.js";
 import {
   SnmpSession,
   type SnmpSessionOptions,
@@ -15,155 +15,44 @@ const WRITE_DEADLINE = seconds(8);
 const WALK_DEADLINE = seconds(20);
 const AT_ONCE = milliseconds(0);
 
-interface Reader {
-  readonly oids: readonly string[];
-  readonly resolve: (values: SnmpValues) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-/**
- * A device that is asked for many endpoints: what is asked for in the same moment, or within the patience of all who
- * ask, is asked for together. What is read is never older than its question.
- */
 class GatheringSession implements Disposable {
   readonly session: SnmpSession;
-  #readers = new Set<Reader>();
-  #due: NodeJS.Immediate | undefined;
-  #patience: AbortController | undefined;
-  readonly #disposed = new AbortController();
+  readonly reads: Gathered<readonly string[], SnmpValues>;
 
-  constructor(private readonly options: SnmpSessionOptions) {
+  constructor(options: SnmpSessionOptions) {
     this.session = new SnmpSession(options);
-  }
-
-  read(oids: readonly string[], signal: AbortSignal, patience: Duration): Promise<SnmpValues> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(reasonOf(signal, this.session.what));
-      const abort = (): void => {
-        this.#leave(reader);
-        reject(reasonOf(signal, this.session.what));
-      };
-      const done = (): void => signal.removeEventListener("abort", abort);
-      const reader: Reader = {
-        oids,
-        resolve: (values) => {
-          done();
-          resolve(values);
-        },
-        reject: (reason) => {
-          done();
-          reject(reason);
-        },
-      };
-      signal.addEventListener("abort", abort, { once: true });
-      this.#readers.add(reader);
-      if (patience > 0) this.#askWithin(patience);
-      else this.#due ??= setImmediate(() => this.#ask());
-    });
-  }
-
-  [Symbol.dispose](): void {
-    const reason = new PortError("unreachable", `${this.session.what} is not used any more.`);
-    clearImmediate(this.#due);
-    this.#patience?.abort(ASKED);
-    for (const { reject } of this.#readers) reject(reason);
-    this.#disposed.abort(reason);
-    this.session[Symbol.dispose]();
-  }
-
-  #askWithin(patience: Duration): void {
-    if (this.#patience) return;
-    const patient = new AbortController();
-    this.#patience = patient;
-    this.options.clock.sleep(patience, patient.signal).then(
-      () => this.#ask(),
-      () => undefined,
+    this.reads = new Gathered(options.clock, this.session.what, (questions, signal) =>
+      this.session.get([...new Set(questions.flat())], READ_DEADLINE, signal),
     );
   }
 
-  /** Asks for all who wait, the patient ones too; stops asking when none of them waits any more. */
-  #ask(): void {
-    clearImmediate(this.#due);
-    this.#due = undefined;
-    this.#patience?.abort(ASKED);
-    this.#patience = undefined;
-    const readers = this.#readers;
-    this.#readers = new Set();
-    const sweep = new Sweep(readers);
-    this.#sweeps.add(sweep);
-    const oids = [...new Set([...readers].flatMap((reader) => reader.oids))];
-    const signal = AbortSignal.any([sweep.abandoned.signal, this.#disposed.signal]);
-    this.session
-      .get(oids, READ_DEADLINE, signal)
-      .then(
-        (values) => {
-          for (const { resolve } of readers) resolve(values);
-        },
-        (error: unknown) => {
-          for (const { reject } of readers) reject(error);
-        },
-      )
-      .finally(() => this.#sweeps.delete(sweep));
-  }
-
-  readonly #sweeps = new Set<Sweep>();
-
-  #leave(reader: Reader): void {
-    this.#readers.delete(reader);
-    if (this.#readers.size === 0) {
-      clearImmediate(this.#due);
-      this.#due = undefined;
-      this.#patience?.abort(ASKED);
-      this.#patience = undefined;
-    }
-    for (const sweep of this.#sweeps) sweep.leave(reader);
+  [Symbol.dispose](): void {
+    this.reads[Symbol.dispose]();
+    this.session[Symbol.dispose]();
   }
 }
-
-/** One question under way, and for whom. */
-class Sweep {
-  readonly abandoned = new AbortController();
-  constructor(readonly readers: Set<Reader>) {}
-
-  leave(reader: Reader): void {
-    if (this.readers.delete(reader) && this.readers.size === 0) this.abandoned.abort(ABANDONED);
-  }
-}
-
-const ASKED = new Error("asked");
-const ABANDONED = new Error("nobody waits any more");
 
 /** By clock, because one device may be spoken to in the time of several tests. */
-const devices = new WeakMap<Clock, Map<string, { session: GatheringSession; users: number }>>();
+const devices = new WeakMap<Clock, Shared<GatheringSession>>();
 
 /**
  * A device by SNMP. All who have the same address and the same credentials share one session with one socket, which
- * ends with the last of them.
+ * ends with the last of them; what they ask in the same moment is asked in one exchange.
  */
 export class SnmpDevice implements Disposable {
-  readonly #shared: GatheringSession;
-  #leave: (() => void) | undefined;
+  readonly #share: Share<GatheringSession>;
 
   constructor(options: SnmpSessionOptions) {
     const { address, credentials, name, clock } = options;
-    const known = devices.get(clock) ?? new Map<string, never>();
-    devices.set(clock, known);
+    const shared = devices.get(clock) ?? new Shared<GatheringSession>();
+    devices.set(clock, shared);
     const key = JSON.stringify([address, credentials, name]);
-    const entry = known.get(key) ?? { session: new GatheringSession(options), users: 0 };
-    known.set(key, entry);
-    entry.users += 1;
-    this.#shared = entry.session;
-    this.#leave = () => {
-      entry.users -= 1;
-      if (entry.users > 0) return;
-      known.delete(key);
-      entry.session[Symbol.dispose]();
-    };
+    this.#share = shared.take(key, () => new GatheringSession(options));
   }
 
   /** The device with its address, as messages name it. */
   get what(): string {
-    return this.#shared.session.what;
+    return this.#share.value.session.what;
   }
 
   /**
@@ -175,21 +64,20 @@ export class SnmpDevice implements Disposable {
     signal: AbortSignal,
     patience: Duration = AT_ONCE,
   ): Promise<SnmpValues> {
-    return this.#shared.read(oids, signal, patience);
+    return this.#share.value.reads.read(oids, signal, patience);
   }
 
   /** Writes once, and returns when the device has taken it. */
   set(writes: readonly SnmpWrite[], signal: AbortSignal): Promise<void> {
-    return this.#shared.session.set(writes, WRITE_DEADLINE, signal);
+    return this.#share.value.session.set(writes, WRITE_DEADLINE, signal);
   }
 
   /** Reads a whole table. */
   walk(root: string, signal: AbortSignal): Promise<ReadonlyMap<string, SnmpValue>> {
-    return this.#shared.session.walk(root, WALK_DEADLINE, signal);
+    return this.#share.value.session.walk(root, WALK_DEADLINE, signal);
   }
 
   [Symbol.dispose](): void {
-    this.#leave?.();
-    this.#leave = undefined;
+    this.#share[Symbol.dispose]();
   }
 }

@@ -2,8 +2,10 @@ import { Integer, Nested, Optional, Text } from "@outrider/contracts/decorators"
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { milliseconds, seconds } from "@outrider/ports/time";
-import { HttpClient, type HttpRequest } from "@outrider/transports/http";
+import { milliseconds, seconds, type Clock } from "@outrider/ports/time";
+import { Gathered } from "@outrider/transports/gathered";
+import { HttpClient } from "@outrider/transports/http";
+import { Shared, type Share } from "@outrider/transports/shared";
 import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
 import { basicAuthorization } from "../http-login.js";
 import { plugPower, type Plug, type PlugState } from "../plug.js";
@@ -42,10 +44,15 @@ export const driver = defineDriver({
   },
   open: async (options, { clock, secret }) => {
     const { url, output, username = "netio", password, cycleSeconds = 5 } = options;
-    const headers = password && basicAuthorization(username, await secret(password));
+    const headers = password ? basicAuthorization(username, await secret(password)) : {};
     const trust = await trustOf(options);
-    const http = new HttpClient({ address: { url }, name: "The NETIO", clock, trust });
-    return plugPower(new Netio(http, output, headers ?? {}), clock, seconds(cycleSeconds));
+    const shared = devices.get(clock) ?? new Shared<NetioDevice>();
+    devices.set(clock, shared);
+    const share = shared.take(JSON.stringify([url, trust, headers]), () => {
+      const http = new HttpClient({ address: { url }, name: "The NETIO", clock, trust });
+      return new NetioDevice(http, headers, clock);
+    });
+    return plugPower(new Netio(share, output), clock, seconds(cycleSeconds));
   },
 });
 
@@ -57,20 +64,61 @@ interface Output {
   readonly Load?: unknown;
 }
 
-class Netio implements Plug {
+/** One connection with a device for all of its outputs; one answer tells the state of all. */
+class NetioDevice implements Disposable {
+  readonly status: Gathered<void, readonly Output[]>;
+
   constructor(
     private readonly http: HttpClient,
-    private readonly output: number,
     private readonly headers: Readonly<Record<string, string>>,
+    clock: Clock,
+  ) {
+    this.status = new Gathered(clock, http.what, (_, signal) => this.#ask(undefined, signal));
+  }
+
+  get what(): string {
+    return this.http.what;
+  }
+
+  /** @returns all outputs, as they are after it */
+  act(output: number, action: number, signal: AbortSignal): Promise<readonly Output[]> {
+    return this.#ask({ Outputs: [{ ID: output, Action: action }] }, signal);
+  }
+
+  [Symbol.dispose](): void {
+    this.status[Symbol.dispose]();
+    this.http[Symbol.dispose]();
+  }
+
+  async #ask(body: object | undefined, signal: AbortSignal): Promise<readonly Output[]> {
+    const { headers } = this;
+    const method = body === undefined ? "GET" : "POST";
+    const asked = { method, path: "/netio.json", headers, deadline: DEADLINE, body } as const;
+    const answer = await this.http.request(asked, signal);
+    throwUnlessDone(answer, this.what, "output");
+    const { Outputs } = (answer.json ?? {}) as { Outputs?: unknown };
+    if (Array.isArray(Outputs)) return Outputs as readonly Output[];
+    throw notSuch(this.what, "a NETIO");
+  }
+}
+
+/** By clock, because one device may be spoken to in the time of several tests. */
+const devices = new WeakMap<Clock, Shared<NetioDevice>>();
+const AT_ONCE = milliseconds(0);
+
+class Netio implements Plug {
+  constructor(
+    private readonly share: Share<NetioDevice>,
+    private readonly output: number,
   ) {}
 
   get what(): string {
-    return `${this.http.what}, output ${this.output}`;
+    return `${this.share.value.what}, output ${this.output}`;
   }
 
   async read(signal: AbortSignal): Promise<PlugState> {
-    const { State, Load } = await this.#ask({ method: "GET", path: "/netio.json" }, signal);
-    if (State !== 0 && State !== 1) throw notSuch(this.http.what, "a NETIO");
+    const { State, Load } = await this.#output(signal);
+    if (State !== 0 && State !== 1) throw notSuch(this.share.value.what, "a NETIO");
     return { on: State === 1, ...(typeof Load === "number" ? { drawWatts: Load } : {}) };
   }
 
@@ -80,39 +128,37 @@ class Netio implements Plug {
 
   /** How long it stays off is set at the output; another length is refused rather than passed over. */
   async cycle(off: number, signal: AbortSignal): Promise<void> {
-    const { State, Delay } = await this.#ask({ method: "GET", path: "/netio.json" }, signal);
+    const { State, Delay } = await this.#output(signal);
     if (State === 0) {
       throw new PortError("refused", `${this.what}: the supply is off. Switch On.`);
     }
     if (typeof Delay === "number" && Delay !== off) {
       throw new PortError(
         "refused",
-        `${this.what} stays off for ${Delay} ms in its own cycle, not for ${milliseconds(off)} ms. Set the option cycleSeconds of the endpoint, or Delay at the device.`,
+        `${this.what} stays off for ${Delay} ms in its own cycle, not for ${off} ms. Set the option cycleSeconds of the endpoint, or Delay at the device.`,
       );
     }
     await this.#act(SHORT_OFF, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.http[Symbol.dispose]();
+    this.share[Symbol.dispose]();
   }
 
   async #act(action: number, signal: AbortSignal): Promise<void> {
-    const body = { Outputs: [{ ID: this.output, Action: action }] };
-    await this.#ask({ method: "POST", path: "/netio.json", body }, signal);
+    this.#find(await this.share.value.act(this.output, action, signal));
   }
 
-  async #ask(asked: Omit<HttpRequest, "deadline">, signal: AbortSignal): Promise<Output> {
-    const { headers } = this;
-    const answer = await this.http.request({ ...asked, headers, deadline: DEADLINE }, signal);
-    throwUnlessDone(answer, this.what, "output");
-    const { Outputs } = (answer.json ?? {}) as { Outputs?: readonly Output[] };
-    if (!Array.isArray(Outputs)) throw notSuch(this.http.what, "a NETIO");
-    const found = (Outputs as readonly Output[]).find(({ ID }) => ID === this.output);
+  async #output(signal: AbortSignal): Promise<Output> {
+    return this.#find(await this.share.value.status.read(undefined, signal, AT_ONCE));
+  }
+
+  #find(outputs: readonly Output[]): Output {
+    const found = outputs.find(({ ID }) => ID === this.output);
     if (found) return found;
     throw new PortError(
       "invalid-options",
-      `${this.http.what} has no output ${this.output}; it has ${Outputs.length}. Correct the option output of the endpoint.`,
+      `${this.share.value.what} has no output ${this.output}; it has ${outputs.length}. Correct the option output of the endpoint.`,
     );
   }
 }

@@ -2,8 +2,16 @@ import { Nested, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
+import {
+  SUPPLY_OFF,
+  type PowerPort,
+  type PowerReading,
+  type ReadOptions,
+} from "@outrider/ports/power-port";
+import { milliseconds, type Clock } from "@outrider/ports/time";
+import { Gathered } from "@outrider/transports/gathered";
 import { HttpClient } from "@outrider/transports/http";
+import { Shared, type Share } from "@outrider/transports/shared";
 import { UbusSession } from "@outrider/transports/ubus";
 import { Matches } from "class-validator";
 import { HttpDeviceOptions, notSuch, trustOf } from "../http-device.js";
@@ -36,11 +44,37 @@ export const driver = defineDriver({
   open: async (options, { clock, secret }) => {
     const { url, username, password } = options;
     const trust = await trustOf(options);
-    const http = new HttpClient({ address: { url }, name: "The OpenWrt switch", clock, trust });
     const login = { username, password: await secret(password) };
-    return new OpenwrtPoe(new UbusSession(http, login), options.port);
+    const shared = switches.get(clock) ?? new Shared<OpenwrtSwitch>();
+    switches.set(clock, shared);
+    const share = shared.take(JSON.stringify([url, trust, login]), () => {
+      const http = new HttpClient({ address: { url }, name: "The OpenWrt switch", clock, trust });
+      return new OpenwrtSwitch(new UbusSession(http, login), clock);
+    });
+    return new OpenwrtPoe(share, options.port);
   },
 });
+
+/** One session with a switch for all of its ports; one answer tells the state of all. */
+class OpenwrtSwitch implements Disposable {
+  readonly info: Gathered<void, Readonly<Record<string, unknown>>>;
+
+  constructor(
+    readonly ubus: UbusSession,
+    clock: Clock,
+  ) {
+    this.info = new Gathered(clock, ubus.what, (_, signal) => ubus.call("poe", "info", {}, signal));
+  }
+
+  [Symbol.dispose](): void {
+    this.info[Symbol.dispose]();
+    this.ubus[Symbol.dispose]();
+  }
+}
+
+/** By clock, because one switch may be spoken to in the time of several tests. */
+const switches = new WeakMap<Clock, Shared<OpenwrtSwitch>>();
+const AT_ONCE = milliseconds(0);
 
 const DELIVERING = "Delivering power";
 const DISABLED = "Disabled";
@@ -49,21 +83,22 @@ class OpenwrtPoe implements PowerPort {
   readonly native = {};
 
   constructor(
-    private readonly ubus: UbusSession,
+    private readonly share: Share<OpenwrtSwitch>,
     private readonly port: string,
   ) {}
 
-  async read(signal: AbortSignal): Promise<PowerReading> {
-    const { ports } = (await this.ubus.call("poe", "info", {}, signal)) as { ports?: unknown };
+  async read(signal: AbortSignal, options?: ReadOptions): Promise<PowerReading> {
+    const { info } = this.share.value;
+    const { ports } = await info.read(undefined, signal, options?.patience ?? AT_ONCE);
     if (typeof ports !== "object" || ports === null) {
-      throw notSuch(this.ubus.what, "an OpenWrt with realtek-poe");
+      throw notSuch(this.#ubus.what, "an OpenWrt with realtek-poe");
     }
     const all = ports as Readonly<Record<string, { status?: unknown; consumption?: unknown }>>;
     const own = Object.hasOwn(all, this.port) ? all[this.port] : undefined;
     if (!own) {
       throw new PortError(
         "invalid-options",
-        `${this.ubus.what} has no PoE port ${this.port}; it has ${Object.keys(all).join(", ").slice(0, 300)}. Correct the option port of the endpoint.`,
+        `${this.#ubus.what} has no PoE port ${this.port}; it has ${Object.keys(all).join(", ").slice(0, 300)}. Correct the option port of the endpoint.`,
       );
     }
     const { status, consumption } = own;
@@ -76,15 +111,19 @@ class OpenwrtPoe implements PowerPort {
     return {
       supply: "Unknown",
       ...host,
-      problem: `${this.ubus.what}, port ${this.port} is switched on and gives no power: ${String(status).slice(0, 100)}. Look at the cable and at the node's PoE hat.`,
+      problem: `${this.#ubus.what}, port ${this.port} is switched on and gives no power: ${String(status).slice(0, 100)}. Look at the cable and at the node's PoE hat.`,
     };
   }
 
   async setSupply(on: boolean, signal: AbortSignal): Promise<void> {
-    await this.ubus.call("poe", "manage", { port: this.port, enable: on }, signal);
+    await this.#ubus.call("poe", "manage", { port: this.port, enable: on }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.ubus[Symbol.dispose]();
+    this.share[Symbol.dispose]();
+  }
+
+  get #ubus(): UbusSession {
+    return this.share.value.ubus;
   }
 }
