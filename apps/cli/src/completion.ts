@@ -70,6 +70,7 @@ function ofArgument(command: Command, operands: number): Completions {
   if (!argument || (operands >= all.length && !argument.variadic)) return { words: [] };
   const name = argument.name();
   if (name === "nodeset" || name === "node") return { words: [], dynamic: "nodes" };
+  if (name === "agent") return { words: [], dynamic: "agents" };
   if (name === "id") return { words: [], dynamic: dynamicOf(command) };
   if (name === "name" && command.parent?.name() === "context")
     return { words: [], dynamic: "contexts" };

@@ -1,11 +1,13 @@
 import { Command, Option } from "commander";
 import type { Cli } from "./cli.js";
+import { addAgentCommands } from "./commands/agent-commands.js";
 import { addAuditCommands } from "./commands/audit-commands.js";
 import { addCompletionCommands } from "./commands/completion-commands.js";
 import { addConsoleCommands } from "./commands/console-commands.js";
 import { addContextCommands } from "./commands/context-commands.js";
 import { addDescribeCommands } from "./commands/describe-commands.js";
 import { addDoctorCommand } from "./commands/doctor-commands.js";
+import { addDriverCommands } from "./commands/driver-commands.js";
 import { addGetCommands } from "./commands/get-commands.js";
 import { addLockCommands } from "./commands/lock-commands.js";
 import { addNodeSetCommands } from "./commands/node-set-commands.js";
@@ -41,6 +43,8 @@ export function createProgram(cli: Cli): Command {
   addLockCommands(program, cli);
   addSiteCommands(program, cli);
   addIdentifyCommands(program, cli);
+  addAgentCommands(program, cli);
+  addDriverCommands(program, cli);
   addNodeSetCommands(program, cli);
   addPeopleCommands(program, cli);
   addAuditCommands(program, cli);

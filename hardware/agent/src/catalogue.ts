@@ -1,5 +1,5 @@
 import type { DescribedDriver, DescribedNeed } from "@outrider/contracts/agent";
-import { jsonSchemaOf } from "@outrider/contracts/schema";
+import { describedSchema, readOptionWords } from "@outrider/drivers/option-words";
 import { listDrivers, loadDriver } from "@outrider/drivers/registry";
 import type { Needs } from "@outrider/ports/driver";
 import type { AgentLog } from "./log.js";
@@ -16,6 +16,7 @@ function mapValues(needs: Needs): Record<string, DescribedNeed> {
 /** Every driver that this agent can open, with the JSON Schema of its options. One that cannot be loaded here is left out. */
 export async function driverCatalogue(log: AgentLog): Promise<DescribedDriver[]> {
   const described: DescribedDriver[] = [];
+  const words = await readOptionWords();
   for (const { port, driver } of await listDrivers()) {
     try {
       const declared = await loadDriver(port, driver);
@@ -25,7 +26,7 @@ export async function driverCatalogue(log: AgentLog): Promise<DescribedDriver[]>
         driver,
         summary,
         actions: [...actions],
-        options: { ...jsonSchemaOf(options) },
+        options: { ...describedSchema(options, words) },
         ...(needs === undefined ? {} : { needs: mapValues(needs) }),
         example: { ...example },
         ...(exclusive === undefined ? {} : { exclusive: [...exclusive] }),

@@ -12,6 +12,7 @@ export class BrokerOptions {
   /** `mqtt://host:1883` or `mqtts://host:8883`. */
   @Matches(/^mqtts?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/)
   broker!: string;
+  /** Name at the broker; together with password. */
   @Optional() @Text(100) username?: string;
   /** Where the agent's host has the password for the broker. */
   @Optional() @Nested(() => SecretReference) password?: SecretReference;

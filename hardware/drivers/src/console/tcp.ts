@@ -13,6 +13,7 @@ export class TcpConsoleOptions {
   @Optional()
   @Matches(/^[A-Za-z0-9][A-Za-z0-9.:%_-]{0,254}$|^::[A-Fa-f0-9:.%]*$/)
   host?: string;
+  /** TCP port; together with host. */
   @Optional()
   @Integer(1, 65_535)
   port?: number;

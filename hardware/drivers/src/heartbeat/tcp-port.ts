@@ -4,6 +4,7 @@ import { knock } from "@outrider/transports/tcp-knock";
 import { HostOptions, WAIT_MS } from "../host-options.js";
 
 export class TcpPortOptions extends HostOptions {
+  /** TCP port that something on the host listens on. */
   @Integer(1, 65_535)
   port!: number;
 }

@@ -12,6 +12,7 @@ export class EsphomeOptions extends HttpDeviceOptions {
   /** Id of the switch in its web server: `relay`. */
   @Matches(/^[A-Za-z0-9_-]{1,64}$/)
   switch!: string;
+  /** Where its web server asks for one. Default admin. */
   @Optional() @Text(100) username?: string;
   /** Where the agent's host has the password of its web server. */
   @Optional() @Nested(() => SecretReference) password?: SecretReference;

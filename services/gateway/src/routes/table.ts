@@ -7,6 +7,7 @@ import { CONSOLE_SCRIPT_ROUTES } from "./console-scripts.js";
 import { CONSOLE_SESSION_ROUTES } from "./console-sessions.js";
 import { CONSOLE_ROUTES } from "./consoles.js";
 import { CREDENTIAL_ROUTES } from "./credentials.js";
+import { ENDPOINT_ROUTES } from "./endpoints.js";
 import { EVENT_ROUTES } from "./events.js";
 import { IDENTIFY_ROUTES } from "./identify.js";
 import { INVENTORY_ROUTES } from "./inventory.js";
@@ -28,6 +29,7 @@ export const ROUTES: readonly AnyRoute[] = [
   ...TRANSITION_ROUTES,
   ...LOCK_ROUTES,
   ...AGENT_ROUTES,
+  ...ENDPOINT_ROUTES,
   ...CONSOLE_ROUTES,
   ...CONSOLE_SESSION_ROUTES,
   ...CONSOLE_LOG_ROUTES,

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { runCli } from "../run.js";
+import { recordingConsole } from "../testing/recording-console.js";
+import { startStubGateway, type Reply } from "../testing/stub-gateway.js";
+
+async function outrider(line: string, reply: Reply) {
+  await using stub = await startStubGateway(() => reply);
+  const { console, said } = recordingConsole();
+  const environment = { OUTRIDER_URL: stub.url, XDG_CONFIG_HOME: "/nonexistent" };
+  const code = await runCli(line.split(" "), environment, console);
+  const { asked, wrong } = stub;
+  return { code, asked, wrong, out: said.out.join("\n"), error: said.error.join("\n") };
+}
+
+const POE = {
+  port: "power",
+  driver: "snmp-poe",
+  summary: "A PoE port.",
+  actions: ["On"],
+  options: {
+    properties: {
+      group: { type: "integer", minimum: 1, maximum: 99, description: "The unit of a stack." },
+      host: { type: "string", description: "Name or address." },
+      community: { $ref: "#/definitions/SecretReference" },
+    },
+    required: ["host"],
+  },
+  example: { options: { host: "10.0.0.2", port: 1 } },
+  exclusive: ["host", "port"],
+  proof: "snmpd 5.9.3",
+  agents: ["rack-1", "rack-2"],
+};
+const RELAY = {
+  ...POE,
+  driver: "output",
+  proof: undefined,
+  needs: { sense: { port: "digital-input", optional: true, summary: "reads the rail" } },
+};
+
+describe("outrider drivers", () => {
+  it("says of each by what it is proven, and who has it", async () => {
+    const { code, out } = await outrider("drivers", { drivers: [POE, RELAY] });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^power +snmp-poe +snmpd 5\.9\.3 +rack-\[1-2\]$/m);
+    expect(out).toMatch(/^power +output +unproven /m);
+  });
+
+  it("shows one with its options, needs and an example to copy", async () => {
+    const poe = await outrider("drivers power/snmp-poe", { drivers: [POE] });
+    expect(poe.out).toMatch(/^ {2}host +needed +text +Name or address\.$/m);
+    expect(poe.out).toMatch(/^ {2}group +1 to 99 +The unit of a stack\.$/m);
+    expect(poe.out).toContain(
+      "power: { agent: rack-1, driver: snmp-poe, options: { host: 10.0.0.2",
+    );
+    const relay = await outrider("drivers power/output", { drivers: [RELAY] });
+    expect(relay.out).toContain("unproven. Test the endpoint");
+    expect(relay.out).toMatch(/^ {2}sense +digital-input +reads the rail$/m);
+  });
+
+  it("asks nobody for a port that there is not, and ends with 5 for a driver that nobody has", async () => {
+    const wrong = await outrider("drivers powr", { drivers: [] });
+    expect([wrong.code, wrong.asked]).toEqual([2, []]);
+    expect((await outrider("drivers power/nothing", { drivers: [] })).code).toBe(5);
+  });
+});
+
+describe("outrider agent detect", () => {
+  const found = (proposals: object[], problems: object[] = []): Reply => ({
+    agent: "rack-a",
+    found: { proposals, problems },
+  });
+  const proposal = {
+    port: "console",
+    driver: "serial",
+    options: { path: "/dev/serial/by-path/x" },
+    why: "An adapter.",
+    confidence: "medium",
+  };
+
+  it("hands on which switches to ask, and never a community itself", async () => {
+    const line = "agent detect rack-a --switch sw1 sw2 --community-file /etc/outrider/poe";
+    const { asked, wrong, out, code } = await outrider(line, found([proposal]));
+    const community = { file: "/etc/outrider/poe" };
+    expect(asked[0]?.body).toEqual({
+      switches: [
+        { host: "sw1", community },
+        { host: "sw2", community },
+      ],
+    });
+    expect([code, wrong]).toEqual([0, []]);
+    expect(out).toContain("# medium: An adapter.");
+  });
+
+  it("says which detector could not look, and by its code whether anything is missing", async () => {
+    const problem = { detector: "poe", message: "The switch sw1 does not answer." };
+    const some = await outrider("agent detect rack-a", found([proposal], [problem]));
+    expect([some.code, some.error]).toEqual([
+      3,
+      "outrider: poe could not look: The switch sw1 does not answer.",
+    ]);
+    expect((await outrider("agent detect rack-a", found([], [problem]))).code).toBe(1);
+    expect((await outrider("agent detect rack-a", found([]))).code).toBe(5);
+  });
+});
+
+describe("outrider agent test", () => {
+  const tested = (ok: boolean): Reply => ({
+    endpoint: "n1.power",
+    node: "n1",
+    agent: "rack-a",
+    port: "power",
+    driver: "snmp-poe",
+    result: { ok, findings: [{ ok, what: "read the supply: On" }] },
+  });
+
+  it("ends as the endpoint works or not, and says what was seen", async () => {
+    const works = await outrider("agent test n1.power", tested(true));
+    expect([works.code, works.out]).toEqual([
+      0,
+      "n1.power (power/snmp-poe on rack-a) works, as far as could be tried\n  ok     read the supply: On",
+    ]);
+    const broken = await outrider("agent test n1.power", tested(false));
+    expect(broken.code).toBe(1);
+    expect(broken.out).toContain("FAILED read the supply");
+  });
+
+  it("asks nobody about what is no endpoint", async () => {
+    const { code, asked } = await outrider("agent test n1", tested(true));
+    expect([code, asked]).toEqual([2, []]);
+  });
+});
