@@ -41,6 +41,8 @@ export interface SnmpWrite {
 const ASK_AGAIN: Duration = milliseconds(1500);
 /** Answers of so many objects fit a datagram of 1472 bytes, which every agent can send (RFC 3417 asks for 484). */
 const OBJECTS_AT_ONCE = 32;
+/** More would be dropped by the small processors of switches. */
+const QUESTIONS_AT_ONCE = 8;
 const REPETITIONS = 24;
 /** A walk that goes on for longer is that of a device which turns in circles. */
 const LONGEST_WALK = 20_000;
@@ -99,10 +101,15 @@ export class SnmpSession implements Disposable {
     for (let at = 0; at < oids.length; at += OBJECTS_AT_ONCE) {
       parts.push(oids.slice(at, at + OBJECTS_AT_ONCE));
     }
-    const values = await this.#within(deadline, signal, "read", (within) =>
-      Promise.all(parts.map((part) => this.#getPart(part, within))),
-    );
-    return new Map(values.flatMap((part) => [...part]));
+    const values = new Map<string, SnmpValue | undefined>();
+    await this.#within(deadline, signal, "read", async (within) => {
+      for (let at = 0; at < parts.length; at += QUESTIONS_AT_ONCE) {
+        const some = parts.slice(at, at + QUESTIONS_AT_ONCE);
+        const read = await Promise.all(some.map((part) => this.#getPart(part, within)));
+        for (const part of read) for (const [oid, value] of part) values.set(oid, value);
+      }
+    });
+    return values;
   }
 
   /**
