@@ -32,6 +32,7 @@ describe("every kind of interface of a node in a rack", () => {
   let stage: Stage;
   let asker: Session;
   let beacon: ClockBeacon;
+  let epoch: string | undefined;
   let client: AgentRequestClient;
   const batches: AgentReadings[] = [];
 
@@ -40,15 +41,13 @@ describe("every kind of interface of a node in a rack", () => {
     endpoint: idOf(slot, kind),
     port: kind,
   });
-  const ask = <Q extends object, A extends object>(
+  const ask = async <Q extends object, A extends object>(
     operation: AgentOperation<Q, A>,
     body: NoInfer<Q>,
-  ): Promise<A> =>
-    client.ask(AGENT, operation, body, {
-      actor: "person:ada",
-      via: "cli",
-      epoch: stage.description?.epoch,
-    });
+  ): Promise<A> => {
+    await eventually("the agent has heard the clock", () => epoch === stage.description?.epoch);
+    return client.ask(AGENT, operation, body, { actor: "person:ada", via: "cli", epoch });
+  };
   const last = (slot: number, kind: InterfaceKind) =>
     batches
       .flatMap(({ readings }) => readings)
@@ -64,7 +63,10 @@ describe("every kind of interface of a node in a rack", () => {
     client = new AgentRequestClient(asker, "inventory", beacon);
     asker.subscribe(agentReading, { agent: AGENT }, ({ payload }) => void batches.push(payload));
     // As services do: an agent that has just come has heard no clock yet.
-    asker.subscribe(agentStatus, { agent: AGENT }, () => beacon.tell());
+    asker.subscribe(agentStatus, { agent: AGENT }, ({ payload }) => {
+      beacon.tell();
+      epoch = payload.epoch;
+    });
     asker.start();
     await asker.ready(within());
     await stage.startAgent();
@@ -275,7 +277,7 @@ describe("every kind of interface of a node in a rack", () => {
     for (const file of readdirSync(stage.dir.path, { recursive: true, withFileTypes: true })) {
       if (!file.isFile()) continue;
       const text = readFileSync(join(file.parentPath, file.name));
-      expect(text.includes(canary), file.name).toBe(false);
+      if (text.includes(canary)) expect.unreachable(`${file.name} has the secret`);
     }
   });
 });

@@ -66,6 +66,7 @@ let exceptions: ReadonlyMap<string, string> | undefined;
 /** Claims something of all of them, two millions, which are gone through once for all claims. */
 function holds(what: string, claim: Claim): void {
   claims.set(what, claim);
+  // oxlint-disable-next-line vitest/valid-title -- the titles stand where the claims are
   it(what, { timeout: 120_000 }, () => {
     exceptions ??= goThrough();
     expect(exceptions.get(what)).toBeUndefined();

@@ -32,7 +32,7 @@ describe("a sample", () => {
     const samples = fc.dictionary(fc.constantFrom(...quantities), value);
     fc.assert(
       fc.property(fc.subarray(quantities), samples, (declared, sample) => {
-        const { values = {}, absent = {} } = checkedSample(declared, sample as Sample);
+        const { values = {}, absent = {} } = checkedSample(declared, sample);
         const told = [...Object.keys(values), ...Object.keys(absent)];
         expect(new Set(told).size).toBe(told.length);
         for (const quantity of declared) expect(told).toContain(quantity);

@@ -13,17 +13,18 @@ export interface PortRig<P extends AsyncDisposable> extends AsyncDisposable {
   silence?(silent: boolean): Promise<void>;
 }
 
+const ENDED = new Error("it has ended");
 export const never: AbortSignal = new AbortController().signal;
 
 /** What a promise comes to, with time going on as fast as it can be waited for. */
 export async function inTime<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
-  let settled = false;
-  const end = (): void => void (settled = true);
+  const settled = new AbortController();
+  const end = (): void => settled.abort(ENDED);
   promise.then(end, end);
-  while (!settled) {
+  while (!settled.signal.aborted) {
     // So that what comes over sockets has had its turn before time goes on.
-    for (let turns = 0; turns < 20 && !settled; turns += 1) await turn();
-    if (!settled) clock.advance(250);
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    clock.advance(250);
   }
   return promise;
 }
