@@ -47,6 +47,7 @@ export class AuditLog implements AsyncDisposable {
   #sealing: Promise<void> = Promise.resolve();
   #stop: () => void = () => {};
   #anchored: AuditHead | undefined;
+  #noting: Promise<void> = Promise.resolve();
   #anchoredAtMs = Number.NEGATIVE_INFINITY;
   #failing = false;
   #retainAtMs: number;
@@ -298,7 +299,13 @@ export class AuditLog implements AsyncDisposable {
     await this.#noteHead(true);
   }
 
-  async #noteHead(now: boolean): Promise<void> {
+  /** One after the other: all write the same file. */
+  #noteHead(now: boolean): Promise<void> {
+    this.#noting = this.#noting.then(() => this.#noteHeadNow(now));
+    return this.#noting;
+  }
+
+  async #noteHeadNow(now: boolean): Promise<void> {
     const { anchor, clock } = this.#options;
     const head = this.#head;
     if (anchor === undefined || head.seq === 0 || head.seq === this.#anchored?.seq) return;
