@@ -166,7 +166,10 @@ describe("publishing", () => {
     const asked = CATALOG.filter((contract) =>
       mayPublish({ kind: "person", name: "ada" }, topicWith(contract, {})),
     );
-    expect(asked.map(({ template }) => template)).toEqual(["node/{node}/identify/set", "node/{node}/power/set"]);
+    expect(asked.map(({ template }) => template)).toEqual([
+      "node/{node}/identify/set",
+      "node/{node}/power/set",
+    ]);
     for (const contract of CATALOG) {
       expect(
         mayPublish({ kind: "person", name: "ada", role: "viewer" }, topicWith(contract, {})),
