@@ -39,7 +39,10 @@ describe("HttpClient", () => {
   it("speaks JSON over a unix socket and keeps the connection for the next question", async () => {
     await using rack = await answering(answer('{"a":1}'));
     using client = clientOf(rack);
-    await expect(client.request(GET, forever)).resolves.toMatchObject({ status: 200, json: { a: 1 } });
+    await expect(client.request(GET, forever)).resolves.toMatchObject({
+      status: 200,
+      json: { a: 1 },
+    });
     await client.request(GET, forever);
     expect(rack.connections()).toBe(1);
     expect(rack.received()).toMatch(/^GET \/it HTTP\/1\.1\r\nhost: localhost\r\n/i);

@@ -17,7 +17,10 @@ async function startRig(): Promise<IdentifyRig> {
   const bmc = await startPyghmi(bin ?? "", { dir, port, rackUrl: "" });
   const lamp = join(dir, "boot.lamp");
   const options = {
-    ...{ host: "127.0.0.1", port, username: IPMI_USER.username, cipherSuite: 3 },
+    host: "127.0.0.1",
+    port,
+    username: IPMI_USER.username,
+    cipherSuite: 3,
     password: { file: "/etc/outrider/bmc" },
   };
   return {

@@ -30,8 +30,13 @@ case "$r" in *'"supply":"on"'*200) exit 0;; *'"supply":"off"'*200) exit 1;; *) e
       optionsOf: ({ dir, rackUrl }, slot) => {
         const supply = (on: boolean): string[] => [
           join(dir, "set"),
-          ...["-X", "PUT", "-H", "content-type: application/json"],
-          ...["-d", JSON.stringify({ on }), `${rackUrl}/slots/${slot}/supply`],
+          "-X",
+          "PUT",
+          "-H",
+          "content-type: application/json",
+          "-d",
+          JSON.stringify({ on }),
+          `${rackUrl}/slots/${slot}/supply`,
         ];
         return {
           on: supply(true),

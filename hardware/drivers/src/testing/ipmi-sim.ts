@@ -11,12 +11,15 @@ const USER = { username: "ipmiusr", password: "canaryofsim" };
 /** A full sensor record (IPMI 2.0, 43.1) of a temperature, one degree a step, named as ipmitool shall print it. */
 function temperatureRecord(number: number, name: string): string {
   const id = [...Buffer.from(name, "latin1")];
-  const body = [
-    ...[0x20, 0x00, number, 0x03, 0x01, 0x67, 0x88, 0x01, 0x01, 0xc0, 0x7f, 0xc0, 0x7f, 0x3f, 0x3f],
-    ...[0x00, 0x01, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0x60, 0xb0, 0x00, 0xb0],
-    ...[0x00, 0xa0, 0x90, 0x66, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xc0 | id.length],
-    ...id,
-  ];
+  const fixed = `
+    20 00 ${number.toString(16)} 03 01 67 88 01 01 c0 7f c0 7f 3f 3f
+    00 01 00 00 01 00 00 00 00 00 03 60 b0 00 b0
+    00 a0 90 66 00 00 00 00 00 00 00 00`;
+  const head = fixed
+    .trim()
+    .split(/\s+/)
+    .map((byte) => Number.parseInt(byte, 16));
+  const body = [...head, 0xc0 | id.length, ...id];
   const bytes = [number, 0x00, 0x51, 0x01, body.length, ...body];
   return bytes.map((byte) => `0x${byte.toString(16).padStart(2, "0")}`).join(" ");
 }
@@ -84,8 +87,12 @@ mc_enable 0x20
       openDriver(
         driver,
         {
-          ...{ host: "127.0.0.1", port, username, password: { file: "/etc/outrider/bmc" } },
-          ...{ cipherSuite: 3, privilege: "ADMINISTRATOR" },
+          host: "127.0.0.1",
+          port,
+          username,
+          password: { file: "/etc/outrider/bmc" },
+          cipherSuite: 3,
+          privilege: "ADMINISTRATOR",
           ...options,
         },
         { ...context, secret: async () => password },
