@@ -1,7 +1,13 @@
 import { createServer, type Server } from "node:http";
 import type { PlugRelays } from "./plug-relays.js";
 
-export const HTTP_PLUGS = ["shelly-1", "shelly-2", "esphome", "home-assistant"] as const;
+export const HTTP_PLUGS = [
+  "shelly-1",
+  "shelly-2",
+  "esphome",
+  "home-assistant",
+  "turing-pi-2",
+] as const;
 export type HttpPlug = (typeof HTTP_PLUGS)[number];
 
 interface Asked {
@@ -14,11 +20,22 @@ interface Said {
   readonly status: number;
   readonly json?: unknown;
 }
+/** Of those that demand one. */
+const LOGINS: Readonly<Partial<Record<HttpPlug, string>>> = {
+  "home-assistant": "Bearer canary-of-plugs",
+  "turing-pi-2": `Basic ${Buffer.from("root:canary-of-plugs").toString("base64")}`,
+};
 const NOT_FOUND: Said = { status: 404 };
 
 /** A plug that serves HTTP as its maker documents it; see docs/hardware/plugs.md for where. */
 export function plugServer(kind: HttpPlug, relays: PlugRelays): Server {
-  const answer = { "shelly-1": shelly1, "shelly-2": shelly2, esphome, "home-assistant": assistant };
+  const answer = {
+    "shelly-1": shelly1,
+    "shelly-2": shelly2,
+    esphome,
+    "home-assistant": assistant,
+    "turing-pi-2": turing,
+  };
   return createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -30,8 +47,8 @@ export function plugServer(kind: HttpPlug, relays: PlugRelays): Server {
         query: url.searchParams,
         body: Buffer.concat(chunks).toString("utf8"),
       };
-      const authorized =
-        kind !== "home-assistant" || request.headers.authorization === "Bearer canary-of-plugs";
+      const login = LOGINS[kind];
+      const authorized = login === undefined || request.headers.authorization === login;
       const said = authorized ? answer[kind](asked, relays) : Promise.resolve({ status: 401 });
       void said.then(({ status, json }: Said) => {
         response.writeHead(status, { "content-type": "application/json" });
@@ -127,4 +144,20 @@ async function assistant({ path, body }: Asked, relays: PlugRelays): Promise<Sai
   if (slot === 0) return { status: 404, json: { message: "Entity not found." } };
   const on = (await relays.state(slot))?.on ?? false;
   return { status: 200, json: { entity_id: entity, state: on ? "on" : "off", attributes: {} } };
+}
+
+/** `/api/bmc?opt=get&type=power`, `/api/bmc?opt=set&type=power&node1=1`. */
+async function turing({ path, query }: Asked, relays: PlugRelays): Promise<Said> {
+  if (path !== "/api/bmc" || query.get("type") !== "power") return NOT_FOUND;
+  if (query.get("opt") === "set") {
+    for (const slot of [1, 2]) {
+      const wanted = query.get(`node${slot}`);
+      if (wanted !== null) await relays.set(slot, wanted === "1");
+    }
+    return { status: 200, json: { response: [{ result: "ok" }] } };
+  }
+  const states = await Promise.all([1, 2].map((slot) => relays.state(slot)));
+  const [node1, node2] = states.map((state) => (state?.on === true ? "1" : "0"));
+  const nodes = { node1, node2, node3: "0", node4: "0" };
+  return { status: 200, json: { response: [{ result: [nodes] }] } };
 }
