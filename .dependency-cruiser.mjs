@@ -49,7 +49,8 @@ const MAY_IMPORT = {
     "libs/audit",
   ],
   "hardware/ports": ["libs/contracts"],
-  "hardware/transports": ["hardware/ports"],
+  // Telnet is codecs without a connection, the same for both ends; a transport is one of the ends.
+  "hardware/transports": ["hardware/ports", "libs/telnet"],
   "hardware/drivers": ["hardware/ports", "hardware/transports", "libs/contracts"],
   "hardware/agent": [
     "hardware/ports",

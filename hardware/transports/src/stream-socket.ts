@@ -23,15 +23,23 @@ export interface StreamSocketOptions {
 
 /** Connects. @throws PortError `unreachable`, or the reason of `signal` */
 export async function openStreamSocket(
-  { address, what, keepAliveMs, clock }: StreamSocketOptions,
+  options: StreamSocketOptions,
   listener: ConsoleListener,
   signal: AbortSignal,
 ): Promise<OpenLine> {
+  return streamLine(await connectStream(options, signal), options, listener);
+}
+
+/** The connection alone. @throws as {@link openStreamSocket} */
+export async function connectStream(
+  { address, what, keepAliveMs }: Omit<StreamSocketOptions, "clock">,
+  signal: AbortSignal,
+): Promise<Socket> {
   signal.throwIfAborted();
   const keepAlive = { keepAlive: keepAliveMs > 0, keepAliveInitialDelay: keepAliveMs };
   const socket = connect({ ...address, ...keepAlive, noDelay: true });
   await connected(socket, what, signal);
-  return streamLine(socket, { what, clock }, listener);
+  return socket;
 }
 
 function connected(socket: Socket, what: string, signal: AbortSignal): Promise<void> {

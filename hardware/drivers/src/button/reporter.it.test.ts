@@ -127,14 +127,14 @@ describe.skipIf(lacksReporter("button/reporter"))(
       await rig.start();
       expect(await send(rig.port, order?.asked ?? Buffer.alloc(0))).toContain(" 409 ");
       expect(rig.asked()).toBe(1);
-      const heard = wire.recorded.map(({ asked, answered }) => `${asked}${answered}`).join("");
+      const heard = wire.recorded.map(({ asked, answered }) => Buffer.concat([asked, answered]).toString("latin1")).join("");
       expect(`${heard}${rig.log()}`).not.toContain("canary");
     });
 
     it("believes nobody who plays back its answer", async () => {
       await using wire = await listenIn(rig.port);
       await shutDown(wire.port);
-      for (const { answered } of [...wire.recorded]) {
+      for (const { answered } of wire.recorded.slice()) {
         wire.answerWith(answered);
         const error = await failure(shutDown(wire.port));
         expect(error).toMatchObject({ code: "protocol" });

@@ -1,10 +1,3 @@
-import { Integer, OneOf, Optional } from "@outrider/contracts/decorators";
-import {
-  FLOW_CONTROLS,
-  PARITIES,
-  type ControlLines,
-  type LineSettings,
-} from "@outrider/ports/console-port";
 import { defineDriver, type DriverLog } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { seconds } from "@outrider/ports/time";
@@ -12,43 +5,14 @@ import { ReconnectingLine } from "@outrider/transports/reconnecting-line";
 import type { SerialPort } from "@outrider/transports/serial-port";
 import { encodeSettings, TERMIOS_BYTES } from "@outrider/transports/serial-settings";
 import type { ConsolePort } from "@outrider/ports/console-port";
-import { IsIn, Matches } from "class-validator";
-
-const CONTROL_STATES = ["on", "off", "leave"] as const;
+import { Matches } from "class-validator";
+import { controlOf, LineOptions, settingsOf } from "../line-options.js";
 
 /** A serial port of the agent's host. */
-export class SerialConsoleOptions {
+export class SerialConsoleOptions extends LineOptions {
   /** `/dev/serial/by-path/…` names the socket that an adapter is plugged into; `/dev/ttyAMA0` a port of the board. */
   @Matches(/^\/.{1,254}$/)
   path!: string;
-  /** Default 115200. */
-  @Optional()
-  @Integer(50, 12_000_000)
-  baudRate?: number;
-  /** Default 8. */
-  @Optional()
-  @Integer(5, 8)
-  dataBits?: 5 | 6 | 7 | 8;
-  /** Default none. */
-  @Optional()
-  @OneOf(PARITIES)
-  parity?: LineSettings["parity"];
-  /** Default 1; 1.5 with five data bits only. */
-  @Optional()
-  @IsIn([1, 1.5, 2])
-  stopBits?: 1 | 1.5 | 2;
-  /** Default none. */
-  @Optional()
-  @OneOf(FLOW_CONTROLS)
-  flowControl?: LineSettings["flowControl"];
-  /** What DTR is set to when the port is opened. Default: left as it is. */
-  @Optional()
-  @OneOf(CONTROL_STATES)
-  dtr?: (typeof CONTROL_STATES)[number];
-  /** What RTS is set to when the port is opened. Default: left as it is. */
-  @Optional()
-  @OneOf(CONTROL_STATES)
-  rts?: (typeof CONTROL_STATES)[number];
 }
 
 const ACT_DEADLINE = seconds(2);
@@ -136,23 +100,6 @@ async function loadSerialPort(what: string): Promise<typeof SerialPort> {
       { cause },
     );
   }
-}
-
-function settingsOf(options: SerialConsoleOptions): LineSettings {
-  return {
-    baudRate: options.baudRate ?? 115_200,
-    dataBits: options.dataBits ?? 8,
-    parity: options.parity ?? "none",
-    stopBits: options.stopBits ?? 1,
-    flowControl: options.flowControl ?? "none",
-  };
-}
-
-function controlOf({ dtr = "leave", rts = "leave" }: SerialConsoleOptions): Partial<ControlLines> {
-  return {
-    ...(dtr === "leave" ? {} : { dtr: dtr === "on" }),
-    ...(rts === "leave" ? {} : { rts: rts === "on" }),
-  };
 }
 
 /** Says once for each time that the port was opened that its settings are likely wrong. */
