@@ -29,11 +29,13 @@ export default defineConfig({
       {
         test: {
           name: "integration",
+          // One guest with devices for all; it starts when the first test asks for it.
+          globalSetup: ["./hardware/drivers/dist/testing/device-guest-setup.js"],
           retry,
           include: compiled("it.test"),
           exclude: ["**/node_modules/**"],
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          hookTimeout: 180_000,
         },
       },
       {

@@ -15,6 +15,7 @@ import { measureSize } from "./one-process.js";
 import { measureParts } from "./parts.js";
 import { FULL, QUICK, type Plan } from "./plan.js";
 import { measureRest } from "./rest-commands.js";
+import { measureSensorSweep } from "./sensor-sweep.js";
 import { measureTransition } from "./transition.js";
 
 const DOCUMENT = new URL("../../../docs/performance.md", import.meta.url);
@@ -41,6 +42,10 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   rest: { title: "Commands over REST", measure: (plan) => measureRest(plan.rest) },
   peers: { title: "Beside powerman and PDUDaemon", measure: (plan) => measurePeers(plan.peers) },
   consoles: { title: "Consoles", measure: (plan) => measureConsoles(plan.consoles) },
+  "control-interfaces": {
+    title: "Control interfaces",
+    measure: (plan) => measureSensorSweep(plan.sensorSweep),
+  },
   size: { title: "Everything in one process", measure: (plan) => measureSize(plan.size) },
   parts: { title: "Checks and commits", measure: (plan) => measureParts(plan.parts) },
 };

@@ -6,6 +6,7 @@ import type { FrozenReaderPlan } from "./frozen-reader.js";
 import type { SizePlan } from "./one-process.js";
 import type { PartsPlan } from "./parts.js";
 import type { RestPlan } from "./rest-commands.js";
+import type { SensorSweepPlan } from "./sensor-sweep.js";
 import type { TransitionPlan } from "./transition.js";
 
 /** How much is measured. Everything is bounded in number and time. */
@@ -19,6 +20,7 @@ export interface Plan {
   readonly consoles: ConsolesPlan;
   readonly size: SizePlan;
   readonly parts: PartsPlan;
+  readonly sensorSweep: SensorSweepPlan;
 }
 
 export const FULL: Plan = {
@@ -38,6 +40,7 @@ export const FULL: Plan = {
   },
   size: { nodes: [1000, 10_000], settleMs: 10_000, looks: 4 },
   parts: { rounds: 9 },
+  sensorSweep: { chips: 64, sweeps: 40 },
 };
 
 export const QUICK: Plan = {
@@ -57,4 +60,5 @@ export const QUICK: Plan = {
   },
   size: { nodes: [1000], settleMs: 5000, looks: 2 },
   parts: { rounds: 2 },
+  sensorSweep: { chips: 64, sweeps: 10 },
 };

@@ -75,17 +75,32 @@ export function uBootFirmware(): string {
 }
 
 async function assemble(work: string, busybox: Buffer, signal?: AbortSignal): Promise<void> {
+  const { bzImage, modules } = await unpackKernel(work, KERNEL_METAPACKAGE, GUEST_MODULES, signal);
+  await mkdir(join(work, "guest"));
+  await writeFile(join(work, "guest", "kernel"), extractVmlinux(bzImage) ?? bzImage);
+  await writeFile(join(work, "guest", "initramfs"), linuxInitramfs(busybox, modules));
+}
+
+/**
+ * Downloads Debian's kernel package that `metapackage` stands for, and takes the kernel and some modules out of it.
+ * @throws GuestMissing
+ */
+export async function unpackKernel(
+  work: string,
+  metapackage: string,
+  wantedModules: readonly string[],
+  signal?: AbortSignal,
+): Promise<{ readonly bzImage: Buffer; readonly modules: ReadonlyMap<string, Buffer> }> {
   const options = { cwd: work, ...(signal === undefined ? {} : { signal }) };
   try {
-    const depends = await runProgram("apt-cache", ["depends", KERNEL_METAPACKAGE], options);
+    const depends = await runProgram("apt-cache", ["depends", metapackage], options);
     const kernelPackage = /Depends: (linux-image-\S+)/.exec(depends.toString("utf8"))?.[1];
-    if (kernelPackage === undefined)
-      throw new Error(`No package stands behind ${KERNEL_METAPACKAGE}.`);
+    if (kernelPackage === undefined) throw new Error(`No package stands behind ${metapackage}.`);
     await runProgram("apt-get", ["download", kernelPackage], options);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new GuestMissing(
-      `Cannot get Debian's ${KERNEL_METAPACKAGE}; it needs an amd64 Debian that reaches its mirror, after apt-get update. ${why}`,
+      `Cannot get Debian's ${metapackage}; it needs an amd64 Debian that reaches its mirror, after apt-get update. ${why}`,
       { cause },
     );
   }
@@ -96,17 +111,14 @@ async function assemble(work: string, busybox: Buffer, signal?: AbortSignal): Pr
     join(work, "tree.tar"),
     await runProgram("dpkg-deb", ["--fsys-tarfile", deb], options),
   );
-  const wanted = ["./boot/vmlinuz-*", ...GUEST_MODULES.map((name) => `*/${name}.ko*`)];
+  const wanted = ["./boot/vmlinuz-*", ...wantedModules.map((name) => `*/${name}.ko*`)];
   await runProgram(
     "tar",
     ["-x", "-f", "tree.tar", "-C", "tree", "--wildcards", ...wanted],
     options,
   );
   const bzImage = await readFile(join(tree, await only("boot/vmlinuz-*", tree)));
-  await mkdir(join(work, "guest"));
-  await writeFile(join(work, "guest", "kernel"), extractVmlinux(bzImage) ?? bzImage);
-  const archive = linuxInitramfs(busybox, await modulesIn(tree));
-  await writeFile(join(work, "guest", "initramfs"), archive);
+  return { bzImage, modules: await modulesIn(tree) };
 }
 
 async function only(pattern: string, cwd: string): Promise<string> {
@@ -127,7 +139,7 @@ async function modulesIn(tree: string): Promise<ReadonlyMap<string, Buffer>> {
   return modules;
 }
 
-async function staticBusybox(): Promise<Buffer> {
+export async function staticBusybox(): Promise<Buffer> {
   const busybox = await readFile(findProgram("busybox") ?? "");
   // A dynamic one names its loader; inside the guest there is none.
   if (busybox.includes("/ld-linux") || busybox.includes("/ld-musl")) {

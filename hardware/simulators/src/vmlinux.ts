@@ -9,15 +9,21 @@ const ELF = 0x464c457f;
  * processor seconds. Undefined when its compression is not LZ4; the bzImage itself starts too.
  */
 export function extractVmlinux(bzImage: Buffer): Buffer | undefined {
+  const payload = kernelPayload(bzImage);
+  if (payload === undefined || payload.length < 8 || payload.readUInt32LE(0) !== LZ4_LEGACY)
+    return undefined;
+  const size = payload.readUInt32LE(payload.length - 4);
+  const kernel = unpackLz4(payload.subarray(4, -4), size);
+  return kernel.length === size && kernel.readUInt32LE(0) === ELF ? kernel : undefined;
+}
+
+/** The packed kernel inside a bzImage, its length in the last four bytes; undefined when it is none. */
+export function kernelPayload(bzImage: Buffer): Buffer | undefined {
   // Linux Documentation/arch/x86/boot: setup_sects at 0x1f1, "HdrS" at 0x202, payload_offset at 0x248, payload_length at 0x24c.
   if (bzImage.length < 0x250 || bzImage.toString("latin1", 0x202, 0x206) !== "HdrS")
     return undefined;
   const start = ((bzImage[0x1f1] ?? 0) + 1) * 512 + bzImage.readUInt32LE(0x248);
-  const payload = bzImage.subarray(start, start + bzImage.readUInt32LE(0x24c));
-  if (payload.length < 8 || payload.readUInt32LE(0) !== LZ4_LEGACY) return undefined;
-  const size = payload.readUInt32LE(payload.length - 4);
-  const kernel = unpackLz4(payload.subarray(4, -4), size);
-  return kernel.length === size && kernel.readUInt32LE(0) === ELF ? kernel : undefined;
+  return bzImage.subarray(start, start + bzImage.readUInt32LE(0x24c));
 }
 
 function unpackLz4(frames: Buffer, size: number): Buffer {

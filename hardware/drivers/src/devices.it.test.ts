@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DetectedGpioChip } from "@outrider/transports/gpio-chip";
+import type { DetectedChip } from "@outrider/transports/i2c-detect";
+import {
+  joinDeviceGuest,
+  lacksDeviceGuest,
+  STUB_BUS,
+  type DeviceGuest,
+} from "./testing/device-guest-rig.js";
+import { never } from "./testing/port-rig.js";
+
+const skip = await lacksDeviceGuest("devices of a Linux host");
+
+describe.skipIf(skip)("devices of a Linux host", { timeout: 60_000 }, () => {
+  let guest: DeviceGuest;
+  beforeAll(async () => {
+    guest = await joinDeviceGuest();
+    // All that others test on chips waits.
+    for (const chip of [0x20, 0x21, 0x2f, 0x40, 0x41, 0x42, 0x44, 0x48, 0x49, 0x4a])
+      await guest.lock(`chip ${chip}`);
+  });
+  afterAll(async () => {
+    await guest[Symbol.asyncDispose]();
+  });
+
+  it("are found: chips by what they say of themselves, others by where they are, none written", async () => {
+    await guest.poke(0x41, 0xfe, 0x4954, "w");
+    await guest.poke(0x41, 0xff, 0x6022, "w");
+    await guest.poke(0x40, 0xfe, 0, "w");
+    await guest.poke(0x20, 2, 0xa5);
+    const found = await guest.call<DetectedChip[]>(
+      "drivers/dist/testing/detect-in-guest.js",
+      "chipsOn",
+      STUB_BUS,
+    );
+    const at = (address: number) => found.find((chip) => chip.address === address);
+    expect(found.map(({ address }) => address)).toEqual([
+      0x20, 0x21, 0x2f, 0x40, 0x41, 0x42, 0x44, 0x48, 0x49, 0x4a,
+    ]);
+    expect(at(0x41)).toMatchObject({ parts: ["ina226"], identified: true, kernel: false });
+    expect(at(0x40)).toMatchObject({ parts: ["ina219"], identified: false });
+    expect(at(0x20)?.parts).toContain("pca9555");
+    expect(await guest.peek(0x20, 2)).toBe(0xa5);
+  });
+
+  it("are found: GPIO lines with who has them", async () => {
+    await using _ = await guest.open("digital-input", {
+      driver: "gpio",
+      options: { chip: "AMDIF031:00", line: 2 },
+    });
+    const chips = await guest.call<DetectedGpioChip[]>(
+      "transports/dist/gpio-chip.js",
+      "detectGpioChips",
+    );
+    expect(chips).toMatchObject([{ label: "AMDIF031:00", lines: 24, path: "/dev/gpiochip0" }]);
+    expect(chips[0]?.offsets[2]).toMatchObject({
+      direction: "input",
+      consumer: expect.stringMatching(/^outrider\/pid \d+$/) as string,
+    });
+  });
+
+  it.each([
+    [{ bus: "i2c-7" }, "unreachable", "dtparam=i2c_arm=on"],
+    [{ bus: "bcm2835 (i2c@7e804000)" }, "unreachable", `There are: ${STUB_BUS} (/dev/i2c-0)`],
+    [{ bus: STUB_BUS, address: 0x4e }, "unreachable", "Check its supply"],
+    [{ bus: STUB_BUS, address: 0x40 }, "protocol", "it says maker 0x0000"],
+  ])("say what is wrong with %j", async (options, code, words) => {
+    const reading = (async () => {
+      await using port = await guest.open("sensor", {
+        driver: "ina260",
+        options: { address: 0x40, ...options },
+      });
+      return await port.read(never);
+    })();
+    await expect(reading).rejects.toMatchObject({ name: "PortError", code });
+    await expect(reading).rejects.toThrow(words);
+  });
+
+  it("cannot make plain transfers on an SMBus adapter, which is said", async () => {
+    await using port = await guest.open("sensor", {
+      driver: "sht3x",
+      options: { bus: STUB_BUS, address: 0x44 },
+    });
+    await expect(port.read(never)).rejects.toMatchObject({ code: "unsupported" });
+  });
+});

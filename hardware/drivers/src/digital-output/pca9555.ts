@@ -1,0 +1,16 @@
+import { defineDriver } from "@outrider/ports/driver";
+import { ExpanderLineOptions, openExpanderOutput } from "../expander.js";
+import { PCA9555 } from "../expander-parts.js";
+
+export const driver = defineDriver({
+  port: "digital-output",
+  driver: "pca9555",
+  summary:
+    "A line of a PCA9555, TCA9555 or TCA9535 expander on I²C; it keeps its level when the agent dies.",
+  actions: [],
+  options: ExpanderLineOptions,
+  exclusive: ["bus", "address", "line"],
+  example: { options: { bus: "i2c-1", address: 0x20, line: 0, activeLow: true } },
+  proof: "i2c-stub of Linux 6.1 in a QEMU 7.2 guest, its registers by i2cget of busybox",
+  open: (options, context) => openExpanderOutput(PCA9555, options, context),
+});

@@ -1,0 +1,14 @@
+import { defineDriver } from "@outrider/ports/driver";
+import { ExpanderLineOptions, openExpanderOutput } from "../expander.js";
+import { PCF8574 } from "../expander-parts.js";
+
+export const driver = defineDriver({
+  port: "digital-output",
+  driver: "pcf8574",
+  summary: "A line of a PCF8574 expander on I²C, which drives low only and pulls high weakly.",
+  actions: [],
+  options: ExpanderLineOptions,
+  exclusive: ["bus", "address", "line"],
+  example: { options: { bus: "i2c-1", address: 0x38, line: 0, activeLow: true } },
+  open: (options, context) => openExpanderOutput(PCF8574, options, context),
+});

@@ -1,0 +1,173 @@
+import { Integer, Optional } from "@outrider/contracts/decorators";
+import type { DigitalInputPort } from "@outrider/ports/digital-input-port";
+import type { DigitalOutputPort } from "@outrider/ports/digital-output-port";
+import type { DriverContext } from "@outrider/ports/driver";
+import { PortError } from "@outrider/ports/port-error";
+import { claim, type Claim } from "@outrider/transports/claim";
+import { useI2cBus } from "@outrider/transports/i2c-buses";
+import { I2cChip } from "@outrider/transports/i2c-chip";
+import { SharedDevices } from "@outrider/transports/shared-device";
+import { IsBoolean } from "class-validator";
+import { basename } from "node:path";
+import { I2cChipOptions } from "./i2c-options.js";
+
+/** A line of an I²C expander. */
+export class ExpanderLineOptions extends I2cChipOptions {
+  /** Counted from 0: P00 to P07 are 0 to 7, P10 to P17 are 8 to 15; of an MCP23017 GPA0 to GPA7, then GPB0 to GPB7. */
+  @Integer(0, 15) line!: number;
+  /** Whether the line is active when its level is low. Default: when it is high. */
+  @Optional() @IsBoolean() activeLow?: boolean;
+}
+
+/** How a part is spoken to, eight lines at a time. A set bit of `directions` is an input. */
+export interface ExpanderPart {
+  readonly part: string;
+  readonly lines: number;
+  readonly address: number;
+  /** Throws PortError `protocol` when another part answers. */
+  identify?(chip: I2cChip, signal: AbortSignal): Promise<void>;
+  readLevels(chip: I2cChip, bank: number, signal: AbortSignal): Promise<number>;
+  readOutputs(chip: I2cChip, bank: number, signal: AbortSignal): Promise<number>;
+  writeOutputs(chip: I2cChip, bank: number, outputs: number, signal: AbortSignal): Promise<void>;
+  readDirections?(chip: I2cChip, bank: number, signal: AbortSignal): Promise<number>;
+  writeDirections?(chip: I2cChip, bank: number, inputs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** One chip in this process: who has which of its lines. No other process may have any, as lines share registers. */
+class Expander implements AsyncDisposable {
+  readonly taken = new Set<number>();
+  #claimed: Promise<Claim> | undefined;
+
+  claim(resource: string, what: string): Promise<Claim> {
+    return (this.#claimed ??= claim(resource, what, `outrider, pid ${process.pid}`));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const held = await this.#claimed?.catch(() => undefined);
+    await held?.[Symbol.asyncDispose]();
+  }
+}
+
+const expanders = new SharedDevices<Expander>();
+
+/** One line of a chip. Nothing is written and nothing read before it is used. */
+interface ExpanderLine extends AsyncDisposable {
+  readonly mask: number;
+  readonly bank: number;
+  /** Alone with the chip, which is the right one. */
+  alone<T>(signal: AbortSignal, work: (chip: I2cChip) => Promise<T>): Promise<T>;
+}
+
+async function openLine(
+  part: ExpanderPart,
+  options: ExpanderLineOptions,
+  { clock, signal }: DriverContext,
+): Promise<ExpanderLine> {
+  const { line, address = part.address } = options;
+  if (line >= part.lines) {
+    throw new PortError(
+      "invalid-options",
+      `The option line: a ${part.part} has the lines 0 to ${part.lines - 1}. Correct the endpoint in the site file.`,
+    );
+  }
+  signal.throwIfAborted();
+  await using stack = new AsyncDisposableStack();
+  const bus = stack.use(await useI2cBus(options.bus, options.library ?? "i2c-dev", clock));
+  const chip = new I2cChip(bus.device, address, part.part);
+  const resource = `${basename(bus.path)}/0x${address.toString(16)}`;
+  const { device: expander, ...shared } = await expanders.use(resource, () => new Expander());
+  stack.defer(() => shared[Symbol.asyncDispose]());
+  await expander.claim(resource, chip.what);
+  if (expander.taken.has(line)) {
+    throw new PortError(
+      "refused",
+      `${chip.what}: line ${line} belongs to another endpoint of this agent. Correct the option line of one of them.`,
+    );
+  }
+  expander.taken.add(line);
+  stack.defer(() => void expander.taken.delete(line));
+  let known = false;
+  const closing = stack.move();
+  return {
+    mask: 1 << (line % 8),
+    bank: Math.floor(line / 8),
+    alone: (within, work) =>
+      bus.device.exclusive(address, async () => {
+        within.throwIfAborted();
+        try {
+          if (!known) await part.identify?.(chip, within);
+          known = true;
+          return await work(chip);
+        } catch (error) {
+          // Whoever answers next may be another one.
+          known = false;
+          throw error;
+        }
+      }),
+    [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
+  };
+}
+
+export async function openExpanderOutput(
+  part: ExpanderPart,
+  options: ExpanderLineOptions,
+  context: DriverContext,
+): Promise<DigitalOutputPort> {
+  const line = await openLine(part, options, context);
+  const { mask, bank } = line;
+  const low = options.activeLow === true;
+  return {
+    evidence: "ReadBack",
+    read: (signal) =>
+      line.alone(signal, async (chip) => {
+        // A line that the chip does not drive, as after its own restart, is what its wire is.
+        const inputs = (await part.readDirections?.(chip, bank, signal)) ?? 0;
+        const driven = (inputs & mask) === 0;
+        const levels = driven
+          ? await part.readOutputs(chip, bank, signal)
+          : await part.readLevels(chip, bank, signal);
+        return ((levels & mask) !== 0) !== low;
+      }),
+    set: (active, signal) =>
+      line.alone(signal, async (chip) => {
+        const before = await part.readOutputs(chip, bank, signal);
+        const outputs = active === low ? before & ~mask : before | mask;
+        // The level before the direction: otherwise the line would show the old one for a moment.
+        await part.writeOutputs(chip, bank, outputs, signal);
+        const inputs = (await part.readDirections?.(chip, bank, signal)) ?? 0;
+        if ((inputs & mask) !== 0) await part.writeDirections?.(chip, bank, inputs & ~mask, signal);
+      }),
+    [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
+  };
+}
+
+export async function openExpanderInput(
+  part: ExpanderPart,
+  options: ExpanderLineOptions,
+  context: DriverContext,
+): Promise<DigitalInputPort> {
+  const line = await openLine(part, options, context);
+  const { mask, bank } = line;
+  return {
+    read: (signal) =>
+      line.alone(signal, async (chip) => {
+        await becomeInput(part, chip, bank, mask, signal);
+        const levels = await part.readLevels(chip, bank, signal);
+        return ((levels & mask) !== 0) !== (options.activeLow === true);
+      }),
+    [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
+  };
+}
+
+async function becomeInput(
+  part: ExpanderPart,
+  chip: I2cChip,
+  bank: number,
+  mask: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (part.readDirections) {
+    const inputs = await part.readDirections(chip, bank, signal);
+    if ((inputs & mask) === 0) await part.writeDirections?.(chip, bank, inputs | mask, signal);
+  }
+}

@@ -1,0 +1,76 @@
+import { QUANTITIES, type Absence, type Quantity, type Sample } from "@outrider/contracts/reading";
+import type { DriverContext } from "@outrider/ports/driver";
+import type { SensorPort } from "@outrider/ports/sensor-port";
+import { useI2cBus } from "@outrider/transports/i2c-buses";
+import { I2cChip } from "@outrider/transports/i2c-chip";
+import type { I2cChipOptions } from "./i2c-options.js";
+
+/** A part that measures. */
+export interface I2cSensor {
+  readonly part: string;
+  /** Its first address. */
+  readonly address: number;
+  readonly quantities: readonly Quantity[];
+  /** Throws PortError `protocol` when another part answers. Asked first, and again after whatever went wrong. */
+  identify?(chip: I2cChip, signal: AbortSignal): Promise<void>;
+  /** Values or absences; what is out of range becomes an absence by itself. */
+  read(chip: I2cChip, signal: AbortSignal): Promise<Sample>;
+}
+
+/** Opens a chip that measures. Speaks to it only when it is read. */
+export async function openI2cSensor(
+  sensor: I2cSensor,
+  options: I2cChipOptions,
+  { clock }: DriverContext,
+): Promise<SensorPort> {
+  const { bus: name, address = sensor.address, library = "i2c-dev" } = options;
+  const bus = await useI2cBus(name, library, clock);
+  const chip = new I2cChip(bus.device, address, sensor.part);
+  let known = false;
+  return {
+    quantities: sensor.quantities,
+    read: (signal) =>
+      bus.device.exclusive(address, async () => {
+        signal.throwIfAborted();
+        try {
+          if (!known) await sensor.identify?.(chip, signal);
+          known = true;
+          return within(await sensor.read(chip, signal));
+        } catch (error) {
+          known = false;
+          throw error;
+        }
+      }),
+    [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
+  };
+}
+
+/** What is outside of what its quantity can be is no value but a broken sensor. */
+export function within(sample: Sample): Sample {
+  const checked = Object.entries(sample).map(([quantity, value]) => {
+    const { min, max } = QUANTITIES[quantity as Quantity];
+    const sound = typeof value === "string" || (value >= min && value <= max);
+    return [quantity, sound ? value : "NoReading"];
+  });
+  return Object.fromEntries(checked) as Sample;
+}
+
+/** All of them for one reason. */
+export function absent(quantities: readonly Quantity[], why: Absence): Sample {
+  return Object.fromEntries(quantities.map((quantity) => [quantity, why]));
+}
+
+/** Checks the registers by which parts of Texas Instruments say what they are. */
+export async function identifyTexas(
+  chip: I2cChip,
+  parts: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  const maker = await chip.readWord(0xfe, signal);
+  const part = await chip.readWord(0xff, signal);
+  // The last four bits are the revision.
+  if (maker === 0x5449 && parts.some((known) => known >> 4 === part >> 4)) return;
+  throw chip.wrong(`it says maker 0x${hex(maker)}, part 0x${hex(part)}`);
+}
+
+const hex = (word: number): string => word.toString(16).padStart(4, "0");
