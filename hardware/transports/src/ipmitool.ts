@@ -15,10 +15,10 @@ export interface BmcAddress {
 const READ_DEADLINE = seconds(20);
 const ACT_DEADLINE = seconds(20);
 const SWEEP_DEADLINE = seconds(60);
-/** A question may be lost on the way and asked again. */
-const READING = ["-N", "1", "-R", "4"];
+/** A question may be lost on the way and asked again. The time until a BMC is given up grows with the square of the tries. */
+const READING = ["-N", "1", "-R", "2"];
 /** A request is sent once: a BMC that is slow to answer would else do twice what it is asked. */
-const ACTING = ["-N", "8", "-R", "1"];
+const ACTING = ["-N", "5", "-R", "1"];
 
 /** A BMC over IPMI 2.0, by ipmitool. Its password is in the environment of the child, never among its arguments. */
 export class Ipmitool {
