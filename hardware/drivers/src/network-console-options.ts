@@ -9,6 +9,7 @@ export class TelnetConsoleOptions {
   /** Name or address of the host. */
   @Matches(NETWORK_HOST)
   host!: string;
+  /** TCP port on which it is served. */
   @Integer(1, 65_535)
   port!: number;
   /** After so long without a byte the system asks whether the other side is still there. Default 30; 0: never. */

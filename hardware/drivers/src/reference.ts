@@ -50,7 +50,7 @@ export async function driverReference(): Promise<string> {
       .filter((one) => one.port === port)
       .map((one) => [port, `[${one.driver}](#${port}${one.driver})`, one.proof ?? "**unproven**"]),
   );
-  return `${[HEAD, `${table(["Port", "Driver", "Tried against"], rows)}\n`, ...sections].join("\n")}`;
+  return [HEAD, `${table(["Port", "Driver", "Tried against"], rows)}\n`, ...sections].join("\n");
 }
 
 function section(driver: AnyDriver, words: OptionWords): string {

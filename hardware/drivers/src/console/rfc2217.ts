@@ -13,6 +13,7 @@ export class Rfc2217Options extends LineOptions {
   /** Name or address of the terminal server. */
   @Matches(NETWORK_HOST)
   host!: string;
+  /** TCP port of its line on the terminal server. */
   @Integer(1, 65_535)
   port!: number;
   /** After so long without a byte the system asks whether the other side is still there. Default 30; 0: never. */

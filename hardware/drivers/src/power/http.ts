@@ -39,6 +39,7 @@ export class HttpPowerOptions extends HttpDeviceOptions {
     string,
     string
   >;
+  /** Who is logged in as, where `password` is given. Default admin. */
   @Optional() @Text(100) username?: string;
   /** For basic or digest authentication, as the device demands. */
   @Optional() @Nested(() => SecretReference) password?: SecretReference;
