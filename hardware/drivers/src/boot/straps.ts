@@ -25,7 +25,6 @@ export const driver = defineDriver({
       },
     },
   },
-  proof: "gpio-amdpt of Linux 6.1 in a QEMU 7.2 guest, its registers seen from outside",
   open: async ({ target }: StrapsOptions, _, { output }): Promise<BootPort> => ({
     targets: [target],
     // Nobody sees here that the node has sampled it, so that it can end by itself.

@@ -112,18 +112,23 @@ async function obey(request: GuestRequest): Promise<unknown> {
         const gone = new Promise((resolve) => second?.once("exit", resolve));
         second.kill("SIGKILL");
         await gone;
-        second = undefined;
+        second = startSecond();
       }
       return undefined;
   }
 }
 
+/** Started before it is asked for: Node takes long to start on an emulated processor. */
+function startSecond(): ChildProcess {
+  return fork(process.argv[1] ?? "", [], { execArgv: [] }).on("message", (word) =>
+    say(word as object),
+  );
+}
+
 function take(request: GuestRequest): void {
   const { agent, ...own } = request;
   if (agent === "second") {
-    second ??= fork(process.argv[1] ?? "", [], { execArgv: [] }).on("message", (word) =>
-      say(word as object),
-    );
+    second ??= startSecond();
     second.send(own);
     return;
   }
@@ -143,4 +148,5 @@ else {
     if (at >= 0) take(JSON.parse(line.slice(at)) as GuestRequest);
   });
   say({ ready: true });
+  second = startSecond();
 }
