@@ -1,7 +1,13 @@
 import { constants } from "node:os";
 import type { ControlLines, LineSettings, ModemLines } from "@outrider/ports/console-port";
 import koffi from "koffi";
-import { decodeSettings, encodeSettings, TERMIOS_BYTES } from "./serial-settings.js";
+import {
+  decodeSettings,
+  encodeSettings,
+  isParked,
+  parkSettings,
+  TERMIOS_BYTES,
+} from "./serial-settings.js";
 
 /** Requests of ioctl_tty(2) as Linux numbers them on amd64 and arm64 (asm-generic/ioctls.h). */
 const TCGETS2 = 0x80_2c_54_2a;
@@ -26,11 +32,15 @@ const DSR = 0x100;
 /** `struct serial_icounter_struct`: cts, dsr, rng, dcd, rx, tx, frame, overrun, parity, brk, buf_overrun, nine spare. */
 const COUNTS_BYTES = 80;
 
+/** flock(2): for one only, without waiting. */
+const LOCK_NOW = 2 | 4;
+
 const { EAGAIN, EINTR, ENOTTY, EINVAL } = constants.errno;
 
 const libc = koffi.load(null);
 const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)");
 const ioctlValue = libc.func("ioctl", "int", ["int", "unsigned long", "long"]);
+const flock = libc.func("int flock(int fd, int operation)");
 const readBytes = libc.func("long read(int fd, void *bytes, size_t length)");
 const writeBytes = libc.func("long write(int fd, const void *bytes, size_t length)");
 
@@ -92,6 +102,25 @@ export class Terminal {
     this.#ask("TCSETS2", TCSETS2, termios);
   }
 
+  /** Takes the lock that terminal programs respect. @returns false when another has it */
+  lock(): boolean {
+    if ((flock(this.fd, LOCK_NOW) as number) >= 0) return true;
+    if (wouldWait(koffi.errno())) return false;
+    throw new TerminalError("flock", koffi.errno());
+  }
+
+  /**
+   * Zero baud: the lines that this end drives are all that it is used for. Linux drops them on the way, unless it was so
+   * already, and does not raise them when the port is opened the next time; closing drops none.
+   */
+  park(): void {
+    const termios = Buffer.alloc(TERMIOS_BYTES);
+    this.#ask("TCGETS2", TCGETS2, termios);
+    if (isParked(termios)) return;
+    parkSettings(termios);
+    this.#ask("TCSETS2", TCSETS2, termios);
+  }
+
   /** Nobody else may open it from now on, root apart. */
   exclude(): void {
     this.#tell("TIOCEXCL", TIOCEXCL, 0);
@@ -114,6 +143,14 @@ export class Terminal {
         else resolve(modemLines(bits));
       });
     });
+  }
+
+  /** What this end's lines were told last, by whomever. */
+  get controls(): ControlLines {
+    const bytes = Buffer.alloc(4);
+    this.#ask("TIOCMGET", TIOCMGET, bytes);
+    const bits = bytes.readUInt32LE();
+    return { dtr: (bits & DTR) !== 0, rts: (bits & RTS) !== 0 };
   }
 
   control(lines: Partial<ControlLines>): void {

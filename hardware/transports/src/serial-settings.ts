@@ -95,6 +95,19 @@ export function encodeSettings(termios: Buffer, settings: LineSettings): void {
   termios.writeUInt32LE(baudRate, OSPEED);
 }
 
+/** Whether a termios says zero baud, and that closing drops no line. */
+export function isParked(termios: Buffer): boolean {
+  return (termios.readUInt32LE(CFLAG) & (CBAUD | HUPCL)) === 0;
+}
+
+/** Writes zero baud into a termios, and that nothing but a program moves the lines of this end. */
+export function parkSettings(termios: Buffer): void {
+  const kept = termios.readUInt32LE(CFLAG) & ~(CBAUD | CIBAUD | CRTSCTS | HUPCL | CREAD);
+  termios.writeUInt32LE((kept | CLOCAL) >>> 0, CFLAG);
+  termios.writeUInt32LE(0, ISPEED);
+  termios.writeUInt32LE(0, OSPEED);
+}
+
 /** What a termios says that the line does. */
 export function decodeSettings(termios: Buffer): LineSettings {
   const cflag = termios.readUInt32LE(CFLAG);

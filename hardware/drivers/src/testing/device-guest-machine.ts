@@ -67,6 +67,8 @@ export async function startDeviceMachine(): Promise<DeviceMachine> {
     `-append console=ttyS0 quiet no_timer_check random.trust_cpu=on panic=-1 ${reserved}`,
     `-chardev socket,id=console,path=${join(dir, "console")}`,
     "-serial chardev:console",
+    // A second UART, whose wires end nowhere.
+    "-serial null",
   ].flatMap((option) => [
     option.slice(0, option.indexOf(" ")),
     option.slice(option.indexOf(" ") + 1),
