@@ -72,6 +72,13 @@ describe("what an agent proposes", () => {
     expect(lines.at(-1)).toBe("# digital-output: { driver: gpio, options: { chip: c, line: 1 } }");
   });
 
+  it("has addresses of chips as people know them, which mean the same", () => {
+    const options = { bus: "i2c-1", address: 65, shuntMilliohms: 10 };
+    const lines = proposedSite("rack-a", [proposal({ port: "sensor", driver: "ina226", options })]);
+    expect(lines.join("\n")).toContain("address: 0x41,");
+    expect(read(lines).nodes["new-1"]?.sensor?.["ina226"]?.options).toEqual(options);
+  });
+
   it("lets no word of a device out of its comment or its string", () => {
     const hostile = "x\nnodes:\n  evil: {}\u001b[2J\u2028y";
     const lines = proposedSite("rack-a", [proposal({ why: hostile, options: { path: hostile } })]);

@@ -15,7 +15,12 @@ export interface SiteEntry {
 
 /** A value as a site file has it, on one line. Nothing in it moves a cursor. */
 export function flow(value: unknown): string {
-  return plain(stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trimEnd());
+  const text = plain(stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trimEnd());
+  // As people know the addresses of chips.
+  return text.replaceAll(
+    /\baddress: (\d{1,3})(?=[ ,}])/g,
+    (_, address: string) => `address: 0x${Number(address).toString(16)}`,
+  );
 }
 
 /** An endpoint in its place below a node, unindented: `power: { agent: … }`. */

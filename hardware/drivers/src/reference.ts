@@ -115,7 +115,12 @@ function exampleText(
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value).map(([key, one]) => `${flow(key)}: ${flow(one)}`);
+    const entries = Object.entries(value).map(([key, one]) =>
+      // As people know the addresses of chips.
+      key === "address" && typeof one === "number"
+        ? `address: 0x${one.toString(16)}`
+        : `${flow(key)}: ${flow(one)}`,
+    );
     return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
   }
   if (typeof value === "string" && /^[A-Za-z/][\w./-]*$/.test(value) && !WORDS.test(value))

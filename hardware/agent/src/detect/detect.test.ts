@@ -119,6 +119,14 @@ describe("all detectors", () => {
     expect(proposals.length).toBeGreaterThanOrEqual(3);
   });
 
+  it("say that no switch can know a node whose addresses nobody has given", async () => {
+    const asked = { switches: [{ host: "127.0.0.1" }] };
+    const { problems } = await detectWith(DETECTORS, { ...detecting(), asked });
+    expect(problems).toEqual([
+      { detector: "poe", message: expect.stringContaining("Give nodes their macs") as string },
+    ]);
+  });
+
   it("say what one could not, beside what the others found, and wait for none for ever", async () => {
     const one = { port: "power", driver: "x", options: {}, why: "it is there" } as const;
     const detectors: Detector[] = [

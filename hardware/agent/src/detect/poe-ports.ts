@@ -12,7 +12,12 @@ export const poePorts: Detector = {
   detect: async (detecting) => {
     const { switches = [], nodes = [] } = detecting.asked;
     const macs = new Map(nodes.flatMap(({ node, macs: own }) => own.map((mac) => [mac, node])));
-    if (macs.size === 0) return [];
+    if (switches.length > 0 && macs.size === 0) {
+      throw new PortError(
+        "invalid-options",
+        "No node of the site file has an address by which a switch could know it. Give nodes their macs, then ask again.",
+      );
+    }
     const found = await Promise.allSettled(switches.map((one) => ofSwitch(detecting, one, macs)));
     const failed = found.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
     const proposals = found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));

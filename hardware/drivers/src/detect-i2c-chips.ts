@@ -1,0 +1,86 @@
+import type { PortKind } from "@outrider/ports/driver";
+import type { Clock } from "@outrider/ports/time";
+import { PortError } from "@outrider/ports/port-error";
+import { listI2cBuses } from "@outrider/transports/i2c-buses";
+import { detectI2cChips, type DetectedChip } from "@outrider/transports/i2c-detect";
+import { listDrivers, loadDriver } from "./registry.js";
+
+/** A chip that a driver of ours may be for. */
+export interface ChipProposal {
+  readonly port: PortKind;
+  readonly driver: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly why: string;
+  readonly confidence: "high" | "medium" | "low";
+}
+
+/**
+ * Buses on which nobody's chips hang but a monitor's or a PC's own: a byte too many there has broken memory modules
+ * and clocks before.
+ */
+const LEFT_ALONE = /smbus|ddc|hdmi|aux|dpdc|gmbus|i915|amdgpu|radeon|nvidia|nouveau|designware/i;
+
+/** Whether a bus is looked at, by the name of its adapter. Pure. */
+export function isLookedAt(adapter: string): boolean {
+  return !LEFT_ALONE.test(adapter);
+}
+
+/**
+ * The chips on this host's I²C buses that there are drivers for. Nothing is switched by looking.
+ * @throws PortError when there are buses, and none could be used
+ */
+export async function detectI2cProposals(
+  sysfs: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ChipProposal[]> {
+  const found: ChipProposal[] = [];
+  const failed: PortError[] = [];
+  const buses = (await listI2cBuses(sysfs)).filter(({ name }) => isLookedAt(name));
+  for (const { path, name } of buses) {
+    const bus = path.replace("/dev/", "");
+    try {
+      for (const chip of await detectI2cChips(bus, clock, signal)) {
+        const proposal = await proposalOf(bus, name, chip);
+        if (proposal) found.push(proposal);
+      }
+    } catch (error) {
+      if (!(error instanceof PortError)) throw error;
+      failed.push(error);
+    }
+  }
+  if (failed[0] && failed.length === buses.length) throw failed[0];
+  return found;
+}
+
+/** What a chip at an address could be declared as; nothing where the kernel has it, which `hwmon` reads. */
+export async function proposalOf(
+  bus: string,
+  adapter: string,
+  { address, parts, identified, kernel }: DetectedChip,
+): Promise<ChipProposal | undefined> {
+  const [driver, ...others] = parts;
+  if (kernel || driver === undefined) return undefined;
+  const place = `0x${address.toString(16)} of ${bus} (${adapter})`;
+  const port = (await listDrivers()).find(
+    (one) => one.driver === driver && (one.port === "sensor" || one.port === "digital-output"),
+  )?.port;
+  if (port === undefined) return undefined;
+  const { example } = await loadDriver(port, driver);
+  const { bus: _bus, address: _address, ...rest } = example.options as Record<string, unknown>;
+  const guessed = Object.keys(rest);
+  const assumed =
+    guessed.length === 0
+      ? ""
+      : ` ${guessed.join(", ")} cannot be seen from here and stands as in the example: look at the board.`;
+  const why = identified
+    ? `The chip at ${place} says that it is an ${driver.toUpperCase()}.`
+    : `Something answers at ${place}, where ${[driver, ...others].join(", ")} live; it does not say what it is.`;
+  return {
+    port,
+    driver,
+    options: { ...rest, bus, address },
+    why: why + assumed,
+    confidence: identified ? "high" : others.length === 0 ? "medium" : "low",
+  };
+}
