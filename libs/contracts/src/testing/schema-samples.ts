@@ -7,6 +7,11 @@ import type { JsonSchema } from "../schema.js";
  */
 
 type Definitions = Readonly<Record<string, JsonSchema>>;
+interface Seen {
+  readonly all: Definitions;
+  /** Changed inside already, in this value. */
+  readonly seen: Set<string>;
+}
 
 /** Values that the schema accepts. */
 export function validValues(root: JsonSchema): fc.Arbitrary<unknown> {
@@ -18,9 +23,12 @@ export interface Mutation {
   readonly value: unknown;
 }
 
-/** Every change, one at a time, at every place of a value: some leave it valid. */
+/**
+ * Every change, one at a time, at every place of a value: some leave it valid. A class that occurs at several places is
+ * changed inside at the first of them; at the others it is enough that it is looked at at all.
+ */
 export function mutationsOf(root: JsonSchema, value: unknown): Iterable<Mutation> {
-  return mutations(root, value, definitionsOf(root));
+  return mutations(root, value, { all: definitionsOf(root), seen: new Set() });
 }
 
 /** Names that objects of JavaScript have without being asked. */
@@ -132,14 +140,13 @@ function longest(length: number): string[] {
   return ["x", "é", "😀", "\ufe0f", "\ud800"].map((unit) => unit.repeat(length));
 }
 
-function* mutations(
-  schema: JsonSchema,
-  value: unknown,
-  definitions: Definitions,
-): Generator<Mutation> {
+function* mutations(schema: JsonSchema, value: unknown, definitions: Seen): Generator<Mutation> {
   const words = schema as Words;
   if (words.$ref !== undefined) {
-    yield* mutations(resolve(words.$ref, definitions), value, definitions);
+    const inside = resolve(words.$ref, definitions.all);
+    if (definitions.seen.has(words.$ref)) return yield* atAll(value);
+    definitions.seen.add(words.$ref);
+    yield* mutations(inside, value, definitions);
     return;
   }
   if (words.oneOf && !words.properties) {
@@ -160,6 +167,12 @@ function* mutations(
       for (const name of UNKNOWN_NAMES)
         yield { label: ` has ${name}`, value: having(object, name, { x: 1 }) };
   }
+}
+
+/** Whether an object is looked into here. */
+function* atAll(value: unknown): Generator<Mutation> {
+  for (const other of OTHER_TYPES) yield { label: ` = ${JSON.stringify(other)}`, value: other };
+  yield { label: " has unknown", value: having(value as object, "unknown", 1) };
 }
 
 function* ofNumber({ minimum = 0, maximum = 0 }: Words): Generator<Mutation> {
@@ -196,10 +209,10 @@ function* ofString({ enum: allowed = [], maxLength }: Words, value: string): Gen
 function* ofArray(
   { items = {}, maxItems = 0 }: Words,
   value: unknown[],
-  definitions: Definitions,
+  definitions: Seen,
 ): Generator<Mutation> {
   const item: unknown =
-    value[0] ?? fc.sample(valuesOf(items, definitions), { numRuns: 1, seed: 1 })[0];
+    value[0] ?? fc.sample(valuesOf(items, definitions.all), { numRuns: 1, seed: 1 })[0];
   yield { label: " is empty", value: [] };
   for (const length of [maxItems, maxItems + 1]) {
     yield { label: ` has ${length} items`, value: Array.from({ length }, () => item) };
@@ -212,7 +225,7 @@ function* ofArray(
 function* ofObject(
   { properties = {} }: Words,
   value: Record<string, unknown>,
-  definitions: Definitions,
+  definitions: Seen,
 ): Generator<Mutation> {
   for (const name of UNKNOWN_NAMES) {
     for (const inside of [1, {}])
@@ -220,7 +233,7 @@ function* ofObject(
   }
   for (const [name, schema] of Object.entries(properties)) {
     if (!Object.hasOwn(value, name)) {
-      for (const given of fc.sample(valuesOf(schema, definitions), { numRuns: 2, seed: 1 })) {
+      for (const given of fc.sample(valuesOf(schema, definitions.all), { numRuns: 2, seed: 1 })) {
         yield { label: ` has ${name}`, value: having(value, name, asParsed(given)) };
       }
       continue;
@@ -236,7 +249,7 @@ function* ofObject(
 function* ofMap(
   { patternProperties = {}, maxProperties = 0 }: Words,
   value: Record<string, unknown>,
-  definitions: Definitions,
+  definitions: Seen,
 ): Generator<Mutation> {
   const [[pattern, schema] = ["", {}]] = Object.entries(patternProperties);
   const key =
@@ -244,7 +257,8 @@ function* ofMap(
     fc.sample(fc.stringMatching(new RegExp(pattern)), { numRuns: 1, seed: 1 })[0] ??
     "";
   const inside: unknown =
-    value[key] ?? asParsed(fc.sample(valuesOf(schema, definitions), { numRuns: 1, seed: 1 })[0]);
+    value[key] ??
+    asParsed(fc.sample(valuesOf(schema, definitions.all), { numRuns: 1, seed: 1 })[0]);
   yield { label: " is empty", value: {} };
   for (const name of [
     ...UNKNOWN_NAMES,
