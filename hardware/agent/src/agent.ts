@@ -178,6 +178,7 @@ class Agent implements RunningAgent {
       kinds: this.#kinds(gate, bootId),
       gate,
       secrets: config.secrets.resolve,
+      programs: config.programs.resolve,
       memories: await journal.memories(),
       defect,
       changed: describe,

@@ -11,6 +11,7 @@ import { logWith } from "./log.js";
 import { PowerEndpoint } from "./power-endpoint.js";
 import { StartGate } from "./start-gate.js";
 import { UnknownEndpoint } from "./unknown-endpoint.js";
+import { noPrograms } from "./testing/no-programs.js";
 import { noSecrets } from "./testing/no-secrets.js";
 
 const endpoint = endpointId("n1", "power");
@@ -57,6 +58,7 @@ describe("the endpoints of a configuration", () => {
       journal,
       gate,
       secrets: noSecrets,
+      programs: noPrograms,
       memories: new Map(),
       kinds: { power: unwanted, console: unwanted },
       defect: unwanted,
@@ -85,6 +87,7 @@ describe("the endpoints of a configuration", () => {
       journal,
       gate,
       secrets: noSecrets,
+      programs: noPrograms,
       memories: await journal.memories(),
       kinds: {
         power: (parts) =>

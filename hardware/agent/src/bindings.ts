@@ -37,6 +37,8 @@ export interface BindingsOptions {
   readonly drivers?: URL | undefined;
   /** Resolves the secrets that options refer to. */
   readonly secrets: DriverContext["secret"];
+  /** Finds the programs that options name. */
+  readonly programs: DriverContext["program"];
   /** Is told which endpoints belong to which power domain. */
   readonly gate: StartGate;
   /** What the journal remembered at the start. */
@@ -211,7 +213,7 @@ export class Bindings {
   }
 
   async #add(desired: DesiredEndpoint): Promise<void> {
-    const { clock, log, journal, kinds, drivers, secrets } = this.options;
+    const { clock, log, journal, kinds, drivers, secrets, programs } = this.options;
     const { endpoint: id, node, port, driver } = desired;
     const parts: EndpointParts = {
       desired,
@@ -221,6 +223,7 @@ export class Bindings {
       journal,
       drivers,
       secrets,
+      programs,
     };
     const endpoint = kinds[port]?.(parts) ?? new UnknownEndpoint(parts);
     const binding = { endpoint, closed: new AbortController() };

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   EnvironmentError,
   mqttUrl,
@@ -9,6 +9,7 @@ import {
   text,
 } from "@outrider/contracts/environment";
 import { agentId, ID_PATTERN, type AgentId } from "@outrider/contracts/ids";
+import { programDirectories, ProgramStore } from "./program-store.js";
 import { SecretStore, secretDirectories } from "./secret-store.js";
 import { readConsoleLinkConfig, type ConsoleLinkConfig } from "./console/link-config.js";
 
@@ -23,6 +24,8 @@ export interface AgentConfig {
   readonly bootIdFile: string;
   /** Resolves what options of drivers refer to. */
   readonly secrets: SecretStore;
+  /** Finds the programs that options of drivers name. */
+  readonly programs: ProgramStore;
   /** Where the console service is, and how much is kept for it. */
   readonly consoleLink: ConsoleLinkConfig;
 }
@@ -57,6 +60,7 @@ export function readAgentConfig(
     mqttUrl: values.OUTRIDER_MQTT_URL,
     dataDirectory,
     secrets: new SecretStore(secretDirectories(dataDirectory, environment), environment),
+    programs: new ProgramStore(programDirectories(resolve(dataDirectory)), userId()),
     bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
     consoleLink: readConsoleLinkConfig(environment, values.OUTRIDER_MQTT_URL),
     ...(file === undefined ? {} : { username: `agent:${id}`, password: readSecret(file) }),
@@ -73,4 +77,10 @@ function readSecret(file: string): string {
   throw new EnvironmentError([
     `OUTRIDER_AGENT_SECRET_FILE=${JSON.stringify(file)}; expected a readable file that holds the agent's secret`,
   ]);
+}
+
+function userId(): number {
+  const uid = process.getuid?.();
+  if (uid !== undefined) return uid;
+  throw new Error("an agent runs on Linux");
 }

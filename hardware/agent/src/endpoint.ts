@@ -31,6 +31,8 @@ export interface EndpointParts {
   readonly drivers?: URL | undefined;
   /** Resolves what options refer to. */
   readonly secrets: DriverContext["secret"];
+  /** Finds the programs that options name. */
+  readonly programs: DriverContext["program"];
 }
 
 /**
@@ -58,12 +60,13 @@ export abstract class Endpoint {
   readonly log: AgentLog;
   readonly drivers: URL | undefined;
   readonly secrets: DriverContext["secret"];
+  readonly programs: DriverContext["program"];
   protected readonly journal: EndpointParts["journal"];
   #activity: Activity | undefined;
   #changes = 0;
   #idle: (() => void)[] = [];
 
-  constructor({ desired, memory, clock, log, journal, drivers, secrets }: EndpointParts) {
+  constructor({ desired, memory, clock, log, journal, drivers, secrets, programs }: EndpointParts) {
     this.desired = desired;
     this.memory = memory ?? NO_MEMORY;
     this.clock = clock;
@@ -71,6 +74,7 @@ export abstract class Endpoint {
     this.journal = journal;
     this.drivers = drivers;
     this.secrets = secrets;
+    this.programs = programs;
   }
 
   /** Opens its driver once. Heeds `signal`, and leaves nothing open when it rejects. @throws PortError, or what a driver throws */

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Activity } from "./endpoint.js";
 import { ResetEndpoint } from "./line-endpoint.js";
 import { line } from "./testing/drivers/reset/pulsed.js";
+import { noPrograms } from "./testing/no-programs.js";
 import { noSecrets } from "./testing/no-secrets.js";
 
 const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };
@@ -32,6 +33,7 @@ describe("the end of a pulse", () => {
         journal: { remember: async () => {}, recordStep: async () => {} },
         drivers: new URL("./testing/drivers/", import.meta.url),
         secrets: noSecrets,
+        programs: noPrograms,
       },
       { gate: { commanded() {} }, overtakes: (_, action) => void overtaken.push(action) },
     );

@@ -12,7 +12,7 @@ const OPEN_WITHIN = seconds(10);
  */
 export async function openPort<P extends PortKind>(
   kind: P,
-  { desired, clock, log, drivers, secrets }: Endpoint,
+  { desired, clock, log, drivers, secrets, programs }: Endpoint,
   signal: AbortSignal,
 ): Promise<Opened<P>> {
   return openInTime({
@@ -21,7 +21,12 @@ export async function openPort<P extends PortKind>(
     signal,
     what: `The driver of ${desired.endpoint}`,
     open: (within) =>
-      openDeclared(kind, desired, { clock, log, signal: within, secret: secrets }, drivers),
+      openDeclared(
+        kind,
+        desired,
+        { clock, log, signal: within, secret: secrets, program: programs },
+        drivers,
+      ),
     stuck: (error) => log.error({ err: error }, "what was opened too late could not be closed"),
   });
 }

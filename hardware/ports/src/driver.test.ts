@@ -40,6 +40,7 @@ const context: DriverContext = {
   log,
   signal: new AbortController().signal,
   secret: () => Promise.reject(new PortError("invalid-options", "there are no secrets")),
+  program: () => Promise.reject(new PortError("invalid-options", "there are no programs")),
 };
 
 describe("openDriver", () => {

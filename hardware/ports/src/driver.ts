@@ -53,6 +53,13 @@ export interface DriverContext {
    * @throws PortError `invalid-options` that names the reference and says what to do
    */
   secret(reference: SecretReference): Promise<string>;
+  /**
+   * The absolute path of a program that whoever administers this host has put in place for options to name. Asked
+   * anew before each run, so that one which has become unsafe is not run.
+   * @param name its file name
+   * @throws PortError `invalid-options` that names the program and says what to do
+   */
+  program(name: string): Promise<string>;
 }
 
 /** Another port that a driver is made of. It is declared with the endpoint, opened before and closed after it. */
@@ -114,7 +121,7 @@ export interface Driver<P extends PortKind, O extends object = object, N extends
 export function defineDriver<
   P extends PortKind,
   O extends object,
-  const N extends Needs = Record<never, never>,
+  const N extends Needs = Record<string, never>,
 >(
   driver: Driver<P, O, N> & { readonly exclusive?: readonly (keyof O & string)[] },
 ): Driver<P, O, N> {

@@ -21,6 +21,7 @@ import { PowerEndpoint } from "../power-endpoint.js";
 import { StartGate } from "../start-gate.js";
 import { ConsoleEndpoint } from "./console-endpoint.js";
 import { MemorySpools } from "./testing/memory-spool.js";
+import { noPrograms } from "../testing/no-programs.js";
 import { noSecrets } from "../testing/no-secrets.js";
 
 const DRIVERS = new URL("../testing/drivers/", import.meta.url);
@@ -70,6 +71,7 @@ describe("the consoles among the endpoints of an agent", () => {
       drivers: DRIVERS,
       gate,
       secrets: noSecrets,
+      programs: noPrograms,
       memories: new Map(),
       kinds: {
         power: (parts) =>

@@ -8,6 +8,7 @@ import type { Journal, MemoryPatch, StoredEvent } from "../journal.js";
 import { logWith } from "../log.js";
 import { PowerEndpoint } from "../power-endpoint.js";
 import { StartGate } from "../start-gate.js";
+import { noPrograms } from "./no-programs.js";
 import { noSecrets } from "./no-secrets.js";
 import type { ModelDevice } from "./model-device.js";
 
@@ -59,6 +60,7 @@ export function openEndpoint(
       },
       memory,
       secrets: noSecrets,
+      programs: noPrograms,
       clock,
       log: logWith(silentLog, {}),
       journal,

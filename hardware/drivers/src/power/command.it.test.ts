@@ -27,9 +27,9 @@ case "$r" in *'"supply":"on"'*200) exit 0;; *'"supply":"off"'*200) exit 1;; *) e
         writeFileSync(join(dir, "url"), rackUrl);
         return { stop: async () => {} };
       },
-      optionsOf: ({ dir, rackUrl }, slot) => {
+      optionsOf: ({ rackUrl }, slot) => {
         const supply = (on: boolean): string[] => [
-          join(dir, "set"),
+          "set",
           "-X",
           "PUT",
           "-H",
@@ -41,9 +41,10 @@ case "$r" in *'"supply":"on"'*200) exit 0;; *'"supply":"off"'*200) exit 1;; *) e
         return {
           on: supply(true),
           off: supply(false),
-          status: [join(dir, "status"), `${rackUrl}/slots/${slot}`],
+          status: ["status", `${rackUrl}/slots/${slot}`],
         };
       },
+      programsOf: ({ dir }) => ({ set: join(dir, "set"), status: join(dir, "status") }),
       address: ({ dir }) => dir,
       unreachable: "refused",
     }),
@@ -56,15 +57,17 @@ describe("command", () => {
     dir = mkdtempSync(join(tmpdir(), "or-"));
   });
   afterAll(() => rmSync(dir, { recursive: true }));
+  const programs: Record<string, string> = {};
   const script = (name: string, text: string): string[] => {
     writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-    return [join(dir, name)];
+    programs[name] = join(dir, name);
+    return [name];
   };
 
   it("takes arguments as they are: there is no shell", async () => {
     const status = script("args", 'for one in "$@"; do echo "<$one>" >&2; done; exit 2');
     const options = { on: status, off: status, status: [...status, "$(id)", "; a 'b' *"] };
-    await using port = await openDriver(driver, options, driverContext());
+    await using port = await openDriver(driver, options, driverContext({ programs }));
     const { message } = await failure(port.read(forever));
     expect(message).toContain("<$(id)> <; a 'b' *>");
   });
@@ -73,12 +76,18 @@ describe("command", () => {
     const status = script("env", "env >&2; exit 2");
     const SECRET = { file: "/etc/outrider/outlet" };
     const secrets = { [SECRET.file]: "canary-of-commands" };
-    const options = { on: status, off: status, status, environment: { UNIT: "4" }, secret: SECRET };
+    const options = {
+      on: status,
+      off: status,
+      status,
+      environment: { OUTRIDER_UNIT: "4" },
+      secret: SECRET,
+    };
     process.env["OUTRIDER_SECRET_OTHER"] = "canary-of-another";
-    await using port = await openDriver(driver, options, driverContext({ secrets }));
+    await using port = await openDriver(driver, options, driverContext({ secrets, programs }));
     const { message } = await failure(port.read(forever));
     delete process.env["OUTRIDER_SECRET_OTHER"];
-    expect(message).toContain("UNIT=4");
+    expect(message).toContain("OUTRIDER_UNIT=4");
     expect(message).toContain("OUTRIDER_SECRET=…");
     expect(message).not.toContain("canary");
   });
@@ -87,22 +96,37 @@ describe("command", () => {
     const mark = join(dir, "mark");
     const status = script("slow", `(sleep 3; touch ${mark}) & wait`);
     const options = { on: status, off: status, status };
-    await using port = await openDriver(driver, options, driverContext());
+    await using port = await openDriver(driver, options, driverContext({ programs }));
     const error = await failure(port.read(AbortSignal.timeout(200)));
     expect(error).toMatchObject({ code: "timed-out" });
     await new Promise((resolve) => setTimeout(resolve, 3500));
     expect(existsSync(mark)).toBe(false);
   });
 
-  it("names a program that is not there, and demands an absolute path", async () => {
-    const gone = ["/nonexistent/outlet"];
-    await using port = await openDriver(
-      driver,
-      { on: gone, off: gone, status: gone },
-      driverContext(),
-    );
+  it("runs no program but those that are in place, and asks anew each time", async () => {
+    const status = script("outlet", "exit 0");
+    const options = { on: status, off: status, status };
+    for (const which of ["on", "off", "status"] as const) {
+      const elsewhere = { ...options, [which]: ["/bin/sh", "-c", "id"] };
+      const opening = openDriver(driver, elsewhere, driverContext({ programs }));
+      await expect(opening).rejects.toMatchObject({ code: "invalid-options" });
+    }
+    await using port = await openDriver(driver, options, driverContext({ programs }));
+    expect(await port.read(forever)).toMatchObject({ supply: "On" });
+    delete programs["outlet"];
     expect(await failure(port.read(forever))).toMatchObject({ code: "invalid-options" });
-    const bare = openDriver(driver, { on: ["outlet"], off: gone, status: gone }, driverContext());
-    await expect(bare).rejects.toThrow("option on");
+    expect(await failure(port.setSupply(false, forever))).toMatchObject({
+      code: "invalid-options",
+    });
   });
+
+  it.each(["LD_PRELOAD", "PATH", "BASH_ENV", "PYTHONPATH", "OUTRIDER_", "OUTRIDER_x"])(
+    "gives no program %s, by which something else could be run",
+    async (name) => {
+      const status = script("outlet", "exit 0");
+      const options = { on: status, off: status, status, environment: { [name]: "/tmp/x" } };
+      const opening = openDriver(driver, options, driverContext({ programs }));
+      await expect(opening).rejects.toThrow("option environment");
+    },
+  );
 });

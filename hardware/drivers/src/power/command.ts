@@ -8,7 +8,17 @@ import { plugPower } from "../plug.js";
 
 const ARGUMENT = /^[^\u0000]{1,1000}$/;
 
-/** Programs on the agent's host. Each is a list: the program, and its arguments as they are. There is no shell. */
+/**
+ * What may be given: a name that is ours makes no loader, shell or interpreter run something else than the program,
+ * as `LD_PRELOAD`, `PATH` or `PYTHONPATH` would.
+ */
+const VARIABLE = /^OUTRIDER_[A-Z0-9_]{1,60}$/;
+const SECRET = "OUTRIDER_SECRET";
+
+/**
+ * Programs that the host's administrator has put into `/etc/outrider/commands`, or into `commands` of the agent's data.
+ * Each is a list: the program's file name, and its arguments as they are. There is no shell.
+ */
 export class CommandOptions {
   /** Switches on. */
   @ListOf(ARGUMENT, 100) on!: string[];
@@ -16,11 +26,8 @@ export class CommandOptions {
   @ListOf(ARGUMENT, 100) off!: string[];
   /** Says by its exit code whether it is on: 0 on, 1 off; all else is an error. */
   @ListOf(ARGUMENT, 100) status!: string[];
-  /** What a program is given in its environment, which is empty but for PATH. */
-  @Optional() @MapOf(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, { text: 1000 }) environment?: Record<
-    string,
-    string
-  >;
+  /** What a program is given in its environment, by names that begin with OUTRIDER_. Else it has PATH alone. */
+  @Optional() @MapOf(VARIABLE, { text: 1000 }) environment?: Record<string, string>;
   /** A secret that a program is given in its environment, as OUTRIDER_SECRET. */
   @Optional() @Nested(() => SecretReference) secret?: SecretReference;
   /** How long a program may take, in seconds. Then it is killed. Default: 10. */
@@ -33,38 +40,34 @@ const OFF = 1;
 export const driver = defineDriver({
   port: "power",
   driver: "command",
-  summary: "Whatever programs on the agent's host can switch, and say what it is.",
+  summary:
+    "Whatever programs can switch that the administrator has put on the agent's host, and say what it is.",
   actions: ["On", "ForceOff", "PowerCycle"],
   options: CommandOptions,
   example: {
     options: {
-      on: ["/usr/local/bin/outlet", "4", "on"],
-      off: ["/usr/local/bin/outlet", "4", "off"],
-      status: ["/usr/local/bin/outlet", "4", "is-on"],
+      on: ["outlet", "4", "on"],
+      off: ["outlet", "4", "off"],
+      status: ["outlet", "4", "is-on"],
     },
   },
   open: async (options, context) => {
-    for (const which of ["on", "off", "status"] as const) {
-      if (options[which][0]?.startsWith("/") === true) continue;
-      throw new PortError(
-        "invalid-options",
-        `The option ${which}: must begin with the absolute path of a program. Correct the endpoint.`,
-      );
-    }
+    // Said now, when somebody looks at what they have declared, and not when the node is to be switched.
+    for (const [name = ""] of [options.on, options.off, options.status])
+      await context.program(name);
     const secret = options.secret === undefined ? undefined : await context.secret(options.secret);
     const run = runner(options, secret, context);
     return plugPower(
       {
-        what: whatOf(options.status),
+        what: whatOf(options.status[0]),
         read: async (signal) => {
-          const { code, stderr } = await run(options.status, signal);
-          if (code === ON || code === OFF) return { on: code === ON };
-          throw refusal(options.status, code, stderr, secret);
+          const ran = await run(options.status, signal);
+          if (ran.code === ON || ran.code === OFF) return { on: ran.code === ON };
+          throw refusal(ran, secret);
         },
         set: async (on, signal) => {
-          const command = on ? options.on : options.off;
-          const { code, stderr } = await run(command, signal);
-          if (code !== 0) throw refusal(command, code, stderr, secret);
+          const ran = await run(on ? options.on : options.off, signal);
+          if (ran.code !== 0) throw refusal(ran, secret);
         },
         [Symbol.asyncDispose]: async () => {},
       },
@@ -74,34 +77,34 @@ export const driver = defineDriver({
   },
 });
 
+interface Ran extends ChildResult {
+  readonly what: string;
+}
+
 function runner(
   { environment = {}, deadlineSeconds = 10 }: CommandOptions,
   secret: string | undefined,
-  { clock }: DriverContext,
+  { clock, program }: DriverContext,
 ) {
-  const given: Record<string, string> = secret === undefined ? {} : { OUTRIDER_SECRET: secret };
+  const given: Record<string, string> = secret === undefined ? {} : { [SECRET]: secret };
   const env = { PATH: CHILD_PATH, LC_ALL: "C", ...environment, ...given };
-  return ([command = "", ...args]: readonly string[], signal: AbortSignal): Promise<ChildResult> =>
-    runChild(
-      { command, args, env, what: whatOf([command]), deadline: seconds(deadlineSeconds), clock },
-      signal,
-    );
+  const deadline = seconds(deadlineSeconds);
+  return async ([name = "", ...args]: readonly string[], signal: AbortSignal): Promise<Ran> => {
+    const command = await program(name);
+    const what = whatOf(command);
+    return { what, ...(await runChild({ command, args, env, what, deadline, clock }, signal)) };
+  };
 }
 
-function whatOf([program = ""]: readonly string[]): string {
+function whatOf(program = ""): string {
   return `The program ${program}`;
 }
 
-function refusal(
-  command: readonly string[],
-  code: number | undefined,
-  stderr: string,
-  secret: string | undefined,
-): PortError {
+function refusal({ what, code, stderr }: Ran, secret: string | undefined): PortError {
   const said = secret === undefined ? stderr : stderr.replaceAll(secret, "…");
   const words = said.trim().slice(-300).replace(/\s+/g, " ");
   return new PortError(
     "refused",
-    `${whatOf(command)} has failed (${code === undefined ? "killed" : `exit code ${code}`}): ${words === "" ? "it said nothing" : words}. Run it by hand.`,
+    `${what} has failed (${code === undefined ? "killed" : `exit code ${code}`}): ${words === "" ? "it said nothing" : words}. Run it by hand.`,
   );
 }

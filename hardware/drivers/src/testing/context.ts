@@ -5,11 +5,14 @@ import { PortError } from "@outrider/ports/port-error";
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** What an agent hands to a driver: real time, no logs, and the secrets of `secrets` by file or variable. */
+/** What an agent hands to a driver: real time, no logs, the secrets of `secrets` by file or variable, and the programs of `programs`. */
 export function driverContext(
-  rest: Partial<DriverContext> & { readonly secrets?: Readonly<Record<string, string>> } = {},
+  rest: Partial<DriverContext> & {
+    readonly secrets?: Readonly<Record<string, string>>;
+    readonly programs?: Readonly<Record<string, string>>;
+  } = {},
 ): DriverContext {
-  const { secrets = {}, ...context } = rest;
+  const { secrets = {}, programs = {}, ...context } = rest;
   return {
     clock: systemClock,
     log,
@@ -18,6 +21,11 @@ export function driverContext(
       const secret = secrets[file ?? env ?? ""];
       if (secret !== undefined) return secret;
       throw new PortError("invalid-options", `There is no secret at ${file ?? env ?? "nowhere"}.`);
+    },
+    program: async (name) => {
+      const program = programs[name];
+      if (program !== undefined) return program;
+      throw new PortError("invalid-options", `There is no program ${name}.`);
     },
     ...context,
   };

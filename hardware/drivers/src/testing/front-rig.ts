@@ -21,6 +21,7 @@ export interface FrontRigOptions extends Pick<
 > {
   readonly start: (front: Front) => Promise<Pick<ForeignProcess, "stop">>;
   readonly optionsOf: (front: Front, slot: number) => object;
+  readonly programsOf?: (front: Front) => Readonly<Record<string, string>>;
   /** Default: `127.0.0.1:<port>`. */
   readonly address?: (front: Front) => string;
 }
@@ -29,7 +30,13 @@ export interface FrontRigOptions extends Pick<
 export async function frontRig(
   options: FrontRigOptions,
 ): Promise<PowerRig & { readonly front: Front }> {
-  const { start, optionsOf, address = ({ port }: Front) => `127.0.0.1:${port}`, ...rest } = options;
+  const {
+    start,
+    optionsOf,
+    programsOf = () => ({}),
+    address = ({ port }: Front) => `127.0.0.1:${port}`,
+    ...rest
+  } = options;
   const dir = mkdtempSync(join(tmpdir(), "or-"));
   const listen = `127.0.0.1:${await freePort()}`;
   const front: Front = { dir, port: await freePort(), rackUrl: `http://${listen}` };
@@ -50,6 +57,7 @@ export async function frontRig(
     get world() {
       return rack.client;
     },
+    programs: programsOf(front),
     address: address(front),
     kill: async () => {
       process.kill(rack.pid, "SIGKILL");

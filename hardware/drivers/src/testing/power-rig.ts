@@ -29,6 +29,8 @@ export interface PowerRig extends AsyncDisposable {
   readonly unreachable?: "refused";
   /** What its secrets are, by the file that refers to them. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Where programs are that its options name. */
+  readonly programs?: Readonly<Record<string, string>>;
   /** Options of the endpoint in a slot: 1 and 2 are there, 99 is not. */
   optionsOf(slot: number): object;
   /** The device's own controls and its edge log: what tests assert on. */
@@ -49,11 +51,16 @@ export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
 
 /** Opens the endpoint of a slot, as an agent does. */
 export function openSlot(
-  { driver, optionsOf, secrets = {} }: Pick<PowerRig, "driver" | "optionsOf" | "secrets">,
+  {
+    driver,
+    optionsOf,
+    secrets = {},
+    programs = {},
+  }: Pick<PowerRig, "driver" | "optionsOf" | "secrets" | "programs">,
   slot = 1,
   clock: Clock = systemClock,
 ): Promise<PowerPort> {
-  return openDriver(driver, optionsOf(slot), driverContext({ clock, secrets }));
+  return openDriver(driver, optionsOf(slot), driverContext({ clock, secrets, programs }));
 }
 
 /** What a promise rejects with. */
