@@ -18,7 +18,8 @@ export interface ChipProposal {
  * Buses on which nobody's chips hang but a monitor's or a PC's own: a byte too many there has broken memory modules
  * and clocks before.
  */
-const LEFT_ALONE = /smbus|ddc|hdmi|aux|dpdc|gmbus|i915|amdgpu|radeon|nvidia|nouveau|designware/i;
+const LEFT_ALONE =
+  /smbus (?!stub)|ddc|hdmi|aux|dpdc|gmbus|i915|amdgpu|radeon|nvidia|nouveau|designware/i;
 
 /** Whether a bus is looked at, by the name of its adapter. Pure. */
 export function isLookedAt(adapter: string): boolean {

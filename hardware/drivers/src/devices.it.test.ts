@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DetectedGpioChip } from "@outrider/transports/gpio-chip";
 import type { DetectedChip } from "@outrider/transports/i2c-detect";
+import type { ChipProposal } from "./detect-i2c-chips.js";
 import {
   joinDeviceGuest,
   lacksDeviceGuest,
@@ -40,6 +41,16 @@ describe.skipIf(skip)("devices of a Linux host", { timeout: 60_000 }, () => {
     expect(at(0x41)).toMatchObject({ parts: ["ina226"], identified: true, kernel: false });
     expect(at(0x40)).toMatchObject({ parts: ["ina219"], identified: false });
     expect(at(0x20)?.parts).toContain("pca9555");
+    const proposed = await guest.call<ChipProposal[]>(
+      "drivers/dist/testing/detect-in-guest.js",
+      "proposedChips",
+    );
+    expect(proposed.find(({ options }) => options["address"] === 0x41)).toMatchObject({
+      port: "sensor",
+      driver: "ina226",
+      options: { bus: "i2c-0" },
+      confidence: "high",
+    });
     expect(await guest.peek(0x20, 2)).toBe(0xa5);
   });
 
@@ -57,6 +68,12 @@ describe.skipIf(skip)("devices of a Linux host", { timeout: 60_000 }, () => {
       direction: "input",
       consumer: expect.stringMatching(/^outrider\/pid \d+$/) as string,
     });
+    const proposed = await guest.call<ChipProposal[]>(
+      "drivers/dist/detect-gpio-lines.js",
+      "detectGpioProposals",
+    );
+    expect(proposed).toMatchObject([{ driver: "gpio", options: { chip: "AMDIF031:00" } }]);
+    expect(proposed[0]?.options["line"]).not.toBe(2);
   });
 
   it.each([

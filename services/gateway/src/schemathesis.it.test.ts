@@ -17,6 +17,7 @@ expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "41
 node = "n1"
 service = "power"
 agent = "lab"
+endpoint = "n1.power"
 `;
 
 const program = await schemathesisProgram();
