@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import type { Readable } from "node:stream";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
 import type { Clock, Duration } from "@outrider/ports/time";
@@ -38,12 +39,11 @@ export function runChild(run: ChildRun, signal: AbortSignal): Promise<ChildResul
 function finished(run: ChildRun, signal: AbortSignal): Promise<ChildResult> {
   const { command, args, env, what, maxBytes = MAX_BYTES } = run;
   return new Promise((resolve, reject) => {
-    // A group of its own, so that its children end with it.
-    const child = spawn(command, args, {
-      env,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    // A group of its own, so that its children end with it. Some failures are thrown, others told.
+    const child = startedChild(() =>
+      spawn(command, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] }),
+    );
+    if (child instanceof Error) return reject(notStarted(what, command, child));
     const kill = (): void => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
@@ -64,19 +64,39 @@ function finished(run: ChildRun, signal: AbortSignal): Promise<ChildResult> {
     const stderr = gather(child.stderr);
     child.once("error", (error: NodeJS.ErrnoException) => {
       signal.removeEventListener("abort", kill);
-      reject(
-        new PortError(
-          "invalid-options",
-          `${what}: the program ${command} cannot be started (${error.code ?? error.message}). Install it on the agent's host, or correct the endpoint.`,
-          { cause: error },
-        ),
-      );
+      reject(notStarted(what, command, error));
     });
     child.once("close", (code) => {
       signal.removeEventListener("abort", kill);
       resolve({ code: code ?? undefined, stdout: stdout(), stderr: stderr() });
     });
   });
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+function startedChild(start: () => Child): Child | Error {
+  try {
+    return start();
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function notStarted(what: string, command: string, cause: NodeJS.ErrnoException): PortError {
+  const code = cause.code ?? cause.message;
+  if (code === "EPERM") {
+    return new PortError(
+      "unsupported",
+      `${what}: the agent may not start the program ${command} (${code}). It has capabilities (getcap shows them) that the agent's unit rules out: name them in its CapabilityBoundingSet.`,
+      { cause },
+    );
+  }
+  return new PortError(
+    "invalid-options",
+    `${what}: the program ${command} cannot be started (${code}). Install it on the agent's host, or correct the endpoint.`,
+    { cause },
+  );
 }
 
 /** Where programs are looked for, whatever the agent's own environment says. */

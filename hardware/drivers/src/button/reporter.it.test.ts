@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { mustSkip } from "@outrider/simulators/peers";
@@ -15,6 +17,8 @@ import { never } from "../testing/port-rig.js";
 import { failure } from "../testing/power-rig.js";
 import {
   lacksReporter,
+  PYTHON,
+  REPORTER,
   REPORTER_SECRET,
   startReporter,
   type ReporterRig,
@@ -127,7 +131,9 @@ describe.skipIf(lacksReporter("button/reporter"))(
       await rig.start();
       expect(await send(rig.port, order?.asked ?? Buffer.alloc(0))).toContain(" 409 ");
       expect(rig.asked()).toBe(1);
-      const heard = wire.recorded.map(({ asked, answered }) => Buffer.concat([asked, answered]).toString("latin1")).join("");
+      const heard = wire.recorded
+        .map(({ asked, answered }) => Buffer.concat([asked, answered]).toString("latin1"))
+        .join("");
       expect(`${heard}${rig.log()}`).not.toContain("canary");
     });
 
@@ -222,6 +228,65 @@ describe.skipIf(lacksReporter("button/reporter"))(
       await shutDown();
       expect(rig.asked()).toBe(1);
       for (const stranger of strangers) stranger.destroy();
+    });
+
+    it("takes no challenge that is older than half a minute, and says when a shutdown came to nothing", async () => {
+      const program = `
+import importlib.util, sys
+from importlib.machinery import SourceFileLoader
+loader = SourceFileLoader("reporter", sys.argv[1])
+reporter = importlib.util.module_from_spec(importlib.util.spec_from_loader("reporter", loader))
+loader.exec_module(reporter)
+now = 1000.0
+reporter.time.monotonic = lambda: now
+challenges = reporter.Challenges()
+early, late = challenges.make(), challenges.make()
+now += 29
+assert challenges.use(early) and not challenges.use(early)
+now += 2
+assert not challenges.use(late) and not challenges.use(early)
+assert not reporter.Challenges().use(challenges.make())
+for strange in ("", ".", "..", "zz.00.00", early[:-1], early + "0", "\u00e9"): assert not challenges.use(strange)
+host = reporter.Host(["/bin/true"])
+assert host.look() == ("running", "")
+assert host.shut_down() == "" and host.look() == ("going-down", "")
+now += 301
+assert host.look() == ("running", "It was told to shut down 301 s ago and still runs.")
+assert host.shut_down() == "" and host.look() == ("going-down", "")
+host = reporter.Host(["/no/such/program"])
+assert host.shut_down() == "/no/such/program: No such file or directory"
+assert host.look()[0] == "running"
+`;
+      // Without a cache beside the program.
+      await promisify(execFile)(PYTHON, ["-B", "-c", program, REPORTER]);
+    });
+
+    it.each([
+      ["no file of a configuration", "", undefined, "No such file or directory"],
+      ["no secret", "[reporter]\n", undefined, "reporter-secret: No such file or directory"],
+      ["a secret that can be guessed", "[reporter]\n", "secret", "at least 32 characters"],
+      ["no section", "listen = ::\n", undefined, "no section headers"],
+      ["a port that is none", "[reporter]\nport = http\n", "s".repeat(32), "invalid literal"],
+      ["nothing to run", "[reporter]\nshutdown =\n", "s".repeat(32), "shutdown is empty"],
+      ["another's address", "[reporter]\nlisten = 192.0.2.1\n", "s".repeat(32), "cannot listen on"],
+    ])("does not start with %s, and says so", async (_, config, secret, words) => {
+      const dir = mkdtempSync(join(tmpdir(), "or-"));
+      try {
+        const file = join(dir, "reporter.conf");
+        if (config !== "") writeFileSync(file, config);
+        if (secret !== undefined) writeFileSync(join(dir, "reporter-secret"), secret);
+        const env = { CREDENTIALS_DIRECTORY: dir };
+        const started = promisify(execFile)(PYTHON, ["-B", REPORTER, file], {
+          env,
+          timeout: 20_000,
+        });
+        await expect(started).rejects.toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining(words) as string,
+        });
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
     });
 
     it("does what its README says to anybody with curl and openssl", async ({ skip }) => {

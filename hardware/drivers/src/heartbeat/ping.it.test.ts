@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { openDriver } from "@outrider/ports/driver";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { driverContext } from "../testing/context.js";
@@ -67,6 +68,33 @@ describe.skipIf(lacksFarHost("heartbeat/ping"))("ping of iputils", () => {
       );
       const answers = await Promise.all(ports.map((port) => port.read(never)));
       expect(answers.map(({ alive }) => alive)).toEqual(ports.map((_, nth) => nth % 8 === 0));
+    });
+
+    it("asks as a user who may nothing, as the agent's unit has it, or says what to allow", () => {
+      const program = `
+        import { systemClock } from ${JSON.stringify(import.meta.resolve("@outrider/contracts/clock"))};
+        import { ping } from ${JSON.stringify(import.meta.resolve("@outrider/transports/ping"))};
+        const question = { host: "127.0.0.1", waitMs: 1000, what: "The host", clock: systemClock };
+        ping(question, new AbortController().signal).then(
+          ({ answered }) => console.log(answered),
+          ({ code, message }) => console.log(code, message),
+        );`;
+      const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+      const asked = (groups: string, bounding = "-all,+net_raw"): string => {
+        host.run("sh", "-c", `echo "${groups}" > /proc/sys/net/ipv4/ping_group_range`);
+        const node = [process.execPath, "--input-type=module", "-e", program];
+        return host
+          .run("setpriv", "--no-new-privs", `--bounding-set=${bounding}`, ...nobody, ...node)
+          .trim();
+      };
+      host.run("ip", "link", "set", "lo", "up");
+      expect(asked("0 2147483647")).toBe("true");
+      expect(asked("1 0")).toMatch(/^unsupported The host cannot be asked.*ping_group_range/);
+      expect(asked("0 2147483647", "-all")).toMatch(/^(true$|unsupported .*CapabilityBoundingSet)/);
+      const units = ["outrider-agent@.service", "outrider.service"].map((unit) =>
+        readFileSync(new URL(`../../../../deploy/systemd/${unit}`, import.meta.url), "utf8"),
+      );
+      for (const unit of units) expect(unit).toContain("\nCapabilityBoundingSet=CAP_NET_RAW\n");
     });
 
     it("could not look where there is no such name", async () => {

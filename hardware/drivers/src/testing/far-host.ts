@@ -27,6 +27,8 @@ export interface FarHost extends Disposable {
   readonly nobody: string;
   /** Whether its kernel answers ICMP echo. */
   answer(yes: boolean): void;
+  /** Runs a program on it. @returns what it said */
+  run(program: string, ...args: readonly string[]): string;
   /** Whether it is on the cable. */
   plug(yes: boolean): void;
 }
@@ -40,8 +42,8 @@ export function startFarHost(): FarHost {
   // Of the addresses that are for benchmarks (RFC 2544); no network has them.
   const net = `198.18.${process.pid % 250}`;
   const ip = (...args: string[]): void => void execFileSync("ip", args);
-  const inside = (...args: string[]): void =>
-    void execFileSync("ip", ["netns", "exec", name, ...args]);
+  const inside = (...args: readonly string[]): string =>
+    execFileSync("ip", ["netns", "exec", name, ...args]).toString();
   ip("netns", "add", name);
   ip("link", "add", near, "type", "veth", "peer", "name", far);
   ip("link", "set", far, "netns", name);
@@ -52,9 +54,10 @@ export function startFarHost(): FarHost {
   return {
     address: `${net}.2`,
     nobody: `${net}.9`,
+    run: inside,
     answer: (yes) =>
-      inside("sh", "-c", `echo ${yes ? 0 : 1} > /proc/sys/net/ipv4/icmp_echo_ignore_all`),
-    plug: (yes) => inside("ip", "link", "set", far, yes ? "up" : "down"),
+      void inside("sh", "-c", `echo ${yes ? 0 : 1} > /proc/sys/net/ipv4/icmp_echo_ignore_all`),
+    plug: (yes) => void inside("ip", "link", "set", far, yes ? "up" : "down"),
     [Symbol.dispose]: () => ip("netns", "delete", name),
   };
 }

@@ -10,7 +10,7 @@ export const REPORTER = fileURLToPath(
   new URL("../../../reporter/outrider-reporter", import.meta.url),
 );
 /** What a small Linux has, whatever else is on the PATH. */
-const PYTHON = "/usr/bin/python3";
+export const PYTHON = "/usr/bin/python3";
 
 export function lacksReporter(tests: string): boolean {
   return mustSkip(tests, {}, { packages: existsSync(PYTHON) ? [] : ["python3"] });
