@@ -96,6 +96,12 @@ function judge({ code, stderr }: ChildResult, { what, user, command }: SshComman
       `${what} has another host key than the endpoint says. When it was installed anew, correct hostKey (ssh-keyscan shows it); else somebody else answers at its address.`,
     );
   }
+  if (/No user exists for uid/i.test(stderr)) {
+    throw new PortError(
+      "unsupported",
+      `${what} cannot be asked: OpenSSH does not know the user that the agent runs as. Install libnss-systemd on the agent's host, or give the agent's unit a User= of its own.`,
+    );
+  }
   // A key that cannot be read is left out, and then the host lets nobody in.
   if (/error in libcrypto|invalid format|Load key|passphrase/i.test(stderr)) {
     throw new PortError(

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { ButtonPort } from "@outrider/ports/button-port";
 import { openDriver } from "@outrider/ports/driver";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -118,6 +120,27 @@ describe.skipIf(lacksSshd("button/ssh"))("a host with OpenSSH", { timeout: 60_00
     expect(host.asked()).toBe(before + 1);
     host.allow(`echo asked >> ${join(sshd.dir, "asked")}`);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "says what to install where its user has no name",
+    async () => {
+      const asked = { host: "127.0.0.1", port: sshd.port, user: sshd.user, hostKey: sshd.hostKey };
+      const rest = { privateKey: host.secrets[KEY.file], command: "true", what: "The host" };
+      const program = `
+      import { systemClock } from ${JSON.stringify(import.meta.resolve("@outrider/contracts/clock"))};
+      import { sshCommand } from ${JSON.stringify(import.meta.resolve("@outrider/transports/ssh-command"))};
+      const question = { ...JSON.parse(process.env.QUESTION), clock: systemClock };
+      sshCommand(question, new AbortController().signal).then(
+        () => console.log("done"),
+        ({ code, message }) => console.log(code, message),
+      );`;
+      const nobody = ["--reuid=54321", "--regid=54321", "--clear-groups"];
+      const node = [process.execPath, "--input-type=module", "-e", program];
+      const env = { ...process.env, QUESTION: JSON.stringify({ ...asked, ...rest }) };
+      const { stdout } = await promisify(execFile)("setpriv", [...nobody, ...node], { env });
+      expect(stdout).toMatch(/^unsupported .*libnss-systemd/);
+    },
+  );
 
   it("shows the key to no process list and leaves it nowhere", async () => {
     const left = (): string[] =>
