@@ -26,16 +26,19 @@ export function isLookedAt(adapter: string): boolean {
   return !LEFT_ALONE.test(adapter);
 }
 
-/**
- * The chips on this host's I²C buses that there are drivers for. Nothing is switched by looking.
- * @throws PortError when there are buses, and none could be used
- */
+/** What was found on the buses that could be used, and why the others could not. */
+export interface ChipFindings {
+  readonly proposals: readonly ChipProposal[];
+  readonly failed: readonly PortError[];
+}
+
+/** The chips on this host's I²C buses that there are drivers for. Nothing is switched by looking. @throws the signal's reason */
 export async function detectI2cProposals(
   sysfs: string,
   clock: Clock,
   signal: AbortSignal,
-): Promise<ChipProposal[]> {
-  const found: ChipProposal[] = [];
+): Promise<ChipFindings> {
+  const proposals: ChipProposal[] = [];
   const failed: PortError[] = [];
   const buses = (await listI2cBuses(sysfs)).filter(({ name }) => isLookedAt(name));
   for (const { path, name } of buses) {
@@ -43,15 +46,14 @@ export async function detectI2cProposals(
     try {
       for (const chip of await detectI2cChips(bus, clock, signal)) {
         const proposal = await proposalOf(bus, name, chip);
-        if (proposal) found.push(proposal);
+        if (proposal) proposals.push(proposal);
       }
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
       failed.push(error);
     }
   }
-  if (failed[0] && failed.length === buses.length) throw failed[0];
-  return found;
+  return { proposals, failed };
 }
 
 /** What a chip at an address could be declared as; nothing where the kernel has it, which `hwmon` reads. */

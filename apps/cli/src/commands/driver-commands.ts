@@ -31,7 +31,7 @@ export function addDriverCommands(program: Command, cli: Cli): void {
           return EXIT.precondition;
         }
         if (output === "table" && only?.driver !== undefined) {
-          for (const row of drivers) for (const line of driverLines(row)) cli.console.out(line);
+          cli.console.out(drivers.map((row) => driverLines(row).join("\n")).join("\n\n"));
         } else showList(drivers, output, DRIVERS, cli.console);
         return EXIT.verified;
       }),

@@ -37,6 +37,9 @@ const detecting = (): Detecting => ({
   secret: noSecrets,
   asked: {},
   root,
+  trouble: (message) => {
+    throw new Error(message);
+  },
 });
 
 describe("serial ports", () => {
@@ -132,7 +135,13 @@ describe("all detectors", () => {
     const detectors: Detector[] = [
       { name: "fails", detect: async () => Promise.reject(new PortError("refused", "No rights.")) },
       { name: "hangs", detect: () => new Promise(() => {}) },
-      { name: "finds", detect: async () => [{ ...one, confidence: "low" }] },
+      {
+        name: "finds",
+        detect: async ({ trouble }) => {
+          trouble("One of two was away.");
+          return [{ ...one, confidence: "low" }];
+        },
+      },
       { name: "knows", detect: async () => [{ ...one, confidence: "high" }] },
     ];
     const clock = new ManualClock();
@@ -140,7 +149,12 @@ describe("all detectors", () => {
     clock.advance(60_000);
     const { proposals, problems } = await found;
     expect(proposals.map(({ confidence }) => confidence)).toEqual(["high", "low"]);
-    expect(problems.map(({ detector }) => detector).toSorted()).toEqual(["fails", "hangs"]);
+    expect(problems.map(({ detector }) => detector).toSorted()).toEqual([
+      "fails",
+      "finds",
+      "hangs",
+    ]);
+    expect(problems).toContainEqual({ detector: "finds", message: "One of two was away." });
   });
 
   it("answer no more than a message holds", async () => {

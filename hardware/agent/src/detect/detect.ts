@@ -15,19 +15,21 @@ const RANK = { high: 0, medium: 1, low: 2 } as const;
 /** What all detectors found, the surest first. One that fails is a problem beside what the others found. */
 export async function detectWith(
   detectors: readonly Detector[],
-  detecting: Detecting,
+  detecting: Omit<Detecting, "trouble">,
 ): Promise<Detected> {
   const { clock, signal } = detecting;
   const problems: Detected["problems"] = [];
   const found = await Promise.all(
     detectors.map(async ({ name, detect }) => {
+      const trouble = (message: string): void =>
+        void problems.push({ detector: name, message: message.slice(0, 500) });
       try {
         return await withDeadline(clock, EACH_WITHIN, signal, `The detector ${name}`, (within) =>
-          detect({ ...detecting, signal: within }),
+          detect({ ...detecting, signal: within, trouble }),
         );
       } catch (error) {
         if (!(error instanceof PortError)) throw error;
-        problems.push({ detector: name, message: error.message.slice(0, 500) });
+        trouble(error.message);
         return [];
       }
     }),

@@ -12,6 +12,8 @@ export interface Detecting {
   readonly secret: DriverContext["secret"];
   /** Where `/sys` and `/dev` are: `/`, but in tests. */
   readonly root: string;
+  /** Says to the person what of several things could not be looked at, and what to do; the others are proposed. */
+  readonly trouble: (message: string) => void;
 }
 
 /** Looks for one kind of thing that could be an endpoint. It only looks: nothing is switched, written or typed. */

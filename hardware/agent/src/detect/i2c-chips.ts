@@ -5,12 +5,14 @@ import { namesIn } from "./files.js";
 /** Chips on I²C buses that there are drivers for. */
 export const i2cChips: Detector = {
   name: "i2c",
-  detect: async ({ root, clock, signal }) => {
+  detect: async ({ root, clock, signal, trouble }) => {
     const sysfs = join(root, "sys/class/i2c-dev");
     if ((await namesIn(sysfs)).length === 0) return [];
     // Only now: whoever has no bus needs none of what speaks to one.
     const { detectI2cProposals } = await import("@outrider/drivers/detect-i2c-chips");
-    return (await detectI2cProposals(sysfs, clock, signal)).map((one) => ({
+    const { proposals, failed } = await detectI2cProposals(sysfs, clock, signal);
+    for (const { message } of failed) trouble(message);
+    return proposals.map((one) => ({
       ...one,
       options: { ...one.options },
     }));

@@ -23,7 +23,7 @@ export const poePorts: Detector = {
     const proposals = found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
     const fatal = failed.find((error) => !(error instanceof PortError));
     if (fatal) throw fatal;
-    if (failed[0] && proposals.length === 0) throw failed[0];
+    for (const { message } of failed) detecting.trouble(message);
     return proposals;
   },
 };

@@ -7,5 +7,7 @@ export const chipsOn = (bus: string): Promise<DetectedChip[]> =>
   detectI2cChips(bus, systemClock, new AbortController().signal);
 
 /** As an agent of the guest would propose them. */
-export const proposedChips = (): Promise<ChipProposal[]> =>
-  detectI2cProposals("/sys/class/i2c-dev", systemClock, new AbortController().signal);
+export async function proposedChips(): Promise<readonly ChipProposal[]> {
+  const { signal } = new AbortController();
+  return (await detectI2cProposals("/sys/class/i2c-dev", systemClock, signal)).proposals;
+}
