@@ -14,7 +14,7 @@ describe.skipIf(lacksFarHost("heartbeat/ping"))("ping of iputils", () => {
   describeHeartbeatPort("ping", async () => {
     const host = startFarHost();
     return {
-      open: (context) => openDriver(driver, { host: host.address, waitMs: 300 }, context),
+      open: (context) => openDriver(driver, { host: host.address, waitMs: 2000 }, context),
       live: async (alive) => host.answer(alive),
       [Symbol.asyncDispose]: async () => host[Symbol.dispose](),
     };

@@ -76,7 +76,12 @@ describe.skipIf(lacksReporter("heartbeat/reporter"))(
 
     it("takes no secret that can be guessed", async () => {
       const secrets = { [REPORTER_SECRET_FILE]: "short" };
-      const options = { host: "127.0.0.1", port: 1, secret: { file: REPORTER_SECRET_FILE } };
+      const options = {
+        host: "127.0.0.1",
+        port: 1,
+        waitMs: 1000,
+        secret: { file: REPORTER_SECRET_FILE },
+      };
       const error = await failure(open({ options, secrets }));
       expect(error).toMatchObject({ code: "invalid-options" });
       expect(error.message).not.toContain("short.");

@@ -37,7 +37,8 @@ describe.skipIf(lacksSshd("heartbeat/ssh-banner"))(
     describeHeartbeatPort("ssh-banner", async () => {
       const sshd = await startSshd();
       return {
-        open: (context) => openDriver(driver, { host: "127.0.0.1", port: sshd.port }, context),
+        open: (context) =>
+          openDriver(driver, { host: "127.0.0.1", port: sshd.port, waitMs: 4000 }, context),
         live: (alive) => (alive ? sshd.start() : sshd.stop()),
         [Symbol.asyncDispose]: () => sshd[Symbol.asyncDispose](),
       };
@@ -45,7 +46,7 @@ describe.skipIf(lacksSshd("heartbeat/ssh-banner"))(
 
     it("says what it heard, and is not fooled by a kernel whose programs hang", async () => {
       await using sshd = await startSshd();
-      await using port = await open({ host: "127.0.0.1", port: sshd.port });
+      await using port = await open({ host: "127.0.0.1", port: sshd.port, waitMs: 4000 });
       expect(port.proves).toBe("service");
       expect(await port.read(never)).toMatchObject({
         alive: true,

@@ -22,7 +22,7 @@ export const REPORTER_SECRET_FILE = "/etc/outrider/reporter-n1";
 /** The reporter of this machine, whose shutdown only writes down that it was told. */
 export interface ReporterRig extends AsyncDisposable {
   readonly port: number;
-  readonly options: { host: string; port: number; secret: { file: string } };
+  readonly options: { host: string; port: number; waitMs: number; secret: { file: string } };
   readonly secrets: Readonly<Record<string, string>>;
   /** How often the command was run. */
   asked(): number;
@@ -69,7 +69,7 @@ export async function startReporter(): Promise<ReporterRig> {
   await start();
   return {
     port,
-    options: { host: "127.0.0.1", port, secret: { file: REPORTER_SECRET_FILE } },
+    options: { host: "127.0.0.1", port, waitMs: 4000, secret: { file: REPORTER_SECRET_FILE } },
     secrets: { [REPORTER_SECRET_FILE]: REPORTER_SECRET },
     asked: () => (existsSync(asked) ? readFileSync(asked, "utf8").split("\n").length - 1 : 0),
     log: () => readFileSync(log, "utf8"),
