@@ -11,7 +11,16 @@ import type { PowerEndpoint } from "./power-endpoint.js";
 import { bringOn } from "./power-on.js";
 import type { StartWish } from "./start-plan.js";
 import type { Start } from "./start-queue.js";
-import { act, switchOn, switchSupply, trySense, type SwitchResult } from "./supply.js";
+import {
+  act,
+  readUntil,
+  SEEN_OFF_WITHIN,
+  switchOn,
+  switchSupply,
+  trySense,
+  VERIFY_WITHIN,
+  type SwitchResult,
+} from "./supply.js";
 
 /** A cycle ends as `Unknown` when its device is silent for this long; its `On` stays owed. */
 export const CYCLE_SILENCE = seconds(60);
@@ -183,22 +192,64 @@ async function withdraw(off: SwitchResult, execution: PowerExecution): Promise<O
 
 /** An action by which the device itself takes the supply away and gives it again. */
 async function startNatively(action: NativeAction, execution: PowerExecution): Promise<Outcome> {
-  const { endpoint, activity } = execution;
-  const { signal } = activity.controller;
   const passed = await pass("start", execution);
   if ("status" in passed) return passed;
   try {
     if (passed.waited && !execution.mayStart()) return TOO_LATE;
     const outcome = await actNatively(action, execution, () => passed.asked());
     if (outcome.nothingDone !== undefined) return outcome;
-    if (action === "PowerCycle") {
-      await endpoint.clock.sleep(milliseconds(endpoint.desired.dwellMs), signal);
-    }
+    const cycled = action === "PowerCycle" ? await watchCycle(outcome, execution) : outcome;
     passed.over(true);
-    return action === "PowerCycle" ? await finishCycle(execution, outcome) : outcome;
+    return action === "PowerCycle" ? await finishCycle(execution, cycled) : cycled;
   } finally {
     passed.over(false);
   }
+}
+
+/**
+ * Looks whether a device that has taken a cycle goes off and comes on again. It is not asked again: one that was never
+ * seen off may still be about to go.
+ */
+async function watchCycle(outcome: Outcome, execution: PowerExecution): Promise<Outcome> {
+  const { endpoint, activity, before, recordStep, progress } = execution;
+  const { clock, desired, port } = endpoint;
+  // A supply that comes on was off, however short that was.
+  const hasBeenOff = (supply: Supply): boolean =>
+    supply === "Off" || (supply === "PoweringOn" && before !== "PoweringOn");
+  const { signal } = activity.controller;
+  const isSeen = outcome.status === "Succeeded" && port?.cycleIsSeen === true;
+  if (!isSeen) {
+    const seen = await readUntil(endpoint, hasBeenOff, SEEN_OFF_WITHIN, signal);
+    if (seen instanceof PortError || !hasBeenOff(seen)) return notSeenOff(seen, outcome);
+  }
+  crashPoint("agent.off-verified");
+  await recordStep("dwelling");
+  crashPoint("agent.dwelling");
+  progress("the device has switched its supply off and is to switch it on by itself");
+  if (isSeen) await clock.sleep(milliseconds(desired.dwellMs), signal);
+  const within = milliseconds(Math.max(desired.dwellMs, VERIFY_WITHIN));
+  await readUntil(endpoint, (supply) => supply === "On", within, signal);
+  return { status: "Succeeded", changed: true, patch: {} };
+}
+
+function notSeenOff(seen: Supply | PortError, { status, ...outcome }: Outcome): Outcome {
+  // Whether the device got it is what was not known before either.
+  if (status !== "Succeeded") return { status, ...outcome };
+  const device = "the device took the request for a cycle";
+  if (seen instanceof PortError) {
+    return {
+      status: "Unknown",
+      reasonCode: reasonOf(seen.code),
+      detail: `${device}, and whether the supply was off is not known: ${seen.message}`,
+      patch: {},
+    };
+  }
+  return {
+    status: "Failed",
+    reasonCode: "not-verified",
+    detail: `${device}, and its supply was not seen off within ${SEEN_OFF_WITHIN / 1000} s; it reads ${seen}. It was not asked again. Look at the device, or leave its own cycle out of the endpoint's options: the agent then switches off, sees it off, and switches on`,
+    patch: {},
+  };
 }
 
 async function actNatively(

@@ -9,6 +9,8 @@ import type { Start } from "./start-queue.js";
 
 /** How long a device may take to show what it was told. */
 export const VERIFY_WITHIN: Duration = seconds(10);
+/** How long a device may take from a cycle that it does by itself to its being off: BMCs answer long before they act. */
+export const SEEN_OFF_WITHIN: Duration = seconds(20);
 /** No port needs longer to take a request; their own deadlines are shorter. */
 export const ACT_WITHIN: Duration = seconds(12);
 
@@ -47,7 +49,7 @@ export async function switchSupply(
   if (!failed) answered();
   crashPoint("agent.acted");
   const wanted = on ? "On" : "Off";
-  const seen = await readUntil(endpoint, wanted, signal);
+  const seen = await readUntil(endpoint, (supply) => supply === wanted, VERIFY_WITHIN, signal);
   if (seen === wanted) return { kind: "verified" };
   if (seen instanceof PortError) {
     const { code, message } = failed ?? seen;
@@ -92,17 +94,22 @@ export async function act(
   );
 }
 
-/** Reads until the supply is as wanted or the time is up. @returns what was read last, or why it could not be read */
-async function readUntil(
+/**
+ * Reads until the supply is as wanted or the time is up, at first quickly.
+ * @returns what was read last, or why it could not be read @throws the signal's reason
+ */
+export async function readUntil(
   endpoint: PowerEndpoint,
-  wanted: "On" | "Off",
+  wanted: (supply: Supply) => boolean,
+  within: Duration,
   signal: AbortSignal,
 ): Promise<Supply | PortError> {
   const { clock } = endpoint;
-  const endMs = clock.monotonicMs() + VERIFY_WITHIN;
+  const endMs = clock.monotonicMs() + within;
   for (let pauseMs = 20; ; pauseMs = Math.min(250, pauseMs * 2)) {
     const seen = await trySense(endpoint, signal);
-    if (seen === wanted || clock.monotonicMs() >= endMs) return seen;
+    const isWanted = !(seen instanceof PortError) && wanted(seen);
+    if (isWanted || clock.monotonicMs() >= endMs) return seen;
     await clock.sleep(milliseconds(pauseMs), signal);
   }
 }

@@ -41,6 +41,7 @@ export function plugPower(plug: Plug, clock: Clock, off: Duration): PowerPort {
     read: async (signal) => readingOf(await plug.read(signal)),
     setSupply: (on, signal) => plug.set(on, signal),
     native,
+    ...(cycle === undefined ? {} : { cycleIsSeen: true }),
     ...(plug.watch === undefined ? {} : { watch: plug.watch.bind(plug) }),
     [Symbol.asyncDispose]: () => plug[Symbol.asyncDispose](),
   };

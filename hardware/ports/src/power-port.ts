@@ -57,6 +57,11 @@ export interface PowerPort extends AsyncDisposable {
    * An action without effect because the supply is off is `refused`.
    */
   readonly native: Readonly<Partial<Record<NativeAction, (signal: AbortSignal) => Promise<void>>>>;
+  /**
+   * Whether its native `PowerCycle` returns only once the device was seen off, and is `refused` where it was not.
+   * Missing: the agent looks whether it goes off, because a device that says yes may do nothing.
+   */
+  readonly cycleIsSeen?: boolean;
   /** Whether its native `ForceRestart` takes the supply away: it then counts as a start in its power domain. */
   readonly restartCyclesSupply?: boolean;
   /**

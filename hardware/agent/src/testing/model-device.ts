@@ -1,3 +1,4 @@
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import { PortError } from "@outrider/ports/port-error";
 import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
 
@@ -11,7 +12,10 @@ export class ModelDevice implements PowerPort {
   silent = false;
   /** Takes requests and does not act on them. */
   stuck = false;
-  readonly native = {};
+  native: PowerPort["native"] = {};
+  cycleIsSeen = false;
+  /** How often it was asked for a cycle of its own. */
+  cycles = 0;
 
   async read(): Promise<PowerReading> {
     this.#answer();
@@ -28,6 +32,26 @@ export class ModelDevice implements PowerPort {
       throw new PortError("refused", "the model refuses");
     }
     if (!this.stuck) this.#switch(on);
+  }
+
+  /** From now on it has a cycle of its own, which it answers at once: off after `afterMs`, for `forMs` (missing: for good). */
+  cyclesByItself(clock: Clock, afterMs: number, forMs?: number): void {
+    const pass = (ms: number): Promise<void> => clock.sleep(milliseconds(ms));
+    const cycle = async (): Promise<void> => {
+      await pass(afterMs);
+      if (this.stuck) return;
+      this.#switch(false);
+      if (forMs === undefined) return;
+      await pass(forMs);
+      this.#switch(true);
+    };
+    this.native = {
+      PowerCycle: async () => {
+        this.cycles += 1;
+        this.#answer();
+        void cycle();
+      },
+    };
   }
 
   /** The supply goes off by itself. */

@@ -86,7 +86,7 @@ describe("snmp-pdu", { timeout: 60_000 }, () => {
       driverContext({ secrets: SECRETS, clock: systemClock }),
     );
 
-  it("lets the PDU cycle an outlet by itself, and is done when it is", async () => {
+  it("lets the PDU cycle an outlet by itself, and shows it off until it has", async () => {
     await using port = await open({ rebootSeconds: 2 });
     const cycle = port.native.PowerCycle;
     if (!cycle) expect.unreachable("it has a reboot");
@@ -94,6 +94,9 @@ describe("snmp-pdu", { timeout: 60_000 }, () => {
     expect(await rig.world.edges({ slot: 1 })).toEqual([]);
     await port.setSupply(true, forever);
     await cycle(forever);
+    const reads = async (): Promise<string> => (await port.read(forever)).supply;
+    await expect.poll(reads, { timeout: 5_000, interval: 50 }).toBe("Off");
+    await expect.poll(reads, { timeout: 10_000, interval: 50 }).toBe("On");
     expect((await rig.world.edges({ slot: 1 })).map(({ edge }) => edge)).toEqual([
       "supply-on",
       "supply-off",

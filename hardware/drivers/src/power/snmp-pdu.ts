@@ -7,7 +7,6 @@ import {
   type PowerReading,
   type ReadOptions,
 } from "@outrider/ports/power-port";
-import { milliseconds, type Clock } from "@outrider/ports/time";
 import type { SnmpDevice } from "@outrider/transports/snmp-device";
 import { Matches } from "class-validator";
 import {
@@ -101,7 +100,7 @@ export const driver = defineDriver({
       );
     }
     const device = await snmpDevice(options, context, "The PDU", "power/snmp-pdu");
-    return new SnmpPdu(device, options, profile, context.clock);
+    return new SnmpPdu(device, options, profile);
   },
 });
 
@@ -112,14 +111,13 @@ class SnmpPdu implements PowerPort {
     private readonly device: SnmpDevice,
     private readonly options: SnmpPduOptions,
     private readonly profile: PduProfile,
-    private readonly clock: Clock,
   ) {
     const { reboot } = profile;
     const { rebootSeconds } = options;
     this.native =
       reboot === undefined || rebootSeconds === undefined
         ? {}
-        : { PowerCycle: (signal) => this.#cycle(reboot, rebootSeconds, signal) };
+        : { PowerCycle: (signal) => this.#cycle(reboot, signal) };
   }
 
   async read(signal: AbortSignal, options?: ReadOptions): Promise<PowerReading> {
@@ -163,8 +161,7 @@ class SnmpPdu implements PowerPort {
     return `${this.device.what}, outlet ${this.options.outlet}`;
   }
 
-  /** Returns when the PDU has had the time to give the supply again, so that who looks then does not see its pause. */
-  async #cycle(reboot: OutletWrite, rebootSeconds: number, signal: AbortSignal): Promise<void> {
+  async #cycle(reboot: OutletWrite, signal: AbortSignal): Promise<void> {
     if ((await this.read(signal)).supply === "Off") {
       throw new PortError(
         "refused",
@@ -172,7 +169,6 @@ class SnmpPdu implements PowerPort {
       );
     }
     await this.#write(reboot, signal);
-    await this.clock.sleep(milliseconds(rebootSeconds * 1000), signal);
   }
 
   #write({ oid, integer }: OutletWrite, signal: AbortSignal): Promise<void> {
