@@ -6,6 +6,7 @@ import { nodeDescription } from "@outrider/contracts/node";
 import { serviceStatus } from "@outrider/contracts/service";
 import type { Simulator } from "@outrider/simulators/spawn";
 import { startTestBroker } from "@outrider/testing/broker";
+import type { Secret } from "@outrider/testing/outrider-broker";
 import { startCuttingProxy, type CuttingProxy } from "@outrider/testing/cutting-proxy";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { Bus } from "./bus.js";
@@ -36,6 +37,12 @@ export interface DeploymentOptions extends MachinesOptions {
   readonly broker?: "outrider" | "mosquitto";
   /** Ids of agents, each a process; default `lab` alone. */
   readonly agents?: readonly string[];
+  /** Further agents, on hosts of their own: how each is started, once the broker is up. */
+  readonly elsewhere?: Readonly<
+    Record<string, (broker: { readonly port: number } & Secret) => Promise<AsyncDisposable>>
+  >;
+  /** Is handed all that crosses the wires of `cuttable` parts, with the sender and its connection. */
+  readonly tap?: (bytes: Buffer, from: object) => void;
   /** Parts that reach the broker through a proxy. `agent` is the first one. */
   readonly cuttable?: readonly Cuttable[];
   /** A disk of its own for everybody's data, of this size as `mount` has it (`64m`). Only as root. */
@@ -73,7 +80,8 @@ export class Deployment implements AsyncDisposable {
   #port = 0;
 
   private constructor(private readonly options: DeploymentOptions) {
-    this.#site = { agents: options.agents ?? ["lab"], nodes: options.nodes };
+    const { agents = ["lab"], elsewhere = {}, nodes } = options;
+    this.#site = { agents: [...agents, ...Object.keys(elsewhere)], nodes };
   }
 
   /** Resolves when every node can be managed and its supply is known. @throws Error with the last words of all parts */
@@ -288,26 +296,31 @@ export class Deployment implements AsyncDisposable {
     this.#bus = this.#stack.use(bus);
     for (const [id, spec] of Object.entries(nodes)) {
       if (!isWired(spec)) continue;
-      const [machine, slot] =
-        spec.rack === undefined ? [this.chassis, spec.chassis ?? 0] : [this.rack, spec.rack];
+      const { machine, slot } = this.#placeOf(spec);
       this.#nodes.set(id, new NodeUnderTest(nodeId(id), bus, machine, slot));
     }
     for (const part of this.options.cuttable ?? []) {
-      this.#proxies.set(part, this.#stack.use(await startCuttingProxy(this.#port)));
+      this.#proxies.set(
+        part,
+        this.#stack.use(await startCuttingProxy(this.#port, this.options.tap)),
+      );
     }
     if (Object.values(nodes).some((spec) => spec.console !== undefined)) await this.#startConsole();
-    const own = agents.map((id, index) => {
-      const wire = index === 0 ? this.#url("agent") : this.url;
-      const part = this.#add(`agent-${id}`, "agent", {
-        OUTRIDER_AGENT: id,
-        OUTRIDER_MQTT_URL: wire,
-        ...(this.#linkPort > 0
-          ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${this.#link?.port ?? this.#linkPort}` }
-          : {}),
+    const { elsewhere = {} } = this.options;
+    const own = agents
+      .filter((id) => !(id in elsewhere))
+      .map((id, index) => {
+        const wire = index === 0 ? this.#url("agent") : this.url;
+        const part = this.#add(`agent-${id}`, "agent", {
+          OUTRIDER_AGENT: id,
+          OUTRIDER_MQTT_URL: wire,
+          ...(this.#linkPort > 0
+            ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${this.#link?.port ?? this.#linkPort}` }
+            : {}),
+        });
+        this.#agents.set(id, part);
+        return part;
       });
-      this.#agents.set(id, part);
-      return part;
-    });
     const services = (["power", "inventory"] as const).map((name) =>
       this.#add(name, name, { OUTRIDER_MQTT_URL: this.#url(name) }),
     );
@@ -319,7 +332,11 @@ export class Deployment implements AsyncDisposable {
         }),
       );
     }
-    await Promise.all([...services, ...own].map((part) => part.start()));
+    const far = Object.entries(elsewhere).map(async ([id, start]) => {
+      const secret = await this.identities.secret("agent", id);
+      this.#stack.use(await start({ port: this.#port, ...secret }));
+    });
+    await Promise.all([...[...services, ...own].map((part) => part.start()), ...far]);
     await this.managed();
     await this.mark();
   }
@@ -372,6 +389,16 @@ export class Deployment implements AsyncDisposable {
     this.#parts.push(part);
     this.#stack.use({ [Symbol.asyncDispose]: () => part.stop() });
     return part;
+  }
+
+  #placeOf({ rack, chassis, wired }: NodeSpec): {
+    readonly machine: Simulator;
+    readonly slot: number;
+  } {
+    if (wired) return wired;
+    return rack === undefined
+      ? { machine: this.chassis, slot: chassis ?? 0 }
+      : { machine: this.rack, slot: rack };
   }
 
   #url(part: Cuttable): string {

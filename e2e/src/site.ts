@@ -1,4 +1,13 @@
+import type { SiteInterfaceKind } from "@outrider/contracts/site-file";
+import type { Simulator } from "@outrider/simulators/spawn";
 import type { Machines } from "./machines.js";
+
+/** A driver as a site file names it. */
+export interface DeclaredInterface {
+  readonly driver: string;
+  readonly options: object;
+  readonly needs?: Readonly<Record<string, { readonly driver: string; readonly options: object }>>;
+}
 
 /** A node of the deployment: the slot it is in, and what its site file says. */
 export interface NodeSpec {
@@ -6,6 +15,12 @@ export interface NodeSpec {
   readonly rack?: number;
   /** The slot of the chassis of virtual machines. */
   readonly chassis?: number;
+  /** Interfaces by devices that the deployment did not start, and the machine that they act on. */
+  readonly wired?: {
+    readonly machine: Simulator;
+    readonly slot: number;
+    readonly interfaces: Readonly<Partial<Record<SiteInterfaceKind, DeclaredInterface>>>;
+  };
   /** The serial port of its console. It is managed by nothing else. */
   readonly serial?: string;
   /** Default: the first agent. */
@@ -40,7 +55,8 @@ export function siteText(
           gracefulLimit: spec.gracefulLimit ?? "20s",
           ...(spec.wake && { wake: spec.wake }),
           ...(spec.restore && { restore: spec.restore }),
-          ...(isWired(spec)
+          ...interfacesOf(spec, agents[0]),
+          ...(inMachine(spec)
             ? { power: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) } }
             : {}),
           ...(spec.console !== undefined
@@ -55,7 +71,18 @@ export function siteText(
 }
 
 export function isWired(spec: NodeSpec): boolean {
+  return inMachine(spec) || spec.wired !== undefined;
+}
+
+function inMachine(spec: NodeSpec): boolean {
   return spec.rack !== undefined || spec.chassis !== undefined;
+}
+
+function interfacesOf({ wired, agent }: NodeSpec, first: string | undefined): object {
+  const declared = Object.entries(wired?.interfaces ?? {});
+  return Object.fromEntries(
+    declared.map(([port, one]) => [port, { agent: agent ?? first, ...one }]),
+  );
 }
 
 function wire(node: string, spec: NodeSpec, { rack, chassis }: Machines): object {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { systemClock } from "@outrider/contracts/clock";
 import { driver } from "@outrider/drivers/power/snmp-poe";
+import { driverContext } from "@outrider/drivers/testing/context";
 import { openDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds } from "@outrider/ports/time";
@@ -24,6 +24,7 @@ const COLUMNS: readonly (readonly [column: number, value: number])[] = [
   [10, 5],
 ];
 const COMMUNITY = "bench";
+const COMMUNITY_VARIABLE = "OUTRIDER_SECRET_BENCH";
 /** What the agent grants its readings to be gathered. */
 const PATIENCE = milliseconds(20);
 
@@ -46,12 +47,7 @@ export async function measurePoe({ rounds }: PoePlan): Promise<string> {
     ),
   );
   await using _snmpd = await startSnmpd(udpPort, [`rocommunity ${COMMUNITY}`, ...rows]);
-  const context = {
-    clock: systemClock,
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-    signal: new AbortController().signal,
-    secret: async () => COMMUNITY,
-  };
+  const context = driverContext({ secrets: { [COMMUNITY_VARIABLE]: COMMUNITY } });
   await using ports = new AsyncDisposableStack();
   const opened = await Promise.all(
     Array.from({ length: PORTS }, async (_, index) =>
@@ -62,7 +58,7 @@ export async function measurePoe({ rounds }: PoePlan): Promise<string> {
             host: "127.0.0.1",
             udpPort,
             port: index + 1,
-            community: { env: "OUTRIDER_SECRET_BENCH" },
+            community: { env: COMMUNITY_VARIABLE },
           },
           context,
         ),

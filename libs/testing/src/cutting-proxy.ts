@@ -47,9 +47,15 @@ interface Held {
 
 const TRICKLE_EVERY = milliseconds(50);
 
-/** @param targetPort where the server listens on the loopback interface */
-export async function startCuttingProxy(targetPort: number): Promise<CuttingProxy> {
-  const proxy = new Proxying(targetPort);
+/**
+ * @param targetPort where the server listens on the loopback interface
+ * @param tap is handed all that comes in, with the connection that it came from
+ */
+export async function startCuttingProxy(
+  targetPort: number,
+  tap?: (bytes: Buffer, from: object) => void,
+): Promise<CuttingProxy> {
+  const proxy = new Proxying(targetPort, tap);
   await proxy.listen();
   return proxy;
 }
@@ -66,7 +72,10 @@ class Proxying implements CuttingProxy {
   #delayMs = 0;
   #stopTrickling: (() => void) | undefined;
 
-  constructor(target: number) {
+  constructor(
+    target: number,
+    private readonly tap?: (bytes: Buffer, from: object) => void,
+  ) {
     this.#target = target;
     this.#server = createServer({ noDelay: true }, (client) => this.#accept(client));
   }
@@ -164,7 +173,10 @@ class Proxying implements CuttingProxy {
   }
 
   #join(pipe: Pipe, from: Socket, to: Socket, way: Way): void {
-    from.on("data", (chunk: Buffer) => this.#pass(pipe, { from, to, chunk }, way));
+    from.on("data", (chunk: Buffer) => {
+      this.tap?.(chunk, from);
+      this.#pass(pipe, { from, to, chunk }, way);
+    });
     from.on("error", () => undefined);
     from.on("close", () => {
       this.#pipes.delete(pipe);

@@ -36,10 +36,14 @@ def _slot(method, path, body=None):
     return answer.json()
 def _get(self, identity):
     self._get(identity)
-    return _slot('GET', identity)['supply'].capitalize()
+    seen = _slot('GET', identity)
+    if SOFT_OFF and seen['host'] == 'halted': return 'Off'
+    return seen['supply'].capitalize()
 def _set(self, identity, state):
     self._get(identity)
-    if state in ('On', 'ForceOn'): _slot('PUT', identity + '/supply', {'on': True})
+    if SOFT_OFF and state == 'On' and _slot('GET', identity)['host'] == 'halted':
+        _slot('POST', identity + '/button', {})
+    elif state in ('On', 'ForceOn'): _slot('PUT', identity + '/supply', {'on': True})
     elif state == 'ForceOff': _slot('PUT', identity + '/supply', {'on': False})
     elif state == 'GracefulShutdown': _slot('POST', identity + '/button', {})
     elif state == 'ForceRestart': _slot('POST', identity + '/reset', {})
@@ -52,6 +56,8 @@ _Fake.set_power_state = _set
 export interface SushyOptions {
   /** Systems are slots of this rack; missing: the emulator's own, which change late. */
   readonly rackUrl?: string;
+  /** A system whose guest has halted is off, and is started by its button, as that of a PC. */
+  readonly softOff?: boolean;
   /** Files of key and certificate; missing: without TLS. */
   readonly tls?: { readonly key: string; readonly certificate: string };
 }
@@ -60,7 +66,7 @@ export interface SushyOptions {
 export function startSushy(
   bin: string,
   { dir, port }: Pick<Front, "dir" | "port">,
-  { rackUrl, tls }: SushyOptions,
+  { rackUrl, softOff = false, tls }: SushyOptions,
 ): Promise<ForeignProcess> {
   const config = join(dir, "sushy.conf");
   const auth = join(dir, "htpasswd");
@@ -84,7 +90,9 @@ export function startSushy(
           `SUSHY_EMULATOR_SSL_KEY = '${tls.key}'`,
           `SUSHY_EMULATOR_SSL_CERT = '${tls.certificate}'`,
         ]),
-    ...(rackUrl === undefined ? [] : [`RACK = '${rackUrl}'`, RACK_SYSTEMS]),
+    ...(rackUrl === undefined
+      ? []
+      : [`RACK = '${rackUrl}'`, `SOFT_OFF = ${softOff ? "True" : "False"}`, RACK_SYSTEMS]),
   ];
   writeFileSync(config, lines.join("\n"));
   return startForeign({
