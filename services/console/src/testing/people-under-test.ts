@@ -24,8 +24,12 @@ export interface PeopleUnderTest extends AsyncDisposable {
   readonly identity: IdentityStore;
   readonly desk: SignInDesk;
   readonly audited: AuditEntry[];
+  /** Whether records can be written. */
+  readonly audit: { fails: Error | undefined; tried: number };
   /** Makes a key with ssh-keygen and registers it. @returns the path of its private half */
   key(person: string, type?: string): Promise<string>;
+  /** What a fingerprint is made of. @param key the path of its private half */
+  publicBlob(this: void, key: string): Promise<Buffer>;
 }
 
 export async function peopleUnderTest(
@@ -42,12 +46,17 @@ export async function peopleUnderTest(
   await people.insert({ name: "dan", role: "operator" }, hash, false);
   await people.change("dan", { disabled: true });
   const audited: AuditEntry[] = [];
+  const audit: PeopleUnderTest["audit"] = { fails: undefined, tried: 0 };
   const desk = new SignInDesk({
     ...options,
     identity: identity.store,
     clock: systemClock,
     log: silentLog,
-    audit: async (entry) => void audited.push(entry),
+    audit: async (entry) => {
+      audit.tried += 1;
+      if (audit.fails) throw audit.fails;
+      audited.push(entry);
+    },
   });
   desk.start();
   let made = 0;
@@ -56,11 +65,16 @@ export async function peopleUnderTest(
     identity: identity.store,
     desk,
     audited,
+    audit,
     key: async (person, type = "ed25519") => {
       const path = join(folder.path, `key-${++made}`);
       await run("ssh-keygen", ["-q", "-t", type, "-N", "", "-f", path]);
       await keys.add(person, { name: `key ${made}`, text: await readFile(`${path}.pub`, "utf8") });
       return path;
+    },
+    publicBlob: async (key) => {
+      const [, blob = ""] = (await readFile(`${key}.pub`, "utf8")).split(" ");
+      return Buffer.from(blob, "base64");
     },
     [Symbol.asyncDispose]: async () => {
       await desk.stop();

@@ -9,6 +9,7 @@ import { ANONYMOUS, isName } from "@outrider/identity/names";
 import type { PersonEntry } from "@outrider/identity/snapshot";
 import type { Subject } from "@outrider/identity/subject";
 import type { Log } from "@outrider/messaging/log";
+import { StorageError } from "@outrider/storage/storage-error";
 import type { Visitor } from "../sessions/attachment.js";
 
 /** Why somebody is not let in, as a sentence for them. */
@@ -93,7 +94,7 @@ export class SignInDesk {
       if (!(error instanceof IdentityError)) throw error;
       if (error.code === "sign-in-failed") {
         const known = isName("person", name) ? name : "a name that cannot be";
-        await this.#record("person:anonymous", known, arrival, { refused: true });
+        await this.#note("person:anonymous", known, arrival, { refused: true });
       }
       throw new SignInRefused(error.message, { cause: error });
     }
@@ -108,7 +109,7 @@ export class SignInDesk {
     if (anonymous === undefined || !isThisMachine(arrival.from)) return undefined;
     if ((await identity.snapshot()).people.has(name)) return undefined;
     const actor = `person:${ANONYMOUS}`;
-    await this.#record(actor, ANONYMOUS, arrival, { method: "none" });
+    await this.#note(actor, ANONYMOUS, arrival, { method: "none" });
     const visitor = { actor, subject: () => DEMO_OPERATOR, ...arrival };
     return { person: ANONYMOUS, isAnonymous: true, visitor };
   }
@@ -148,7 +149,7 @@ export class SignInDesk {
     const actor = `person:${name}`;
     const method =
       fingerprint === undefined ? { method: "password" } : { method: "key", fingerprint };
-    await this.#record(actor, name, arrival, {
+    await this.#note(actor, name, arrival, {
       ...method,
       ...(reason !== undefined && { refused: true }),
     });
@@ -160,8 +161,11 @@ export class SignInDesk {
     return { person: name, fingerprint, visitor: { actor, subject, ...arrival } };
   }
 
-  /** Nobody is let in, or turned away for good, unrecorded. @throws SignInRefused when it cannot be written */
-  async #record(
+  /**
+   * Writes down who came. A console is what mends a full disk: who has shown who they are is let in, and who has not is
+   * turned away, even if that cannot be written down; then this service's own log says it.
+   */
+  async #note(
     actor: string,
     subject: string,
     { way, from }: Arrival,
@@ -178,10 +182,10 @@ export class SignInDesk {
         data: { way, address: from, ...data },
       });
     } catch (error) {
-      log.error({ err: error, way }, "a sign-in cannot be recorded, so nobody is let in");
-      throw new SignInRefused(
-        "sign-ins cannot be recorded now, so nobody is let in; see whether the disk of the console service is full",
-        { cause: error },
+      if (!(error instanceof StorageError)) throw error;
+      log.error(
+        { err: error, way, actor, subject, address: from, ...data },
+        "a sign-in could not be recorded; free disk space or mend the database",
       );
     }
   }
