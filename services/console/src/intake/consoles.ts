@@ -1,11 +1,13 @@
 import type { LinkedConsole } from "@outrider/console-link/linked-console";
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
 import type { ConsoleSession } from "@outrider/contracts/console";
+import type { ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
 import { isNodeId, type NodeId } from "@outrider/contracts/ids";
 import { isVisibleTo, may } from "@outrider/identity/subject";
 import type { ConsoleTaps } from "../automation/console-tap.js";
 import type { ConsoleLog, ConsoleLogs } from "../log/console-log.js";
 import type { Screens } from "../screen/screens.js";
+import { ActRefused } from "../sessions/act-refused.js";
 import {
   AttachRefused,
   type AttachOptions,
@@ -132,22 +134,23 @@ export class Consoles implements ConsoleDoor {
     options: AttachOptions,
     viewer: Viewer,
   ): Promise<Attachment> {
-    if (this.#stopping) throw new AttachRefused("stopping", "the console service stops");
-    const subject = visitor.subject();
-    const isVisible = isNodeId(node) && subject && isVisibleTo(subject, node);
-    if (!isVisible) throw new AttachRefused("not-found", "there is no such node");
-    const found = this.get(node);
-    if (!found) {
-      throw this.#declarations.has(node)
-        ? new AttachRefused("no-console", `the console of ${node} is being opened; try again`)
-        : new AttachRefused("no-console", `there is no node ${node}, or it has no console`);
-    }
+    const found = this.#foundFor(node, visitor);
     const admit = (): void => {
       if (this.places < MAX_PLACES_IN_ALL) return;
       throw new AttachRefused("too-many", `${MAX_PLACES_IN_ALL} are at consoles already`);
     };
     admit();
     return found.console.attach(visitor, options, viewer, admit);
+  }
+
+  async act(node: string, visitor: Visitor, ask: ConsoleAsk, take: boolean): Promise<ConsoleTold> {
+    const { asks } = this.#foundFor(node, visitor).console;
+    try {
+      return { told: "done", text: await asks.visit(visitor, ask, take) };
+    } catch (error) {
+      if (!(error instanceof ActRefused)) throw error;
+      return { told: "refused", code: error.code, text: error.message };
+    }
   }
 
   has(node: string, visitor?: Visitor): boolean {
@@ -177,6 +180,19 @@ export class Consoles implements ConsoleDoor {
     for (const { console } of this.#consoles.values()) {
       console.close("stopping", "the console service stops; attach again in a moment");
     }
+  }
+
+  /** A console that somebody may know of. @throws AttachRefused */
+  #foundFor(node: string, visitor: Visitor): NodeConsole {
+    if (this.#stopping) throw new AttachRefused("stopping", "the console service stops");
+    const subject = visitor.subject();
+    const isVisible = isNodeId(node) && subject && isVisibleTo(subject, node);
+    if (!isVisible) throw new AttachRefused("not-found", "there is no such node");
+    const found = this.get(node);
+    if (found) return found;
+    throw this.#declarations.has(node)
+      ? new AttachRefused("no-console", `the console of ${node} is being opened; try again`)
+      : new AttachRefused("no-console", `there is no node ${node}, or it has no console`);
   }
 
   async #sync(): Promise<void> {

@@ -1,14 +1,29 @@
 import type { ConsoleAsk } from "@outrider/contracts/console-attach";
 import type { Right } from "@outrider/contracts/identity";
+import { may } from "@outrider/identity/subject";
 import { ActRefused } from "./act-refused.js";
+import type { Visitor } from "./attachment.js";
 import type { Console } from "./console.js";
 import { auditEntry, type Actor } from "./console-audit.js";
+import { readLineSettings } from "./line-settings.js";
 import type { Place } from "./place.js";
 import { seemly } from "./seemly.js";
 import { spanText } from "./span-text.js";
 
 /** What is done to the machine, as records and marks name it. */
 type Deed = "break" | "sysrq" | "pulse" | "line" | "purge" | "control" | "paste" | "close" | "open";
+
+/** Somebody who is not attached acts in the place of whoever types. */
+export interface Borrowed {
+  /** Whether also while somebody types. */
+  readonly take: boolean;
+  /** Asked once more after it was written down; missing: whoever sent it has checked. */
+  readonly may?: (() => true | string) | undefined;
+}
+
+interface Lent extends Pick<Borrowed, "may"> {
+  readonly turn: AbortSignal;
+}
 
 /** How long a console is closed when nobody says for how long. */
 const CLOSED_MS = 1_800_000;
@@ -50,11 +65,30 @@ export class Asks {
    * Something done by somebody who is not attached; whoever sent it has checked that they may.
    * @param borrowed whether they act in the place of whoever types; what may be done beside them says nothing
    */
-  async from(who: Actor, ask: ConsoleAsk, borrowed?: { readonly take: boolean }): Promise<string> {
+  async from(who: Actor, ask: ConsoleAsk, borrowed?: Borrowed): Promise<string> {
     if (ask.ask === "message") return this.#say(who.actor, ask.text);
     if (ask.ask === "power") throw new ActRefused("invalid", "power has an operation of its own");
     if (!borrowed) return this.#deed(undefined, who, ask);
-    return this.console.borrow(who, borrowed.take, (turn) => this.#deed(undefined, who, ask, turn));
+    const { take, may } = borrowed;
+    // Nobody loses their turn for what cannot be done.
+    this.#check(ask, take);
+    return this.console.borrow(who, take, (turn) => this.#deed(undefined, who, ask, { turn, may }));
+  }
+
+  /** As {@link from}, for somebody who has come by a way in: asks whether they may. */
+  async visit(visitor: Visitor, ask: ConsoleAsk, take: boolean): Promise<string> {
+    const { node } = this.console;
+    const held = (): true | string => {
+      const subject = visitor.subject();
+      if (!subject) return "whoever this was has no rights any more";
+      return may(subject, "console-write", node);
+    };
+    const verdict = held();
+    if (verdict !== true) {
+      await this.#note(visitor, ask.ask, { refused: "not-allowed" });
+      throw new ActRefused("not-allowed", verdict);
+    }
+    return this.from(visitor, ask, { take, may: held });
   }
 
   async control(
@@ -75,14 +109,10 @@ export class Asks {
     return this.#recorded(place, place.visitor, "purge", { what }, () => acts.purge(what));
   }
 
-  async #deed(
-    place: Place | undefined,
-    who: Actor,
-    ask: ConsoleAsk,
-    lent?: AbortSignal,
-  ): Promise<string> {
+  async #deed(place: Place | undefined, who: Actor, ask: ConsoleAsk, lent?: Lent): Promise<string> {
+    this.#check(ask, false);
     const { acts } = this.console;
-    const { name, ms, keys, line, settings, text, forMs = CLOSED_MS } = ask;
+    const { name, ms, keys = [], line = "dtr", settings = "", text = "", forMs = CLOSED_MS } = ask;
     const recorded = (
       deed: Deed,
       asked: Readonly<Record<string, unknown>>,
@@ -90,34 +120,25 @@ export class Asks {
     ): Promise<string> => this.#recorded(place, who, deed, asked, act, lent);
     switch (ask.ask) {
       case "break":
-        acts.check("break", name);
         return recorded("break", { name, ms }, (turn) => acts.break(name, ms, turn));
       case "sysrq":
-        if (!keys?.length) throw new ActRefused("invalid", "name the keys, for example sync");
-        acts.check("sysrq");
         return recorded("sysrq", { keys }, (turn) => acts.sysrq(keys, turn));
       case "pulse":
-        if (!line) throw new ActRefused("invalid", "name the line: dtr or rts");
-        acts.check(line);
         return recorded("pulse", { line, ms }, (turn) => acts.pulse(line, ms, turn));
       case "line":
-        if (!settings) throw new ActRefused("invalid", "name the settings, for example 115200,8n1");
-        acts.check("line");
         return recorded("line", { settings }, async (turn) => {
           const done = await acts.line(settings, turn);
           this.console.wire.set(place);
           return done;
         });
       case "close": {
-        const reason = text === undefined || text === "" ? undefined : seemly(text, 300);
+        const reason = text === "" ? undefined : seemly(text, 300);
         const asked = { for: spanText(forMs), reason };
         return recorded("close", asked, () => acts.close(who.actor, forMs, reason));
       }
       case "open":
         return recorded("open", {}, () => acts.open());
       case "paste": {
-        if (!text) throw new ActRefused("invalid", "there is nothing to paste");
-        acts.check("paste");
         const characters = text.length;
         return recorded("paste", { characters }, (turn) => acts.paste(text, turn));
       }
@@ -127,9 +148,38 @@ export class Asks {
   }
 
   /**
+   * Refuses what could not be done anyway, before anything is written down or taken from anybody.
+   * @param take whether whoever types will have stopped by then, and so what they paste
+   */
+  #check({ ask, name, keys, line, settings, text }: ConsoleAsk, take: boolean): void {
+    const { acts, far } = this.console;
+    switch (ask) {
+      case "break":
+        return acts.check("break", name);
+      case "sysrq":
+        if (!keys?.length) throw new ActRefused("invalid", "name the keys, for example sync");
+        return acts.check("sysrq");
+      case "pulse":
+        if (!line) throw new ActRefused("invalid", "name the line: dtr or rts");
+        return acts.check(line);
+      case "line":
+        if (!settings) throw new ActRefused("invalid", "name the settings, for example 115200,8n1");
+        acts.check("line");
+        return void readLineSettings(settings, far.condition?.line, far.condition?.declaredLine);
+      case "paste":
+        if (!text) throw new ActRefused("invalid", "there is nothing to paste");
+        if (!take) return acts.check("paste");
+        if (far.problem !== undefined) throw new ActRefused("unreachable", far.problem);
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  /**
    * Asks whether they may, writes down that they do, asks again because that took a while, does it, and writes down
    * when it failed.
-   * @param lent the turn of somebody who is not attached
+   * @param lent what somebody has who is not attached
    */
   async #recorded(
     place: Place | undefined,
@@ -137,14 +187,16 @@ export class Asks {
     deed: Deed,
     asked: Readonly<Record<string, unknown>>,
     act: (turn: AbortSignal | undefined) => Promise<string>,
-    lent?: AbortSignal,
+    lent?: Lent,
   ): Promise<string> {
     if (place) await this.#writing(place, deed);
-    const turn = place?.turn ?? lent;
+    const turn = place?.turn ?? lent?.turn;
     const data = Object.fromEntries(Object.entries(asked).filter(([, one]) => one !== undefined));
     await this.#record(who, deed, data);
     try {
       if (place) this.#still(place, "console-write");
+      const verdict = lent?.may?.() ?? true;
+      if (verdict !== true) throw new ActRefused("not-allowed", `it was not done: ${verdict}`);
       if (turn?.aborted) throw new ActRefused("not-writing", this.#tooLate());
       this.console.mark(`${deed} by ${who.actor}${summary(data)}`);
       return await act(turn);

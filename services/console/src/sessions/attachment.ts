@@ -95,6 +95,13 @@ export interface ConsoleDoor {
     options: AttachOptions,
     viewer: Viewer,
   ): Promise<Attachment>;
+  /**
+   * Does one thing for somebody who is not attached, in the place of whoever types, who types again afterwards. Answers
+   * as {@link Attachment.ask} does.
+   * @param take whether also while somebody types
+   * @throws AttachRefused
+   */
+  act(node: string, visitor: Visitor, ask: ConsoleAsk, take: boolean): Promise<ConsoleTold>;
   /** Whether the site declares such a console, and, where a visitor is named, they may look on there. */
   has(node: string, visitor?: Visitor): boolean;
   /** Consoles that somebody may see, in order, for a menu. */

@@ -195,6 +195,46 @@ describe("who acts in the place of the one who types", () => {
     expect(one.acts()).toContain("console.take");
   });
 
+  it("takes nothing from anybody for what cannot be done anyway", async () => {
+    const ada = await one.attach("ada");
+    one.line.change({ up: true, abilities: ["dtr"] });
+    await eventually("it cannot send breaks any more", () => !one.console.far.can("break"));
+    const asks: [ConsoleAsk, string][] = [
+      [{ ask: "break" }, "unsupported"],
+      [{ ask: "break", name: "unknown" }, "not-found"],
+      [{ ask: "sysrq", keys: ["sync"] }, "unsupported"],
+      [{ ask: "sysrq" }, "invalid"],
+      [{ ask: "line", settings: "9600" }, "unsupported"],
+      [{ ask: "paste" }, "invalid"],
+    ];
+    const bob = new Person("bob");
+    for (const [ask, code] of asks) {
+      const asked = one.console.asks.from(AS, ask, { take: true });
+      await expect(asked).rejects.toMatchObject({ code });
+      const visited = one.console.asks.visit(bob.visitor, ask, true);
+      await expect(visited).rejects.toMatchObject({ code });
+    }
+    expect(ada.place.writes).toBe(true);
+    expect(ada.heard("mode")).toBeUndefined();
+    expect(one.acts()).toEqual(["console.attach"]);
+  });
+
+  it("needs the right when they come by a way in, and once more after it was written down", async () => {
+    const ada = await one.attach("ada");
+    const bob = new Person("bob");
+    const go = hold();
+    const asked = one.console.asks.visit(bob.visitor, { ask: "break" }, true);
+    asked.catch(() => undefined);
+    await eventually("it is being written down", () => one.acts().includes("console.take"));
+    bob.only("console-read");
+    go();
+    await expect(asked).rejects.toMatchObject({ code: "not-allowed" });
+    const again = one.console.asks.visit(bob.visitor, { ask: "break" }, true);
+    await expect(again).rejects.toMatchObject({ code: "not-allowed" });
+    expect(one.line.taken).toEqual([]);
+    await eventually("she types again", () => ada.place.writes);
+  });
+
   it("keeps nobody from typing who comes meanwhile to a console where nobody types", async () => {
     const gate = Promise.withResolvers<void>();
     one.line.gate = gate.promise;

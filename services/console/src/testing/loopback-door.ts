@@ -32,6 +32,10 @@ export class FarEnd {
   past: Uint8Array = new Uint8Array();
   /** Resolves when typed bytes are taken; for a device that does not take any. */
   taking: Promise<void> = Promise.resolve();
+  /** What is asked is done only after a while, and notes what was typed by then. */
+  actsSlowly = false;
+  /** Called before each piece that it takes; what waits goes with whoever typed it. Missing: it takes all at once. */
+  pace: (() => Promise<unknown>) | undefined;
   readonly seats: Seat[] = [];
 
   constructor(readonly node: NodeId) {}
@@ -59,6 +63,8 @@ export class FarEnd {
   }
 }
 
+const PIECE_BYTES = 1024;
+
 /** One place at a loopback console. */
 export class Seat implements Attachment {
   static #count = 0;
@@ -68,6 +74,7 @@ export class Seat implements Attachment {
   readonly actions = [];
   writes = false;
   #waiting: Uint8Array[] | undefined;
+  #typing: Promise<void> = Promise.resolve();
 
   constructor(
     readonly far: FarEnd,
@@ -115,6 +122,19 @@ export class Seat implements Attachment {
 
   async input(bytes: Uint8Array): Promise<void> {
     if (!this.writes) return;
+    if (!this.far.pace) return this.#take(bytes);
+    await (this.#typing = this.#typing.then(() => this.#takeSlowly(bytes)));
+  }
+
+  async #takeSlowly(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      await this.far.pace?.();
+      if (!this.far.seats.includes(this)) return;
+      await this.#take(bytes.subarray(at, at + PIECE_BYTES));
+    }
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
     this.far.typed.push(...bytes);
     if (this.far.echo) this.far.says(bytes.slice());
     await this.far.taking;
@@ -143,6 +163,7 @@ export class Seat implements Attachment {
       case "sysrq":
         return this.#does(`sysrq ${(ask.keys ?? []).join(",")}`);
       case "line":
+        await this.#slowly();
         return this.#setLine(ask.settings ?? "");
       default:
         return this.#does(ask.ask);
@@ -153,6 +174,7 @@ export class Seat implements Attachment {
     return this.#does(`control ${JSON.stringify(lines)}`);
   }
   async holdBreak(on: boolean): Promise<ConsoleTold> {
+    await this.#slowly();
     return this.#does(`break ${on ? "on" : "off"}`);
   }
   async purge(what: "receive" | "transmit" | "both"): Promise<ConsoleTold> {
@@ -179,8 +201,14 @@ export class Seat implements Attachment {
 
   #does(what: string): ConsoleTold {
     if (!this.writes) return { told: "refused", code: "not-writer", text: "you only look on" };
-    this.far.did.push(what);
+    this.far.did.push(this.far.actsSlowly ? `${what} after ${this.far.typedText()}` : what);
     return { told: "done", text: what };
+  }
+
+  async #slowly(): Promise<void> {
+    for (let turns = 0; this.far.actsSlowly && turns < 3; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   #setLine(settings: string): ConsoleTold {
@@ -210,6 +238,9 @@ export class LoopbackDoor implements ConsoleDoor {
     readonly from?: string;
   }[] = [];
 
+  /** Nobody is let in before. */
+  admitting: Promise<unknown> = Promise.resolve();
+
   constructor(...nodes: NodeId[]) {
     this.ends = new Map(nodes.map((node) => [node, new FarEnd(node)]));
   }
@@ -226,6 +257,7 @@ export class LoopbackDoor implements ConsoleDoor {
     { mode, replay }: AttachOptions,
     viewer: Viewer,
   ): Promise<Attachment> {
+    await this.admitting;
     const subject = visitor.subject();
     const far = isNodeId(node) ? this.ends.get(node) : undefined;
     if (!subject || !far) throw new AttachRefused("not-found", `there is no console ${node}`);
@@ -247,6 +279,19 @@ export class LoopbackDoor implements ConsoleDoor {
     }
     viewer.told({ told: "live" });
     return seat;
+  }
+
+  async act(node: string, visitor: Visitor, ask: ConsoleAsk, take: boolean): Promise<ConsoleTold> {
+    const far = this.ends.get(node);
+    const subject = visitor.subject();
+    if (!subject || !far) throw new AttachRefused("not-found", `there is no console ${node}`);
+    const allowed = may(subject, "console-write", node);
+    if (allowed !== true) throw new AttachRefused("not-allowed", allowed);
+    const { writer } = far;
+    if (writer && !take) return { told: "refused", code: "busy", text: "somebody types there" };
+    const lent = new Seat(far, visitor, { bytes: () => true, onDrain: () => {}, told: () => {} });
+    lent.writes = true;
+    return lent.ask(ask);
   }
 
   has(node: string, visitor?: Visitor): boolean {

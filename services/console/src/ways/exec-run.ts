@@ -1,5 +1,5 @@
 import { seconds, type Clock } from "@outrider/contracts/clock";
-import type { AttachMode, ConsoleTold } from "@outrider/contracts/console-attach";
+import type { ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
 import {
   AttachRefused,
   type Attachment,
@@ -53,16 +53,12 @@ export async function runExec(
       case "who":
         return await who(command.node, place);
       case "break":
-        return await act(command.node, command.take, place, (attachment) =>
-          attachment.ask({
-            ask: "break",
-            ...(command.name !== undefined && { name: command.name }),
-          }),
-        );
+        return await act(command, place, {
+          ask: "break",
+          ...(command.name !== undefined && { name: command.name }),
+        });
       case "sysrq":
-        return await act(command.node, command.take, place, (attachment) =>
-          attachment.ask({ ask: "sysrq", keys: command.keys }),
-        );
+        return await act(command, place, { ask: "sysrq", keys: command.keys });
       case "log":
         return await log(command, place);
       case "raw":
@@ -76,42 +72,30 @@ export async function runExec(
 }
 
 async function who(node: string, place: ExecPlace): Promise<number> {
-  return at(node, "spy", place, async (attachment) => {
+  const viewer: Viewer = { bytes: () => true, onDrain: () => undefined, told: () => undefined };
+  const { door, visitor } = place;
+  const options = { mode: "spy", replay: "none" } as const;
+  const attachment = await door.attach(node, visitor, options, viewer);
+  try {
     const told = await attachment.ask({ ask: "who" });
     for (const one of told.sessions ?? []) {
       if (one.id !== attachment.session) place.say(sessionLine(one));
     }
     return answered(told, place);
-  });
-}
-
-async function act(
-  node: string,
-  take: boolean,
-  place: ExecPlace,
-  ask: (attachment: Attachment) => Promise<ConsoleTold>,
-): Promise<number> {
-  return at(node, take ? "take" : "write", place, async (attachment) => {
-    const told = await ask(attachment);
-    if (told.told !== "refused" && told.text !== undefined) place.say(told.text);
-    return answered(told, place);
-  });
-}
-
-async function at(
-  node: string,
-  mode: AttachMode,
-  place: ExecPlace,
-  work: (attachment: Attachment) => Promise<number>,
-): Promise<number> {
-  const viewer: Viewer = { bytes: () => true, onDrain: () => undefined, told: () => undefined };
-  const { door, visitor } = place;
-  const attachment = await door.attach(node, visitor, { mode, replay: "none" }, viewer);
-  try {
-    return await work(attachment);
   } finally {
     attachment.detach();
   }
+}
+
+/** As `outrider console break` does: whoever types does so again afterwards. */
+async function act(
+  { node, take }: Extract<ExecCommand, { verb: "break" | "sysrq" }>,
+  place: ExecPlace,
+  ask: ConsoleAsk,
+): Promise<number> {
+  const told = await place.door.act(node, place.visitor, ask, take);
+  if (told.told !== "refused" && told.text !== undefined) place.say(told.text);
+  return answered(told, place);
 }
 
 /** The same as the command line shows: cleaned text with times, gaps and marks. */

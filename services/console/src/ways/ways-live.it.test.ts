@@ -122,6 +122,21 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))(
       await ada.closed;
     });
 
+    test("a break in the place of the one who types, who types again", async () => {
+      const ada = terminal("-tt", "n1@127.0.0.1");
+      await ada.sees("^Ec? helps");
+      const before = taken().length;
+      expect((await ssh("n1@127.0.0.1", "break")).code).toBe(1);
+      expect((await ssh("n1@127.0.0.1", "break", "nosuch", "--take")).code).toBe(1);
+      const broke = await ssh("n1@127.0.0.1", "break", "--take");
+      expect([broke.code, broke.stdout.toString()]).toEqual([0, "a break of 250 ms was sent\n"]);
+      await ada.sees("is done; you type now");
+      expect(taken().slice(before)).toEqual([{ kind: "break", ms: 250 }]);
+      ada.type("again\r");
+      await eventually("it is typed", () => stage.typed().endsWith("again\r"));
+      await ada.end();
+    });
+
     test("a menu without a console, and back to it from one", async () => {
       const ada = terminal("-tt", "nowhere@127.0.0.1");
       await ada.sees("no console nowhere");
