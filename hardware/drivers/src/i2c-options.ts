@@ -12,6 +12,6 @@ export class I2cChipOptions {
   @Matches(/^[^\n]{1,128}$/) bus!: string;
   /** The chip's address with seven bits. Default: the part's first. */
   @Optional() @Integer(FIRST, LAST) address?: number;
-  /** By what the bus is spoken to. `i2c-bus` needs `npm install i2c-bus` on the agent's host. Default `i2c-dev`. */
+  /** By what the bus is spoken to. `i2c-bus` is a package that has to be built on the agent's host; where it is missing, the endpoint names the command. Default `i2c-dev`. */
   @Optional() @OneOf(I2C_LIBRARIES) library?: I2cLibraryName;
 }

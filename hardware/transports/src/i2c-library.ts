@@ -1,5 +1,6 @@
 import { PortError } from "@outrider/ports/port-error";
 import { I2cError, type I2cBackEnd, type I2cFault, type I2cTransfer } from "./i2c-bus.js";
+import { optionalPackage } from "./optional-package.js";
 
 /** What is used of the package `i2c-bus` 5, which a person has installed. */
 interface OpenedBus {
@@ -18,12 +19,14 @@ interface Library {
   openPromisified(bus: number): Promise<OpenedBus>;
 }
 
-const NAME: string = "i2c-bus";
-
+/** Of the device file, which is opened with the first transfer, and of the transfer. */
 const FAULTS: Readonly<Record<string, I2cFault>> = {
   ENOENT: "no-bus",
   EACCES: "denied",
+  EPERM: "denied",
   EBUSY: "busy",
+  EAGAIN: "timed-out",
+  EINVAL: "not-supported",
   ETIMEDOUT: "timed-out",
   ENOTSUP: "not-supported",
   EOPNOTSUPP: "not-supported",
@@ -36,11 +39,15 @@ export class I2cLibrary implements I2cBackEnd {
   /** @param load only tests have another */
   constructor(
     private readonly path: string,
-    private readonly load: () => Promise<{ default: Library }> = () => import(NAME),
+    private readonly load?: (name: string) => Promise<unknown>,
   ) {}
 
+  async ready(): Promise<void> {
+    await this.#bus();
+  }
+
   async transfer(transfer: I2cTransfer): Promise<Uint8Array> {
-    const bus = await (this.#opened ??= this.#open());
+    const bus = await this.#bus();
     try {
       return await transferBy(bus, transfer);
     } catch (cause) {
@@ -54,18 +61,30 @@ export class I2cLibrary implements I2cBackEnd {
     await bus?.close();
   }
 
+  #bus(): Promise<OpenedBus> {
+    const opened = (this.#opened ??= this.#open());
+    opened.catch(() => {
+      // The next call tries again.
+      if (this.#opened === opened) this.#opened = undefined;
+    });
+    return opened;
+  }
+
   async #open(): Promise<OpenedBus> {
-    try {
-      const library = (await this.load()).default;
-      return await library.openPromisified(Number(/\d+$/.exec(this.path)?.[0]));
-    } catch (cause) {
-      this.#opened = undefined;
+    const number = /^\/dev\/i2c-(\d+)$/.exec(this.path)?.[1];
+    if (number === undefined) {
       throw new PortError(
-        "unsupported",
-        `The I²C bus ${this.path} cannot be used by i2c-bus. On the agent's host, in the folder of Outrider: npm install i2c-bus (it needs a compiler), or leave out the option library.`,
-        { cause },
+        "invalid-options",
+        `The I²C bus ${this.path}: the package i2c-bus knows buses as /dev/i2c-N only. Correct the option bus, or leave out the option library.`,
       );
     }
+    const library = await optionalPackage<Library>(
+      "i2c-bus",
+      `The I²C bus ${this.path}`,
+      "leave out the option library",
+      this.load,
+    );
+    return library.openPromisified(Number(number));
   }
 }
 

@@ -23,6 +23,8 @@ import {
   GUEST_MEGABYTES,
 } from "@outrider/simulators/device-guest-image";
 import { newcArchive } from "@outrider/simulators/newc";
+import { OPTIONAL_PACKAGES } from "@outrider/transports/optional-package";
+import { nativePackages } from "./native-packages.js";
 
 /** A virtual machine with I²C and GPIO, and Node in it that does what it is told. */
 export interface DeviceMachine extends AsyncDisposable {
@@ -39,8 +41,8 @@ const PROGRAM = "/app/node_modules/@outrider/drivers/dist/testing/device-guest.j
 
 export async function startDeviceMachine(): Promise<DeviceMachine> {
   const dir = mkdtempSync(join(tmpdir(), "dev-"));
-  const { kernel, initramfs } = await buildDeviceGuest();
-  const disk = buildDisk(dir);
+  const [{ kernel, initramfs }, native] = await Promise.all([buildDeviceGuest(), nativePackages()]);
+  const disk = buildDisk(dir, native.folder);
   const initrd = join(dir, "initrd");
   const init = newcArchive([
     { path: "init", kind: "file", content: deviceGuestInit(PROGRAM), executable: true },
@@ -130,8 +132,11 @@ export async function startDeviceMachine(): Promise<DeviceMachine> {
   };
 }
 
-/** A file system with this Node, what it is linked with, and the drivers with all that they import. */
-function buildDisk(dir: string): string {
+/**
+ * A file system with this Node, what it is linked with, and the drivers with all that they import.
+ * @param native where packages are that a person may have installed
+ */
+function buildDisk(dir: string, native: string | undefined): string {
   const tree = join(dir, "tree");
   for (const folder of ["dev", "proc", "sys", "tmp", "app/node_modules"])
     mkdirSync(join(tree, folder), { recursive: true });
@@ -139,6 +144,10 @@ function buildDisk(dir: string): string {
   const modules = join(tree, "app/node_modules");
   const placed = new Set<string>();
   place("@outrider/drivers", dirname(realpathSync(root)), modules, placed);
+  if (native !== undefined) {
+    for (const name of Object.keys(OPTIONAL_PACKAGES))
+      place(name, join(native, "node_modules", name), modules, placed);
+  }
   cpSync(process.execPath, join(tree, "node"), { dereference: true });
   const linked = execFileSync("find", [
     modules,
@@ -146,6 +155,11 @@ function buildDisk(dir: string): string {
     "*.node",
     "-path",
     `*linux*${process.arch}*`,
+    "-o",
+    "-name",
+    "*.node",
+    "-path",
+    "*/build/Release/*.node",
   ])
     .toString()
     .trim()
@@ -172,7 +186,7 @@ function place(name: string, from: string, modules: string, placed: Set<string>)
   };
   const skip = name.startsWith("@outrider/")
     ? /\/(?:node_modules|src)(?:\/|$)/
-    : /\/(?:node_modules|vendor|doc)(?:\/|$)/;
+    : /\/(?:node_modules|vendor|doc|obj\.target)(?:\/|$)/;
   cpSync(from, join(modules, name), {
     recursive: true,
     dereference: true,

@@ -12,7 +12,7 @@ import type { GuestPort } from "./device-guest.js";
 import { startDeviceMachine, type DeviceMachine } from "./device-guest-machine.js";
 
 /** Where test files find the socket. */
-export const DEVICE_GUEST = "OUTRIDER_DEVICE_GUEST";
+export const DEVICE_GUEST = "DEVICE_GUEST_SOCKET";
 
 interface Asked {
   readonly socket: Socket;
