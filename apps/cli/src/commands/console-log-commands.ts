@@ -42,7 +42,7 @@ export function addConsoleLogCommands(group: Command, cli: Cli): void {
     .addOption(timeOption("--since"))
     .addOption(timeOption("--until"))
     .addOption(
-      new Option("--lines <n>", "only the last so many, or all")
+      new Option("--lines <n>", "only the last so many, marks and gaps counted, or all")
         .argParser(lineCount)
         .conflicts(["since", "boot"]),
     )

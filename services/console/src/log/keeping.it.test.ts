@@ -153,6 +153,32 @@ describe("reading a log", () => {
     expect(items.filter((item) => item.kind === "gap")).toEqual([]);
   });
 
+  it("gives as many lines as were asked for, marks and gaps counted", async () => {
+    const log = await (await fixture.open()).open(NODE, WIDE);
+    const feeder = new Feeder(log);
+    const export_ = async (lastLines: number, options = {}): Promise<string[]> => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of log.export({ from: { lastLines } }, "text", options)) {
+        chunks.push(chunk);
+      }
+      const lines = Buffer.concat(chunks).toString().trimEnd().split("\n");
+      return lines.map((line) => line.replace(/^(\[outrider: )?\S+ /, ""));
+    };
+    expect(await export_(3)).toEqual([""]);
+    feeder.feed("one\ntwo\nthree\n");
+    expect(await export_(2)).toEqual(["two", "three"]);
+    for (const one of ["a", "b", "c", "d"]) log.mark(one, feeder.micros);
+    expect(await export_(3)).toEqual(["b]", "c]", "d]"]);
+    feeder.feed("four\n");
+    log.mark("e", feeder.micros);
+    feeder.feed("login: ");
+    expect(await export_(3)).toEqual(["four", "e]", "login:"]);
+    expect(await export_(100)).toHaveLength(10);
+    const stop = new AbortController();
+    stop.abort();
+    expect(await export_(3, { follow: true, signal: stop.signal })).toEqual([""]);
+  });
+
   it("follows what comes, marks included, until it is told to stop", async () => {
     const logs = await fixture.open();
     const log = await logs.open(NODE, WIDE);

@@ -4,7 +4,10 @@ import type { LogGap, LogRange } from "./log-format.js";
 /** Chunks are about this long. */
 const CHUNK_CHARACTERS = 32_768;
 
-/** A range of a log as a file. */
+/**
+ * A range of a log as a file. As text, `lastLines` counts what stands in lines of the file: marks and gaps too, which can
+ * be many where a machine is silent and people come and go.
+ */
 export async function* exportLog(
   log: Pick<ConsoleLog, "read" | "readText">,
   range: LogRange,
@@ -19,7 +22,10 @@ export async function* exportLog(
   }
   const lineOf = format === "text" ? textLine : jsonLine;
   let chunk = "";
+  let left = await tooMany(log, range, options.signal);
   for await (const item of log.readText(range, options)) {
+    left -= 1;
+    if (left >= 0) continue;
     chunk += `${lineOf(item)}\n`;
     // Who follows wants each line as it comes.
     if (chunk.length < CHUNK_CHARACTERS && !options.follow) continue;
@@ -27,6 +33,19 @@ export async function* exportLog(
     chunk = "";
   }
   if (chunk !== "") yield Buffer.from(chunk);
+}
+
+/** How many items a range has beyond the last lines that are wanted: it begins with a line, and notes come on top. */
+async function tooMany(
+  log: Pick<ConsoleLog, "readText">,
+  range: LogRange,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (!("lastLines" in range.from)) return 0;
+  let items = 0;
+  // Counted first and not kept: there may be millions.
+  for await (const _ of log.readText(range, { signal })) items += 1;
+  return Math.max(0, items - range.from.lastLines);
 }
 
 /** RFC 3339 in UTC with microseconds. */

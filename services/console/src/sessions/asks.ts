@@ -69,10 +69,12 @@ export class Asks {
     if (ask.ask === "message") return this.#say(who.actor, ask.text);
     if (ask.ask === "power") throw new ActRefused("invalid", "power has an operation of its own");
     if (!borrowed) return this.#deed(undefined, who, ask);
-    const { take, may } = borrowed;
+    const { take, ...lent } = borrowed;
     // Nobody loses their turn for what cannot be done.
     this.#check(ask, take);
-    return this.console.borrow(who, take, (turn) => this.#deed(undefined, who, ask, { turn, may }));
+    return this.console.borrow(who, take, (turn) =>
+      this.#deed(undefined, who, ask, { ...lent, turn }),
+    );
   }
 
   /** As {@link from}, for somebody who has come by a way in: asks whether they may. */

@@ -54,8 +54,8 @@ export const EXEC_HELP = `What can be said to a console:
   attach | spy | take        the same; look on; take the console from who types
                                [--replay none|screen|boot|lines:N|since:10m] [--escape ^Ec|none]
   raw [--spy|--take]         exact bytes in and out, no escape, no notices, for programs
-  log                        the last 200 lines, a time before each; [-n N|all] [--since 10m|TIME] [--until TIME]
-                               [--boot [N]] [--previous-boot] [-f] [--raw] [--json]
+  log                        the last 200 lines, marks and gaps counted, a time before each;
+                               [-n N|all] [--since 10m|TIME] [--until TIME] [--boot [N]] [--previous-boot] [-f] [--raw] [--json]
   who                        who is at the console
   break [NAME] [--take]      a break, or a break sequence that the site declares
   sysrq NAME... [--take]     Magic SysRq by name or key: ${SYSRQ_NAMES.slice(0, 6).join(", ")}, loglevel-7 ...
