@@ -337,6 +337,7 @@ export class ModelAgent {
       case "PushPowerButton":
       case "ForceRestart":
       case "Nmi":
+      case "Wake":
       case "GracefulShutdown": {
         yield* point("agent.acting");
         const answered = device.ask(action === "GracefulShutdown" ? "sys-rq" : "press", id);

@@ -206,6 +206,7 @@ export class CommandRuns {
       case "PushPowerButton":
       case "Nmi":
       case "GracefulShutdown":
+      case "Wake":
         return {};
       default:
         return command.action satisfies never;

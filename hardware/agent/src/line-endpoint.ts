@@ -74,7 +74,7 @@ export class ResetEndpoint extends LineEndpoint<"reset"> {
   }
 }
 
-/** What asks the host to go down in order. */
+/** What asks the host to go down in order, or to start. */
 export class ButtonEndpoint extends LineEndpoint<"button"> {
   protected readonly kind = "button";
 
@@ -82,9 +82,11 @@ export class ButtonEndpoint extends LineEndpoint<"button"> {
     const port: ButtonPort | undefined = this.port;
     const press = port?.press?.bind(port);
     const shutDown = port?.shutDown?.bind(port);
+    const wake = port?.wake?.bind(port);
     return {
       ...(press ? { PushPowerButton: press } : {}),
       ...(shutDown ? { GracefulShutdown: shutDown } : {}),
+      ...(wake ? { Wake: wake } : {}),
     };
   }
 }

@@ -52,6 +52,8 @@ export async function executePower(execution: PowerExecution): Promise<Outcome> 
     case "Nmi":
     case "GracefulShutdown":
       return actNatively(command.action, execution);
+    case "Wake":
+      throw new TypeError("a supply cannot Wake; the gate lets nothing through");
     default:
       return command.action satisfies never;
   }

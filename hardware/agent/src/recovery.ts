@@ -35,6 +35,7 @@ export function recover(
     case "PushPowerButton":
     case "Nmi":
     case "GracefulShutdown":
+    case "Wake":
       return {
         kind: "end",
         status: "Unknown",

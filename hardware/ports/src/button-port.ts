@@ -1,5 +1,5 @@
 /**
- * What asks a host to go down in order: its power button, or a program on it. What it cannot do is missing.
+ * What asks a host to go down in order or to start: its power button, a program on it, its network card. What it cannot do is missing.
  * @throws each method PortError · the signal's reason
  */
 export interface ButtonPort extends AsyncDisposable {
@@ -7,4 +7,6 @@ export interface ButtonPort extends AsyncDisposable {
   press?(signal: AbortSignal): Promise<void>;
   /** Tells the host to shut down, once, and returns when it has said that it will. */
   shutDown?(signal: AbortSignal): Promise<void>;
+  /** Tells a host that has halted on a live supply to start; one that runs takes no notice. Nothing says whether it did. */
+  wake?(signal: AbortSignal): Promise<void>;
 }

@@ -52,7 +52,8 @@ export const AGENT_PROTOCOL = 1;
 /**
  * What an endpoint can be told; a ladder is made of these. `GracefulShutdown` of a supply is its device's own way to
  * ask the host (ACPI, a BMC), of a button a program on the host, and of a console Magic SysRq S, U, O by break, which
- * syncs, remounts read-only and powers off.
+ * syncs, remounts read-only and powers off. `Wake` is a magic packet: it starts a host that has halted on a live supply,
+ * and does nothing to one that runs.
  */
 export const ENDPOINT_ACTIONS = [
   "On",
@@ -62,6 +63,7 @@ export const ENDPOINT_ACTIONS = [
   "PushPowerButton",
   "Nmi",
   "GracefulShutdown",
+  "Wake",
 ] as const;
 export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
 

@@ -24,8 +24,10 @@ import {
 /** Every way to wire power, reset, button and console with actions that an endpoint of the kind can have. */
 const WIRINGS: readonly Capabilities[] = (() => {
   const power: (EndpointAction[] | undefined)[] = [undefined];
-  for (let bits = 0; bits < 2 ** ENDPOINT_ACTIONS.length; bits++) {
-    power.push(ENDPOINT_ACTIONS.filter((_, at) => bits & (1 << at)));
+  // No supply sends magic packets.
+  const native = ENDPOINT_ACTIONS.filter((action) => action !== "Wake");
+  for (let bits = 0; bits < 2 ** native.length; bits++) {
+    power.push(native.filter((_, at) => bits & (1 << at)));
   }
   const reset = [undefined, ["ForceRestart"]] as const;
   const button = [
@@ -33,6 +35,10 @@ const WIRINGS: readonly Capabilities[] = (() => {
     ["PushPowerButton"],
     ["GracefulShutdown"],
     ["PushPowerButton", "GracefulShutdown"],
+    ["Wake"],
+    ["PushPowerButton", "Wake"],
+    ["GracefulShutdown", "Wake"],
+    ["PushPowerButton", "GracefulShutdown", "Wake"],
   ] as const;
   const console = [undefined, ["GracefulShutdown"]] as const;
   return power.flatMap((p) =>
@@ -63,11 +69,11 @@ type Claim = (input: LadderInput, ladder: Ladder) => string | undefined;
 const claims = new Map<string, Claim>();
 let exceptions: ReadonlyMap<string, string> | undefined;
 
-/** Claims something of all of them, two millions, which are gone through once for all claims. */
+/** Claims something of all of them, four millions, which are gone through once for all claims. */
 function holds(what: string, claim: Claim): void {
   claims.set(what, claim);
   // oxlint-disable-next-line vitest/valid-title -- the titles stand where the claims are
-  it(what, { timeout: 120_000 }, () => {
+  it(what, { timeout: 240_000 }, () => {
     exceptions ??= goThrough();
     expect(exceptions.get(what)).toBeUndefined();
   });
@@ -251,6 +257,15 @@ describe("every action × wiring × supply × host × wake × escalate", () => {
     return /^\w+ \w+ .{10,}/.test(ladder.detail) ? undefined : "no sentence";
   });
 
+  holds(
+    "wakes by a magic packet only a halted host whose `wake` is that",
+    ({ action, host, wake }, ladder) => {
+      if (!acts(ladder).some((step) => step.action === "Wake")) return undefined;
+      const waking = action === "On" && host === "Halted" && wake === "wol";
+      return waking ? undefined : "wakes unasked";
+    },
+  );
+
   holds("tells nobody to use what the node cannot do", ({ capabilities }, ladder) => {
     if (ladder.outcome !== "rejected" || ladder.reasonCode !== "needs-cycle") return undefined;
     const told = /\bPowerCycle starts/.test(ladder.detail);
@@ -286,6 +301,7 @@ describe("the table, readable", () => {
     power: ENDPOINT_ACTIONS.filter((action) => action !== "GracefulShutdown"),
   };
   const acpi: Capabilities = { power: ENDPOINT_ACTIONS };
+  const wol: Capabilities = { ...plug, button: ["GracefulShutdown", "Wake"] };
   const reporter: Capabilities = { button: ["PushPowerButton", "GracefulShutdown"] };
   const console: Capabilities = { console: ["GracefulShutdown"] };
 
@@ -297,6 +313,12 @@ describe("the table, readable", () => {
     ["On", full, "On", "Halted", "button", false, "button.PushPowerButton"],
     ["On", plug, "On", "Halted", "button", false, "rejected needs-cycle"],
     ["On", plug, "On", "Halted", "wol", false, "rejected needs-cycle"],
+    ["On", full, "On", "Halted", "wol", false, "rejected needs-cycle"],
+    ["On", wol, "On", "Halted", "wol", false, "button.Wake"],
+    ["On", wol, "Off", "Unknown", "wol", false, "power.On"],
+    ["On", wol, "On", "Running", "wol", false, "power.On"],
+    ["On", wol, "On", "Halted", "supply-cycle", false, "power.PowerCycle"],
+    ["PushPowerButton", wol, "On", "Running", "wol", false, "rejected unsupported-action"],
     ["ForceOff", full, "On", "Running", undefined, false, "power.ForceOff"],
     ["ForceOff", full, "Off", "Halted", undefined, false, "power.ForceOff"],
     [
@@ -439,6 +461,21 @@ describe("the table, readable", () => {
       expect(spell(planLadder({ action, capabilities, supply, host, wake, escalate }))).toBe(
         expected,
       );
+    },
+  );
+
+  it.each<[Supply, string]>([
+    ["On", "button.Wake"],
+    ["Off", "power.On"],
+    ["PoweringOff", "power.PowerCycle"],
+    ["Unknown", "power.PowerCycle"],
+  ])(
+    "revives a host on supply %s by a magic packet only where that can work: %s",
+    (supply, how) => {
+      const step = reviveStep(wol, { supply, wake: "wol" });
+      expect(`${step.interface}.${step.action}`).toBe(how);
+      const without = reviveStep(plug, { supply, wake: "wol" });
+      expect(without.interface).toBe("power");
     },
   );
 

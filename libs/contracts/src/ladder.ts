@@ -139,8 +139,8 @@ export function reviveStep(
   seen: { readonly supply: Supply; readonly wake?: Wake | undefined },
 ): ActStep {
   if (seen.supply === "Off" || seen.supply === "PoweringOn") return act("power", "On", true);
-  const button = seen.wake === "button" ? press(capabilities) : undefined;
-  if (seen.supply === "On" && button) return { ...button, owed: true };
+  const waking = seen.supply === "On" ? wakingStep(capabilities, seen.wake) : undefined;
+  if (waking) return { ...waking, owed: true };
   return act("power", has(capabilities, "power", "PowerCycle") ? "PowerCycle" : "On", true);
 }
 
@@ -149,14 +149,21 @@ function wakeLadder({ capabilities, wake }: LadderInput): Ladder {
   const wayOut = cycle ? "PowerCycle starts it" : "its supply cannot be cycled, so somebody has to";
   switch (wake) {
     case "button": {
-      const button = press(capabilities);
-      if (button) return steps([button]);
+      const waking = wakingStep(capabilities, wake);
+      if (waking) return steps([waking]);
       return rejected("needs-cycle", `the host has halted and no power button is wired; ${wayOut}`);
     }
     case "supply-cycle":
       if (cycle) return steps([act("power", "PowerCycle")]);
       return rejected("needs-cycle", `the host has halted on a live supply; ${wayOut}`);
-    case "wol":
+    case "wol": {
+      const waking = wakingStep(capabilities, wake);
+      if (waking) return steps([waking]);
+      return rejected(
+        "needs-cycle",
+        `the host has halted and nothing is declared that sends it a magic packet; ${wayOut}`,
+      );
+    }
     case undefined:
       return rejected(
         "needs-cycle",
@@ -165,6 +172,12 @@ function wakeLadder({ capabilities, wake }: LadderInput): Ladder {
     default:
       return wake satisfies never;
   }
+}
+
+/** What wakes a halted host without touching its supply. */
+function wakingStep(capabilities: Capabilities, wake: Wake | undefined): ActStep | undefined {
+  if (wake === "button") return press(capabilities);
+  return wake === "wol" && has(capabilities, "button", "Wake") ? act("button", "Wake") : undefined;
 }
 
 /**

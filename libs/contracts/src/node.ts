@@ -26,6 +26,9 @@ export const WAKES = ["button", "wol", "supply-cycle"] as const;
 /** How a halted host on a live supply is woken. */
 export type Wake = (typeof WAKES)[number];
 
+/** What an endpoint can do: what people ask for, and what only a ladder does. */
+const BOUND_ACTIONS = [...ACTIONS, "Wake"] as const;
+
 export const LABEL_PATTERN = /^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/;
 const KIND_PATTERN = new RegExp(`^(${INTERFACE_KINDS.join("|")})$`);
 
@@ -35,7 +38,7 @@ export class InterfaceBinding {
   @EndpointIdText() endpoint!: EndpointId;
   @Id() driver!: string;
   /** What the endpoint can do, in the words of its port; known once its agent has described it. */
-  @Optional() @WordList(ACTIONS) actions?: Action[];
+  @Optional() @WordList(BOUND_ACTIONS) actions?: (typeof BOUND_ACTIONS)[number][];
 }
 
 /** A node as declared: what people call it, what it is for, and which wires lead to it. */

@@ -17,7 +17,7 @@ What a node is told to do becomes a ladder of steps over its control interfaces.
 endpoint; *await halt* waits for the host, at most for the node's graceful limit, or for the part of it that stands
 there; *revive* is owed once the host has halted, also after a crash. \`power.GracefulShutdown\` is the device's own way to
 ask (ACPI, a BMC), \`button.GracefulShutdown\` a program on the host, \`console.GracefulShutdown\` Magic SysRq by break: sync,
-remount read-only, power off. A rung after a wait is for a host that did not obey the one before, or whose rung
+remount read-only, power off; \`button.Wake\` is a magic packet. A rung after a wait is for a host that did not obey the one before, or whose rung
 failed; the first that is obeyed is the last. Several endpoints are never acted on at once, and every step is safe to stop after.
 
 ## What an action needs
@@ -47,15 +47,23 @@ ${table(
 ## What revives a host that was told to restart
 
 ${table(
-  ["Supply, once the host has halted", "`wake: button`", "any other `wake`, or none"],
-  SUPPLY_VALUES.map((supply) => [supply, revival(supply, "button"), revival(supply, undefined)]),
+  [
+    "Supply, once the host has halted",
+    "`wake: button`",
+    "`wake: wol`",
+    "any other `wake`, or none",
+  ],
+  SUPPLY_VALUES.map((supply) => [
+    supply,
+    ...(["button", "wol", undefined] as const).map((wake) => revival(supply, wake)),
+  ]),
 )}`;
 }
 
 const ALL: Capabilities = {
   power: ["On", "ForceOff", "PowerCycle", "Nmi", "GracefulShutdown"],
   reset: ["ForceRestart"],
-  button: ["PushPowerButton", "GracefulShutdown"],
+  button: ["PushPowerButton", "GracefulShutdown", "Wake"],
   console: ["GracefulShutdown"],
 };
 

@@ -95,6 +95,19 @@ describe("the endpoints of an agent, held against its drivers", () => {
     ]);
   });
 
+  it("need something that sends the magic packet of a node that is woken by it", () => {
+    const button = (driver: string, ...actions: string[]): DescribedDriver =>
+      ({ ...QEMU, port: "button", driver, actions, options: {} }) as DescribedDriver;
+    const drivers = [button("ssh", "GracefulShutdown"), button("wake-on-lan", "Wake")];
+    const node = (driver: string): string =>
+      `  n1: { wake: wol, button: { agent: a, driver: ${driver} } }`;
+    expect(problems(drivers, node("wake-on-lan"))).toEqual([]);
+    expect(problems(drivers, node("ssh"))).toEqual([
+      "site.yaml:4: nodes.n1.wake: driver ssh of agent a sends no magic packet; " +
+        "declare a button by the driver wake-on-lan",
+    ]);
+  });
+
   it("are refused, and nothing breaks, when the agent's schema is none", () => {
     const broken = { ...QEMU, options: { type: "nonsense" } };
     expect(problems([broken], "  n1: { power: { agent: a, driver: qemu } }")).toEqual([

@@ -19,7 +19,7 @@ export function driverProblems(
   return [
     ...endpointsOf(site, agent).flatMap(({ node, declared }) => [
       ...endpointProblems(site, declared, drivers),
-      ...(declared.kind === "power" ? wakeProblems(site, node, declared, drivers) : []),
+      ...wakeProblems(site, node, declared, drivers),
     ]),
     ...sharedLines(site, agent, drivers),
   ];
@@ -173,14 +173,21 @@ function sharedLines(
   );
 }
 
-/** A node that is woken by its button needs something that can press it. */
+/** A node that is woken by its button needs something that can press it, and one by magic packet what sends it. */
 function wakeProblems(
   site: Site,
   { id, wake, endpoints }: DeclaredNode,
   { agent, driver, kind }: DeclaredEndpoint,
   drivers: readonly DescribedDriver[],
 ): SiteProblem[] {
-  if (wake !== "button" || endpoints.some((one) => one.kind === "button")) return [];
+  if (wake === "wol" && kind === "button") {
+    const known = drivers.find((one) => one.port === kind && one.driver === driver);
+    if (!known || known.actions.includes("Wake")) return [];
+    const message = `driver ${driver} of agent ${agent} sends no magic packet; declare a button by the driver wake-on-lan`;
+    return [at(site, ["nodes", id, "wake"], message)];
+  }
+  if (kind !== "power" || wake !== "button" || endpoints.some((one) => one.kind === "button"))
+    return [];
   const described = drivers.find((one) => one.port === kind && one.driver === driver);
   if (!described || described.actions.includes("PushPowerButton")) return [];
   return [

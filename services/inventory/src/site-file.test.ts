@@ -166,7 +166,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
     [
       "an unknown word",
       file(...HEAD, "  n1: { wake: magic }"),
-      "site.yaml:4: nodes.n1.wake: unknown value 'magic'; expected one of button, supply-cycle",
+      "site.yaml:4: nodes.n1.wake: unknown value 'magic'; expected one of button, wol, supply-cycle",
     ],
     [
       "durations that are none, or out of bounds",
@@ -252,7 +252,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
         "  n3: { wake: supply-cycle }",
         "  n4: { restore: AlwaysOn }",
       ),
-      "site.yaml:4: nodes.n1.wake: wol is not supported by this version yet; expected button or supply-cycle",
+      "site.yaml:4: nodes.n1.wake: nothing can send a magic packet; declare a button by the driver wake-on-lan",
       "site.yaml:5: nodes.n2.wake: nothing can press the button; declare a button or power interface that can",
       "site.yaml:6: nodes.n3.wake: supply-cycle needs a power interface; declare one, or leave wake out",
       "site.yaml:7: nodes.n4.restore: AlwaysOn needs a power interface; declare one, or leave restore out",

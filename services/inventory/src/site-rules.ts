@@ -106,10 +106,10 @@ function policiesCanBeDone(site: Site, given: unknown, report: Report): void {
     const node = entryOf(nodes, id);
     const has = (kind: string): boolean => isMap(node) && Object.hasOwn(node, kind);
     const hasPower = has("power");
-    if (wake === "wol") {
+    if (wake === "wol" && !has("button")) {
       report(
         ["nodes", id, "wake"],
-        "wol is not supported by this version yet; expected button or supply-cycle",
+        "nothing can send a magic packet; declare a button by the driver wake-on-lan",
       );
     }
     if (wake === "supply-cycle" && !hasPower) {

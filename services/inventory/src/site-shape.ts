@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { DURATION_PATTERN } from "@outrider/contracts/clock";
 import { ID_PATTERN } from "@outrider/contracts/ids";
-import { LABEL_PATTERN, type Wake } from "@outrider/contracts/node";
+import { LABEL_PATTERN } from "@outrider/contracts/node";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
 import {
   ARGUMENT_PATTERN,
@@ -47,9 +47,6 @@ const ajv = new Ajv({
   unicodeRegExp: false,
 });
 const validate = ajv.compile(jsonSchemaOf(SiteFile));
-
-/** Values of the design that nothing would act on; no message offers them. */
-export const LATER_VALUES: readonly unknown[] = ["wol" satisfies Wake];
 
 interface Shape {
   readonly problems: readonly SiteProblem[];
@@ -128,7 +125,7 @@ function messageOf({
     case "required":
       return `${String(missingProperty)} is missing`;
     case "enum":
-      return `unknown value ${quoted(data)}; expected one of ${(allowedValues as unknown[]).filter((one) => !LATER_VALUES.includes(one)).join(", ")}`;
+      return `unknown value ${quoted(data)}; expected one of ${(allowedValues as unknown[]).join(", ")}`;
     case "pattern":
       return `${quoted(data)} does not fit; expected ${wordsOf(String(pattern))}`;
     case "type":

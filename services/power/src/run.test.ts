@@ -243,6 +243,17 @@ describe("GracefulRestart", () => {
     ]);
   });
 
+  it("wakes by a magic packet a host that has halted on its supply, and owes that", () => {
+    const capabilities = {
+      power: ["On", "ForceOff", "PowerCycle"],
+      button: ["GracefulShutdown", "Wake"],
+    } as const;
+    const at = world({ capabilities });
+    const asked = begin("GracefulRestart", at, { wake: "wol" });
+    const reviving = advance(advance(asked, report(asked, "Succeeded"), at), halted, at);
+    expect(reviving.phase).toMatchObject({ kind: "acting", command: { action: "Wake" } });
+  });
+
   it("owes the revival from its press to its end, whatever happens to it meanwhile", () => {
     const at = world();
     const pressed = begin("GracefulRestart", at);

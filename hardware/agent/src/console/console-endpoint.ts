@@ -293,4 +293,5 @@ const OVERTAKES: Readonly<Record<EndpointAction, boolean>> = {
   PushPowerButton: false,
   Nmi: false,
   GracefulShutdown: false,
+  Wake: false,
 };

@@ -5,8 +5,8 @@ import { never, survivesSilence, type PortRig } from "./port-rig.js";
 
 export interface ButtonRig extends PortRig<ButtonPort> {
   /** What it can do; the port must have these and no others. */
-  readonly can: readonly ("press" | "shutDown")[];
-  /** How often the host was asked to go down, as its own record has it. */
+  readonly can: readonly ("press" | "shutDown" | "wake")[];
+  /** How often the host was asked to go down, or to start, as its own record has it. */
   asked(): Promise<number>;
   /** Whether the button is held now, where the device tells. */
   held?(): Promise<boolean>;
@@ -22,7 +22,7 @@ export function describeButtonPort(name: string, startRig: () => Promise<ButtonR
     afterAll(async () => {
       await rig[Symbol.asyncDispose]();
     });
-    const acts = ["press", "shutDown"] as const;
+    const acts = ["press", "shutDown", "wake"] as const;
 
     it("has what it can do, and misses the rest", async () => {
       await using port = await rig.open(driverContext());
