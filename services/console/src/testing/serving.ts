@@ -7,6 +7,8 @@ import type { LoopbackDoor } from "./loopback-door.js";
 
 export interface Serving extends AsyncDisposable {
   readonly port: number;
+  /** Resolves once a connection has said all, and that was read. */
+  heard(what: "end"): Promise<void>;
 }
 
 /** Serves one way in on a free port of the loopback interface. */
@@ -15,14 +17,18 @@ export async function serving(
   serve: (socket: Socket, parts: WayParts) => void,
   clock: Clock = systemClock,
 ): Promise<Serving> {
+  const heard = Promise.withResolvers<void>();
   const listener = new PortListener({
     host: "127.0.0.1",
     port: 0,
     clock,
     onProblem: () => undefined,
-    serve: (socket) => serve(socket, { door, clock, log: silentLog }),
+    serve: (socket) => {
+      socket.once("end", () => heard.resolve());
+      serve(socket, { door, clock, log: silentLog });
+    },
   });
   await listener.open();
   const port = listener.address?.port ?? 0;
-  return { port, [Symbol.asyncDispose]: () => listener.close() };
+  return { port, heard: () => heard.promise, [Symbol.asyncDispose]: () => listener.close() };
 }

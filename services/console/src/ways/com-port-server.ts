@@ -27,7 +27,7 @@ export class ComPortServer {
   readonly #send: (message: ComPortMessage) => void;
   readonly #name: string;
   #waiting: ComPortMessage[] = [];
-  #working = false;
+  #working: Promise<void> | undefined;
   #pretended = PRETENDED_LINE;
   #dtr = true;
   #rts = true;
@@ -44,11 +44,16 @@ export class ComPortServer {
   }
 
   /** @returns false when the client asks faster than can be answered */
-  receive(message: ComPortMessage): boolean {
-    if (this.#waiting.length >= MAX_WAITING) return false;
-    this.#waiting.push(message);
-    if (!this.#working) void this.#work();
+  receive(...messages: readonly ComPortMessage[]): boolean {
+    if (this.#waiting.length + messages.length > MAX_WAITING) return false;
+    this.#waiting.push(...messages);
+    this.#working ??= this.#work();
     return true;
+  }
+
+  /** Resolves when all was done that was asked. */
+  async done(): Promise<void> {
+    await this.#working;
   }
 
   /** Tells the client how the lines are, once it has said that it speaks RFC 2217. */
@@ -68,7 +73,6 @@ export class ComPortServer {
   }
 
   async #work(): Promise<void> {
-    this.#working = true;
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       if (isAboutLine(next)) {
         // A client that opens the port sets all of the line at once; the wire is switched once.
@@ -84,7 +88,7 @@ export class ComPortServer {
         if (answer) this.#send(answer);
       }
     }
-    this.#working = false;
+    this.#working = undefined;
   }
 
   get #line(): WireSettings {

@@ -11,6 +11,8 @@ export interface PortListenerOptions {
   readonly serve: (socket: Socket) => void;
   /** Told why it is not open, and undefined when it is. */
   readonly onProblem: (detail: string | undefined) => void;
+  /** Whether this side stays open when the far end has said all; `serve` then ends it. Yes, if nothing is said. */
+  readonly halfOpen?: boolean;
   readonly maxConnections?: number;
   readonly maxPerAddress?: number;
   /** Asked before a connection is taken, for a bound over many ports. */
@@ -85,8 +87,8 @@ export class PortListener {
   }
 
   async #try(): Promise<boolean> {
-    const { host, port, onProblem } = this.#options;
-    const server = createServer({ noDelay: true }, (socket) => this.#take(socket));
+    const { host, port, onProblem, halfOpen: allowHalfOpen = true } = this.#options;
+    const server = createServer({ noDelay: true, allowHalfOpen }, (socket) => this.#take(socket));
     try {
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);

@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { findProgram, requirePeer } from "@outrider/testing/peers";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
+import { GOING_AT_ONCE, someBytes } from "../testing/going-at-once.js";
 import { runProgram } from "../testing/run-program.js";
 import { serving, type Serving } from "../testing/serving.js";
 import { serveRaw } from "./raw-server.js";
@@ -64,6 +66,49 @@ describe("raw TCP", () => {
       expect(ran.stdout.equals(ALL)).toBe(true);
     },
   );
+
+  describe.skipIf(!requirePeer("nc", "apt-get install netcat-openbsd"))("who goes at once", () => {
+    for (const [name, goes] of Object.entries(GOING_AT_ONCE)) {
+      test.each([6, 3000, 60_000])(`${name}: all of %i bytes are typed`, async (length) => {
+        const door = new LoopbackDoor(N1);
+        const far = door.far("n1");
+        far.echo = false;
+        far.pace = () => new Promise((resolve) => setImmediate(resolve));
+        const admitted = Promise.withResolvers<void>();
+        door.admitting = admitted.promise;
+        await using server = await serve(door);
+        const going = goes(server.port, someBytes(length));
+        // They are gone, or have said all, before they were let in.
+        if (name === "nc -N") await server.heard("end");
+        else await going;
+        admitted.resolve();
+        await going;
+        await eventually("they have left", () => far.seats.length === 0 && far.typed.length > 0);
+        expect(Buffer.from(far.typed).equals(someBytes(length))).toBe(true);
+      });
+    }
+
+    test("a machine that takes nothing is not waited for without end", async () => {
+      const door = new LoopbackDoor(N1);
+      const far = door.far("n1");
+      far.pace = () => new Promise(() => undefined);
+      const clock = new VirtualClock();
+      await using server = await serving(
+        door,
+        (socket, parts) => serveRaw(socket, N1, parts),
+        clock,
+      );
+      const socket = await connected(server.port);
+      await eventually("they are there", () => far.writer);
+      socket.end("reboot\r");
+      await server.heard("end");
+      await clock.advance(60_000);
+      expect(far.seats).toHaveLength(1);
+      await clock.advance(61_000);
+      await eventually("they have left", () => far.seats.length === 0);
+      socket.destroy();
+    });
+  });
 
   test("the second looks on, and types once the first has gone", async () => {
     const door = new LoopbackDoor(N1);

@@ -7,6 +7,7 @@ import { isFromBrowser } from "./browser-guard.js";
 import { farAddress, visitorFrom } from "./far-address.js";
 import { endGently } from "./gentle-end.js";
 import { inOrder, pumpInput } from "./input-pump.js";
+import { leaveOnceTyped } from "./parting.js";
 import { StreamOutput } from "./stream-output.js";
 import { TypingWish } from "./typing-wish.js";
 
@@ -40,12 +41,6 @@ export function serveRaw(socket: Socket, node: NodeId, { door, clock, log }: Way
       },
     },
   );
-  socket.once("close", () => {
-    void attaching.then(
-      (attached) => attached.detach(),
-      () => {},
-    );
-  });
   const attached = attaching.then(
     (one) => void (attachment = one),
     (error: unknown) => {
@@ -57,13 +52,13 @@ export function serveRaw(socket: Socket, node: NodeId, { door, clock, log }: Way
   let wishing = 0;
   const typeOnceLetIn = inOrder(async (bytes) => {
     await attached;
-    if (attachment && !socket.destroyed) {
+    if (attachment) {
       await wish.before(attachment);
       await attachment.input(bytes);
     }
     wishing -= 1;
   });
-  pumpInput(socket, (bytes) => {
+  const taken = pumpInput(socket, (bytes) => {
     if (!begun && isFromBrowser(bytes)) {
       log.warn({ node, way: "raw", from }, "a web browser was cut off before it typed anything");
       socket.destroy();
@@ -74,5 +69,12 @@ export function serveRaw(socket: Socket, node: NodeId, { door, clock, log }: Way
     if (wishing === 0 && attachment?.writes) return attachment.input(bytes);
     wishing += 1;
     return typeOnceLetIn(bytes);
+  });
+  leaveOnceTyped(socket, clock, taken, () => {
+    endGently(socket, clock);
+    void attaching.then(
+      (one) => one.detach(),
+      () => {},
+    );
   });
 }

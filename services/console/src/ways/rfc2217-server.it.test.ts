@@ -10,6 +10,7 @@ import { requirePeer } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
+import { GOING_AT_ONCE, pyserialGoes, someBytes } from "../testing/going-at-once.js";
 import { PYTHON, requirePyserial } from "../testing/python.js";
 import { runProgram } from "../testing/run-program.js";
 import { serving, type Serving } from "../testing/serving.js";
@@ -25,6 +26,21 @@ async function python(port: number, script: string): Promise<string> {
   if (ran.code !== 0) throw new Error(ran.stderr);
   return ran.stdout.toString();
 }
+
+describe.skipIf(!requirePyserial())("RFC 2217 for who goes at once", () => {
+  for (const [name, goes] of Object.entries({ ...GOING_AT_ONCE, pyserial: pyserialGoes })) {
+    test.each([6, 3000, 60_000])(`${name}: all of %i bytes are typed`, async (length) => {
+      const door = new LoopbackDoor(N1);
+      const far = door.far("n1");
+      far.echo = false;
+      far.pace = () => new Promise((resolve) => setImmediate(resolve));
+      await using server = await serve(door);
+      await goes(server.port, someBytes(length));
+      await eventually("they have left", () => far.seats.length === 0 && far.typed.length > 0);
+      expect(Buffer.from(far.typed).equals(someBytes(length))).toBe(true);
+    });
+  }
+});
 
 describe.skipIf(!requirePyserial())("RFC 2217 for pyserial", () => {
   test("all bytes come through, and the line is set as asked", async () => {
@@ -206,6 +222,39 @@ describe("RFC 2217 for anybody", () => {
     socket.write(COM_PORT(9));
     await eventually("all comes", () => got().includes("line 49;"));
     expect(got().subarray(before).toString("latin1")).toBe(numbers.join(""));
+    socket.destroy();
+  });
+
+  test("what is typed after a setting, or after a break, comes after it", async () => {
+    const door = new LoopbackDoor(N1);
+    const far = door.far("n1");
+    far.echo = false;
+    far.actsSlowly = true;
+    await using server = await serve(door);
+    const { socket } = await connected(server.port);
+    await eventually("they are there", () => far.writer);
+    const typed = (text: string): Buffer => Buffer.from(text);
+    socket.write(
+      Buffer.concat([
+        Buffer.from([255, 251, 44]),
+        typed("a"),
+        COM_PORT(1, 0, 0, 0x25, 0x80),
+        COM_PORT(2, 7),
+        typed("b"),
+        COM_PORT(5, 5),
+        COM_PORT(5, 6),
+        typed("c"),
+        COM_PORT(1, 0, 0, 0x4b, 0),
+        typed("d"),
+      ]),
+    );
+    await eventually("it is typed", () => far.typedText() === "abcd");
+    expect(far.did).toEqual([
+      "line 9600,7n1,none after a",
+      "break on after ab",
+      "break off after ab",
+      "line 19200,7n1,none after abc",
+    ]);
     socket.destroy();
   });
 

@@ -1,6 +1,11 @@
 import type { Socket } from "node:net";
 import type { NodeId } from "@outrider/contracts/ids";
-import { comPortPayload, LINE_STATE, readComPort } from "@outrider/telnet/com-port";
+import {
+  comPortPayload,
+  LINE_STATE,
+  readComPort,
+  type ComPortMessage,
+} from "@outrider/telnet/com-port";
 import { COMMAND, OPTION } from "@outrider/telnet/telnet-codes";
 import { TelnetPeer } from "@outrider/telnet/telnet-peer";
 import { AttachRefused, type Attachment, type Viewer } from "../sessions/attachment.js";
@@ -10,6 +15,7 @@ import { farAddress, visitorFrom } from "./far-address.js";
 import { endGently } from "./gentle-end.js";
 import { pumpInput } from "./input-pump.js";
 import type { WayParts } from "./raw-server.js";
+import { afterFirstRead, leaveOnceTyped } from "./parting.js";
 import { StreamOutput } from "./stream-output.js";
 import { TypingWish } from "./typing-wish.js";
 
@@ -33,6 +39,8 @@ class ComPortConnection implements Viewer {
   readonly #wish: TypingWish;
   readonly #peer: TelnetPeer;
   #taken: Promise<void> = Promise.resolve();
+  /** Messages with nothing between them, whose turn it is not yet. */
+  #asked: ComPortMessage[] | undefined;
   #attachment: Attachment | undefined;
   #server: ComPortServer | undefined;
   #attaching: Promise<void> = Promise.resolve();
@@ -67,16 +75,13 @@ class ComPortConnection implements Viewer {
     });
   }
   #room = true;
+  /** Nobody is there any more, and all was typed. */
+  #left = false;
 
   begin(): void {
     this.#attaching = this.#attach();
-    this.#peer.want("us", SUPPRESS_GO_AHEAD);
-    this.#peer.want("them", SUPPRESS_GO_AHEAD);
-    this.#peer.want("us", ECHO);
-    this.#peer.want("us", BINARY);
-    this.#peer.want("them", BINARY);
-    this.#peer.want("them", COM_PORT);
-    pumpInput(this.#socket, async (bytes) => {
+    afterFirstRead(() => this.#greet());
+    const taken = pumpInput(this.#socket, async (bytes) => {
       if (!this.#begun && isFromBrowser(bytes)) {
         this.#parts.log.warn(
           { node: this.#node, way: "rfc2217", from: this.#from },
@@ -89,6 +94,23 @@ class ComPortConnection implements Viewer {
       this.#peer.receive(bytes);
       await Promise.all([this.#taken, this.#attaching]);
     });
+    leaveOnceTyped(this.#socket, this.#parts.clock, taken, () => {
+      this.#left = true;
+      endGently(this.#socket, this.#parts.clock);
+      this.#attachment?.detach();
+    });
+  }
+
+  #greet(): void {
+    // In one piece: the second would be an error where the client is gone.
+    this.#socket.cork();
+    this.#peer.want("us", SUPPRESS_GO_AHEAD);
+    this.#peer.want("them", SUPPRESS_GO_AHEAD);
+    this.#peer.want("us", ECHO);
+    this.#peer.want("us", BINARY);
+    this.#peer.want("them", BINARY);
+    this.#peer.want("them", COM_PORT);
+    this.#socket.uncork();
   }
 
   bytes(chunk: Uint8Array): boolean {
@@ -124,15 +146,9 @@ class ComPortConnection implements Viewer {
     const { door, log, clock } = this.#parts;
     const visitor = visitorFrom(this.#from, this.#node, "rfc2217");
     const options = { mode: "write", replay: "none", raw: true } as const;
-    const attaching = door.attach(this.#node, visitor, options, this);
-    this.#socket.once("close", () => {
-      void attaching.then(
-        (attachment) => attachment.detach(),
-        () => {},
-      );
-    });
     try {
-      const attachment = await attaching;
+      const attachment = await door.attach(this.#node, visitor, options, this);
+      if (this.#left) return attachment.detach();
       this.#server = new ComPortServer(attachment, `Outrider ${this.#node}`, (message) => {
         // A plain telnet client would show it as rubbish.
         if (!this.#speaksComPort()) return;
@@ -148,7 +164,7 @@ class ComPortConnection implements Viewer {
   }
 
   async #typed(bytes: Uint8Array): Promise<void> {
-    if (!this.#attachment || this.#socket.destroyed) return;
+    if (!this.#attachment) return;
     await this.#wish.before(this.#attachment);
     await this.#attachment.input(bytes);
   }
@@ -170,16 +186,25 @@ class ComPortConnection implements Viewer {
     if (!message) return;
     if (message.kind === "flow-suspend") this.#suspended = true;
     else if (message.kind === "flow-resume") this.#resume();
+    else if (this.#asked) this.#asked.push(message);
     else {
-      // What was typed before goes out before, as on a wire.
-      this.#next(async () => {
-        if (this.#server?.receive(message) === false) this.#socket.destroy();
-      });
+      const asked = [message];
+      // What was typed before goes out before, and what is typed after it after, as on a wire.
+      this.#next(() => this.#answer(asked));
+      this.#asked = asked;
     }
+  }
+
+  /** Together, so that the wire is switched once where a client sets all of it. */
+  async #answer(asked: readonly ComPortMessage[]): Promise<void> {
+    if (this.#asked === asked) this.#asked = undefined;
+    if (this.#server?.receive(...asked) === false) this.#socket.destroy();
+    await this.#server?.done();
   }
 
   /** Does something once all that came before was done. */
   #next(act: () => Promise<void>): void {
+    this.#asked = undefined;
     this.#taken = Promise.all([this.#taken, this.#attaching]).then(act);
   }
 

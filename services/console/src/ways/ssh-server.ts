@@ -82,6 +82,7 @@ export class SshServer {
       port,
       clock,
       onProblem,
+      halfOpen: false,
       maxConnections: MAX_CONNECTIONS,
       maxPerAddress: MAX_PER_ADDRESS,
       serve: (socket) => this.#serve(socket),

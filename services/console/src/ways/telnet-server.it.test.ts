@@ -6,6 +6,7 @@ import { requirePeer } from "@outrider/testing/peers";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
+import { someBytes } from "../testing/going-at-once.js";
 import { PASSWORD, peopleUnderTest, type PeopleUnderTest } from "../testing/people-under-test.js";
 import { runProgram } from "../testing/run-program.js";
 import { serving, type Serving } from "../testing/serving.js";
@@ -93,6 +94,20 @@ describe("telnet for clients that negotiate nothing", () => {
     await eventually("it is typed", () => far.typedText() === "ls\r");
     socket.destroy();
     await eventually("she has left", () => far.seats.length === 0);
+  });
+
+  test("who types and goes at once has typed it", async () => {
+    far.typed.length = 0;
+    far.echo = false;
+    far.pace = () => new Promise((resolve) => setImmediate(resolve));
+    const { socket } = await connected();
+    const text = someBytes(60_000).toString("latin1");
+    socket.end(`ada\r\n${PASSWORD}\r\n${text}`);
+    await eventually("she has left", () => far.seats.length === 0 && far.typed.length > 0);
+    expect(far.typedText() === text).toBe(true);
+    far.echo = true;
+    far.pace = undefined;
+    socket.destroy();
   });
 
   test("three wrong passwords end it, each with the reason, and nothing was typed", async () => {

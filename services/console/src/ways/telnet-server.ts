@@ -12,6 +12,7 @@ import { endGently } from "./gentle-end.js";
 import { pumpInput } from "./input-pump.js";
 import type { WayParts } from "./raw-server.js";
 import { SignInRefused, type Guest, type SignInDesk } from "./sign-in-desk.js";
+import { afterFirstRead, leaveOnceTyped } from "./parting.js";
 import { StreamOutput } from "./stream-output.js";
 
 const { BINARY, ECHO, SUPPRESS_GO_AHEAD } = OPTION;
@@ -45,6 +46,8 @@ class TelnetConnection {
   readonly #gone = new AbortController();
   #room = true;
   #begun = false;
+  /** Nothing that comes is looked at any more. */
+  #over = false;
   #prompt: LinePrompt | undefined;
   #person: string | undefined;
   #tries = 0;
@@ -77,6 +80,7 @@ class TelnetConnection {
 
   begin(): void {
     const { clock } = this.#parts;
+    this.#socket.cork();
     this.#peer.want("us", ECHO);
     this.#peer.want("us", SUPPRESS_GO_AHEAD);
     this.#peer.want("them", SUPPRESS_GO_AHEAD);
@@ -84,26 +88,33 @@ class TelnetConnection {
     this.#peer.want("them", BINARY);
     this.#write(`\r\nOutrider console of ${this.#node}\r\n`);
     this.#askName();
-    this.#socket.once("close", () => {
-      this.#gone.abort();
-      this.#leave?.();
-      this.#session?.closed();
-    });
+    afterFirstRead(() => this.#socket.uncork());
     void clock.sleep(SIGN_IN_WITHIN, this.#gone.signal).then(
       () => {
         if (!this.#session) this.#end("nobody signed in in time");
       },
       () => {},
     );
-    pumpInput(this.#socket, async (bytes) => {
+    const taken = pumpInput(this.#socket, async (bytes) => {
       if (!this.#begun && isFromBrowser(bytes)) {
         this.#socket.destroy();
         return;
       }
       this.#begun = true;
       this.#peer.receive(bytes);
-      await this.#taken;
+      await this.#settled();
     });
+    leaveOnceTyped(this.#socket, clock, taken, () => {
+      this.#gone.abort();
+      this.#leave?.();
+      this.#session?.closed();
+      endGently(this.#socket, clock);
+    });
+  }
+
+  /** What was held while somebody signed in is typed after it. */
+  async #settled(): Promise<void> {
+    for (let taken; taken !== this.#taken;) await (taken = this.#taken);
   }
 
   #askName(): void {
@@ -115,7 +126,7 @@ class TelnetConnection {
   /** In a loop: a far end may send as many lines at once as fit into a packet. */
   #typed(all: Uint8Array): void {
     let left: Uint8Array | undefined = all;
-    while (left !== undefined && left.length > 0 && this.#socket.writable) left = this.#take(left);
+    while (left !== undefined && left.length > 0 && !this.#over) left = this.#take(left);
   }
 
   /** @returns what is still to be taken */
@@ -181,7 +192,10 @@ class TelnetConnection {
           ? error.message
           : "who you are cannot be looked up now; try again in a moment",
       );
-      if (this.#tries >= MAX_TRIES) return endGently(this.#socket, this.#parts.clock);
+      if (this.#tries >= MAX_TRIES) {
+        this.#over = true;
+        return endGently(this.#socket, this.#parts.clock);
+      }
       this.#askName();
     }
     for (const held of this.#held.splice(0)) this.#typed(held);
@@ -210,7 +224,10 @@ class TelnetConnection {
             this.#room = true;
             callback();
           }),
-        end: () => endGently(this.#socket, clock),
+        end: () => {
+          this.#over = true;
+          endGently(this.#socket, clock);
+        },
       },
     });
   }
@@ -231,6 +248,7 @@ class TelnetConnection {
   }
 
   #end(reason: string): void {
+    this.#over = true;
     this.#say(reason);
     endGently(this.#socket, this.#parts.clock);
   }
