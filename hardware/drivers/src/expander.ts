@@ -19,7 +19,10 @@ export class ExpanderLineOptions extends I2cChipOptions {
   @Optional() @IsBoolean() activeLow?: boolean;
 }
 
-/** How a part is spoken to, eight lines at a time. A set bit of `directions` is an input. */
+/**
+ * How a part is spoken to, eight lines at a time. A set bit of `directions` is an input; in a part without directions, a
+ * line is one as long as its output is high.
+ */
 export interface ExpanderPart {
   readonly part: string;
   readonly lines: number;
@@ -33,9 +36,11 @@ export interface ExpanderPart {
   writeDirections?(chip: I2cChip, bank: number, inputs: number, signal: AbortSignal): Promise<void>;
 }
 
+type Direction = "input" | "output";
+
 /** One chip in this process: who has which of its lines. No other process may have any, as lines share registers. */
 class Expander implements AsyncDisposable {
-  readonly taken = new Set<number>();
+  readonly taken = new Map<number, Direction>();
   #claimed: Promise<Claim> | undefined;
 
   claim(resource: string, what: string): Promise<Claim> {
@@ -54,6 +59,8 @@ const expanders = new SharedDevices<Expander>();
 interface ExpanderLine extends AsyncDisposable {
   readonly mask: number;
   readonly bank: number;
+  /** Lines of its bank that this agent has as inputs. */
+  inputs(): number;
   /** Alone with the chip, which is the right one. */
   alone<T>(signal: AbortSignal, work: (chip: I2cChip) => Promise<T>): Promise<T>;
 }
@@ -61,6 +68,7 @@ interface ExpanderLine extends AsyncDisposable {
 async function openLine(
   part: ExpanderPart,
   options: ExpanderLineOptions,
+  direction: Direction,
   { clock, signal }: DriverContext,
 ): Promise<ExpanderLine> {
   const { line, address = part.address } = options;
@@ -84,13 +92,18 @@ async function openLine(
       `${chip.what}: line ${line} belongs to another endpoint of this agent. Correct the option line of one of them.`,
     );
   }
-  expander.taken.add(line);
+  expander.taken.set(line, direction);
   stack.defer(() => void expander.taken.delete(line));
   let known = false;
   const closing = stack.move();
+  const bank = Math.floor(line / 8);
   return {
     mask: 1 << (line % 8),
-    bank: Math.floor(line / 8),
+    bank,
+    inputs: () =>
+      [...expander.taken]
+        .filter(([one, way]) => way === "input" && Math.floor(one / 8) === bank)
+        .reduce((lines, [one]) => lines | (1 << (one % 8)), 0),
     alone: (within, work) =>
       bus.device.exclusive(address, async () => {
         within.throwIfAborted();
@@ -113,7 +126,7 @@ export async function openExpanderOutput(
   options: ExpanderLineOptions,
   context: DriverContext,
 ): Promise<DigitalOutputPort> {
-  const line = await openLine(part, options, context);
+  const line = await openLine(part, options, "output", context);
   const { mask, bank } = line;
   const low = options.activeLow === true;
   return {
@@ -130,7 +143,9 @@ export async function openExpanderOutput(
       }),
     set: (active, signal) =>
       line.alone(signal, async (chip) => {
-        const before = await part.readOutputs(chip, bank, signal);
+        let before = await part.readOutputs(chip, bank, signal);
+        // There it reads wires: an input that is low now must not be held low from now on.
+        if (!part.readDirections) before |= line.inputs();
         const outputs = active === low ? before & ~mask : before | mask;
         // The level before the direction: otherwise the line would show the old one for a moment.
         await part.writeOutputs(chip, bank, outputs, signal);
@@ -146,28 +161,34 @@ export async function openExpanderInput(
   options: ExpanderLineOptions,
   context: DriverContext,
 ): Promise<DigitalInputPort> {
-  const line = await openLine(part, options, context);
-  const { mask, bank } = line;
+  const line = await openLine(part, options, "input", context);
+  const { mask } = line;
   return {
     read: (signal) =>
       line.alone(signal, async (chip) => {
-        await becomeInput(part, chip, bank, mask, signal);
-        const levels = await part.readLevels(chip, bank, signal);
+        const levels = await readInput(part, chip, line, signal);
         return ((levels & mask) !== 0) !== (options.activeLow === true);
       }),
     [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
   };
 }
 
-async function becomeInput(
+/** The levels of a bank, in which the line is an input. */
+async function readInput(
   part: ExpanderPart,
   chip: I2cChip,
-  bank: number,
-  mask: number,
+  line: ExpanderLine,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  const { mask, bank } = line;
   if (part.readDirections) {
     const inputs = await part.readDirections(chip, bank, signal);
     if ((inputs & mask) === 0) await part.writeDirections?.(chip, bank, inputs | mask, signal);
+    return part.readLevels(chip, bank, signal);
   }
+  const levels = await part.readLevels(chip, bank, signal);
+  if ((levels & mask) !== 0) return levels;
+  // Held low by whoever is at its other end, or by its own output.
+  await part.writeOutputs(chip, bank, levels | line.inputs(), signal);
+  return part.readLevels(chip, bank, signal);
 }

@@ -8,7 +8,8 @@ let buses = 0;
 /** A bus of this process under a name of its own, on which drivers open as on any other. */
 export function simulatedBus(bitsPerSecond?: number) {
   const bus = new SimulatedI2c(bitsPerSecond);
-  const path = `/simulated/i2c-${(buses += 1)}`;
+  // Chips are claimed on the whole host, and test files run beside each other.
+  const path = `/simulated/i2c-${process.pid}-${(buses += 1)}`;
   let hanging = Promise.withResolvers<void>();
   return {
     bus,
