@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import type { PortKind } from "@outrider/ports/driver";
 import type { Clock } from "@outrider/ports/time";
 import { PortError } from "@outrider/ports/port-error";
+import { rightsAdvice } from "@outrider/transports/device-rights";
+import { I2cError } from "@outrider/transports/i2c-bus";
 import { listI2cBuses } from "@outrider/transports/i2c-buses";
 import { detectI2cChips, type DetectedChip } from "@outrider/transports/i2c-detect";
 import { listDrivers, loadDriver } from "./registry.js";
@@ -26,21 +29,27 @@ export function isLookedAt(adapter: string): boolean {
   return !LEFT_ALONE.test(adapter);
 }
 
-/** What was found on the buses that could be used, and why the others could not. */
+/** What was found on the buses that could be used, and why the others could not, with what to do. */
 export interface ChipFindings {
   readonly proposals: readonly ChipProposal[];
-  readonly failed: readonly PortError[];
+  readonly failed: readonly string[];
 }
 
-/** The chips on this host's I²C buses that there are drivers for. Nothing is switched by looking. @throws the signal's reason */
+/**
+ * The chips on this host's I²C buses that there are drivers for. Nothing is switched by looking.
+ * @param sysfs where the kernel's `/sys` is
+ * @throws the signal's reason
+ */
 export async function detectI2cProposals(
   sysfs: string,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<ChipFindings> {
   const proposals: ChipProposal[] = [];
-  const failed: PortError[] = [];
-  const buses = (await listI2cBuses(sysfs)).filter(({ name }) => isLookedAt(name));
+  const failed: string[] = [];
+  const all = await listI2cBuses(join(sysfs, "class/i2c-dev"));
+  if (all.length === 0) failed.push(...(await withoutDevices(sysfs)));
+  const buses = all.filter(({ name }) => isLookedAt(name));
   for (const { path, name } of buses) {
     const bus = path.replace("/dev/", "");
     try {
@@ -50,10 +59,26 @@ export async function detectI2cProposals(
       }
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
-      failed.push(error);
+      const denied = error.cause instanceof I2cError && error.cause.fault === "denied";
+      failed.push(
+        denied
+          ? `The I²C bus ${path} (${name}) is there and may not be opened. ${await rightsAdvice(path, "i2c-dev")}`
+          : error.message,
+      );
     }
   }
   return { proposals, failed };
+}
+
+/** Adapters that the kernel has, and no program can speak to. */
+async function withoutDevices(sysfs: string): Promise<string[]> {
+  const names = (await listI2cBuses(join(sysfs, "bus/i2c/devices")))
+    .filter(({ path, name }) => /\/i2c-\d+$/.test(path) && isLookedAt(name))
+    .map(({ name }) => name);
+  if (names.length === 0) return [];
+  return [
+    `There are I²C adapters (${names.join(", ")}) and no /dev/i2c-N for them. On the agent's host: modprobe i2c-dev, and for each start write i2c-dev into /etc/modules-load.d/i2c.conf.`,
+  ];
 }
 
 /** What a chip at an address could be declared as; nothing where the kernel has it, which `hwmon` reads. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DetectedGpioChip } from "@outrider/transports/gpio-chip";
 import type { DetectedChip } from "@outrider/transports/i2c-detect";
+import type { GpioFindings } from "./detect-gpio-lines.js";
 import type { ChipProposal } from "./detect-i2c-chips.js";
 import {
   joinDeviceGuest,
@@ -74,12 +75,29 @@ describe.skipIf(skip)("devices of a Linux host", { timeout: 60_000 }, () => {
       direction: "input",
       consumer: expect.stringMatching(/^outrider\/pid \d+$/) as string,
     });
-    const proposed = await guest.call<ChipProposal[]>(
+    const { proposals, failed } = await guest.call<GpioFindings>(
       "drivers/dist/detect-gpio-lines.js",
       "detectGpioProposals",
     );
-    expect(proposed).toMatchObject([{ driver: "gpio", options: { chip: "AMDIF031:00" } }]);
-    expect(proposed[0]?.options["line"]).not.toBe(2);
+    expect(proposals).toMatchObject([{ driver: "gpio", options: { chip: "AMDIF031:00" } }]);
+    expect(proposals[0]?.options["line"]).not.toBe(2);
+    expect(failed).toEqual([]);
+  });
+
+  it("that may not be opened are told of, with what to do", { timeout: 240_000 }, async () => {
+    const program = "/app/node_modules/@outrider/drivers/dist/testing/detect-as-nobody.js";
+    const rule = (subsystem: string, group: string): string =>
+      `may not be opened. It is open to root only. A rule of udev gives it to a group that the user of the agent is in: SUBSYSTEM=="${subsystem}", GROUP="${group}", MODE="0660".`;
+    expect(JSON.parse(await guest.run("/node", program))).toEqual({
+      gpio: {
+        proposals: [],
+        failed: [`The GPIO chip /dev/gpiochip0 is there and ${rule("gpio", "gpio")}`],
+      },
+      i2c: {
+        proposals: [],
+        failed: [`The I²C bus /dev/i2c-0 (${STUB_BUS}) is there and ${rule("i2c-dev", "i2c")}`],
+      },
+    });
   });
 
   it.each([

@@ -36,8 +36,14 @@ export interface GpioLineAddress {
 /** Awaited before a deadline begins: what the host itself needs first. */
 const READY_WITHIN = seconds(30);
 
+/** Is told of a chip that could not be opened. */
+export type LeftOut = (path: string, error: DeviceError) => void;
+
 /** The GPIO chips of this host, as the kernel has them. Those that may not be opened are left out. */
-export async function listGpioChips(dev = "/dev"): Promise<(GpioChipInfo & { path: string })[]> {
+export async function listGpioChips(
+  dev = "/dev",
+  leftOut: LeftOut = () => {},
+): Promise<(GpioChipInfo & { path: string })[]> {
   const names = (await readdir(dev)).filter((name) => /^gpiochip\d+$/.test(name));
   const found = await Promise.all(
     names.map(async (name) => {
@@ -46,8 +52,9 @@ export async function listGpioChips(dev = "/dev"): Promise<(GpioChipInfo & { pat
         await using chip = await openChip(path);
         return { ...(await chip.info()), path };
       } catch (error) {
-        if (error instanceof DeviceError) return undefined;
-        throw error;
+        if (!(error instanceof DeviceError)) throw error;
+        leftOut(path, error);
+        return undefined;
       }
     }),
   );
@@ -63,9 +70,9 @@ export interface DetectedGpioChip extends GpioChipInfo {
 }
 
 /** The GPIO chips of this host with all their lines. Takes and changes none. */
-export async function detectGpioChips(): Promise<DetectedGpioChip[]> {
+export async function detectGpioChips(leftOut?: LeftOut): Promise<DetectedGpioChip[]> {
   const detected: DetectedGpioChip[] = [];
-  for (const info of await listGpioChips()) {
+  for (const info of await listGpioChips("/dev", leftOut)) {
     await using chip = await openChip(info.path);
     const offsets: GpioLineInfo[] = [];
     for (let offset = 0; offset < info.lines; offset += 1) offsets.push(await chip.line(offset));

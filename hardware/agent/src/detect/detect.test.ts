@@ -13,6 +13,8 @@ import { boardSensors } from "./board-sensors.js";
 import { detectWith } from "./detect.js";
 import { DETECTORS } from "./detectors.js";
 import type { Detecting, Detector } from "./detector.js";
+import { gpioChips } from "./gpio-chips.js";
+import { i2cChips } from "./i2c-chips.js";
 import { serialPorts } from "./serial-ports.js";
 
 let root: string;
@@ -99,6 +101,36 @@ describe("chips of one name", () => {
       { name: "ina226", device: "1-0040" },
       { name: "ina226", device: "1-0041" },
     ]);
+  });
+});
+
+describe("chips that no program can use yet", () => {
+  it("are told of, with the module that gives I²C adapters a device", async () => {
+    file("sys/bus/i2c/devices/i2c-1/name", "bcm2835 (i2c@7e804000)\n");
+    file("sys/bus/i2c/devices/i2c-9/name", "NVIDIA i2c adapter 1 at 1:00.0\n");
+    file("sys/bus/i2c/devices/1-0040/name", "ina226\n");
+    const { proposals, problems } = await detectWith([i2cChips], detecting());
+    expect(proposals).toEqual([]);
+    expect(problems).toEqual([
+      {
+        detector: "i2c",
+        message: expect.stringMatching(
+          /^There are I²C adapters \(bcm2835 \(i2c@7e804000\)\) .* modprobe i2c-dev/,
+        ) as string,
+      },
+    ]);
+  });
+
+  it("are proposed by sysfs where there is nothing else, with the command that the driver needs", async () => {
+    file("sys/class/gpio/gpiochip512/label", "pinctrl-bcm2835\n");
+    file("sys/class/gpio/gpiochip512/ngpio", "54\n");
+    const { proposals } = await detectWith([gpioChips], detecting());
+    expect(proposals).toMatchObject([
+      { driver: "gpio-sysfs", options: { chip: "pinctrl-bcm2835", line: 0 }, confidence: "low" },
+    ]);
+    expect(proposals[0]?.why).toMatch(/has 54 lines.* npm install .*onoff@/);
+    const { options: type } = await loadDriver("digital-output", "gpio-sysfs");
+    expect(check(type, proposals[0]?.options, true)).toMatchObject({ ok: true });
   });
 });
 

@@ -6,12 +6,12 @@ import { namesIn } from "./files.js";
 export const i2cChips: Detector = {
   name: "i2c",
   detect: async ({ root, clock, signal, trouble }) => {
-    const sysfs = join(root, "sys/class/i2c-dev");
-    if ((await namesIn(sysfs)).length === 0) return [];
+    const sysfs = join(root, "sys");
+    if ((await namesIn(join(sysfs, "bus/i2c/devices"))).length === 0) return [];
     // Only now: whoever has no bus needs none of what speaks to one.
     const { detectI2cProposals } = await import("@outrider/drivers/detect-i2c-chips");
     const { proposals, failed } = await detectI2cProposals(sysfs, clock, signal);
-    for (const { message } of failed) trouble(message);
+    for (const message of failed) trouble(message);
     return proposals.map((one) => ({
       ...one,
       options: { ...one.options },

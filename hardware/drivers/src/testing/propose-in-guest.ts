@@ -4,5 +4,5 @@ import { detectI2cProposals, type ChipProposal } from "../detect-i2c-chips.js";
 
 export async function proposedChips(): Promise<readonly ChipProposal[]> {
   const { signal } = new AbortController();
-  return (await detectI2cProposals("/sys/class/i2c-dev", systemClock, signal)).proposals;
+  return (await detectI2cProposals("/sys", systemClock, signal)).proposals;
 }
