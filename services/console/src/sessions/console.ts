@@ -16,6 +16,7 @@ import { MAX_PLACES, type ConsoleParts, type DeclaredConsole } from "./console-p
 import { FanOut } from "./fan-out.js";
 import { FarEnd } from "./far-end.js";
 import { lineText } from "./line-settings.js";
+import { PassingRecords } from "./passing-records.js";
 import { Place } from "./place.js";
 import { seemly } from "./seemly.js";
 import { Turn } from "./turn.js";
@@ -29,6 +30,9 @@ export class Console {
   readonly asks: Asks;
   readonly wire: WireKeeper;
   #places: readonly Place[] = [];
+  /** Whose coming is a record, so that their going is one. */
+  readonly #recorded = new WeakSet<Place>();
+  readonly #passing: PassingRecords;
   readonly #turn = new Turn(this);
   readonly #fanOut: FanOut;
   #link: ConsoleLinkState;
@@ -45,6 +49,10 @@ export class Console {
     this.acts = new Acts(this.far, parts.clock, () => this.declared.policy);
     this.asks = new Asks(this);
     this.wire = new WireKeeper(this);
+    this.#passing = new PassingRecords(parts.clock, (who, connects) => {
+      const data = { connects };
+      void this.note(auditEntry(who, "attach", this.node, { stage: "outcome", data }));
+    });
     this.#fanOut = new FanOut(declared.node, parts.screens);
     this.#link = this.#linkState();
   }
@@ -83,7 +91,8 @@ export class Console {
     const refusal = this.#refusal(place, mode);
     if (refusal !== undefined) await this.#refuse(visitor, mode, refusal);
     // A console is what mends a full disk: who looks on or types is let in even if that cannot be written down.
-    await this.note(auditEntry(visitor, "attach", this.node, { data: { mode } }));
+    const isRecorded = this.#passing.comes(visitor);
+    if (isRecorded) await this.note(auditEntry(visitor, "attach", this.node, { data: { mode } }));
     let notTaken: ActRefused | undefined;
     try {
       let from: string | undefined;
@@ -102,6 +111,7 @@ export class Console {
       throw new AttachRefused("too-many", `${MAX_PLACES} are at this console already`);
     }
     admit();
+    if (isRecorded) this.#recorded.add(place);
     const mayWrite = place.may("console-write");
     this.#places = [...this.#places, place];
     const greet = (): void => place.told(this.#greeting(place, mayWrite));
@@ -154,13 +164,15 @@ export class Console {
     const wrote = this.#turn.left(place);
     place.end(bye);
     this.wire.left(place);
-    void this.note(
-      auditEntry(place.visitor, "detach", this.node, {
-        stage: "outcome",
-        reason,
-        data: { session: place.session },
-      }),
-    );
+    if (this.#recorded.has(place)) {
+      void this.note(
+        auditEntry(place.visitor, "detach", this.node, {
+          stage: "outcome",
+          reason,
+          data: { session: place.session },
+        }),
+      );
+    }
     if (wrote) {
       this.tellAll({ told: "notice", text: `${place.visitor.actor} has left; nobody types now` });
     }
@@ -256,6 +268,7 @@ export class Console {
     this.#closed = { code, text };
     this.#turn.end();
     for (const place of this.#places) this.leave(place, text, { code, text });
+    this.#passing.end();
   }
 
   /** Why somebody may not come in. */

@@ -118,6 +118,21 @@ describe("what is under way when the console is taken", () => {
   });
 });
 
+describe("whoever shows nothing but an address", () => {
+  it("leaves one record of a coming and a going, however often they come", async () => {
+    const subject = { kind: "anonymous", name: "x", rights: ["console-read"] } as const;
+    const visitor = { actor: "address:10.0.0.7", way: "raw", subject: () => subject } as const;
+    const viewer = { bytes: () => true, onDrain: () => undefined, told: () => undefined };
+    for (let times = 0; times < 100; times++) {
+      const place = await one.console.attach(visitor, { mode: "write", replay: "none" }, viewer);
+      place.detach();
+    }
+    expect(one.acts()).toEqual(["console.attach", "console.detach outcome"]);
+    one.console.close("stopping", "it stops");
+    expect(one.records.at(-1)).toMatchObject({ actor: visitor.actor, data: { connects: 99 } });
+  });
+});
+
 describe("a take-over", () => {
   it("is not done when it cannot be written down, by neither way; looking on and typing are (P20, P12)", async () => {
     full();

@@ -15,6 +15,8 @@ export interface PortListenerOptions {
   readonly halfOpen?: boolean;
   readonly maxConnections?: number;
   readonly maxPerAddress?: number;
+  /** How many may come at once from one address, before they are let in once a second only. */
+  readonly burst?: number;
   /** Asked before a connection is taken, for a bound over many ports. */
   readonly hasRoom?: () => boolean;
 }
@@ -23,7 +25,12 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 /** As many as may look on at one console, and some. */
 const MAX_CONNECTIONS = 128;
-const MAX_PER_ADDRESS = 64;
+const MAX_PER_ADDRESS = 10;
+/** Comings that are let in at once from one address, and how fast further ones are: each costs more than it looks. */
+const BURST = 30;
+const BURST_AGAIN_EVERY_MS = 1000;
+/** Addresses that are remembered as having come too often. */
+const MAX_REMEMBERED = 4096;
 const KEEP_ALIVE_AFTER_MS = 60_000;
 /** How long a far end to which all was said may take to close. */
 const CLOSE_WITHIN = seconds(5);
@@ -33,6 +40,8 @@ const LAST_WORDS_WITHIN = milliseconds(500);
 export class PortListener {
   readonly #options: PortListenerOptions;
   readonly #sockets = new Map<Socket, string>();
+  /** By address, in the order in which they came last. */
+  readonly #paidUntilMs = new Map<string, number>();
   readonly #closing = new AbortController();
   #server: Server | undefined;
   #done: Promise<void> = Promise.resolve();
@@ -109,13 +118,29 @@ export class PortListener {
     return true;
   }
 
+  /** As a bucket that is filled again in time. */
+  #mayCome(from: string): boolean {
+    const { burst = BURST, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const paidUntilMs =
+      Math.max(nowMs, this.#paidUntilMs.get(from) ?? nowMs) + BURST_AGAIN_EVERY_MS;
+    if (paidUntilMs - nowMs > burst * BURST_AGAIN_EVERY_MS) return false;
+    this.#paidUntilMs.delete(from);
+    this.#paidUntilMs.set(from, paidUntilMs);
+    for (const [address, untilMs] of this.#paidUntilMs) {
+      if (untilMs > nowMs && this.#paidUntilMs.size <= MAX_REMEMBERED) break;
+      this.#paidUntilMs.delete(address);
+    }
+    return true;
+  }
+
   #take(socket: Socket): void {
     // A reset is an end like any other.
     socket.on("error", () => socket.destroy());
     const from = farAddress(socket);
     const { maxConnections = MAX_CONNECTIONS, maxPerAddress = MAX_PER_ADDRESS } = this.#options;
     const alike = [...this.#sockets.values()].filter((one) => one === from).length;
-    const hasRoom = this.#options.hasRoom?.() ?? true;
+    const hasRoom = (this.#options.hasRoom?.() ?? true) && this.#mayCome(from);
     if (!hasRoom || this.#sockets.size >= maxConnections || alike >= maxPerAddress) {
       socket.destroy();
       return;

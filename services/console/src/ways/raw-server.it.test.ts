@@ -9,7 +9,7 @@ import { LoopbackDoor } from "../testing/loopback-door.js";
 import { GOING_AT_ONCE, someBytes } from "../testing/going-at-once.js";
 import { runProgram } from "../testing/run-program.js";
 import { serving, type Serving } from "../testing/serving.js";
-import { serveRaw } from "./raw-server.js";
+import { serveRaw, type WayParts } from "./raw-server.js";
 
 const N1 = nodeId("n1");
 const ALL = Uint8Array.from({ length: 4096 }, (_, at) => (at * 7 + (at >> 8)) & 255);
@@ -108,6 +108,30 @@ describe("raw TCP", () => {
       await eventually("they have left", () => far.seats.length === 0);
       socket.destroy();
     });
+  });
+
+  test("one address has ten connections at most, and a few more a minute than that", async () => {
+    const door = new LoopbackDoor(N1);
+    const clock = new VirtualClock();
+    const serveIt = (socket: Socket, parts: WayParts): void => serveRaw(socket, N1, parts);
+    await using server = await serving(door, serveIt, clock);
+    const held = [];
+    for (let count = 0; count < 10; count++) held.push(await connected(server.port));
+    await eventually("they are there", () => door.attached.length === 10);
+    const further = await connected(server.port);
+    await eventually("it is cut off", () => further.closed || further.readableEnded);
+    for (const socket of [...held, further]) socket.destroy();
+    await eventually("they have left", () => door.far("n1").seats.length === 0);
+    for (let count = 0; count < 100; count++) {
+      const one = await connected(server.port);
+      one.end();
+      await eventually("it is over", () => one.closed);
+    }
+    expect(door.attached.length).toBeLessThanOrEqual(30);
+    await clock.advance(2000);
+    const later = await connected(server.port);
+    await eventually("it is let in", () => door.far("n1").seats.length === 1);
+    later.destroy();
   });
 
   test("the second looks on, and types once the first has gone", async () => {

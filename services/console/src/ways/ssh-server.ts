@@ -85,6 +85,8 @@ export class SshServer {
       halfOpen: false,
       maxConnections: MAX_CONNECTIONS,
       maxPerAddress: MAX_PER_ADDRESS,
+      // It counts strangers by itself, and a script runs many commands.
+      burst: Infinity,
       serve: (socket) => this.#serve(socket),
     });
   }
