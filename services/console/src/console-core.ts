@@ -108,7 +108,6 @@ export class ConsoleCore {
       onProblems: (problems) => wayEvents.tell(problems),
       door: this.consoles,
       identity,
-      policies: options.site.policies,
       bind: config.bind,
       openBind: config.openBind,
       sshPort: config.sshPort,
@@ -140,7 +139,7 @@ export class ConsoleCore {
   /** Opens what was known before, then the doors. @throws the system's error when the link cannot listen */
   async start(): Promise<void> {
     const { site, remembered, identity, credentials, config, clock, log } = this.options;
-    site.declared.remember(await remembered.load());
+    site.declared.remember(await remembered.load(), await remembered.loadPolicies());
     await this.#stages.load();
     await this.consoles.declare(site.declared.all());
     site.listen({
@@ -158,6 +157,7 @@ export class ConsoleCore {
       log,
       onConsole: (linked) => this.consoles.announced(linked),
     });
+    if (site.policies) this.ways.configure(site.policies);
     await this.ways.start();
     this.left.start();
     const stop = clock.every(FRESH, () => {
@@ -225,8 +225,10 @@ export class ConsoleCore {
     const { site, remembered } = this.options;
     const declarations = site.declared.all();
     await this.consoles.declare(declarations);
-    if (site.policies) this.ways.configure(site.policies);
+    const { policies } = site;
+    if (policies) this.ways.configure(policies);
     await remembered.save(declarations);
+    if (policies) await remembered.savePolicies(policies);
   }
 
   #notice(node: NodeId, text: string): void {

@@ -1,8 +1,13 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { consolePolicies } from "@outrider/contracts/console";
 import { listSessions } from "@outrider/contracts/console-operations";
 import { searchAudit } from "@outrider/contracts/audit";
-import { nodeId } from "@outrider/contracts/ids";
-import { eventually } from "@outrider/testing/eventually";
+import { agentId, nodeId } from "@outrider/contracts/ids";
+import { eventually, within } from "@outrider/testing/eventually";
+import { freePort } from "@outrider/testing/free-port";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { defaultPolicy } from "./state/declared-consoles.js";
 import { ConsoleStage } from "./testing/console-stage.js";
 
 const AS = { actor: "person:root", via: "rest" } as const;
@@ -200,6 +205,35 @@ describe("the console service’s neighbours going away (P8)", () => {
       const log = await stage.get("/consoles/n1/log?format=raw");
       return (await log.text()) === sent;
     });
+  });
+
+  it("has its ports, and what else the site said, also when it was started without the broker", async () => {
+    const rawPort = await freePort();
+    const policy = { ...defaultPolicy(agentId("rack-a"), "tcp"), rawPort };
+    stage.inventory.retain(consolePolicies, {}, { nodes: { n1: policy }, rules: {} });
+    const opened = (): Promise<Socket> =>
+      eventually("its port is open", async () => {
+        const socket = connect(rawPort, "127.0.0.1");
+        return once(socket, "connect", { signal: within() }).then(
+          () => socket,
+          () => undefined,
+        );
+      });
+    (await opened()).destroy();
+    await stage.agent.stop();
+    await stage.broker.kill();
+    await stage.service.kill("SIGKILL");
+    await stage.startService();
+    stage.states.clear();
+    const raw = await opened();
+    let seen = "";
+    raw.on("data", (chunk) => (seen += chunk.toString("latin1")));
+    const back = stage.startAgent();
+    stage.say("without the broker\r\n");
+    await eventually("it is seen", () => seen.includes("without the broker"));
+    raw.destroy();
+    await stage.broker.restart();
+    await back;
   });
 
   it("goes on without the broker, also when it was started without", async () => {

@@ -54,4 +54,21 @@ export const AUTOMATION_MIGRATIONS: MigrationSet["steps"] = [
         since_micros INTEGER NOT NULL
       );`,
   },
+  {
+    id: 4,
+    name: "all that the site said of consoles, and captures under way",
+    sql: `
+      CREATE TABLE console_policies (
+        name TEXT NOT NULL PRIMARY KEY,
+        policies TEXT NOT NULL
+      );
+      CREATE TABLE console_captures_begun (
+        id TEXT NOT NULL PRIMARY KEY,
+        node TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        line TEXT NOT NULL,
+        position INTEGER NOT NULL
+      );`,
+  },
 ];

@@ -43,8 +43,13 @@ describe("which nodes have a console", () => {
     const before = new DeclaredConsoles();
     before.describe(n1, described("a"));
     const declared = new DeclaredConsoles();
-    declared.remember(before.all());
-    expect(declared.all()).toEqual(before.all());
+    const policies = { nodes: { n1: { ...defaultPolicy(agentId("a"), "tcp"), rawPort: 7001 } } };
+    declared.remember(before.all(), { ...policies, rules: {} });
+    expect(declared.all()).toEqual([{ ...before.of(n1), policy: policies.nodes.n1 }]);
+    expect(declared.policies?.nodes).toEqual(policies.nodes);
+    declared.take({ nodes: {}, rules: {} });
+    declared.remember([], { ...policies, rules: {} });
+    expect(declared.policies?.nodes).toEqual({});
     declared.describe(n1, described("b"));
     expect(declared.of(n1)?.agent).toBe("b");
     declared.forget(n1);

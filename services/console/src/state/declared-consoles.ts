@@ -43,9 +43,10 @@ export class DeclaredConsoles {
   readonly #remembered = new Map<NodeId, Declaration>();
   #policies: ConsolePolicies | undefined;
 
-  /** What was known before this process. */
-  remember(declarations: Iterable<Declaration>): void {
+  /** What was known before this process; what was heard in it is newer. */
+  remember(declarations: Iterable<Declaration>, policies?: ConsolePolicies): void {
     for (const one of declarations) this.#remembered.set(one.node, one);
+    this.#policies ??= policies;
   }
 
   describe(node: NodeId, description: NodeDescription): void {

@@ -1,3 +1,4 @@
+import type { ConsolePolicies } from "@outrider/contracts/console";
 import type { MigrationSet, Storage } from "@outrider/storage/storage";
 import { fromJson, toJson } from "@outrider/storage/values";
 import type { Declaration } from "./declared-consoles.js";
@@ -14,6 +15,7 @@ export const CONSOLE_MIGRATIONS: MigrationSet["steps"] = [
 /** What the site declared last, so that consoles are read also when this service starts while the bus is away. */
 export class RememberedConsoles {
   #known = new Map<string, string>();
+  #policies: string | undefined;
 
   constructor(private readonly storage: Storage) {}
 
@@ -24,6 +26,25 @@ export class RememberedConsoles {
     );
     this.#known = new Map(rows.map(({ node, declaration }) => [node, declaration]));
     return rows.map(({ declaration }) => fromJson<Declaration>(declaration));
+  }
+
+  /** Ports, how logs are kept, break sequences: all that the site said of consoles. @throws StorageError */
+  async loadPolicies(): Promise<ConsolePolicies | undefined> {
+    const [row] = await this.storage.all<{ policies: string }>(
+      "SELECT policies FROM console_policies",
+    );
+    this.#policies = row?.policies;
+    return row && fromJson<ConsolePolicies>(row.policies);
+  }
+
+  /** @throws StorageError */
+  async savePolicies(policies: ConsolePolicies): Promise<void> {
+    const text = toJson(policies);
+    if (text === this.#policies) return;
+    const sql = `INSERT INTO console_policies (name, policies) VALUES ('site', ?)
+      ON CONFLICT (name) DO UPDATE SET policies = excluded.policies`;
+    await this.storage.write([{ sql, params: [text] }]);
+    this.#policies = text;
   }
 
   /** Keeps these and no others. @throws StorageError */
