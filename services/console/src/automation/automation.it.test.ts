@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { searchAudit } from "@outrider/contracts/audit";
 import {
   consolePolicies,
@@ -73,6 +75,29 @@ describe("consoles that watch over machines", () => {
     expect((await stage.asking.ask(listCaptures, { nodes: [nodeId("n2")] }, AS)).captures).toEqual(
       [],
     );
+  });
+
+  it("keep what led to a panic also when they die before all of it was said", async () => {
+    stage.say("the last words");
+    stage.say(PANIC);
+    await told("console-panic");
+    await eventually("it is known that a capture is under way", () => {
+      using store = new DatabaseSync(join(stage.data.path, "console.sqlite"), { readOnly: true });
+      return store.prepare("SELECT id FROM console_captures_begun").get();
+    });
+    await stage.service.kill("SIGKILL");
+    stage.say("said while nobody listened\r\n");
+    await stage.agent.stop();
+    await stage.startService();
+    await stage.startAgent();
+    expect(await told("console-capture")).toMatchObject({ data: { rule: "panic" } });
+    const { captures } = await stage.asking.ask(listCaptures, { nodes: [N1] }, AS);
+    expect(captures).toMatchObject([{ node: "n1", rule: "panic" }]);
+    const kept = await (await stage.get(`/captures/${captures[0]?.id}`)).text();
+    expect(kept).toBe(`the last words${PANIC}said while nobody listened\r\n`);
+    // It is over: no start makes it once more.
+    using store = new DatabaseSync(join(stage.data.path, "console.sqlite"), { readOnly: true });
+    expect(store.prepare("SELECT id FROM console_captures_begun").all()).toEqual([]);
   });
 
   it("act by rules in the name of the rule, once it is written down (P20)", async () => {

@@ -116,6 +116,7 @@ export class Automation {
       this.rules.linkHeard(node, console.link.value === "Up");
     }
     this.rules.look();
+    this.#run(this.captures.resume());
   }
 
   /** What the database refuses is done again later; anything else is a defect. */

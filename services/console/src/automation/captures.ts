@@ -25,12 +25,19 @@ const MOST = 2000;
 const MOST_LISTED = 100;
 const MOST_AT_ONCE = 8;
 
-interface Row {
+/** Without its log for so long, what was begun before this start is given up: the site has no such console any more. */
+const GIVE_UP_MS = 60_000;
+
+interface Begun {
   readonly id: string;
   readonly node: string;
   readonly at_ms: number;
   readonly rule: string;
   readonly line: string;
+  readonly position: number;
+}
+
+interface Row extends Omit<Begun, "position"> {
   readonly bytes: number;
 }
 
@@ -48,6 +55,9 @@ export interface CapturesOptions {
 export class Captures {
   readonly #stopped = new AbortController();
   readonly #busy = new Set<NodeId>();
+  /** What an earlier process had begun and not brought to its end. */
+  readonly #left = new Set<Begun>();
+  #loadedMs = 0;
 
   constructor(private readonly options: CapturesOptions) {}
 
@@ -57,35 +67,88 @@ export class Captures {
    */
   async capture(node: NodeId, rule: string, match: Match): Promise<void> {
     if (this.#busy.has(node) || this.#busy.size >= MOST_AT_ONCE) return;
-    const { clock, happened, logOf } = this.options;
-    const log = logOf(node);
+    const log = this.options.logOf(node);
     if (!log) return;
-    const position = match.position ?? log.next;
     this.#busy.add(node);
+    const begun: Begun = {
+      id: mintCommandId(),
+      node,
+      at_ms: Math.round(match.atMicros / 1000),
+      rule,
+      line: seemly(match.line),
+      position: match.position ?? log.next,
+    };
+    await this.#begin(begun);
+    await this.#finish(begun, log);
+  }
+
+  /**
+   * Takes up what was under way when the service died: from the log, which has what was said since, or will once its
+   * agent is heard. To be called from time to time; it begins once the log of each is open.
+   */
+  async resume(): Promise<void> {
+    const { clock, logOf, happened } = this.options;
+    const isLate = clock.monotonicMs() - this.#loadedMs >= GIVE_UP_MS;
+    const ready: Promise<void>[] = [];
+    for (const begun of this.#left) {
+      const node = begun.node as NodeId;
+      const log = logOf(node);
+      if (this.#busy.has(node) || (!log && !isLate)) continue;
+      this.#left.delete(begun);
+      if (log) {
+        this.#busy.add(node);
+        ready.push(this.#finish(begun, log));
+        continue;
+      }
+      happened(node, failed(begun, "the console service ended, and there is no such console now"));
+      ready.push(this.#forget(begun));
+    }
+    await Promise.all(ready);
+  }
+
+  /** Where that cannot be stored it is not known any more after a restart that comes now. */
+  async #begin({ id, node, at_ms, rule, line, position }: Begun): Promise<void> {
+    const sql = `INSERT INTO console_captures_begun (id, node, at_ms, rule, line, position)
+      VALUES (?, ?, ?, ?, ?, ?)`;
+    const params = [id, node, at_ms, rule, line, position];
+    try {
+      await this.options.storage.write([{ sql, params }]);
+    } catch (error) {
+      if (reasonOf(error) === undefined) throw error;
+    }
+  }
+
+  async #finish(begun: Begun, log: ConsoleLog): Promise<void> {
+    const { clock, happened } = this.options;
+    const { id, rule, line, position } = begun;
+    const node = begun.node as NodeId;
     try {
       // A service that stops keeps what there is.
       await clock.sleep(FOLLOW, this.#stopped.signal).catch(() => undefined);
       const bytes = await around(log, position);
-      const id = mintCommandId();
-      await this.#keep(id, node, rule, match, bytes);
+      await this.#keep(begun, bytes);
       happened(node, {
         severity: "info",
         kind: "console-capture",
-        message: `rule ${rule}: ${bytes.length} bytes around ${JSON.stringify(seemly(match.line, 200))} are kept`,
+        message: `rule ${rule}: ${bytes.length} bytes around ${JSON.stringify(seemly(line, 200))} are kept`,
         data: { rule, capture: id, bytes: bytes.length },
       });
     } catch (error) {
       const why = reasonOf(error);
       if (why === undefined) throw error;
       this.options.log.warn({ node, rule, err: error }, "a piece of console could not be kept");
-      happened(node, {
-        severity: "warning",
-        kind: "console-capture-failed",
-        message: `rule ${rule}: what led to ${JSON.stringify(seemly(match.line, 200))} could not be kept apart from the log: ${why}`,
-        data: { rule },
-      });
+      happened(node, failed(begun, why));
+      await this.#forget(begun);
     } finally {
       this.#busy.delete(node);
+    }
+  }
+
+  async #forget({ id }: Begun): Promise<void> {
+    try {
+      await this.options.storage.write([over(id)]);
+    } catch (error) {
+      if (reasonOf(error) === undefined) throw error;
     }
   }
 
@@ -117,11 +180,14 @@ export class Captures {
   }
 
   /**
-   * Deletes files that a crash left without a place in the index, and places without a file. What the disk does not let
-   * it is left for the next start. @throws StorageError
+   * Deletes files that a crash left without a place in the index, and places without a file, and looks what was under
+   * way. What the disk does not let it is left for the next start. @throws StorageError
    */
   async settle(): Promise<void> {
-    const { storage, directory, log } = this.options;
+    const { storage, directory, log, clock } = this.options;
+    this.#loadedMs = clock.monotonicMs();
+    const begun = await storage.all<Begun>("SELECT * FROM console_captures_begun ORDER BY id");
+    for (const one of begun) this.#left.add(one);
     const rows = await storage.all<Row>("SELECT * FROM console_captures");
     const lost = new Set(rows.map(({ id }) => id));
     try {
@@ -141,7 +207,8 @@ export class Captures {
     this.#stopped.abort();
   }
 
-  async #keep(id: string, node: NodeId, rule: string, match: Match, bytes: Buffer): Promise<void> {
+  async #keep(begun: Begun, bytes: Buffer): Promise<void> {
+    const { id, node, at_ms: atMs, rule, line } = begun;
     const directory = this.#directory(node);
     await mkdir(directory, { recursive: true, mode: 0o750 });
     const path = this.#path(node, id);
@@ -158,14 +225,14 @@ export class Captures {
     }
     await rename(part, path);
     await syncDirectory(directory);
-    const gone = await this.#tooMany(node);
-    const atMs = Math.round(match.atMicros / 1000);
+    const gone = await this.#tooMany(node as NodeId);
     await this.options.storage.write([
       {
         sql: `INSERT INTO console_captures (id, node, at_ms, rule, line, bytes)
           VALUES (?, ?, ?, ?, ?, ?)`,
-        params: [id, node, atMs, rule, seemly(match.line), bytes.length],
+        params: [id, node, atMs, rule, line, bytes.length],
       },
+      over(id),
       ...gone.map(({ id: old }) => forget(old)),
     ]);
     for (const old of gone) await rm(this.#path(old.node, old.id), { force: true });
@@ -203,6 +270,20 @@ export class Captures {
 
 function forget(id: string): Statement {
   return { sql: "DELETE FROM console_captures WHERE id = ?", params: [id] };
+}
+
+/** It is under way no more. */
+function over(id: string): Statement {
+  return { sql: "DELETE FROM console_captures_begun WHERE id = ?", params: [id] };
+}
+
+function failed({ rule, line }: Begun, why: string): Happening {
+  return {
+    severity: "warning",
+    kind: "console-capture-failed",
+    message: `rule ${rule}: what led to ${JSON.stringify(seemly(line, 200))} could not be kept apart from the log: ${why}`,
+    data: { rule },
+  };
 }
 
 async function around(log: ConsoleLog, position: number): Promise<Buffer> {
