@@ -25,6 +25,7 @@ import { ConsoleEvents } from "./state/events.js";
 import type { RememberedConsoles } from "./state/remembered-consoles.js";
 import type { Site } from "./state/site.js";
 import { RememberedStages } from "./state/remembered-stages.js";
+import { RememberedWires } from "./state/remembered-wires.js";
 import { ConsoleStates } from "./state/states.js";
 import { WayEvents } from "./state/way-events.js";
 import { Ways } from "./ways/ways.js";
@@ -64,6 +65,7 @@ export class ConsoleCore {
   readonly ways: Ways;
   readonly #states: ConsoleStates;
   readonly #stages: RememberedStages;
+  readonly #wires: RememberedWires;
   readonly #stopped = new AbortController();
   readonly #background = new Set<Promise<void>>();
   readonly #records = new Set<Promise<void>>();
@@ -76,6 +78,7 @@ export class ConsoleCore {
     this.screens = new Screens(log, clock);
     const changed = (node: NodeId): void => this.#states.changed(node);
     this.#stages = new RememberedStages(options.storage, (doing) => this.#run(doing));
+    this.#wires = new RememberedWires(options.storage, (doing) => this.#run(doing));
     this.left = new LeftLogs({
       directory: join(config.dataDirectory, "console"),
       clock,
@@ -96,6 +99,7 @@ export class ConsoleCore {
         audit: (entry) => this.#recorded(entry),
         power: powerDoor(requests),
         screens: this.screens,
+        wires: this.#wires,
         happened: (node, event) => this.events.happened(node, event),
         defect,
       },
@@ -141,6 +145,7 @@ export class ConsoleCore {
     const { site, remembered, identity, credentials, config, clock, log } = this.options;
     site.declared.remember(await remembered.load(), await remembered.loadPolicies());
     await this.#stages.load();
+    await this.#wires.load();
     await this.consoles.declare(site.declared.all());
     site.listen({
       changed: () => this.#settle(),

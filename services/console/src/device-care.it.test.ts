@@ -20,7 +20,7 @@ describe("the device of a console", () => {
   let stage: ConsoleStage;
 
   beforeAll(async () => {
-    stage = await ConsoleStage.start(["n0", "n1", "n2", "n3", "n4"]);
+    stage = await ConsoleStage.start(["n0", "n1", "n2", "n3", "n4", "n5", "n6"]);
   });
   beforeEach(() => {
     stage.turn();
@@ -82,6 +82,32 @@ describe("the device of a console", () => {
     expect(line.condition().line?.baudRate).toBe(9600);
     line.change({ ...line.condition(), up: true, detail: undefined });
     await eventually("it is set back", () => line.condition().line?.baudRate === 115_200);
+  });
+
+  it("is set back also when this service has died under whoever had changed it", async () => {
+    const ada = await stage.attach("person:ada");
+    await ada.hears("attached");
+    await ada.ask({ ask: "line", settings: "9600" });
+    const line = stage.line();
+    expect(line.condition().line?.baudRate).toBe(9600);
+    const again = async (baudRate: number): Promise<void> => {
+      await stage.agent.stop();
+      await stage.service.kill("SIGKILL");
+      await stage.startService();
+      stage.states.clear();
+      await stage.startAgent(0, { line: { ...DECLARED, baudRate }, declaredLine: DECLARED });
+    };
+    await again(9600);
+    await eventually("it is set back", () => line.condition().line?.baudRate === 115_200);
+    await eventually("the state says so", () => stage.state && stage.state.line === undefined);
+    // And once only: what is set then, by whoever is not attached, stays.
+    const act = { ask: "line", settings: "19200" } as const;
+    await stage.asking.ask(actOnConsole, { node: nodeId(stage.current), act }, AS);
+    await again(19_200);
+    await eventually("the state says it", () => stage.state?.line?.present === "19200 8n1");
+    expect(line.taken.filter((one) => typeof one === "object" && one.kind === "line")).toHaveLength(
+      3,
+    );
   });
 
   it("keeps what somebody set who is not attached, until they say otherwise", async () => {

@@ -12,6 +12,7 @@ import { ConsoleCore } from "./console-core.js";
 import { ConsoleModule } from "./console.module.js";
 import { openConsoleLogs } from "./log/console-logs.js";
 import { CONSOLE_MIGRATIONS } from "./state/remembered-consoles.js";
+import { WIRE_MIGRATIONS } from "./state/remembered-wires.js";
 
 export interface ConsoleDependencies {
   readonly log: Log;
@@ -53,7 +54,10 @@ export async function startConsoleService(
     module: {
       build: async (instance) => {
         const storage = await instance.storage([
-          { namespace: "console", steps: [...CONSOLE_MIGRATIONS, ...AUTOMATION_MIGRATIONS] },
+          {
+            namespace: "console",
+            steps: [...CONSOLE_MIGRATIONS, ...AUTOMATION_MIGRATIONS, ...WIRE_MIGRATIONS],
+          },
           auditMigrations("console"),
         ]);
         const identity = stack.use(await openIdentity(config, { log, clock }));

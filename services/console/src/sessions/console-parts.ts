@@ -5,6 +5,7 @@ import type { NodeEvent } from "@outrider/contracts/node";
 import type { Action } from "@outrider/contracts/power";
 import type { NodeId } from "@outrider/contracts/ids";
 import type { Log } from "@outrider/messaging/log";
+import type { WireMemory } from "../state/remembered-wires.js";
 import type { ConsoleLog } from "../log/console-log.js";
 import type { Actor } from "./console-audit.js";
 
@@ -40,6 +41,7 @@ export interface ConsoleParts {
     reason: string | undefined,
   ) => Promise<string>;
   readonly screens: ConsoleScreens;
+  readonly wires: WireMemory;
   readonly happened: (node: NodeId, event: Happening) => void;
   /** Told of a defect: the process cannot go on. */
   readonly defect: (error: unknown) => void;

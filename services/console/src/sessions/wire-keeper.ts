@@ -10,10 +10,12 @@ import type { Place } from "./place.js";
  */
 export class WireKeeper {
   readonly #setters = new Set<Place>();
-  /** It is to be set back, and could not be yet. */
-  #isOwed = false;
+  /** It is to be set back, and could not be yet: also where this service has died under whoever had set it. */
+  #isOwed: boolean;
 
-  constructor(private readonly console: Console) {}
+  constructor(private readonly console: Console) {
+    this.#isOwed = console.parts.wires.of(console.node).line;
+  }
 
   /** Present and declared settings, while they differ. */
   get change(): { readonly present: WireSettings; readonly declared: WireSettings } | undefined {
@@ -25,8 +27,12 @@ export class WireKeeper {
   /** The wire was set. @param place undefined: by somebody who is not attached, and wants it to stay so */
   set(place: Place | undefined): void {
     this.#isOwed = false;
-    if (!place || !this.change) return this.#setters.clear();
+    if (!place || !this.change) {
+      this.#setters.clear();
+      return this.#remember();
+    }
     this.#setters.add(place);
+    this.#remember();
     // They left while it was being done.
     if (place.ended) this.left(place);
   }
@@ -39,17 +45,18 @@ export class WireKeeper {
 
   /** The far end may have come back. */
   look(): void {
-    if (!this.#isOwed || !this.console.far.linked) return;
+    if (!this.#isOwed || this.console.far.problem !== undefined) return;
     const { change } = this;
-    if (change && this.console.far.problem !== undefined) return;
     this.#isOwed = false;
     if (change) void this.#setBack(change.declared);
+    else this.#remember();
   }
 
   async #setBack(declared: WireSettings): Promise<void> {
     const { acts, parts } = this.console;
     try {
       await acts.line("declared");
+      this.#remember();
       const text = `the line has ${lineText(declared)} again, as the site declares, because who changed it has left`;
       this.console.mark(text);
       this.console.tellAll({ told: "notice", text });
@@ -58,5 +65,11 @@ export class WireKeeper {
       this.#isOwed = true;
       parts.log.warn({ node: this.console.node, err: error }, "a line could not be set back");
     }
+  }
+
+  #remember(): void {
+    const { node, parts } = this.console;
+    const line = this.#setters.size > 0 || this.#isOwed;
+    parts.wires.keep(node, { ...parts.wires.of(node), line });
   }
 }

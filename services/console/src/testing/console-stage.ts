@@ -11,6 +11,7 @@ import type { Right } from "@outrider/contracts/identity";
 import { agentId, endpointId, nodeId } from "@outrider/contracts/ids";
 import { nodeDescription, nodeEvent, type NodeEvent } from "@outrider/contracts/node";
 import { ServiceListener, serviceDescription } from "@outrider/contracts/service-plane";
+import type { ConsoleCondition } from "@outrider/console-link/console-stream";
 import { LinkClient } from "@outrider/console-link/link-client";
 import { microClock } from "@outrider/console-link/micro-clock";
 import { MemoryLine } from "@outrider/console-link/testing/memory-line";
@@ -144,8 +145,9 @@ export class ConsoleStage {
   /**
    * The agent with a console for each node; what they have said stays theirs over its restarts.
    * @param aheadMs how wrong its clock is
+   * @param condition what it says of each device beside that it is up
    */
-  async startAgent(aheadMs = 0): Promise<void> {
+  async startAgent(aheadMs = 0, condition: Partial<ConsoleCondition> = {}): Promise<void> {
     const micros = microClock(systemClock);
     this.agent = new LinkClient({
       host: "127.0.0.1",
@@ -157,7 +159,7 @@ export class ConsoleStage {
     });
     for (const node of this.nodes) {
       const line = this.lines.get(node) ?? new MemoryLine(node, new MemorySource(`s-${node}`));
-      line.change({ up: true, abilities: ["break", "dtr", "rts", "line", "purge"] });
+      line.change({ up: true, abilities: ["break", "dtr", "rts", "line", "purge"], ...condition });
       this.lines.set(node, line);
       this.agent.add(line);
     }
