@@ -148,7 +148,10 @@ export class ConsoleCore {
     await this.#wires.load();
     await this.consoles.declare(site.declared.all());
     site.listen({
-      changed: () => this.#settle(),
+      changed: () => {
+        this.consoles.siteHeard();
+        this.#settle();
+      },
       supplyOn: (node) => this.consoles.get(node)?.supplyOn(),
       notice: (node, text) => this.#notice(node, text),
     });

@@ -1,9 +1,14 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { consolePolicies } from "@outrider/contracts/console";
+import { MemoryLine } from "@outrider/console-link/testing/memory-line";
+import { MemorySource } from "@outrider/console-link/testing/memory-source";
 import { listSessions } from "@outrider/contracts/console-operations";
 import { searchAudit } from "@outrider/contracts/audit";
 import { agentId, nodeId } from "@outrider/contracts/ids";
+import { nodeDescription } from "@outrider/contracts/node";
 import { eventually, within } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -205,6 +210,38 @@ describe("the console service’s neighbours going away (P8)", () => {
       const log = await stage.get("/consoles/n1/log?format=raw");
       return (await log.text()) === sent;
     });
+  });
+
+  it("says what an agent has and the site does not once the site was heard, and nothing that is not so", async () => {
+    await stage.agent.stop();
+    await stage.service.kill();
+    for (const end of ["", "-wal", "-shm"]) {
+      await rm(join(stage.data.path, `console.sqlite${end}`), { force: true });
+    }
+    stage.inventory.retain(nodeDescription, { node: "n1" }, undefined);
+    stage.inventory.retain(consolePolicies, {}, undefined);
+    stage.states.clear();
+    await stage.startService();
+    const before = stage.agent;
+    const back = stage.startAgent();
+    await eventually("the agent has begun", () => stage.agent !== before);
+    const alien = new MemoryLine("n9", new MemorySource("s-n9"));
+    stage.agent.add(alien);
+    await eventually("both are announced", async () => {
+      const page = await (await stage.get("/metrics")).text();
+      return /console_unclaimed\S* 2/.test(page);
+    });
+    stage.describe("n1");
+    stage.declare({});
+    await back;
+    const warned = (): { node: string }[] =>
+      stage.service
+        .stderr()
+        .split("\n")
+        .filter((line) => line.includes("does not declare as its own"))
+        .map((line) => JSON.parse(line) as { node: string });
+    await eventually("it is said", () => warned().length > 0);
+    expect(warned().map(({ node }) => node)).toEqual(["n9"]);
   });
 
   it("has its ports, and what else the site said, also when it was started without the broker", async () => {

@@ -26,6 +26,8 @@ import { NodeConsole } from "./node-console.js";
 
 const LOOK_EVERY = seconds(1);
 const OPEN_AGAIN_MS = 10_000;
+/** By then the site has said all that it says at once; an agent may be faster. */
+const SITE_SAID_MS = 5000;
 const QUIET_EVERY = milliseconds(100);
 
 export interface ConsolesOptions {
@@ -48,6 +50,10 @@ export class Consoles implements ConsoleDoor {
   #declarations: ReadonlyMap<NodeId, Declaration> = new Map();
   #syncing: Promise<void> = Promise.resolve();
   #stopping = false;
+  /** Of what agents have announced, what nobody claims and was told. */
+  readonly #told = new WeakSet<Feed>();
+  /** When the site was first heard. */
+  #heardMs: number | undefined;
   /** When a log could not be opened. */
   #failedMs: number | undefined;
   readonly #stops: (() => void)[] = [];
@@ -113,19 +119,16 @@ export class Consoles implements ConsoleDoor {
     return next;
   }
 
+  /** The site has been heard: from now on what nobody claims is told, once there was time for all of it to be said. */
+  siteHeard(): void {
+    this.#heardMs ??= this.options.clock.monotonicMs();
+  }
+
   /** An agent announced a console. Only one that the site declares counts. */
   announced(linked: LinkedConsole): void {
     const feed = new Feed(linked, () => this.#feeds.delete(feed));
     this.#feeds.add(feed);
-    if (this.#claim(feed)) return;
-    const { agent, endpoint, node } = linked.address;
-    const declared = this.#declarations.get(node);
-    // Its log may be opened just now.
-    if (declared && belongs(linked, declared)) return;
-    this.options.parts.log.warn(
-      { agent, endpoint, node, declaredAgent: declared?.agent },
-      "an agent has a console that the site does not declare as its own; it is not listened to",
-    );
+    this.#claim(feed);
   }
 
   async attach(
@@ -257,6 +260,24 @@ export class Consoles implements ConsoleDoor {
       void this.declare([...this.#declarations.values()]);
     }
     for (const { console } of this.#consoles.values()) console.look();
+    this.#tellUnclaimed(nowMs);
+  }
+
+  /** Says what agents have that is nobody's. */
+  #tellUnclaimed(nowMs: number): void {
+    if (this.#heardMs === undefined || nowMs - this.#heardMs < SITE_SAID_MS) return;
+    for (const feed of this.#feeds) {
+      const { agent, endpoint, node } = feed.linked.address;
+      const declared = this.#declarations.get(node);
+      // Its log may be opened just now.
+      const isOpening = declared !== undefined && belongs(feed.linked, declared);
+      if (feed.owner || isOpening || this.#told.has(feed)) continue;
+      this.#told.add(feed);
+      this.options.parts.log.warn(
+        { agent, endpoint, node, declaredAgent: declared?.agent },
+        "an agent has a console that the site does not declare as its own; it is not listened to",
+      );
+    }
   }
 
   #quiet(): void {
