@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { Deployment } from "../deployment.js";
+import { measureAgentSize } from "./agent-size.js";
 import { measureBrokers } from "./brokers.js";
 import { measureConsoles } from "./consoles.js";
 import { measureCommandPath } from "./command-path.js";
@@ -14,6 +15,7 @@ import { replaceResults } from "./markdown.js";
 import { measureSize } from "./one-process.js";
 import { measureParts } from "./parts.js";
 import { FULL, QUICK, type Plan } from "./plan.js";
+import { measurePoe } from "./poe.js";
 import { measureRest } from "./rest-commands.js";
 import { measureSensorSweep } from "./sensor-sweep.js";
 import { measureTransition } from "./transition.js";
@@ -44,7 +46,12 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   consoles: { title: "Consoles", measure: (plan) => measureConsoles(plan.consoles) },
   "control-interfaces": {
     title: "Control interfaces",
-    measure: (plan) => measureSensorSweep(plan.sensorSweep),
+    measure: async (plan) =>
+      [
+        await measureSensorSweep(plan.sensorSweep),
+        await measurePoe(plan.poe),
+        await measureAgentSize(plan.agentSize),
+      ].join("\n\n"),
   },
   size: { title: "Everything in one process", measure: (plan) => measureSize(plan.size) },
   parts: { title: "Checks and commits", measure: (plan) => measureParts(plan.parts) },

@@ -1,3 +1,4 @@
+import type { AgentSizePlan } from "./agent-size.js";
 import type { BrokersPlan } from "./brokers.js";
 import type { CommandPathPlan } from "./command-path.js";
 import type { PeersPlan } from "./fleet-peers.js";
@@ -5,6 +6,7 @@ import type { ConsolesPlan } from "./consoles.js";
 import type { FrozenReaderPlan } from "./frozen-reader.js";
 import type { SizePlan } from "./one-process.js";
 import type { PartsPlan } from "./parts.js";
+import type { PoePlan } from "./poe.js";
 import type { RestPlan } from "./rest-commands.js";
 import type { SensorSweepPlan } from "./sensor-sweep.js";
 import type { TransitionPlan } from "./transition.js";
@@ -21,6 +23,8 @@ export interface Plan {
   readonly size: SizePlan;
   readonly parts: PartsPlan;
   readonly sensorSweep: SensorSweepPlan;
+  readonly poe: PoePlan;
+  readonly agentSize: AgentSizePlan;
 }
 
 export const FULL: Plan = {
@@ -41,6 +45,8 @@ export const FULL: Plan = {
   size: { nodes: [1000, 10_000], settleMs: 10_000, looks: 4 },
   parts: { rounds: 9 },
   sensorSweep: { chips: 64, sweeps: 40 },
+  poe: { rounds: 9 },
+  agentSize: { nodes: 48, settleMs: 10_000, spanMs: 20_000 },
 };
 
 export const QUICK: Plan = {
@@ -61,4 +67,6 @@ export const QUICK: Plan = {
   size: { nodes: [1000], settleMs: 5000, looks: 2 },
   parts: { rounds: 2 },
   sensorSweep: { chips: 64, sweeps: 10 },
+  poe: { rounds: 2 },
+  agentSize: { nodes: 48, settleMs: 3000, spanMs: 5000 },
 };

@@ -305,6 +305,7 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent?.kill("SIGKILL");
+    this.#beacon.stop();
     await this.power.stop();
     await this.broker.kill();
     await this.rack.stop();
