@@ -89,7 +89,7 @@ export const driver = defineDriver({
     },
   },
   proof:
-    "snmpsim 1.2.2 with rows of walks: apc-rpdu, raritan, eaton, sentry4. Unproven: apc-masterswitch, apc-rpdu2, sentry3, cyberpower, and every reboot of its own",
+    "snmpsim 1.2.2 with rows of walks: apc-rpdu, eaton, sentry4; with those of the maker's guide: raritan. Unproven: apc-masterswitch, apc-rpdu2, sentry3, cyberpower, and every reboot of its own",
   open: async (options, context) => {
     const { rebootSeconds } = options;
     const profile = profileOf(options);

@@ -52,7 +52,8 @@ export const driver = defineDriver({
   actions: [],
   options: HwmonOptions,
   example: { options: { name: "ina226", device: "1-0040" } },
-  proof: "lm75 of Linux 6.1 on i2c-stub in a QEMU 7.2 guest",
+  proof:
+    "a temperature of the lm75 driver of Linux 6.1 on i2c-stub in a QEMU 7.2 guest; no other kind of reading",
   open: (options, context) => openHwmon(options, context),
 });
 
