@@ -72,3 +72,25 @@ it("names the nodes that hang on an agent that is away", () => {
     "n3: cannot be managed now",
   ]);
 });
+
+it("has nothing against nodes that have a console only", () => {
+  const wire = {
+    name: "a switch",
+    roles: [],
+    labels: {},
+    supportedActions: [],
+    supply: { value: "Unknown", evidence: "Assumed", ageMs: 60_000, stale: true },
+    status: { management: "Unavailable", stale: true },
+  };
+  const nodes = ["s1", "s2"].map((id) => ({ ...wire, id, interfaceKinds: ["console"] }));
+  expect(wrong({ nodes })).toEqual([]);
+  const said = findings({ ...WELL, nodes }).map(({ what }) => what);
+  expect(said).toContain("2 nodes have a console only");
+  expect(said.join()).not.toContain("can be managed");
+  const both = { ...wire, id: "n1", interfaceKinds: ["console", "power"] };
+  const neither = { ...wire, id: "n2", interfaceKinds: [] };
+  expect(wrong({ nodes: [...nodes, both, neither] }).map(({ what }) => what)).toEqual([
+    "n[1-2]: cannot be managed now",
+    "n[1-2]: nothing fresh is known of their supply",
+  ]);
+});

@@ -1,5 +1,5 @@
 import type { AgentRow, ServiceRow } from "./commands/get-commands.js";
-import type { NodeView } from "./node-rows.js";
+import { isConsoleOnly, isUnavailable, type NodeView } from "./node-rows.js";
 import { foldNodes } from "@outrider/contracts/node-set";
 import { consoleFindings } from "./consoles/console-findings.js";
 import { countText } from "./count.js";
@@ -127,6 +127,7 @@ function agents({
 
 function nodes({ nodes: all, hangOn }: Looked): Finding[] {
   const said: Finding[] = [];
+  const switched = all.filter((node) => !isConsoleOnly(node));
   const tell = (wrong: readonly NodeView[], what: string, advice: string): void => {
     if (wrong.length > 0)
       said.push(warning(`${foldNodes(wrong.map(({ id }) => id))}: ${what}`, advice));
@@ -142,7 +143,7 @@ function nodes({ nodes: all, hangOn }: Looked): Finding[] {
     tell(wrong, `cannot be managed now${agent === "" ? "" : ` (agent ${agent})`}`, advice);
   }
   tell(
-    all.filter(({ supply }) => !supply || supply.stale),
+    switched.filter(({ supply }) => !supply || supply.stale),
     "nothing fresh is known of their supply",
     "see how their agent fares; silence is not Off",
   );
@@ -151,11 +152,14 @@ function nodes({ nodes: all, hangOn }: Looked): Finding[] {
     "power-on attempts are exhausted",
     "find out why, then `outrider power on` clears it",
   );
-  return said.length > 0 ? said : [fine(`${countText(all.length, "node")} can be managed`)];
-}
-
-export function isUnavailable({ status }: NodeView): boolean {
-  return status?.management === "Unavailable";
+  const rest = all.length - switched.length;
+  if (said.length === 0 && (switched.length > 0 || rest === 0)) {
+    said.push(fine(`${countText(switched.length, "node")} can be managed`));
+  }
+  if (rest > 0) {
+    said.push(fine(countText(rest, "node has a console only", "nodes have a console only")));
+  }
+  return said;
 }
 
 function clocks({ clockDifferenceMs }: Looked): Finding[] {

@@ -34,6 +34,16 @@ describe("the table of nodes", () => {
     ]);
   });
 
+  it("says of nodes with a console only that they are that, and not that something is wrong", () => {
+    const status = { management: "Unavailable", stale: false };
+    const notes = ([kinds]: readonly string[][]): string =>
+      NODE_COLUMNS.row(node("n1", { status, ...(kinds && { interfaceKinds: kinds }) })).at(-1) ??
+      "";
+    expect(notes([["console"]])).toBe("console only");
+    expect(notes([["console", "power"]])).toBe("cannot be managed now");
+    expect(notes([])).toBe("cannot be managed now");
+  });
+
   it("never shows a stale value as if it were fresh (P9)", () => {
     const stale = { value: "On", evidence: "ReadBack", ageMs: 90_000, stale: true };
     const [, line = ""] = shown([

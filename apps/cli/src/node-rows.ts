@@ -17,6 +17,8 @@ export interface NodeView {
   readonly roles: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly supportedActions: readonly string[];
+  /** Missing from a gateway that does not say it. */
+  readonly interfaceKinds?: readonly string[];
   readonly supply?: Aged;
   readonly host?: Aged;
   readonly status?: { readonly management: string; readonly stale: boolean };
@@ -46,9 +48,24 @@ export const NODE_COLUMNS: Columns<NodeView> = {
   },
 };
 
-function notes({ status, fault, lock }: NodeView): string {
+/** What a node is switched by. */
+const SWITCHES: ReadonlySet<string> = new Set(["power", "reset", "button"]);
+
+/** Whether it has a console, and nothing that could switch it: not a fault, but how it is. */
+export function isConsoleOnly({ interfaceKinds = [] }: NodeView): boolean {
+  return interfaceKinds.includes("console") && !interfaceKinds.some((kind) => SWITCHES.has(kind));
+}
+
+/** Whether something should be able to switch it and cannot now. */
+export function isUnavailable(node: NodeView): boolean {
+  return node.status?.management === "Unavailable" && !isConsoleOnly(node);
+}
+
+function notes(node: NodeView): string {
+  const { fault, lock } = node;
   return [
-    status?.management === "Unavailable" ? "cannot be managed now" : "",
+    isConsoleOnly(node) ? "console only" : "",
+    isUnavailable(node) ? "cannot be managed now" : "",
     lock?.held ? `locked by ${lock.held.holder}` : "",
     fault === undefined ? "" : `fault: ${fault}`,
   ]

@@ -49,6 +49,17 @@ describe("what agents can drive", () => {
   });
 });
 
+describe("a node", () => {
+  it("says what it has interfaces for, in lists too", async () => {
+    const { nodes } = (await ask("GET", "/nodes")).body as {
+      nodes: { id: string; interfaceKinds: string[] }[];
+    };
+    const kinds = new Map(nodes.map(({ id, interfaceKinds }) => [id, interfaceKinds]));
+    expect(kinds.get("n1")).toContain("power");
+    expect(kinds.get("n9")).toEqual([]);
+  });
+});
+
 describe("an endpoint under test", () => {
   it("is exercised by its agent, and nothing of its node is touched", async () => {
     const before = (await lab.rack.client.edges()).length;

@@ -100,6 +100,8 @@ export class NodeView {
   @Optional() @Nested(() => PowerResult) lastResult?: PowerResult;
   /** Agents that its interfaces are bound to. */
   @ListOf(ID_PATTERN, 64) agents!: string[];
+  /** What it has an interface for: without `power` nothing can switch it. */
+  @WordList(INTERFACE_KINDS) interfaceKinds!: InterfaceKind[];
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;
   @Optional() @Nested(() => NodeLock) lock?: NodeLock;
@@ -120,7 +122,8 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
   const { description, state, status, lock, result } = record;
   if (!description) return undefined;
   const now = { calendarMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
-  const { id, name, roles, labels, wake, supportedActions, gracefulLimitMs } = description.value;
+  const { id, name, roles, labels, wake, supportedActions, gracefulLimitMs, interfaces } =
+    description.value;
   const aged = <T extends { readonly observedAt: string; readonly staleAfterMs: number }>(
     value: T,
     atMs: number,
@@ -143,6 +146,7 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
     ...(power?.lastCommand ? { lastCommand: power.lastCommand } : {}),
     ...(result ? { lastResult: result.value } : {}),
     agents: agentsOf(description.value),
+    interfaceKinds: INTERFACE_KINDS.filter((kind) => interfaces[kind]?.length),
     ...(power?.fault === undefined ? {} : { fault: power.fault }),
     ...(lock ? { lock: lock.value } : {}),
     ...(consoleState ? { console: consoleState } : {}),
