@@ -83,6 +83,8 @@ export interface ConsolePort extends AsyncDisposable {
   readonly line?: LineSettings;
   /** What its options say, whatever was set since. */
   readonly declaredLine?: LineSettings;
+  /** How its options say that DTR and RTS are; what they leave alone is missing. */
+  readonly declaredControl?: Partial<ControlLines>;
   setLine?(settings: LineSettings, signal: AbortSignal): Promise<void>;
   /** Holds the line in the break condition for so long. Touches neither DTR nor RTS. */
   sendBreak?(duration: Duration, signal: AbortSignal): Promise<void>;

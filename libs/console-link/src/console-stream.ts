@@ -151,6 +151,10 @@ export interface ConsoleCondition {
 export type ConsoleRequest =
   | { readonly kind: "break"; readonly ms: number }
   | { readonly kind: "control"; readonly dtr?: boolean; readonly rts?: boolean }
+  /** Turns a line over, from however it is, and back after so long: also when nobody waits for it any more. */
+  | { readonly kind: "pulse"; readonly line: "dtr" | "rts"; readonly ms: number }
+  /** Sets DTR and RTS, where they were set, to what the site declares; on where it says nothing. */
+  | { readonly kind: "rest" }
   | { readonly kind: "line"; readonly settings: WireSettings }
   | { readonly kind: "purge"; readonly what: "receive" | "transmit" | "both" }
   /** Lets go of the device for so long; taken back by itself. */

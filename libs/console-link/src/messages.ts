@@ -103,7 +103,7 @@ export function readCondition(value: unknown): ConsoleCondition {
 }
 
 export function readRequest(value: unknown): ConsoleRequest {
-  const { kind, ms, dtr, rts, settings, what, actor, reason } = object(value, "request");
+  const { kind, ms, dtr, rts, line, settings, what, actor, reason } = object(value, "request");
   switch (kind) {
     case "break":
       return { kind, ms: whole(ms, "ms", 60_000) };
@@ -113,6 +113,10 @@ export function readRequest(value: unknown): ConsoleRequest {
         ...(typeof dtr === "boolean" ? { dtr } : {}),
         ...(typeof rts === "boolean" ? { rts } : {}),
       };
+    case "pulse":
+      return { kind, line: oneOf(line, ["dtr", "rts"], "line"), ms: whole(ms, "ms", 60_000) };
+    case "rest":
+      return { kind };
     case "line":
       return { kind, settings: readSettings(settings) };
     case "purge":

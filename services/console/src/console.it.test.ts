@@ -87,8 +87,7 @@ describe("the console service", () => {
       { kind: "break", ms: 250 },
       { kind: "break", ms: 250 },
       "s",
-      { kind: "control", dtr: false },
-      { kind: "control", dtr: true },
+      { kind: "pulse", line: "dtr", ms: 10 },
       {
         kind: "line",
         settings: {

@@ -152,4 +152,62 @@ describe("the device of a console", () => {
     await expect(next).rejects.toThrow("they left");
     expect(port.told).toEqual(["one"]);
   });
+
+  describe("DTR and RTS", () => {
+    const set: string[] = [];
+    const able = (declaredControl: ConsolePort["declaredControl"]): void => {
+      set.length = 0;
+      const setControl: ConsolePort["setControl"] = async (lines) =>
+        void set.push(JSON.stringify(lines));
+      Object.assign(port, { setControl, declaredControl });
+      recorder.link({ up: true });
+    };
+    const pulse = { kind: "pulse", line: "dtr", ms: 500 } as const;
+
+    it("are turned over from what is declared, and back", async () => {
+      able({ dtr: false });
+      const pulsing = device.request(pulse, never);
+      await clock.advance(499);
+      expect(set).toEqual(['{"dtr":true}']);
+      await clock.advance(1);
+      await pulsing;
+      expect(set).toEqual(['{"dtr":true}', '{"dtr":false}']);
+      const rts = device.request({ ...pulse, line: "rts" }, never);
+      await clock.advance(500);
+      await rts;
+      expect(set.slice(2)).toEqual(['{"rts":false}', '{"rts":true}']);
+    });
+
+    it("are turned over from what was set last, on this link", async () => {
+      able({});
+      await device.request({ kind: "control", dtr: false }, never);
+      const pulsing = device.request(pulse, never);
+      await clock.advance(500);
+      await pulsing;
+      expect(set).toEqual(['{"dtr":false}', '{"dtr":true}', '{"dtr":false}']);
+      recorder.link({ up: false, detail: "unplugged" });
+      recorder.link({ up: true });
+      const again = device.request(pulse, never);
+      await clock.advance(500);
+      await again;
+      expect(set.slice(3)).toEqual(['{"dtr":false}', '{"dtr":true}']);
+    });
+
+    it("are turned back also when whoever asked is gone", async () => {
+      able({});
+      const gone = new AbortController();
+      const pulsing = device.request(pulse, gone.signal);
+      await clock.advance(100);
+      gone.abort(new Error("the link was cut"));
+      await expect(pulsing).rejects.toThrow("the link was cut");
+      expect(set).toEqual(['{"dtr":false}', '{"dtr":true}']);
+    });
+
+    it("are as declared again, where they were set", async () => {
+      able({ dtr: false, rts: true });
+      await device.request({ kind: "control", dtr: true }, never);
+      await device.request({ kind: "rest" }, never);
+      expect(set).toEqual(['{"dtr":true}', '{"dtr":false}']);
+    });
+  });
 });

@@ -4,7 +4,7 @@ import type {
   ConsoleRequest,
 } from "@outrider/console-link/console-stream";
 import { milliseconds, type Clock, type Duration } from "@outrider/contracts/clock";
-import type { ConsolePort } from "@outrider/ports/console-port";
+import type { ConsoleLink, ConsolePort, ControlLines } from "@outrider/ports/console-port";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
 import type { ConsoleRecorder } from "./console-recorder.js";
@@ -13,6 +13,7 @@ import type { ConsoleRecorder } from "./console-recorder.js";
 const ANSWER_WITHIN_MS = 10_000;
 /** The longest break that is asked of a device. */
 const LONGEST_BREAK_MS = 5000;
+const LONGEST_PULSE_MS = 60_000;
 /** Start, eight data bits, parity, two stop bits. */
 const LONGEST_CHARACTER_BITS = 12;
 /** What a wire of unknown speed is taken for. */
@@ -31,6 +32,11 @@ export class ConsoleDevice {
   #turn: Promise<unknown> = Promise.resolve();
   /** Those whose turn it is, or will be. */
   #waiting = 0;
+  /** What DTR and RTS were set to, on which link: with a new one they are as declared. */
+  #control: { readonly link: ConsoleLink | undefined; readonly lines: Partial<ControlLines> } = {
+    link: undefined,
+    lines: {},
+  };
 
   constructor(
     private readonly name: string,
@@ -105,9 +111,12 @@ export class ConsoleDevice {
         return this.#break(milliseconds(request.ms), signal);
       case "control": {
         const { kind: _, ...lines } = request;
-        const set = this.#able(port.setControl?.bind(port), "set DTR or RTS");
-        return this.#ask(within, signal, (until) => set(lines, until));
+        return this.#setControl(lines, signal);
       }
+      case "pulse":
+        return this.#pulse(request.line, request.ms, signal);
+      case "rest":
+        return this.#rest(signal);
       case "line": {
         const set = this.#able(port.setLine?.bind(port), "change the settings of its line");
         return this.#ask(within, signal, (until) => set(request.settings, until));
@@ -119,6 +128,50 @@ export class ConsoleDevice {
       default:
         return request satisfies never;
     }
+  }
+
+  /** What was set since the device was connected. */
+  get #setLines(): Partial<ControlLines> {
+    return this.#control.link === this.recorder.linked ? this.#control.lines : {};
+  }
+
+  /** How a line is that nobody has set. Systems raise both when they open a port. */
+  #declared(line: keyof ControlLines): boolean {
+    return this.port.declaredControl?.[line] ?? true;
+  }
+
+  async #setControl(lines: Partial<ControlLines>, signal: AbortSignal): Promise<void> {
+    const { port, recorder } = this;
+    const set = this.#able(port.setControl?.bind(port), "set DTR or RTS");
+    await this.#ask(milliseconds(ANSWER_WITHIN_MS), signal, (until) => set(lines, until));
+    this.#control = { link: recorder.linked, lines: { ...this.#setLines, ...lines } };
+  }
+
+  async #pulse(line: keyof ControlLines, ms: number, signal: AbortSignal): Promise<void> {
+    if (!(ms >= 1 && ms <= LONGEST_PULSE_MS)) {
+      throw new PortError("refused", `A pulse lasts 1 to ${LONGEST_PULSE_MS} ms.`);
+    }
+    const resting = this.#setLines[line] ?? this.#declared(line);
+    await this.#setControl({ [line]: !resting }, signal);
+    try {
+      await this.clock.sleep(milliseconds(ms), signal);
+    } finally {
+      // Whoever asked may be gone, and the machine would stay in reset.
+      await this.#setControl({ [line]: resting }, new AbortController().signal);
+    }
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const lines = this.#setLines;
+    if (Object.keys(lines).length === 0) return;
+    await this.#setControl(
+      {
+        ...(lines.dtr === undefined ? {} : { dtr: this.#declared("dtr") }),
+        ...(lines.rts === undefined ? {} : { rts: this.#declared("rts") }),
+      },
+      signal,
+    );
+    this.#control = { link: undefined, lines: {} };
   }
 
   async #break(duration: Duration, signal: AbortSignal): Promise<void> {

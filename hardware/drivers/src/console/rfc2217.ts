@@ -65,6 +65,7 @@ export const driver = defineDriver({
         return settings;
       },
       declaredLine,
+      declaredControl: control,
       setLine: (wanted, signal) =>
         line.within(SET_DEADLINE, signal, "settings", async (within) => {
           await line.open.setLine(wanted, within);

@@ -34,6 +34,7 @@ export const driver = defineDriver({
   open: async (options, { clock, log }) => {
     const what = `The serial port ${options.path}`;
     const declaredLine = settingsOf(options);
+    const control = controlOf(options);
     let settings = declaredLine;
     // What no port can do is said at once, not when the port is opened.
     encodeSettings(Buffer.alloc(TERMIOS_BYTES), settings);
@@ -43,7 +44,6 @@ export const driver = defineDriver({
       what,
       open: async (listener) => {
         const Opened = await loadSerialPort(what);
-        const control = controlOf(options);
         const garbled = garbledLog(log, options.path);
         const port = await Opened.open(
           { path: options.path, what, clock, settings, control, garbled },
@@ -64,6 +64,7 @@ export const driver = defineDriver({
         return settings;
       },
       declaredLine,
+      declaredControl: control,
       setLine: (wanted, signal) =>
         act("settings", signal, (open) => {
           open.setLine(wanted);

@@ -9,6 +9,8 @@ export class MemoryLine implements ConsoleLine {
   readonly source: MemorySource;
   /** What the device has taken, in order. */
   readonly taken: (string | ConsoleRequest)[] = [];
+  /** What it was asked for, done or not. */
+  readonly asked: ConsoleRequest[] = [];
   /** The device takes nothing while this is pending; rejects as the device does. */
   gate: Promise<void> = Promise.resolve();
   #condition: ConsoleCondition = { up: true, abilities: ["break"] };
@@ -44,6 +46,7 @@ export class MemoryLine implements ConsoleLine {
   }
 
   async request(request: ConsoleRequest, signal: AbortSignal): Promise<void> {
+    this.asked.push(request);
     if (request.kind !== "purge") await this.#pass(signal);
     this.taken.push(request);
   }

@@ -85,17 +85,10 @@ export class Acts {
     return `SysRq ${names.join(", ")} was sent`;
   }
 
-  /** Turns a line over for so long: both are on while nothing is done. */
+  /** Turns a line over for so long. The agent turns it back, whatever becomes of this. */
   async pulse(line: "dtr" | "rts", ms = PULSE_MS, turn?: AbortSignal): Promise<string> {
-    await this.#inTurn(turn, async () => {
-      await this.far.request({ kind: "control", [line]: false });
-      try {
-        await this.#pause(ms, turn);
-      } finally {
-        await this.far.request({ kind: "control", [line]: true });
-      }
-    });
-    return `${line.toUpperCase()} was off for ${ms} ms`;
+    await this.#inTurn(turn, () => this.far.request({ kind: "pulse", line, ms }, turn));
+    return `${line.toUpperCase()} was turned over for ${ms} ms`;
   }
 
   async line(text: string, turn?: AbortSignal): Promise<string> {
@@ -123,6 +116,11 @@ export class Acts {
   ): Promise<string> {
     await this.#inTurn(turn, () => this.far.request({ kind: "control", ...lines }));
     return "the lines were set";
+  }
+
+  /** DTR and RTS are as the site declares them again. */
+  async rest(): Promise<void> {
+    await this.#inTurn(undefined, () => this.far.request({ kind: "rest" }));
   }
 
   async purge(what: "receive" | "transmit" | "both"): Promise<string> {

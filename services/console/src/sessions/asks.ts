@@ -100,9 +100,11 @@ export class Asks {
     const { acts } = this.console;
     if (lines.dtr !== undefined) acts.check("dtr");
     if (lines.rts !== undefined) acts.check("rts");
-    return this.#recorded(place, place.visitor, "control", { ...lines }, (turn) =>
-      acts.control(lines, turn),
-    );
+    return this.#recorded(place, place.visitor, "control", { ...lines }, async (turn) => {
+      const done = await acts.control(lines, turn);
+      this.console.wire.switched(place);
+      return done;
+    });
   }
 
   async purge(place: Place, what: "receive" | "transmit" | "both"): Promise<string> {

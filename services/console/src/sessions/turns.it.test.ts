@@ -90,7 +90,7 @@ describe("what is under way when the console is taken", () => {
     expect(one.line.taken).toEqual([{ kind: "break", ms: 250 }, "s", "x"]);
   });
 
-  it("ends: a break sequence, a paste, and a pulse with its line turned back", async () => {
+  it("ends: a break sequence, a paste, and a pulse", async () => {
     const ada = await one.attach("ada");
     const bob = await one.attach("bob");
     const nap = ada.place.ask({ ask: "break", name: "twice" });
@@ -98,16 +98,15 @@ describe("what is under way when the console is taken", () => {
     await bob.place.ask({ ask: "take" });
     expect(await nap).toMatchObject({ code: "aborted" });
     expect(one.line.taken).toEqual([{ kind: "break", ms: 250 }]);
-    const pulse = bob.place.ask({ ask: "pulse", line: "rts", ms: 60_000 });
-    await eventually("it is off", () => one.line.taken.length > 1);
-    await ada.place.ask({ ask: "take" });
-    expect(await pulse).toMatchObject({ code: "aborted" });
-    expect(one.line.taken.slice(1)).toEqual([
-      { kind: "control", rts: false },
-      { kind: "control", rts: true },
-    ]);
     const gate = Promise.withResolvers<void>();
     one.line.gate = gate.promise;
+    const pulse = bob.place.ask({ ask: "pulse", line: "rts", ms: 60_000 });
+    await eventually("it is being done", () => one.line.asked.length > 1);
+    expect(one.line.asked.at(-1)).toEqual({ kind: "pulse", line: "rts", ms: 60_000 });
+    await ada.place.ask({ ask: "take" });
+    expect(await pulse).toMatchObject({ code: "aborted" });
+    // The agent, which turns it back, was told.
+    expect(one.line.taken).toHaveLength(1);
     const paste = ada.place.ask({ ask: "paste", text: "p".repeat(8192) });
     await eventually("it is being recorded", () => one.acts().includes("console.paste"));
     await bob.place.ask({ ask: "take" });
@@ -115,6 +114,26 @@ describe("what is under way when the console is taken", () => {
     expect(await paste).toMatchObject({ code: "aborted" });
     const pasted = one.line.taken.filter((taken) => typeof taken === "string").join("");
     expect(pasted.length).toBeLessThanOrEqual(1024);
+  });
+});
+
+describe("DTR and RTS", () => {
+  it("are as declared again when the last who set them has left, also when that is possible only later", async () => {
+    const ada = await one.attach("ada");
+    const bob = await one.attach("bob");
+    await ada.place.control({ dtr: false });
+    await bob.place.ask({ ask: "take" });
+    await bob.place.control({ rts: false });
+    ada.place.detach();
+    expect(one.line.taken.at(-1)).toEqual({ kind: "control", rts: false });
+    one.line.change({ ...one.line.condition(), up: false, detail: "unplugged" });
+    await eventually("it is down", () => one.console.far.problem !== undefined);
+    bob.place.detach();
+    one.line.change({ ...one.line.condition(), up: true, detail: undefined });
+    await eventually("it is set back", () => {
+      one.console.wire.look();
+      return one.line.taken.some((taken) => typeof taken === "object" && taken.kind === "rest");
+    });
   });
 });
 

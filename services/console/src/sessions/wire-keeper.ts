@@ -6,15 +6,20 @@ import type { Place } from "./place.js";
 
 /**
  * Who has set the wire to something else than the site declares. When the last of them has left, it has what is
- * declared again: a client that wanted another speed for a while leaves no console behind that nobody can read.
+ * declared again: a client that wanted another speed for a while leaves no console behind that nobody can read. So it is with DTR and RTS.
  */
 export class WireKeeper {
   readonly #setters = new Set<Place>();
   /** It is to be set back, and could not be yet: also where this service has died under whoever had set it. */
   #isOwed: boolean;
+  /** Who has set DTR or RTS. */
+  readonly #switchers = new Set<Place>();
+  #isRestOwed: boolean;
 
   constructor(private readonly console: Console) {
-    this.#isOwed = console.parts.wires.of(console.node).line;
+    const { line, control } = console.parts.wires.of(console.node);
+    this.#isOwed = line;
+    this.#isRestOwed = control;
   }
 
   /** Present and declared settings, while they differ. */
@@ -37,14 +42,26 @@ export class WireKeeper {
     if (place.ended) this.left(place);
   }
 
+  /** DTR or RTS were set by somebody. */
+  switched(place: Place): void {
+    this.#isRestOwed = false;
+    this.#switchers.add(place);
+    this.#remember();
+    if (place.ended) this.left(place);
+  }
+
   left(place: Place): void {
-    if (!this.#setters.delete(place) || this.#setters.size > 0) return;
-    this.#isOwed = true;
+    if (this.#setters.delete(place) && this.#setters.size === 0) this.#isOwed = true;
+    if (this.#switchers.delete(place) && this.#switchers.size === 0) this.#isRestOwed = true;
     this.look();
   }
 
   /** The far end may have come back. */
   look(): void {
+    if (this.#isRestOwed && this.console.far.problem === undefined) {
+      this.#isRestOwed = false;
+      void this.#rest();
+    }
     if (!this.#isOwed || this.console.far.problem !== undefined) return;
     const { change } = this;
     this.#isOwed = false;
@@ -67,9 +84,24 @@ export class WireKeeper {
     }
   }
 
+  async #rest(): Promise<void> {
+    const { acts, parts, node } = this.console;
+    try {
+      await acts.rest();
+      this.#remember();
+    } catch (error) {
+      if (!(error instanceof ActRefused)) return parts.defect(error);
+      // An agent that is too old for it would not do it later either.
+      this.#isRestOwed = error.code !== "unsupported";
+      this.#remember();
+      parts.log.warn({ node, err: error }, "DTR and RTS could not be set back");
+    }
+  }
+
   #remember(): void {
     const { node, parts } = this.console;
     const line = this.#setters.size > 0 || this.#isOwed;
-    parts.wires.keep(node, { ...parts.wires.of(node), line });
+    const control = this.#switchers.size > 0 || this.#isRestOwed;
+    parts.wires.keep(node, { line, control });
   }
 }
