@@ -95,7 +95,7 @@ history --part S1 | describe node n1 | describe agent a1 | describe transition t
 watch n1 --kinds node | transition abort t1 | transition wait t1 | lock acquire n1 --queue --priority 60
 lock run n1 -- true | lock renew l1 | lock renew l1 --lease 5m | lock release l1
 lock break l1 --reason r | lock list | apply -f SITE -y --force | apply -f SITE --dry-run
-agent detect a1 | agent detect a1 --switch 10.0.0.2 sw2 --community-file /etc/outrider/poe -o json
+agent detect a1 | agent detect a1 --switch 10.0.0.2 sw2 --community-file /etc/outrider/secrets/poe -o json
 agent test n1.power | agent test n1.sensor.board -o json | drivers | drivers power | drivers power/snmp-poe
 export --revision 2 | identify n1 | proposal dismiss p1
 console attach n1 --take --replay boot -e ~ | console n1 --spy --escape none

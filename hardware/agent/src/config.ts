@@ -10,7 +10,7 @@ import {
 } from "@outrider/contracts/environment";
 import { agentId, ID_PATTERN, type AgentId } from "@outrider/contracts/ids";
 import { programDirectories, ProgramStore } from "./program-store.js";
-import { SecretStore, secretDirectories } from "./secret-store.js";
+import { ownFiles, SecretStore, secretDirectories } from "./secret-store.js";
 import { readConsoleLinkConfig, type ConsoleLinkConfig } from "./console/link-config.js";
 
 export interface AgentConfig {
@@ -59,7 +59,10 @@ export function readAgentConfig(
     id,
     mqttUrl: values.OUTRIDER_MQTT_URL,
     dataDirectory,
-    secrets: new SecretStore(secretDirectories(dataDirectory, environment), environment),
+    secrets: new SecretStore(secretDirectories(dataDirectory, environment), environment, [
+      ...(file === undefined ? [] : [file]),
+      ...ownFiles(environment),
+    ]),
     programs: new ProgramStore(programDirectories(resolve(dataDirectory)), userId()),
     bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
     consoleLink: readConsoleLinkConfig(environment, values.OUTRIDER_MQTT_URL),

@@ -34,5 +34,5 @@ export async function openIpmi(options: IpmiOptions, context: DriverContext): Pr
 export const EXAMPLE_BMC = {
   host: "10.0.0.21",
   username: "outrider",
-  password: { file: "/etc/outrider/bmc" },
+  password: { file: "/etc/outrider/secrets/bmc" },
 } as const;

@@ -10,7 +10,7 @@ import { failure, forever } from "./testing/power-rig.js";
 import { IPMI_USER, pyghmi, startPyghmi } from "./testing/pyghmi.js";
 
 const bin = await pyghmi();
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 const WRONG = "canarythatiswrong";
 
 /** What anybody on this host can see of the ipmitools that speak to the port. */

@@ -12,7 +12,7 @@ import { failure, forever } from "./testing/power-rig.js";
 import { startSushy, sushy, SUSHY_USER } from "./testing/sushy.js";
 
 const bin = await sushy();
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 const context = driverContext({ secrets: { [PASSWORD.file]: SUSHY_USER.password } });
 
 describe.skipIf(bin === undefined)("a BMC with TLS", () => {

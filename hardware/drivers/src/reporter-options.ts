@@ -18,7 +18,7 @@ export class ReporterOptions extends HostOptions {
 
 export const REPORTER_EXAMPLE = {
   host: "10.0.0.31",
-  secret: { file: "/etc/outrider/reporter-n1" },
+  secret: { file: "/etc/outrider/secrets/reporter-n1" },
 };
 
 const REPORTER_PORT = 8479;

@@ -416,7 +416,7 @@ describe("what people ask of agents", () => {
   it("finds nodes behind switches by their addresses", async () => {
     await start(text);
     await answering({ proposals: [], problems: [] });
-    const switches = [{ host: "10.0.0.2", community: { file: "/etc/outrider/poe" } }];
+    const switches = [{ host: "10.0.0.2", community: { file: "/etc/outrider/secrets/poe" } }];
     const request = { agent: agentId("rack-a"), switches };
     const said = await eventually("it is known", () =>
       client.ask(detectEndpoints, request, by).catch(() => undefined),

@@ -78,9 +78,9 @@ describe("outrider agent detect", () => {
   };
 
   it("hands on which switches to ask, and never a community itself", async () => {
-    const line = "agent detect rack-a --switch sw1 sw2 --community-file /etc/outrider/poe";
+    const line = "agent detect rack-a --switch sw1 sw2 --community-file /etc/outrider/secrets/poe";
     const { asked, wrong, out, code } = await outrider(line, found([proposal]));
-    const community = { file: "/etc/outrider/poe" };
+    const community = { file: "/etc/outrider/secrets/poe" };
     expect(asked[0]?.body).toEqual({
       switches: [
         { host: "sw1", community },

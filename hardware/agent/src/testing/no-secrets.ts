@@ -1,4 +1,4 @@
 import { SecretStore } from "../secret-store.js";
 
 /** Resolves nothing: tests whose drivers have no secrets. */
-export const noSecrets = new SecretStore([], {}).resolve;
+export const noSecrets = new SecretStore([], {}, []).resolve;

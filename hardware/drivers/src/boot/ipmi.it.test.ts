@@ -9,7 +9,7 @@ import { IPMI_USER, pyghmi, startPyghmi } from "../testing/pyghmi.js";
 import { driver } from "./ipmi.js";
 
 const bin = await pyghmi();
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 /** pyghmi's words. */
 const DEVICES: Readonly<Partial<Record<BootTarget, string>>> = {
   network: "network",

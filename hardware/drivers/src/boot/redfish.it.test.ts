@@ -12,7 +12,7 @@ import { startSushy, sushy, SUSHY_USER } from "../testing/sushy.js";
 import { driver } from "./redfish.js";
 
 const bin = await sushy();
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 const SOURCES: Readonly<Partial<Record<BootTarget, string>>> = {
   network: "Pxe",
   cd: "Cd",

@@ -14,7 +14,7 @@ import { failure } from "../testing/power-rig.js";
 import { lacksSshd, startSshd, type Sshd } from "../testing/sshd.js";
 import { driver } from "./ssh.js";
 
-const KEY = { file: "/etc/outrider/shutdown-key" };
+const KEY = { file: "/etc/outrider/secrets/shutdown-key" };
 
 /** A host whose key may do nothing but write down that it was told. */
 async function startHost() {

@@ -40,7 +40,7 @@ export const driver = defineDriver({
       host: "10.0.0.31",
       user: "outrider",
       hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKq5zZ1kX5n2wEoF3cBvG0mJd7sYtLhRpUxWaQeVbNiM",
-      key: { file: "/etc/outrider/shutdown-key" },
+      key: { file: "/etc/outrider/secrets/shutdown-key" },
     },
   },
   proof: "OpenSSH 9.2, server and client",

@@ -40,7 +40,7 @@ export const driver = defineDriver({
     needs: {
       shutdown: {
         driver: "reporter",
-        options: { host: "10.0.0.41", secret: { file: "/etc/outrider/reporter-pc2" } },
+        options: { host: "10.0.0.41", secret: { file: "/etc/outrider/secrets/reporter-pc2" } },
       },
     },
   },

@@ -21,7 +21,7 @@ async function startRig(): Promise<IdentifyRig> {
     port,
     username: IPMI_USER.username,
     cipherSuite: 3,
-    password: { file: "/etc/outrider/bmc" },
+    password: { file: "/etc/outrider/secrets/bmc" },
   };
   return {
     open: (context) =>

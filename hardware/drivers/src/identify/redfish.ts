@@ -13,7 +13,7 @@ export const driver = defineDriver({
     options: {
       url: "https://10.0.0.21",
       username: "outrider",
-      password: { file: "/etc/outrider/bmc" },
+      password: { file: "/etc/outrider/secrets/bmc" },
       system: "1",
     },
   },

@@ -74,7 +74,7 @@ describe("command", () => {
 
   it("gives a program nothing of the agent's environment, and no secret away", async () => {
     const status = script("env", "env >&2; exit 2");
-    const SECRET = { file: "/etc/outrider/outlet" };
+    const SECRET = { file: "/etc/outrider/secrets/outlet" };
     const secrets = { [SECRET.file]: "canary-of-commands" };
     const options = {
       on: status,

@@ -3,7 +3,7 @@ import { startPlug } from "../testing/plug-rig.js";
 import { describePowerPort } from "../testing/power-conformance.js";
 import { driver } from "./home-assistant.js";
 
-const TOKEN = { file: "/etc/outrider/home-assistant" };
+const TOKEN = { file: "/etc/outrider/secrets/home-assistant" };
 
 describePowerPort("home-assistant", () =>
   frontRig({

@@ -30,7 +30,7 @@ export const driver = defineDriver({
     options: {
       url: "http://10.0.0.5:8123",
       entity: "switch.rack_a_1",
-      token: { file: "/etc/outrider/home-assistant" },
+      token: { file: "/etc/outrider/secrets/home-assistant" },
     },
   },
   open: async (options, { clock, secret }) => {

@@ -5,7 +5,7 @@ import { IPMI_USER, pyghmi, startPyghmi } from "../testing/pyghmi.js";
 import { driver } from "./ipmi.js";
 
 const bin = await pyghmi();
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 const CONTROLS = ["ForceRestart", "GracefulShutdown", "Nmi"] as const;
 
 describe.skipIf(bin === undefined)("a BMC of pyghmi", () => {

@@ -5,7 +5,7 @@ import { startSushy, sushy, SUSHY_USER } from "../testing/sushy.js";
 import { driver } from "./redfish.js";
 
 const bin = await sushy();
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 const NATIVE = ["ForceRestart", "GracefulShutdown", "Nmi"] as const;
 
 describe.skipIf(bin === undefined)("sushy-emulator", () => {

@@ -34,7 +34,7 @@ export const driver = defineDriver({
     options: {
       url: "https://10.0.0.21",
       username: "outrider",
-      password: { file: "/etc/outrider/bmc" },
+      password: { file: "/etc/outrider/secrets/bmc" },
       fingerprint: "00".repeat(32),
       system: "1",
     },

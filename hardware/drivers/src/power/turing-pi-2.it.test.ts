@@ -7,7 +7,7 @@ import { describePowerPort } from "../testing/power-conformance.js";
 import { failure, forever } from "../testing/power-rig.js";
 import { driver } from "./turing-pi-2.js";
 
-const PASSWORD = { file: "/etc/outrider/turing-pi" };
+const PASSWORD = { file: "/etc/outrider/secrets/turing-pi" };
 
 const startRig = () =>
   frontRig({

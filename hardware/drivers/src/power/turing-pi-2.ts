@@ -29,7 +29,7 @@ export const driver = defineDriver({
       url: "https://10.0.0.40",
       node: 1,
       username: "root",
-      password: { file: "/etc/outrider/turing-pi" },
+      password: { file: "/etc/outrider/secrets/turing-pi" },
       fingerprint: "00".repeat(32),
     },
   },

@@ -90,7 +90,7 @@ mc_enable 0x20
           host: "127.0.0.1",
           port,
           username,
-          password: { file: "/etc/outrider/bmc" },
+          password: { file: "/etc/outrider/secrets/bmc" },
           cipherSuite: 3,
           privilege: "ADMINISTRATOR",
           ...options,

@@ -7,7 +7,7 @@ import { frontRig, type Front } from "./front-rig.js";
 import { BROKER_USER, startMosquitto, startPlug } from "./plug-rig.js";
 import type { PowerRig } from "./power-rig.js";
 
-const PASSWORD = { file: "/etc/outrider/broker" };
+const PASSWORD = { file: "/etc/outrider/secrets/broker" };
 
 /** Plugs on a mosquitto of their own, which stays when they go. */
 export async function mqttRig(

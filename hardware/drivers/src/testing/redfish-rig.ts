@@ -6,7 +6,7 @@ import { freePort } from "./foreign-process.js";
 import type { PortRig } from "./port-rig.js";
 import { startSushy, SUSHY_USER } from "./sushy.js";
 
-const PASSWORD = { file: "/etc/outrider/bmc" };
+const PASSWORD = { file: "/etc/outrider/secrets/bmc" };
 
 export interface RedfishRig<P extends AsyncDisposable> extends PortRig<P> {
   /** A resource of the emulator, asked or changed by another way than the driver's. */

@@ -17,7 +17,7 @@ export function lacksReporter(tests: string): boolean {
 }
 
 export const REPORTER_SECRET = "canary-4417-9d1c0a5be2f7413c8f6a0b7e";
-export const REPORTER_SECRET_FILE = "/etc/outrider/reporter-n1";
+export const REPORTER_SECRET_FILE = "/etc/outrider/secrets/reporter-n1";
 
 /** The reporter of this machine, whose shutdown only writes down that it was told. */
 export interface ReporterRig extends AsyncDisposable {
