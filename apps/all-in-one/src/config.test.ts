@@ -38,6 +38,20 @@ describe("the environment", () => {
     expect(none).not.toHaveProperty("OUTRIDER_HOOK_DIR");
   });
 
+  it("hands secrets of devices to the agents here, and to no other part", () => {
+    const secrets = {
+      OUTRIDER_SECRET_POE: "c0mmunity",
+      CREDENTIALS_DIRECTORY: "/run/credentials/outrider.service",
+    };
+    const config = readConfig(secrets);
+    expect(agentEnvironment(config, 7420)).toMatchObject(secrets);
+    const named = readConfig({ ...secrets, OUTRIDER_CONSOLE_LINK_URL: "tls://manager:7420" });
+    expect(agentEnvironment(named, 7420)).toEqual(secrets);
+    const part = partEnvironment(config, { siteFile: "lab.yaml" }, 1883);
+    expect(part).not.toHaveProperty("OUTRIDER_SECRET_POE");
+    expect(problems({ OUTRIDER_SECRETS: "x" })).toHaveLength(1);
+  });
+
   it("names a site and the agents of it that run here", () => {
     expect(
       readConfig({ OUTRIDER_SITE: "lab.yaml", OUTRIDER_AGENTS: "rack-a, rack-b,rack-a" }),

@@ -12,6 +12,7 @@ import {
   type Variable,
 } from "@outrider/contracts/environment";
 import { isAgentId, type AgentId } from "@outrider/contracts/ids";
+import { SECRET_VARIABLE } from "@outrider/contracts/secret";
 
 export interface Config {
   /** Address that the broker and the gateway listen on. */
@@ -24,6 +25,8 @@ export interface Config {
   readonly consoleLinkPort: number;
   /** What the console service and the agents that run here read themselves, as it was given. */
   readonly consoles: Readonly<Record<string, string>>;
+  /** Where the agents that run here find secrets of devices, as it was given; for nobody else. */
+  readonly deviceSecrets: Readonly<Record<string, string>>;
   /** Names, beside its addresses, that people reach the gateway by, as the variable has them. */
   readonly httpHosts: string | undefined;
   /** PostgreSQL for everything that is kept; files in the data folder without it. */
@@ -176,6 +179,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       ),
       ...(values.OUTRIDER_CONSOLE_LINK_PLAINTEXT ? { OUTRIDER_CONSOLE_LINK_PLAINTEXT: "yes" } : {}),
     },
+    deviceSecrets: deviceSecrets(environment),
     httpHosts: values.OUTRIDER_HTTP_HOSTS,
     databaseUrl: values.OUTRIDER_DATABASE_URL,
     webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,
@@ -199,15 +203,34 @@ export function demoDirectory({ dataDirectory }: Config): string {
   return join(dataDirectory, "demo");
 }
 
+/** What systemd hands over for them, and the variables that endpoints may name. */
+function deviceSecrets(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value !== undefined && (name === "CREDENTIALS_DIRECTORY" || SECRET_VARIABLE.test(name))
+        ? [[name, value] as const]
+        : [],
+    ),
+  );
+}
+
 function strangers(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = Object.keys(VARIABLES);
-  return Object.entries(environment)
-    .filter(([name, value]) => name.startsWith("OUTRIDER_") && value !== undefined && value !== "")
-    .map(([name]) => name)
-    .filter((name) => !known.includes(name) && !ELSEWHERE.includes(name))
-    .map((name) =>
-      LATER.includes(name)
-        ? `${name} is set; this version does not support it yet, so nothing would act on it`
-        : `${name} is not known; expected one of ${known.join(", ")}`,
-    );
+  return (
+    Object.entries(environment)
+      .filter(
+        ([name, value]) => name.startsWith("OUTRIDER_") && value !== undefined && value !== "",
+      )
+      .map(([name]) => name)
+      // Secrets of devices have names of the site's choice.
+      .filter((name) => !SECRET_VARIABLE.test(name))
+      .filter((name) => !known.includes(name) && !ELSEWHERE.includes(name))
+      .map((name) =>
+        LATER.includes(name)
+          ? `${name} is set; this version does not support it yet, so nothing would act on it`
+          : `${name} is not known; expected one of ${known.join(", ")}`,
+      )
+  );
 }

@@ -136,13 +136,17 @@ export function partEnvironment(
 }
 
 /**
- * What an agent that runs here needs beside that, to reach the console service.
+ * What an agent that runs here needs beside that: to reach the console service, and the secrets of its devices.
  * @param linkPort on which that listens
  */
-export function agentEnvironment(config: Config, linkPort: number): Record<string, string> {
-  if (config.consoles["OUTRIDER_CONSOLE_LINK_URL"] !== undefined) return {};
+export function agentEnvironment(
+  config: Config,
+  linkPort: number,
+): Readonly<Record<string, string>> {
+  if (config.consoles["OUTRIDER_CONSOLE_LINK_URL"] !== undefined) return config.deviceSecrets;
   const isEncrypted = config.consoles["OUTRIDER_CONSOLE_LINK_CERT_FILE"] !== undefined;
   return {
+    ...config.deviceSecrets,
     OUTRIDER_CONSOLE_LINK_URL: linkUrl(isEncrypted ? "tls" : "tcp", config.bind, linkPort),
   };
 }
