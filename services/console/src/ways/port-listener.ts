@@ -25,7 +25,7 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 /** As many as may look on at one console, and some. */
 const MAX_CONNECTIONS = 128;
-const MAX_PER_ADDRESS = 10;
+const MAX_PER_ADDRESS = 16;
 /** Comings that are let in at once from one address, and how fast further ones are: each costs more than it looks. */
 const BURST = 30;
 const BURST_AGAIN_EVERY_MS = 1000;

@@ -110,14 +110,14 @@ describe("raw TCP", () => {
     });
   });
 
-  test("one address has ten connections at most, and a few more a minute than that", async () => {
+  test("one address has sixteen connections at most, and a few more a minute than that", async () => {
     const door = new LoopbackDoor(N1);
     const clock = new VirtualClock();
     const serveIt = (socket: Socket, parts: WayParts): void => serveRaw(socket, N1, parts);
     await using server = await serving(door, serveIt, clock);
     const held = [];
-    for (let count = 0; count < 10; count++) held.push(await connected(server.port));
-    await eventually("they are there", () => door.attached.length === 10);
+    for (let count = 0; count < 16; count++) held.push(await connected(server.port));
+    await eventually("they are there", () => door.attached.length === 16);
     const further = await connected(server.port);
     await eventually("it is cut off", () => further.closed || further.readableEnded);
     for (const socket of [...held, further]) socket.destroy();
