@@ -1,10 +1,15 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { eventually } from "@outrider/testing/eventually";
+import { freePort } from "@outrider/testing/free-port";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
+import { requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allUp, judged } from "./consoles/judged.js";
 import type { LoggedGap } from "./consoles/log-judge.js";
 import { Lines, nodeOf } from "./consoles/lines.js";
+import { Program } from "./consoles/people.js";
 import { WebClient } from "./consoles/web-client.js";
 import { Deployment } from "./deployment.js";
 import { canMount } from "./disk.js";
@@ -18,7 +23,13 @@ const LIMIT_MS = 90_000;
 const TALKS = nodeOf(0);
 const TYPED_AT = nodeOf(1);
 
+const hasClients =
+  requirePeer("ssh", "apt-get install openssh-client") &&
+  requirePeer("telnet", "apt-get install telnet");
+
 let lines: Lines;
+/** Where telnet reaches the console that is typed at. */
+let port = 0;
 let lab: Deployment;
 let rest: Rest;
 /** How many the log of the console that talks has from the first test. */
@@ -29,9 +40,13 @@ describe.skipIf(!hasMosquittoClients() || !canMount)("a disk that is full", () =
     lines = await Lines.start(2, (line) =>
       line === 0 ? { bytesPerSecond: 2_000_000 } : { echo: true },
     );
+    port = await freePort();
     lab = await Deployment.start({
       rack: ["normal"],
-      nodes: { n1: { rack: 1, wake: "button", console: true }, ...lines.nodes() },
+      nodes: {
+        n1: { rack: 1, wake: "button", console: true },
+        ...lines.nodes((line) => (line === 1 ? { telnet: port } : {})),
+      },
       gateway: true,
       disk: "192m",
     });
@@ -102,7 +117,49 @@ describe.skipIf(!hasMosquittoClients() || !canMount)("a disk that is full", () =
       );
     });
   });
+
+  test.skipIf(!hasClients)(
+    "lets in by SSH and telnet who shows who they are, also once nothing can be recorded any more (P12)",
+    async () => {
+      using reader = useUp(join(lab.data, "console.sqlite"));
+      const untold = lab.console.log().length;
+      await using ssh = await Program.ssh(lab, TYPED_AT);
+      await ssh.sees("^Ec? helps");
+      ssh.type("typed by ssh");
+      await ssh.sees("typed by ssh");
+      await using telnet = await Program.telnet(lab, port);
+      await telnet.sees("typed by ssh");
+      const told = lab.console
+        .log()
+        .slice(untold)
+        .match(/a sign-in could not be recorded/g);
+      expect(told).toHaveLength(2);
+      reader.close();
+      lab.disk.clear();
+    },
+  );
 });
+
+/**
+ * Leaves a store no room, not even what it holds ahead for a disk that is full.
+ * @returns somebody who reads it, so that what is written stands behind what was written, until they close it
+ */
+function useUp(file: string): DatabaseSync {
+  const reader = new DatabaseSync(file);
+  using store = new DatabaseSync(file);
+  store.exec("PRAGMA busy_timeout = 5000; CREATE TABLE ballast (fill BLOB)");
+  reader.exec("BEGIN; SELECT COUNT(*) FROM ballast");
+  const insert = store.prepare("INSERT INTO ballast VALUES (zeroblob(?))");
+  for (const bytes of [65_536, 4096, 1, 1]) {
+    lab.disk.fill();
+    try {
+      for (let count = 0; count < 100_000; count += 1) insert.run(bytes);
+    } catch (error) {
+      if (!/full|disk I\/O/.test(String(error))) throw error;
+    }
+  }
+  return reader;
+}
 
 /** Whether a gap is the disk's doing and says how much it is. */
 function isExact({ reason, lost }: LoggedGap): boolean {
