@@ -31,6 +31,7 @@ function shortened(text: string): string {
 /** All that is known of a driver, for a person who is about to declare it. */
 export function driverLines(row: DriverRow): string[] {
   const { port, driver, summary, proof, agents, actions, exclusive = [], needs = {} } = row;
+  const whose = row.network === undefined ? "of an agent" : "of any agent";
   const agent = agents[0] ?? "rack-a";
   return [
     `${port}/${driver}`,
@@ -39,7 +40,7 @@ export function driverLines(row: DriverRow): string[] {
     `  agents: ${agents.join(", ")}`,
     ...(actions.length > 0 ? [`  actions: ${actions.join(", ")}`] : []),
     ...(exclusive.length > 0
-      ? [`  takes for itself: ${exclusive.join(", ")}; no two endpoints of an agent have the same`]
+      ? [`  takes for itself: ${exclusive.join(", ")}; no two endpoints ${whose} have the same`]
       : []),
     ...titled(
       "options",

@@ -21,6 +21,7 @@ export async function driverCatalogue(log: AgentLog): Promise<DescribedDriver[]>
     try {
       const declared = await loadDriver(port, driver);
       const { summary, actions, options, needs, example, exclusive, proof } = declared;
+      const { exclusiveDefaults, network } = declared;
       described.push({
         port,
         driver,
@@ -30,6 +31,8 @@ export async function driverCatalogue(log: AgentLog): Promise<DescribedDriver[]>
         ...(needs === undefined ? {} : { needs: mapValues(needs) }),
         example: { ...example },
         ...(exclusive === undefined ? {} : { exclusive: [...exclusive] }),
+        ...(exclusiveDefaults === undefined ? {} : { exclusiveDefaults: { ...exclusiveDefaults } }),
+        ...(network === undefined ? {} : { network }),
         ...(proof === undefined ? {} : { proof }),
       });
     } catch (error) {

@@ -21,8 +21,8 @@ export interface PduProfile {
   /** Off and on again by the PDU itself. How long it stays off is set at the PDU. */
   readonly reboot?: OutletWrite;
   readonly draw?: { readonly oid: string; readonly stepWatts: number };
-  /** What `{unit}` is for a PDU that is alone. Default 1. */
-  readonly unit?: number;
+  /** What `{unit}` is for the first PDU, or one that is alone. Default 1. */
+  readonly firstUnit?: number;
 }
 
 const APC = "1.3.6.1.4.1.318.1.1";
@@ -91,7 +91,7 @@ export const PDU_PROFILES = {
     off: { oid: `${EATON}.6.1.3.{unit}.{outlet}`, integer: 0 },
     reboot: { oid: `${EATON}.6.1.5.{unit}.{outlet}`, integer: 0 },
     draw: { oid: `${EATON}.5.1.3.{unit}.{outlet}`, stepWatts: 1 },
-    unit: 0,
+    firstUnit: 0,
   },
   cyberpower: {
     title: "CyberPower ePDU (CPS-MIB, ePDUOutletControl)",

@@ -26,6 +26,22 @@ function folder(files: Readonly<Record<string, string>>): URL {
   return pathToFileURL(`${dir}/`);
 }
 
+/** Why an option that names what a driver takes may be left out without being something then. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/\/simulated (url|socket)$/, "one of the two is there"],
+  [/^console\/tcp (host|port|path)$/, "host and port, or path"],
+  [
+    /\/gpio (chip|line|name)$/,
+    "chip and line, or a name; which line a name is, the kernel alone knows",
+  ],
+  [/\/redfish system$/, "the only system that there is; the BMC alone knows its name"],
+  [/^power\/zigbee2mqtt output$/, "a plug with one output has no name for it"],
+];
+
+function reasonFor(option: string): string | undefined {
+  return REASONS.find(([pattern]) => pattern.test(option))?.[1];
+}
+
 const declares = (port: string, driver: string): string =>
   `export const driver = { port: "${port}", driver: "${driver}" };`;
 
@@ -83,6 +99,38 @@ describe("the registry", () => {
       expect(Object.keys(properties), name).toEqual(expect.arrayContaining([...exclusive]));
       expect(proof.length).toBeLessThanOrEqual(300);
     }
+  });
+
+  it("has a default, or a reason for none, for each option that names what a driver takes and may be left out", async () => {
+    const without: Record<string, string> = {};
+    for (const { port, driver: name } of await listDrivers()) {
+      const {
+        options,
+        exclusive = [],
+        exclusiveDefaults = {},
+        network,
+      } = await loadDriver(port, name);
+      const { required = [], properties = {} } = jsonSchemaOf(options) as {
+        required?: string[];
+        properties?: Record<string, { type?: string }>;
+      };
+      const optional = exclusive.filter((one) => !required.includes(one));
+      expect(optional, `${port}/${name}`).toEqual(
+        expect.arrayContaining(Object.keys(exclusiveDefaults)),
+      );
+      for (const [one, value] of Object.entries(exclusiveDefaults)) {
+        expect(properties[one]?.type, `${port}/${name} ${one}`).toBe(
+          typeof value === "number" ? "integer" : "string",
+        );
+      }
+      for (const one of optional) {
+        if (!Object.hasOwn(exclusiveDefaults, one)) without[`${port}/${name} ${one}`] = "none";
+      }
+      const address = exclusive.find((one) => ["host", "url", "broker"].includes(one));
+      // A simulated rack serves on the agent's own host, or is one of a test.
+      if (name !== "simulated") expect(network, `${port}/${name}`).toBe(address);
+    }
+    expect(Object.keys(without).filter((one) => !reasonFor(one))).toEqual([]);
   });
 
   it.each(["no-such", "", "../registry", "toString", "simulated.it.test", "QEMU"])(

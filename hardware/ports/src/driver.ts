@@ -104,6 +104,13 @@ export interface Driver<P extends PortKind, O extends object = object, N extends
    * endpoints of an agent may have the same by one mechanism; a line is one thing, whether it is an output or an input.
    */
   readonly exclusive?: readonly string[];
+  /** What those of `exclusive` are that may be left out, so that left out and written is one thing. */
+  readonly exclusiveDefaults?: Readonly<Record<string, string | number>>;
+  /**
+   * The option with the address (host or URL) by which the driver reaches a device over a network, so that any agent
+   * could. Where it is given and is not the agent's own host, no endpoint of any agent may have the same `exclusive`.
+   */
+  readonly network?: string;
   /**
    * What it was tried against that nobody of the project wrote: programs with their versions, or recorded traffic.
    * Missing: `unproven`, which people are told.
@@ -123,7 +130,11 @@ export function defineDriver<
   O extends object,
   const N extends Needs = Record<string, never>,
 >(
-  driver: Driver<P, O, N> & { readonly exclusive?: readonly (keyof O & string)[] },
+  driver: Driver<P, O, N> & {
+    readonly exclusive?: readonly (keyof O & string)[];
+    readonly exclusiveDefaults?: { readonly [K in keyof O & string]?: string | number };
+    readonly network?: keyof O & string;
+  },
 ): Driver<P, O, N> {
   return driver;
 }

@@ -1,4 +1,4 @@
-import { IsBoolean } from "class-validator";
+import { IsBoolean, Matches } from "class-validator";
 import { contract } from "./contract.js";
 import {
   ActorText,
@@ -123,6 +123,10 @@ export class DescribedDriver {
   @Optional() @AnyObject() example?: Record<string, unknown>;
   /** Options that together name what the driver takes for itself; no two endpoints of the agent have the same. */
   @Optional() @ListOf(/^[A-Za-z][A-Za-z0-9]{0,63}$/, 16) exclusive?: string[];
+  /** What those of `exclusive` are that may be left out. */
+  @Optional() @AnyObject() exclusiveDefaults?: Record<string, unknown>;
+  /** The option with the address of a device on a network; where it is given, `exclusive` counts among all agents. */
+  @Optional() @Matches(/^[A-Za-z][A-Za-z0-9]{0,63}$/) network?: string;
   /** What it was tried against that nobody of the project wrote. Missing: unproven. */
   @Optional() @Text(300) proof?: string;
 }

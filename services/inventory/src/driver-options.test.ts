@@ -230,6 +230,83 @@ describe("what drivers are made of", () => {
     ]);
   });
 
+  describe("over a network", () => {
+    const text = { type: "string" };
+    const number = { type: "integer" };
+    const POE: DescribedDriver = {
+      ...declared,
+      port: "power",
+      driver: "snmp-poe",
+      actions: ["On", "ForceOff"],
+      options: schema({ host: text, udpPort: number, group: number, port: number }),
+      exclusive: ["host", "udpPort", "group", "port"],
+      exclusiveDefaults: { udpPort: 161, group: 1 },
+      network: "host",
+    };
+    const PLUG: DescribedDriver = {
+      ...POE,
+      driver: "plug",
+      options: schema({ url: text, channel: number }),
+      exclusive: ["url", "channel"],
+      exclusiveDefaults: { channel: 0 },
+      network: "url",
+    };
+    const power = (node: string, agent: string, driver: string, options: string): string =>
+      `  ${node}: { power: { agent: ${agent}, driver: ${driver}, options: { ${options} } } }`;
+
+    it.each([
+      [
+        "a default written out",
+        "a",
+        "snmp-poe",
+        "host: sw, port: 1",
+        "host: sw, port: 1, group: 1",
+      ],
+      ["another default", "a", "snmp-poe", "host: sw, port: 1", "host: sw, port: 1, udpPort: 161"],
+      ["another agent", "b", "snmp-poe", "host: sw, port: 1", "host: sw, port: 1"],
+      ["another case", "b", "snmp-poe", "host: Sw.lan, port: 1", "host: sw.LAN., port: 1"],
+      [
+        "another way to write an address",
+        "a",
+        "snmp-poe",
+        "host: 'fe80::1', port: 1",
+        "host: 'FE80:0::1', port: 1",
+      ],
+      [
+        "a default at another agent",
+        "b",
+        "plug",
+        "url: 'http://p'",
+        "url: 'https://P:443/', channel: 0",
+      ],
+    ])("is one thing for all agents, with %s", (_, other, driver, one, same) => {
+      const problem = `takes the same ${driver === "plug" ? "url, channel" : "host, udpPort, group, port"} by ${driver} as nodes.n1.power in line 4; expected a line, outlet or port of its own`;
+      const nodes = [power("n1", other, driver, one), power("n2", "a", driver, same)];
+      expect(problems([POE, PLUG], ...nodes)).toEqual([`site.yaml:5: nodes.n2.power: ${problem}`]);
+    });
+
+    it.each([
+      ["another port", "host: sw, port: 1", "host: sw, port: 2"],
+      ["another unit", "host: sw, port: 1", "host: sw, port: 1, group: 2"],
+      ["another device", "host: sw, port: 1", "host: sw2, port: 1"],
+      ["each agent's own host", "host: 127.0.0.1, port: 1", "host: 127.0.0.1, port: 1"],
+      ["each agent's own name for it", "host: localhost, port: 1", "host: LOCALHOST, port: 1"],
+    ])("is another thing at %s", (_, one, other) => {
+      expect(
+        problems([POE], power("n1", "b", "snmp-poe", one), power("n2", "a", "snmp-poe", other)),
+      ).toEqual([]);
+    });
+
+    it("is told of to the agent of the later endpoint alone, and lines of a host are its own", () => {
+      const same = "host: sw, port: 1";
+      const nodes = [power("n1", "a", "snmp-poe", same), power("n2", "b", "snmp-poe", same)];
+      expect(problems([POE], ...nodes)).toEqual([]);
+      const pulse = (node: string, agent: string): string =>
+        `  ${node}: { reset: { agent: ${agent}, driver: output-pulse, needs: { output: ${gpio(17)} } } }`;
+      expect(problems([...all, POE], pulse("n1", "b"), pulse("n2", "a"))).toEqual([]);
+    });
+  });
+
   it("is warned of where nobody has tried it, once for each driver", () => {
     const read = site(reset("n1", `output: ${gpio(17)}`), reset("n2", `output: ${gpio(18)}`));
     expect(

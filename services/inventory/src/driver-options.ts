@@ -1,10 +1,10 @@
 import { Ajv, type ValidateFunction } from "ajv";
 import type { DescribedDriver } from "@outrider/contracts/agent";
-import type { AgentId, PortKind } from "@outrider/contracts/ids";
-import { canonical } from "./canonical.js";
+import type { AgentId } from "@outrider/contracts/ids";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
 import { schemaProblems } from "./site-shape.js";
-import { normal } from "./wire.js";
+import { partsOf, type Part } from "./endpoint-parts.js";
+import { sharedThings } from "./shared-things.js";
 import { endpointsOf, type DeclaredEndpoint, type DeclaredNode, type Site } from "./site.js";
 
 /**
@@ -21,7 +21,7 @@ export function driverProblems(
       ...endpointProblems(site, declared, drivers),
       ...wakeProblems(site, node, declared, drivers),
     ]),
-    ...sharedLines(site, agent, drivers),
+    ...sharedThings(site, agent, drivers),
   ];
 }
 
@@ -42,30 +42,6 @@ export function unprovenDrivers(
       return [at(site, [...path, "driver"], message)];
     }),
   );
-}
-
-/** A driver with its options, as an endpoint or a part of one declares it. */
-interface Part {
-  /** Undefined where the agent has no such driver. */
-  readonly described: DescribedDriver | undefined;
-  readonly port: PortKind;
-  readonly driver: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly path: SitePath;
-}
-
-/** The endpoint itself, and of what it needs what its driver knows. */
-function partsOf(declared: DeclaredEndpoint, drivers: readonly DescribedDriver[]): Part[] {
-  const find = (port: PortKind, driver: string): DescribedDriver | undefined =>
-    drivers.find((one) => one.port === port && one.driver === driver);
-  const { kind, driver, options, needs, path } = declared;
-  const described = find(kind, driver);
-  const parts = Object.entries(needs).flatMap(([name, need]): Part[] => {
-    const port = described?.needs?.[name]?.port;
-    if (port === undefined) return [];
-    return [{ ...need, port, described: find(port, need.driver), path: [...path, "needs", name] }];
-  });
-  return [{ described, port: kind, driver, options, path }, ...parts];
 }
 
 function endpointProblems(
@@ -137,40 +113,6 @@ function partProblems(
   if (typeof validate === "string") return [at(site, [...path, "driver"], validate)];
   if (validate(options)) return [];
   return schemaProblems(validate.errors ?? [], [...path, "options"], site.lineOf);
-}
-
-/** A line is one thing, whether it is an output or an input. */
-const DIGITAL: readonly PortKind[] = ["digital-output", "digital-input"];
-
-/** Two endpoints that would take the same line, outlet or port: what is done to one would happen to the other. */
-function sharedLines(
-  site: Site,
-  agent: AgentId,
-  drivers: readonly DescribedDriver[],
-): SiteProblem[] {
-  const taken = new Map<string, SitePath>();
-  return endpointsOf(site, agent).flatMap(({ declared }) =>
-    partsOf(declared, drivers).flatMap(({ described, port, driver, options, path }) => {
-      const { exclusive = [] } = described ?? {};
-      if (exclusive.length === 0) return [];
-      const values = exclusive.map((name) => normal(options[name]) ?? null);
-      const key = canonical([DIGITAL.includes(port) ? "digital" : port, driver, values]);
-      const first = taken.get(key);
-      if (!first) {
-        taken.set(key, path);
-        return [];
-      }
-      const named = exclusive.filter((name) => options[name] !== undefined);
-      return [
-        at(
-          site,
-          path,
-          `takes the same ${named.join(", ")} by ${driver} as ${pathText(first)} in line ${site.lineOf(first)}; ` +
-            "expected a line, outlet or port of its own",
-        ),
-      ];
-    }),
-  );
 }
 
 /** A node that is woken by its button needs something that can press it, and one by magic packet what sends it. */

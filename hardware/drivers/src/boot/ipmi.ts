@@ -37,6 +37,8 @@ export const driver = defineDriver({
   actions: [],
   options: IpmiBootOptions,
   exclusive: ["host", "port"],
+  exclusiveDefaults: { port: 623 },
+  network: "host",
   example: { options: EXAMPLE_BMC },
   proof: "ipmitool 1.8.19 with a BMC of pyghmi 1.6.19",
   open: async (options, context) => {

@@ -24,6 +24,7 @@ export const driver = defineDriver({
   actions: [],
   options: RedfishOptions,
   exclusive: ["url", "system"],
+  network: "url",
   example: {
     options: {
       url: "https://10.0.0.21",

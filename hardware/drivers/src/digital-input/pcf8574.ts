@@ -9,6 +9,7 @@ export const driver = defineDriver({
   actions: [],
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
+  exclusiveDefaults: { address: PCF8574.address },
   example: { options: { bus: "i2c-1", address: 0x38, line: 7, activeLow: true } },
   open: (options, context) => openExpanderInput(PCF8574, options, context),
 });

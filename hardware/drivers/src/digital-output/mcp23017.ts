@@ -9,6 +9,7 @@ export const driver = defineDriver({
   actions: [],
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
+  exclusiveDefaults: { address: MCP23017.address },
   example: { options: { bus: "i2c-1", address: 0x21, line: 0 } },
   proof: "i2c-stub of Linux 6.1 in a QEMU 7.2 guest, its registers by i2cget of busybox",
   open: (options, context) => openExpanderOutput(MCP23017, options, context),

@@ -10,6 +10,7 @@ export const driver = defineDriver({
   actions: [],
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
+  exclusiveDefaults: { address: PCA9555.address },
   example: { options: { bus: "i2c-1", address: 0x20, line: 0, activeLow: true } },
   proof: "i2c-stub of Linux 6.1 in a QEMU 7.2 guest, its registers by i2cget of busybox",
   open: (options, context) => openExpanderOutput(PCA9555, options, context),

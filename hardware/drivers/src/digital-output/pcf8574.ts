@@ -9,6 +9,7 @@ export const driver = defineDriver({
   actions: [],
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
+  exclusiveDefaults: { address: PCF8574.address },
   example: { options: { bus: "i2c-1", address: 0x38, line: 0, activeLow: true } },
   open: (options, context) => openExpanderOutput(PCF8574, options, context),
 });

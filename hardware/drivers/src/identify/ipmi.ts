@@ -12,6 +12,8 @@ export const driver = defineDriver({
   actions: [],
   options: IpmiOptions,
   exclusive: ["host", "port"],
+  exclusiveDefaults: { port: 623 },
+  network: "host",
   example: { options: EXAMPLE_BMC },
   open: async (options, context) => {
     const bmc = await openIpmi(options, context);

@@ -27,6 +27,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: EsphomeOptions,
   exclusive: ["url", "switch"],
+  network: "url",
   example: { options: { url: "http://10.0.0.32", switch: "relay" } },
   open: async (options, { clock, secret }) => {
     const { url, username = "admin", password } = options;

@@ -26,6 +26,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: HomeAssistantOptions,
   exclusive: ["url", "entity"],
+  network: "url",
   example: {
     options: {
       url: "http://10.0.0.5:8123",

@@ -28,6 +28,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: MikrotikPoeOptions,
   exclusive: ["url", "interface"],
+  network: "url",
   example: {
     options: {
       url: "https://10.0.0.41",

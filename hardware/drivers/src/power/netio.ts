@@ -35,6 +35,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: NetioOptions,
   exclusive: ["url", "output"],
+  network: "url",
   example: {
     options: {
       url: "http://10.0.0.40",

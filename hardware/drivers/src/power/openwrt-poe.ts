@@ -33,6 +33,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: OpenwrtPoeOptions,
   exclusive: ["url", "port"],
+  network: "url",
   example: {
     options: {
       url: "http://10.0.0.42",

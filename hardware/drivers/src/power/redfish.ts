@@ -30,6 +30,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", ...NATIVE],
   options: RedfishPowerOptions,
   exclusive: ["url", "system"],
+  network: "url",
   example: {
     options: {
       url: "https://10.0.0.21",

@@ -28,6 +28,8 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: ShellyOptions,
   exclusive: ["url", "channel"],
+  exclusiveDefaults: { channel: 0 },
+  network: "url",
   example: { options: { url: "http://10.0.0.31", generation: 2 } },
   open: async (options, { clock, secret }) => {
     const { generation, channel = 0, password, cycleSeconds = 5 } = options;

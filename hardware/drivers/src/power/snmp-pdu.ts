@@ -55,9 +55,9 @@ export class SnmpPduOptions extends SnmpOptions {
   /** The outlet's number in the PDU's table. */
   @Integer(1, 10_000)
   outlet!: number;
-  /** The PDU among several that are linked. Default: the first. */
+  /** The PDU among several that are linked; counts from 1 with every make. Default: the first. */
   @Optional()
-  @Integer(0, 1000)
+  @Integer(1, 1000)
   unit?: number;
   /** Cord, infeed or bank, where outlets are counted by them (`sentry3`, `sentry4`). Default 1. */
   @Optional()
@@ -80,6 +80,8 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: SnmpPduOptions,
   exclusive: ["host", "udpPort", "unit", "branch", "outlet"],
+  exclusiveDefaults: { udpPort: 161, unit: 1, branch: 1 },
+  network: "host",
   example: {
     options: {
       host: "10.0.0.3",
@@ -176,7 +178,8 @@ class SnmpPdu implements PowerPort {
   }
 
   #oid(template: string): string {
-    const { unit = this.profile.unit ?? 1, branch = 1, outlet } = this.options;
+    const { branch = 1, outlet } = this.options;
+    const unit = (this.options.unit ?? 1) - 1 + (this.profile.firstUnit ?? 1);
     const numbers: Readonly<Record<string, number>> = { unit, branch, outlet };
     return template.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(numbers[name]));
   }

@@ -33,6 +33,8 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: SnmpPoeOptions,
   exclusive: ["host", "udpPort", "group", "port"],
+  exclusiveDefaults: { udpPort: 161, group: 1 },
+  network: "host",
   example: {
     options: { host: "10.0.0.2", port: 1, community: { file: "/etc/outrider/secrets/poe" } },
   },

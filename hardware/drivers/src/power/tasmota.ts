@@ -27,6 +27,8 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: TasmotaOptions,
   exclusive: ["broker", "topic", "relay"],
+  exclusiveDefaults: { relay: 1 },
+  network: "broker",
   example: { options: { broker: "mqtt://10.0.0.5:1883", topic: "rack-a-1" } },
   open: async (options, context) => {
     const { topic, relay = 1, cycleSeconds = 5 } = options;

@@ -24,6 +24,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: TuringPi2Options,
   exclusive: ["url", "node"],
+  network: "url",
   example: {
     options: {
       url: "https://10.0.0.40",

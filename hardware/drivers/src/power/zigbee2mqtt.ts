@@ -26,7 +26,9 @@ export const driver = defineDriver({
   summary: "A Zigbee plug behind Zigbee2MQTT, asked itself at each reading.",
   actions: ["On", "ForceOff", "PowerCycle"],
   options: Zigbee2mqttOptions,
-  exclusive: ["broker", "device", "output"],
+  exclusive: ["broker", "baseTopic", "device", "output"],
+  exclusiveDefaults: { baseTopic: "zigbee2mqtt" },
+  network: "broker",
   example: { options: { broker: "mqtt://10.0.0.5:1883", device: "plug rack a 1" } },
   open: async (options, context) => {
     const { device, baseTopic = "zigbee2mqtt", output } = options;

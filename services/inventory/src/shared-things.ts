@@ -1,0 +1,101 @@
+import type { DescribedDriver } from "@outrider/contracts/agent";
+import type { AgentId, PortKind } from "@outrider/contracts/ids";
+import { canonical } from "./canonical.js";
+import { partsOf, type Part } from "./endpoint-parts.js";
+import { pathText, type SitePath, type SiteProblem } from "./site-problem.js";
+import { endpointsOf, type DeclaredEndpoint, type PlacedEndpoint, type Site } from "./site.js";
+import { normal } from "./wire.js";
+
+/** A line is one thing, whether it is an output or an input. */
+const DIGITAL: readonly PortKind[] = ["digital-output", "digital-input"];
+
+/**
+ * Endpoints of an agent that would take a line, outlet or port that one above them has: what is done to one would happen
+ * to the other. What is reached over a network is one thing for all agents.
+ */
+export function sharedThings(
+  site: Site,
+  agent: AgentId,
+  drivers: readonly DescribedDriver[],
+): SiteProblem[] {
+  const taken = new Map<string, SitePath>();
+  return candidates(site, agent, drivers).flatMap((declared) =>
+    partsOf(declared, drivers).flatMap((part) => {
+      const thing = thingOf(declared.agent, part);
+      if (thing === undefined) return [];
+      const first = taken.get(thing);
+      if (!first) taken.set(thing, part.path);
+      if (!first || declared.agent !== agent) return [];
+      const { options, described, driver, path } = part;
+      const { exclusive = [], exclusiveDefaults = {} } = described ?? {};
+      const named = exclusive.filter(
+        (name) => (options[name] ?? exclusiveDefaults[name]) !== undefined,
+      );
+      const message =
+        `takes the same ${named.join(", ")} by ${driver} as ${pathText(first)} in line ${site.lineOf(first)}; ` +
+        "expected a line, outlet or port of its own";
+      return [{ line: site.lineOf(path), path: pathText(path), message }];
+    }),
+  );
+}
+
+/** The agent's endpoints and those of others over a network, in the order of the file. Drivers of a name are the same everywhere. */
+function candidates(
+  site: Site,
+  agent: AgentId,
+  drivers: readonly DescribedDriver[],
+): readonly DeclaredEndpoint[] {
+  const own = (one: PlacedEndpoint): DeclaredEndpoint => one.declared;
+  const reached = new Set(
+    drivers.flatMap(({ driver, network }) => (network === undefined ? [] : [driver])),
+  );
+  const mine = endpointsOf(site, agent).map(own);
+  const drives = ({ driver, needs }: DeclaredEndpoint): boolean =>
+    reached.has(driver) || Object.values(needs).some((need) => reached.has(need.driver));
+  if (!mine.some(drives)) return mine;
+  return site.nodes.flatMap(({ endpoints }) =>
+    endpoints.filter((one) => one.agent === agent || drives(one)),
+  );
+}
+
+/** What a driver takes for itself, the same text for the same thing. Undefined: nothing. */
+function thingOf(agent: AgentId, { described, port, driver, options }: Part): string | undefined {
+  const { exclusive = [], exclusiveDefaults = {}, network } = described ?? {};
+  if (exclusive.length === 0) return undefined;
+  const address = network === undefined ? undefined : options[network];
+  const device = typeof address === "string" ? deviceOf(address) : undefined;
+  const values = exclusive.map((name) => {
+    if (name === network && device !== undefined) return device;
+    return normal(options[name] ?? exclusiveDefaults[name]) ?? null;
+  });
+  const scope = device === undefined || isLoopback(device) ? agent : null;
+  return canonical([scope, DIGITAL.includes(port) ? "digital" : port, driver, values]);
+}
+
+const WITH_SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
+const PORTS: Readonly<Record<string, string>> = { "mqtt:": "1883", "mqtts:": "8883" };
+
+/** The device behind a host or URL. It is the same one by `http` and by `https`, each on its own port. */
+function deviceOf(address: string): string {
+  if (!WITH_SCHEME.test(address)) return hostOf(address);
+  if (!URL.canParse(address)) return address.toLowerCase();
+  const { hostname, port, protocol, pathname } = new URL(address);
+  const own = port === "" || port === PORTS[protocol] ? "" : `:${port}`;
+  return `${hostOf(hostname)}${own}${pathname.replace(/\/+$/, "")}`;
+}
+
+/** Names differ by no case and no last dot, and an IPv6 address can be written in several ways. */
+function hostOf(host: string): string {
+  const plain = host
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/\.$/, "")
+    .toLowerCase();
+  const url = `http://[${plain}]/`;
+  if (!plain.includes(":") || !URL.canParse(url)) return plain;
+  return new URL(url).hostname.slice(1, -1);
+}
+
+/** Each agent has a device of its own there. */
+function isLoopback(device: string): boolean {
+  return /^(localhost|127(\.\d+){3}|::1)(:\d+)?(\/|$)/.test(device);
+}
