@@ -98,6 +98,7 @@ export class Devices implements AsyncDisposable {
         username: SNMP_USER,
         cycleSeconds: 1,
         password: await secret("netio", CANARIES.switchPassword),
+        unencrypted: true,
       }),
       bmc: poweredBy(rack, 1, "redfish", {
         url: `http://127.0.0.1:${bmc.port}`,
@@ -110,6 +111,7 @@ export class Devices implements AsyncDisposable {
         url: `http://127.0.0.1:${house.port}`,
         entity: "switch.slot_2",
         token: await secret("home-assistant", CANARIES.homeAssistantToken),
+        unencrypted: true,
       }),
     };
     const environment = {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Optional } from "@outrider/contracts/decorators";
 import { PortError } from "@outrider/ports/port-error";
-import { Matches } from "class-validator";
+import { IsBoolean, Matches } from "class-validator";
 import type { TlsTrust } from "@outrider/transports/tls-agent";
 import type { HttpAnswer } from "@outrider/transports/http";
 
@@ -14,6 +14,22 @@ export class HttpDeviceOptions {
   @Optional() @Matches(/^\/[^\u0000]{1,1000}$/) caFile?: string;
   /** SHA-256 of the device's own certificate in hexadecimal. */
   @Optional() @Matches(/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/) fingerprint?: string;
+  /** True lets a password or token go over the network unencrypted, for an address of `http:`. */
+  @Optional() @IsBoolean() unencrypted?: boolean;
+}
+
+/** Whether secrets may be sent as they are: nobody on the way can read them, or the endpoint says so. */
+export function mayShowSecrets({ url, unencrypted }: HttpDeviceOptions): boolean {
+  return unencrypted === true || url.startsWith("https:");
+}
+
+/** For a secret that each request carries as it is. @throws PortError `invalid-options` */
+export function refuseInTheClear(options: HttpDeviceOptions): void {
+  if (mayShowSecrets(options)) return;
+  throw new PortError(
+    "invalid-options",
+    "The option url: is not encrypted, and the endpoint has a secret that would be sent as it is. Use https, or set unencrypted: true.",
+  );
 }
 
 /** @throws PortError `invalid-options` */

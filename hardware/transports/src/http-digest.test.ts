@@ -22,6 +22,8 @@ describe("digest authentication", () => {
     expect(authorizationFor('Basic realm="x"', asked, login)).toBe(
       "Basic TXVmYXNhOkNpcmNsZSBvZiBMaWZl",
     );
+    const both = authorizationFor(`Basic realm="y", Digest ${given}`, asked, login, cnonce);
+    expect(both).toContain('realm="http-auth@example.org"');
     expect(authorizationFor("Negotiate", asked, login)).toBeUndefined();
     expect(
       authorizationFor(`Digest ${given}, algorithm=SHA-512-256`, asked, login),

@@ -1,14 +1,25 @@
 import { createHash, randomBytes } from "node:crypto";
+import { PortError } from "@outrider/ports/port-error";
 import type { HttpAnswer, HttpClient, HttpRequest } from "./http.js";
 
 export interface Login {
   readonly username: string;
   readonly password: string;
+  /**
+   * Whether the password itself may be sent (basic), which whoever answers at the address then has, and on `http` whoever
+   * listens. Not: it is proven only (digest), and a device that asks for more is told of.
+   */
+  readonly mayShowPassword: boolean;
 }
 
+/** A device may offer several, one after the other. */
+const DIGEST = /(?:^|,\s*)digest\b/i;
+const BASIC = /(?:^|,\s*)basic\b/i;
+
 /**
- * Asks with digest authentication (RFC 7616), or basic where the device wants that: once without, and when the device
- * says how it wants to be asked, which means that it has done nothing, once more so.
+ * Asks with digest authentication (RFC 7616), or basic where the device knows no better and the login allows it: once
+ * without, and when the device says how it wants to be asked, which means that it has done nothing, once more so.
+ * @throws PortError `refused` when the device wants the password itself and must not have it
  */
 export async function askWithLogin(
   http: HttpClient,
@@ -19,6 +30,13 @@ export async function askWithLogin(
   const answer = await http.request({ anyAnswer: true, ...asked }, signal);
   const challenge = answer.headers["www-authenticate"];
   if (answer.status !== 401 || login === undefined || challenge === undefined) return answer;
+  const wantsPassword = !DIGEST.test(challenge) && BASIC.test(challenge);
+  if (wantsPassword && !login.mayShowPassword) {
+    throw new PortError(
+      "refused",
+      `${http.what} asks for the password itself instead of a digest, and did not get it. Check that it is the device it should be; where it knows no better, use https or set unencrypted: true.`,
+    );
+  }
   const authorization = authorizationFor(challenge, asked, login);
   if (authorization === undefined) return answer;
   const headers = { ...asked.headers, authorization };
@@ -29,16 +47,19 @@ export async function askWithLogin(
 export function authorizationFor(
   challenge: string,
   { method, path }: Pick<HttpRequest, "method" | "path">,
-  { username, password }: Login,
+  { username, password }: Pick<Login, "username" | "password">,
   cnonce: string = randomBytes(16).toString("hex"),
 ): string | undefined {
-  if (/^basic\b/i.test(challenge)) {
+  const from = DIGEST.exec(challenge);
+  if (from === null) {
+    if (!BASIC.test(challenge)) return undefined;
     return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   }
-  if (!/^digest\b/i.test(challenge)) return undefined;
   const given = new Map<string, string>();
-  for (const [, key = "", quoted, bare] of challenge.matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]+))/g)) {
-    given.set(key.toLowerCase(), quoted ?? bare ?? "");
+  const said = challenge.slice(from.index).matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]+))/g);
+  for (const [, key = "", quoted, bare] of said) {
+    // What comes again is of another challenge.
+    if (!given.has(key.toLowerCase())) given.set(key.toLowerCase(), quoted ?? bare ?? "");
   }
   const realm = given.get("realm") ?? "";
   const nonce = given.get("nonce") ?? "";

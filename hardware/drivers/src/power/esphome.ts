@@ -5,7 +5,13 @@ import { seconds } from "@outrider/ports/time";
 import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
 import { askWithLogin } from "@outrider/transports/http-digest";
 import { Matches } from "class-validator";
-import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  mayShowSecrets,
+  notSuch,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 export class EsphomeOptions extends HttpDeviceOptions {
@@ -31,8 +37,11 @@ export const driver = defineDriver({
   example: { options: { url: "http://10.0.0.32", switch: "relay" } },
   open: async (options, { clock, secret }) => {
     const { url, username = "admin", password } = options;
+    const mayShowPassword = mayShowSecrets(options);
     const login =
-      password === undefined ? undefined : { username, password: await secret(password) };
+      password === undefined
+        ? undefined
+        : { username, password: await secret(password), mayShowPassword };
     const trust = await trustOf(options);
     const http = new HttpClient({ address: { url }, name: "The ESPHome device", clock, trust });
     const { what } = http;

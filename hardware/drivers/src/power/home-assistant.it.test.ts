@@ -16,6 +16,7 @@ describePowerPort("home-assistant", () =>
       url: `http://127.0.0.1:${port}`,
       entity: `switch.slot_${slot === 99 ? "none" : slot}`,
       token: TOKEN,
+      unencrypted: true,
     }),
   }),
 );

@@ -5,7 +5,13 @@ import { PortError } from "@outrider/ports/port-error";
 import { seconds } from "@outrider/ports/time";
 import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
 import { Matches } from "class-validator";
-import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  notSuch,
+  refuseInTheClear,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 export class HomeAssistantOptions extends HttpDeviceOptions {
@@ -29,13 +35,14 @@ export const driver = defineDriver({
   network: "url",
   example: {
     options: {
-      url: "http://10.0.0.5:8123",
+      url: "https://home-assistant.example:8123",
       entity: "switch.rack_a_1",
       token: { file: "/etc/outrider/secrets/home-assistant" },
     },
   },
   open: async (options, { clock, secret }) => {
     const { url, entity } = options;
+    refuseInTheClear(options);
     const token = await secret(options.token);
     const trust = await trustOf(options);
     const http = new HttpClient({ address: { url }, name: "Home Assistant", clock, trust });

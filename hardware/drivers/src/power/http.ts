@@ -6,7 +6,13 @@ import { seconds } from "@outrider/ports/time";
 import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
 import { askWithLogin } from "@outrider/transports/http-digest";
 import { Matches } from "class-validator";
-import { HttpDeviceOptions, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  mayShowSecrets,
+  refuseInTheClear,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 const METHODS = ["GET", "PUT", "POST", "PATCH"] as const;
@@ -41,7 +47,7 @@ export class HttpPowerOptions extends HttpDeviceOptions {
   >;
   /** Who is logged in as, where `password` is given. Default admin. */
   @Optional() @Text(100) username?: string;
-  /** For basic or digest authentication, as the device demands. */
+  /** For digest authentication, or basic where the device demands that and the address is encrypted. */
   @Optional() @Nested(() => SecretReference) password?: SecretReference;
   /** Sent as `Authorization: Bearer`. */
   @Optional() @Nested(() => SecretReference) token?: SecretReference;
@@ -68,8 +74,12 @@ export const driver = defineDriver({
   },
   open: async (options, { clock, secret }) => {
     const { url, username = "admin", password, token, headers = {} } = options;
+    if (token !== undefined) refuseInTheClear(options);
+    const mayShowPassword = mayShowSecrets(options);
     const login =
-      password === undefined ? undefined : { username, password: await secret(password) };
+      password === undefined
+        ? undefined
+        : { username, password: await secret(password), mayShowPassword };
     const bearer: Record<string, string> =
       token === undefined ? {} : { authorization: `Bearer ${await secret(token)}` };
     const trust = await trustOf(options);

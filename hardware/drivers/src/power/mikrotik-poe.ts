@@ -6,7 +6,13 @@ import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/p
 import { seconds } from "@outrider/ports/time";
 import { HttpClient } from "@outrider/transports/http";
 import { Matches } from "class-validator";
-import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  notSuch,
+  refuseInTheClear,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { basicAuthorization } from "../http-login.js";
 
 export class MikrotikPoeOptions extends HttpDeviceOptions {
@@ -39,6 +45,7 @@ export const driver = defineDriver({
   },
   open: async (options, { clock, secret }) => {
     const { url, username, password } = options;
+    refuseInTheClear(options);
     const headers = basicAuthorization(username, await secret(password));
     const trust = await trustOf(options);
     const http = new HttpClient({ address: { url }, name: "The MikroTik", clock, trust });

@@ -6,7 +6,13 @@ import { milliseconds, seconds, type Clock } from "@outrider/ports/time";
 import { Gathered } from "@outrider/transports/gathered";
 import { HttpClient } from "@outrider/transports/http";
 import { Shared, type Share } from "@outrider/transports/shared";
-import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  notSuch,
+  refuseInTheClear,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { basicAuthorization } from "../http-login.js";
 import { plugPower, type Plug, type PlugState } from "../plug.js";
 
@@ -38,13 +44,15 @@ export const driver = defineDriver({
   network: "url",
   example: {
     options: {
-      url: "http://10.0.0.40",
+      url: "https://10.0.0.40",
       output: 2,
       password: { file: "/etc/outrider/secrets/netio" },
+      fingerprint: "00".repeat(32),
     },
   },
   open: async (options, { clock, secret }) => {
     const { url, output, username = "netio", password, cycleSeconds = 5 } = options;
+    if (password !== undefined) refuseInTheClear(options);
     const headers = password ? basicAuthorization(username, await secret(password)) : {};
     const trust = await trustOf(options);
     const shared = devices.get(clock) ?? new Shared<NetioDevice>();

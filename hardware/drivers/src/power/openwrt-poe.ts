@@ -14,7 +14,7 @@ import { HttpClient } from "@outrider/transports/http";
 import { Shared, type Share } from "@outrider/transports/shared";
 import { UbusSession } from "@outrider/transports/ubus";
 import { Matches } from "class-validator";
-import { HttpDeviceOptions, notSuch, trustOf } from "../http-device.js";
+import { HttpDeviceOptions, notSuch, refuseInTheClear, trustOf } from "../http-device.js";
 
 export class OpenwrtPoeOptions extends HttpDeviceOptions {
   /** The port, as `ubus call poe info` calls it: `lan3`. */
@@ -36,14 +36,16 @@ export const driver = defineDriver({
   network: "url",
   example: {
     options: {
-      url: "http://10.0.0.42",
+      url: "https://10.0.0.42",
       port: "lan3",
       username: "outrider",
       password: { file: "/etc/outrider/secrets/openwrt" },
+      fingerprint: "00".repeat(32),
     },
   },
   open: async (options, { clock, secret }) => {
     const { url, username, password } = options;
+    refuseInTheClear(options);
     const trust = await trustOf(options);
     const login = { username, password: await secret(password) };
     const shared = switches.get(clock) ?? new Shared<OpenwrtSwitch>();

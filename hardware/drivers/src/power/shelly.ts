@@ -5,7 +5,13 @@ import { seconds, type Clock } from "@outrider/ports/time";
 import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
 import { askWithLogin, type Login } from "@outrider/transports/http-digest";
 import { IsIn } from "class-validator";
-import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  notSuch,
+  refuseInTheClear,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { plugPower, type Plug, type PlugState } from "../plug.js";
 
 export class ShellyOptions extends HttpDeviceOptions {
@@ -13,7 +19,7 @@ export class ShellyOptions extends HttpDeviceOptions {
   @IsIn([1, 2]) generation!: number;
   /** Which of its outputs; counts from 0. Default: 0. */
   @Optional() @Integer(0, 99) channel?: number;
-  /** Where the agent's host has the password of the user `admin`. */
+  /** Where the agent's host has the password of the user `admin`. Generation 1 is sent it as it is, later ones never. */
   @Optional() @Nested(() => SecretReference) password?: SecretReference;
   /** How long its own cycle leaves the output off, in seconds. Default: 5. */
   @Optional() @Integer(1, 600) cycleSeconds?: number;
@@ -33,8 +39,15 @@ export const driver = defineDriver({
   example: { options: { url: "http://10.0.0.31", generation: 2 } },
   open: async (options, { clock, secret }) => {
     const { generation, channel = 0, password, cycleSeconds = 5 } = options;
+    if (generation === 1 && password !== undefined) refuseInTheClear(options);
     const login =
-      password === undefined ? undefined : { username: "admin", password: await secret(password) };
+      password === undefined
+        ? undefined
+        : {
+            username: "admin",
+            password: await secret(password),
+            mayShowPassword: generation === 1,
+          };
     const device = new Shelly(options, await trustOf(options), login, clock);
     const plug = generation === 1 ? firstGeneration(device, channel) : later(device, channel);
     return plugPower(plug, clock, seconds(cycleSeconds));

@@ -20,6 +20,7 @@ const startRig = () =>
       node,
       username: "root",
       password: PASSWORD,
+      unencrypted: true,
     }),
   });
 

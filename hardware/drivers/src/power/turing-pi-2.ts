@@ -3,7 +3,13 @@ import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { seconds } from "@outrider/ports/time";
 import { HttpClient } from "@outrider/transports/http";
-import { HttpDeviceOptions, notSuch, throwUnlessDone, trustOf } from "../http-device.js";
+import {
+  HttpDeviceOptions,
+  notSuch,
+  refuseInTheClear,
+  throwUnlessDone,
+  trustOf,
+} from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 export class TuringPi2Options extends HttpDeviceOptions {
@@ -36,6 +42,7 @@ export const driver = defineDriver({
   },
   open: async (options, { clock, secret }) => {
     const { url, node, username } = options;
+    refuseInTheClear(options);
     const login = `${username}:${await secret(options.password)}`;
     const headers = { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
     const trust = await trustOf(options);

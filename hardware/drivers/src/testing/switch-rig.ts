@@ -30,7 +30,11 @@ export const VERSION_3 = {
 /** Of HTTP devices. */
 export const PASSWORD = "canary-password-c4e2";
 const PASSWORD_FILE = "/etc/outrider/secrets/password";
-export const LOGIN = { username: SNMP_USER, password: { file: PASSWORD_FILE } } as const;
+export const LOGIN = {
+  unencrypted: true,
+  username: SNMP_USER,
+  password: { file: PASSWORD_FILE },
+} as const;
 
 export interface SwitchRig extends PowerRig {
   /** UDP for SNMP, TCP for HTTP. */
