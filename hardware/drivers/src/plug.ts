@@ -7,6 +7,8 @@ import { milliseconds, seconds, type Clock, type Duration } from "@outrider/port
 export interface PlugState {
   readonly on: boolean;
   readonly drawWatts?: number;
+  /** `Assumed`: it says what the relay was told last, and nothing has seen the relay. Default: `ReadBack`. */
+  readonly evidence?: "ReadBack" | "Assumed";
 }
 
 /** A relay in a plug or strip that is switched over the network. */
@@ -47,11 +49,11 @@ export function plugPower(plug: Plug, clock: Clock, off: Duration): PowerPort {
   };
 }
 
-function readingOf({ on, drawWatts }: PlugState): PowerReading {
-  if (!on) return SUPPLY_OFF;
+function readingOf({ on, drawWatts, evidence = "ReadBack" }: PlugState): PowerReading {
+  if (!on) return { ...SUPPLY_OFF, supplyEvidence: evidence };
   return {
     supply: "On",
-    supplyEvidence: "ReadBack",
+    supplyEvidence: evidence,
     host: "Unknown",
     hostEvidence: "Assumed",
     ...(drawWatts === undefined ? {} : { drawWatts }),

@@ -61,8 +61,10 @@ export const driver = defineDriver({
         what,
         read: async (signal) => {
           const { json } = await ask({ method: "GET", path: `/api/states/${entity}` }, signal);
-          const { state } = (json ?? {}) as { state?: unknown };
-          if (state === "on" || state === "off") return { on: state === "on" };
+          const { state, attributes } = (json ?? {}) as { state?: unknown; attributes?: unknown };
+          if (state === "on" || state === "off") {
+            return { on: state === "on", evidence: evidenceOf(entity, attributes) };
+          }
           if (state === "unavailable" || state === "unknown") {
             throw new PortError(
               "unreachable",
@@ -83,3 +85,9 @@ export const driver = defineDriver({
     );
   },
 });
+
+/** A helper switches nothing by itself, and what Home Assistant cannot ask, it marks as assumed. */
+function evidenceOf(entity: string, attributes: unknown): "ReadBack" | "Assumed" {
+  const { assumed_state: assumed } = (attributes ?? {}) as { assumed_state?: unknown };
+  return entity.startsWith("input_boolean.") || assumed === true ? "Assumed" : "ReadBack";
+}
