@@ -38,9 +38,35 @@ export interface ExpanderPart {
 
 type Direction = "input" | "output";
 
+/**
+ * The outputs of a part without directions, which cannot be read: what is read are wires, and somebody else may hold one
+ * low whose output is high. What is not known yet is taken to be as its wire.
+ */
+class Latch {
+  #value = 0;
+  #known = 0;
+
+  /** The outputs, now that the wires have been read. A wire is high only where its output is. */
+  seen(levels: number): number {
+    this.#value = levels | (this.#value & this.#known);
+    this.#known = 0xff;
+    return this.#value;
+  }
+
+  /** Whether it was written is unknown when that fails. */
+  async written(value: number, write: () => Promise<void>): Promise<void> {
+    this.#known &= ~(this.#value ^ value);
+    await write();
+    this.#value = value;
+    this.#known = 0xff;
+  }
+}
+
 /** One chip in this process: who has which of its lines. No other process may have any, as lines share registers. */
 class Expander implements AsyncDisposable {
   readonly taken = new Map<number, Direction>();
+  /** Of a part without directions, which has one bank. */
+  readonly latch = new Latch();
   #claimed: Promise<Claim> | undefined;
 
   claim(resource: string, what: string): Promise<Claim> {
@@ -59,6 +85,7 @@ const expanders = new SharedDevices<Expander>();
 interface ExpanderLine extends AsyncDisposable {
   readonly mask: number;
   readonly bank: number;
+  readonly latch: Latch;
   /** Lines of its bank that this agent has as inputs. */
   inputs(): number;
   /** Alone with the chip, which is the right one. */
@@ -100,6 +127,7 @@ async function openLine(
   return {
     mask: 1 << (line % 8),
     bank,
+    latch: expander.latch,
     inputs: () =>
       [...expander.taken]
         .filter(([one, way]) => way === "input" && Math.floor(one / 8) === bank)
@@ -139,17 +167,23 @@ export async function openExpanderOutput(
         const levels = driven
           ? await part.readOutputs(chip, bank, signal)
           : await part.readLevels(chip, bank, signal);
+        if (!part.readDirections) line.latch.seen(levels);
         return ((levels & mask) !== 0) !== low;
       }),
     set: (active, signal) =>
       line.alone(signal, async (chip) => {
-        let before = await part.readOutputs(chip, bank, signal);
-        // There it reads wires: an input that is low now must not be held low from now on.
-        if (!part.readDirections) before |= line.inputs();
-        const outputs = active === low ? before & ~mask : before | mask;
+        const withLine = (before: number): number =>
+          active === low ? before & ~mask : before | mask;
+        const read = await part.readOutputs(chip, bank, signal);
+        if (!part.readDirections) {
+          // An input that is low now must not be held low from now on.
+          const outputs = withLine(line.latch.seen(read) | line.inputs());
+          await line.latch.written(outputs, () => part.writeOutputs(chip, bank, outputs, signal));
+          return;
+        }
         // The level before the direction: otherwise the line would show the old one for a moment.
-        await part.writeOutputs(chip, bank, outputs, signal);
-        const inputs = (await part.readDirections?.(chip, bank, signal)) ?? 0;
+        await part.writeOutputs(chip, bank, withLine(read), signal);
+        const inputs = await part.readDirections(chip, bank, signal);
         if ((inputs & mask) !== 0) await part.writeDirections?.(chip, bank, inputs & ~mask, signal);
       }),
     [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
@@ -187,8 +221,10 @@ async function readInput(
     return part.readLevels(chip, bank, signal);
   }
   const levels = await part.readLevels(chip, bank, signal);
-  if ((levels & mask) !== 0) return levels;
+  const outputs = line.latch.seen(levels);
+  if ((outputs & mask) !== 0) return levels;
   // Held low by whoever is at its other end, or by its own output.
-  await part.writeOutputs(chip, bank, levels | line.inputs(), signal);
+  const released = outputs | line.inputs();
+  await line.latch.written(released, () => part.writeOutputs(chip, bank, released, signal));
   return part.readLevels(chip, bank, signal);
 }

@@ -41,6 +41,16 @@ describe("pcf8574", () => {
     expect(await input.read(never)).toBe(false);
   });
 
+  it("is read without a write to an output whose wire somebody else holds low", async () => {
+    const { open, state } = pcf8574Chip();
+    await using input = await open("digital-input", line(3), driverContext());
+    await using output = await open("digital-output", line(5), driverContext());
+    await output.set(false, never);
+    state.pulledLow = MASK | (1 << 5);
+    expect(await input.read(never)).toBe(true);
+    expect(state.latch).toBe(0xff);
+  });
+
   it("is not believed when its answer is cut off", async () => {
     const { bus, open, state } = pcf8574Chip();
     await using port = await open("digital-input", line(3), driverContext());

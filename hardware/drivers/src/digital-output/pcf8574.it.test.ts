@@ -34,6 +34,63 @@ describe("pcf8574", () => {
     expect(state.latch).toBe(0b1010_1010);
   });
 
+  it("leaves another output alone whose wire somebody else holds low", async () => {
+    const { open, state } = pcf8574Chip();
+    await using port = await open("digital-output", declared, driverContext());
+    await using other = await open(
+      "digital-output",
+      { ...declared, options: { ...declared.options, line: 2 } },
+      driverContext(),
+    );
+    await other.set(false, never);
+    // Line 7 is of nobody here.
+    state.pulledLow = 0b1000_0100;
+    await port.set(true, never);
+    expect(state.latch).toBe(0b1101_1111);
+    await port.set(false, never);
+    state.pulledLow = 0;
+    expect(state.latch).toBe(0xff);
+    expect(await other.read(never)).toBe(false);
+  });
+
+  it("does later what it was told only if it was told again, when it did not take it", async () => {
+    const { bus, open, state } = pcf8574Chip();
+    await using port = await open("digital-output", declared, driverContext());
+    await using other = await open(
+      "digital-output",
+      { ...declared, options: { ...declared.options, line: 2 } },
+      driverContext(),
+    );
+    await other.set(false, never);
+    const chip = bus.chips.get(PCF8574_ADDRESS);
+    if (!chip) throw new Error("there is a chip");
+    bus.chips.set(PCF8574_ADDRESS, {
+      ...chip,
+      write: () => {
+        throw Object.assign(new Error("no acknowledgement"), { code: "EREMOTEIO" });
+      },
+    });
+    await expect(port.set(true, never)).rejects.toBeDefined();
+    bus.chips.set(PCF8574_ADDRESS, chip);
+    await other.set(true, never);
+    expect(state.latch).toBe(0b1111_1011);
+  });
+
+  it("that has restarted is what it is now, and not what it was told before", async () => {
+    const { open, state } = pcf8574Chip();
+    await using port = await open("digital-output", declared, driverContext());
+    await using other = await open(
+      "digital-output",
+      { ...declared, options: { ...declared.options, line: 2 } },
+      driverContext(),
+    );
+    await port.set(true, never);
+    state.latch = 0xff;
+    await other.set(true, never);
+    expect(state.latch).toBe(0b1111_1011);
+    expect(await port.read(never)).toBe(false);
+  });
+
   it("is not believed when its answer is cut off, and not written then", async () => {
     const { bus, open, state } = pcf8574Chip();
     await using port = await open("digital-output", declared, driverContext());
