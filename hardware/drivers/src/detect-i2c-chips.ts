@@ -1,10 +1,11 @@
-import { join } from "node:path";
+import { access, realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { PortKind } from "@outrider/ports/driver";
 import type { Clock } from "@outrider/ports/time";
 import { PortError } from "@outrider/ports/port-error";
 import { rightsAdvice } from "@outrider/transports/device-rights";
 import { I2cError } from "@outrider/transports/i2c-bus";
-import { listI2cBuses } from "@outrider/transports/i2c-buses";
+import { listI2cBuses, type I2cAdapter } from "@outrider/transports/i2c-buses";
 import { detectI2cChips, type DetectedChip } from "@outrider/transports/i2c-detect";
 import { listDrivers, loadDriver } from "./registry.js";
 
@@ -21,15 +22,20 @@ export interface ChipProposal {
  * Buses on which nobody's chips hang but a monitor's or a PC's own: a byte too many there has broken memory modules
  * and clocks before.
  */
-const LEFT_ALONE =
-  /smbus (?!stub)|ddc|hdmi|aux|dpdc|gmbus|i915|amdgpu|radeon|nvidia|nouveau|designware/i;
+const LEFT_ALONE = /smbus (?!stub)|ddc|hdmi|aux|dpdc|gmbus|i915|amdgpu|radeon|nvidia|nouveau/i;
+/** In a PC it leads to touch pads and chargers, on a Raspberry Pi 5 to the header. */
+const OF_A_PC_OR_A_BOARD = /designware/i;
 
-/** Whether a bus is looked at, by the name of its adapter. Pure. */
-export function isLookedAt(adapter: string): boolean {
-  return !LEFT_ALONE.test(adapter);
+/**
+ * Whether a bus is looked at. Pure.
+ * @param adapter its name
+ * @param isOfBoard whether a device tree declares it, as that of a board computer does, and not ACPI or PCI
+ */
+export function isLookedAt(adapter: string, isOfBoard: boolean): boolean {
+  return !LEFT_ALONE.test(adapter) && (isOfBoard || !OF_A_PC_OR_A_BOARD.test(adapter));
 }
 
-/** What was found on the buses that could be used, and why the others could not, with what to do. */
+/** What was found on the buses that could be used, and why the others could or should not, with what to do. */
 export interface ChipFindings {
   readonly proposals: readonly ChipProposal[];
   readonly failed: readonly string[];
@@ -49,7 +55,8 @@ export async function detectI2cProposals(
   const failed: string[] = [];
   const all = await listI2cBuses(join(sysfs, "class/i2c-dev"));
   if (all.length === 0) failed.push(...(await withoutDevices(sysfs)));
-  const buses = all.filter(({ name }) => isLookedAt(name));
+  const { buses, others } = await divided(sysfs, all);
+  if (others.length > 0) failed.push(leftAlone(others));
   for (const { path, name } of buses) {
     const bus = path.replace("/dev/", "");
     try {
@@ -70,11 +77,41 @@ export async function detectI2cProposals(
   return { proposals, failed };
 }
 
+async function divided(
+  sysfs: string,
+  adapters: readonly I2cAdapter[],
+): Promise<Record<"buses" | "others", I2cAdapter[]>> {
+  const buses: I2cAdapter[] = [];
+  const others: I2cAdapter[] = [];
+  for (const one of adapters) {
+    const device = join(sysfs, "bus/i2c/devices", basename(one.path));
+    (isLookedAt(one.name, await isDeclaredByTree(device)) ? buses : others).push(one);
+  }
+  return { buses, others };
+}
+
+/** Some kernels say so of the adapter, all of the controller that it belongs to. */
+async function isDeclaredByTree(device: string): Promise<boolean> {
+  const adapter = await realpath(device).catch(() => device);
+  const seen = [adapter, dirname(adapter)].map((one) =>
+    access(join(one, "of_node")).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return (await Promise.all(seen)).includes(true);
+}
+
+function leftAlone(buses: readonly I2cAdapter[]): string {
+  const names = buses.map(({ path, name }) => `${path} (${name})`).join(", ");
+  return `Not looked at: ${names}, where monitors, memory and the parts of a PC hang, which a byte too many can break. Declare a chip of yours there by hand.`;
+}
+
 /** Adapters that the kernel has, and no program can speak to. */
 async function withoutDevices(sysfs: string): Promise<string[]> {
-  const names = (await listI2cBuses(join(sysfs, "bus/i2c/devices")))
-    .filter(({ path, name }) => /\/i2c-\d+$/.test(path) && isLookedAt(name))
-    .map(({ name }) => name);
+  const all = await listI2cBuses(join(sysfs, "bus/i2c/devices"));
+  const adapters = all.filter(({ path }) => /\/i2c-\d+$/.test(path));
+  const names = (await divided(sysfs, adapters)).buses.map(({ name }) => name);
   if (names.length === 0) return [];
   return [
     `There are I²C adapters (${names.join(", ")}) and no /dev/i2c-N for them. On the agent's host: modprobe i2c-dev, and for each start write i2c-dev into /etc/modules-load.d/i2c.conf.`,
