@@ -27,11 +27,20 @@ export async function openPulsed(
 ): Promise<PulsedOutput> {
   let released = false;
   const release = async (within: AbortSignal): Promise<void> => {
-    if (output.evidence === "ReadBack" && (await output.read(within))) {
-      log.warn({}, "a pulse had not ended, and the output is released");
+    if (await looksActive(within)) {
+      log.warn({}, "a pulse may not have ended, and the output is released");
       await output.set(false, within);
     }
     released = true;
+  };
+  /** What cannot be read at all may be active. */
+  const looksActive = async (within: AbortSignal): Promise<boolean> => {
+    try {
+      return await output.read(within);
+    } catch (error) {
+      if (!(error instanceof PortError) || output.evidence === "ReadBack") throw error;
+      return true;
+    }
   };
   try {
     await release(signal);
