@@ -15,6 +15,7 @@ const PEERS = {
   e2fsprogs: "/sbin/mke2fs",
   faketime: "/usr/bin/faketime",
   strace: "/usr/bin/strace",
+  systemd: "/usr/bin/systemd-analyze",
   chromium: "/usr/bin/chromium",
   "util-linux": "/usr/bin/prlimit",
   lz4: "/usr/bin/lz4",
