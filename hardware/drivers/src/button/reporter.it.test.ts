@@ -230,6 +230,35 @@ describe.skipIf(lacksReporter("button/reporter"))(
       for (const stranger of strangers) stranger.destroy();
     });
 
+    it.each([
+      ["one address that is the agent's, too", () => "127.0.0.1"],
+      ["many addresses", (index: number) => `127.0.1.${index + 1}`],
+    ])(
+      "serves its agent while strangers send 16 requests byte by byte, from %s",
+      async (_, addressOf) => {
+        const strangers = Array.from({ length: 16 }, (_unused, index) =>
+          connect({ port: rig.port, host: "127.0.0.1", localAddress: addressOf(index) }),
+        );
+        for (const stranger of strangers) stranger.on("error", () => {});
+        const dripping = setInterval(() => {
+          for (const stranger of strangers) if (stranger.writable) stranger.write("P");
+        }, 200);
+        try {
+          await Promise.all(strangers.map((stranger) => once(stranger, "connect")));
+          expect(await hello()).toMatchObject({ state: "running" });
+          await shutDown();
+          expect(rig.asked()).toBe(1);
+          // However often they send a byte, none of them keeps its place.
+          await expect
+            .poll(() => strangers.filter((stranger) => !stranger.destroyed), { timeout: 30_000 })
+            .toEqual([]);
+        } finally {
+          clearInterval(dripping);
+          for (const stranger of strangers) stranger.destroy();
+        }
+      },
+    );
+
     it("takes no challenge that is older than half a minute, and says when a shutdown came to nothing", async () => {
       const program = `
 import importlib.util, sys
