@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -190,6 +191,44 @@ describe("a site of one's own", () => {
     expect(existsSync(join(data, "secrets", "agent-rack-b"))).toBe(true);
     expect(said).not.toContain(secret.trim());
     expect(said).toMatch(/^sign in +admin, with the one-time password in \S+first-admin$/m);
+  });
+
+  it.each([
+    ["one process", MAIN],
+    ["several", SPLIT],
+  ])("has its devices' secrets in variables of the start, as %s", async (_, program) => {
+    const asked: (string | undefined)[] = [];
+    const device = createHttpServer(({ headers }, answer) => {
+      asked.push(headers.authorization);
+      answer.writeHead(200, { "content-type": "application/json" }).end('{"state":"on"}');
+    });
+    await new Promise<void>((resolve) => device.listen(0, "127.0.0.1", resolve));
+    const { port } = device.address() as AddressInfo;
+    const options = {
+      url: `http://127.0.0.1:${port}`,
+      entity: "switch.n1",
+      token: { env: "OUTRIDER_SECRET_HOUSE" },
+      unencrypted: true,
+    };
+    const power = { agent: "rack-a", driver: "home-assistant", options };
+    const file = join(folder.path, "site.yaml");
+    // What is JSON is YAML.
+    await writeFile(
+      file,
+      JSON.stringify({ site: "lab", agents: { "rack-a": {} }, nodes: { n1: { power } } }),
+    );
+    try {
+      site = await start(program, join(folder.path, "data"), {
+        OUTRIDER_SITE: file,
+        OUTRIDER_AGENTS: "rack-a",
+        OUTRIDER_SECRET_HOUSE: "canary-of-the-house",
+      });
+      await eventually("the device gets it", () => asked.includes("Bearer canary-of-the-house"));
+      expect(site.lines.join("\n")).not.toContain("canary-of-the-house");
+    } finally {
+      device.closeAllConnections();
+      device.close();
+    }
   });
 
   it.each([
