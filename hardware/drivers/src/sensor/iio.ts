@@ -55,17 +55,22 @@ export async function openIio(
   return sysfsSensor(`The kernel's converter ${name}`, [quantity], context, async () => {
     const devices = join(root, "sys/bus/iio/devices");
     const folder = await findSysfsDevice(devices, "name", name, device);
+    // What channels of one type have together: differential ones are a type of their own.
+    const shares = /^in_[a-z]+\d*-[a-z]/.test(channel) ? `in_${kind}-${kind}` : `in_${kind}`;
     const own = async (what: string): Promise<number | undefined> => {
       const value = await sysfsNumber(join(folder, `${channel}_${what}`));
       if (typeof value === "number") return value;
-      const shared = await sysfsNumber(join(folder, `in_${kind}_${what}`));
+      const shared = await sysfsNumber(join(folder, `${shares}_${what}`));
       return typeof shared === "number" ? shared : undefined;
     };
     const ready = await sysfsNumber(join(folder, `${channel}_input`));
     if (ready !== "NotPresent") return { [quantity]: scaled(ready, dividedBy / 1000) };
     const raw = await sysfsNumber(join(folder, `${channel}_raw`));
     if (typeof raw === "string") return { [quantity]: raw };
-    const thousandths = (raw + ((await own("offset")) ?? 0)) * ((await own("scale")) ?? 1);
+    const scale = await own("scale");
+    // Steps of nobody knows what are no measurement.
+    if (scale === undefined) return { [quantity]: "NoReading" };
+    const thousandths = (raw + ((await own("offset")) ?? 0)) * scale;
     return { [quantity]: (thousandths * dividedBy) / 1000 };
   });
 }
