@@ -43,6 +43,8 @@ async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>
 class HttpFront {
   /** As rpcd, it keeps every session. */
   readonly #sessions = new Set<string>();
+  /** As RouterOS has it: how each port is switched on. */
+  readonly #poeOut = new Map<number, string>();
 
   constructor(
     private readonly ports: SwitchPorts,
@@ -93,15 +95,19 @@ class HttpFront {
     });
     if (!this.#slots().includes(slot)) return fault("no such item");
     if (command === "set") {
-      const done = await this.#act(slot, body["poe-out"] === "off" ? "off" : "on");
+      const asked = String(body["poe-out"]);
+      if (!["auto-on", "forced-on", "off"].includes(asked))
+        return fault(`input does not match any value of poe-out`);
+      const done = await this.#act(slot, asked === "off" ? "off" : "on");
       if (done === "silence") return done;
+      if (done === "done" && asked !== "off") this.#poeOut.set(slot, asked);
       return done === "done" ? { status: 200, json: [] } : fault(done);
     }
     if (!this.ports.says(slot)) return "silence";
     const { on, enabled, drawWatts } = this.ports.view(slot);
     const row = {
       name,
-      "poe-out": enabled ? "auto-on" : "off",
+      "poe-out": enabled ? (this.#poeOut.get(slot) ?? "auto-on") : "off",
       "poe-out-status": on ? "powered-on" : enabled ? "waiting-for-load" : "off",
       ...(on ? { "poe-out-voltage": "48.0", "poe-out-power": drawWatts.toFixed(1) } : {}),
     };

@@ -1,4 +1,4 @@
-import { Nested, Text } from "@outrider/contracts/decorators";
+import { Nested, OneOf, Optional, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
@@ -15,6 +15,9 @@ import {
 } from "../http-device.js";
 import { basicAuthorization } from "../http-login.js";
 
+const ON_SETTINGS = ["auto-on", "forced-on"] as const;
+type OnSetting = (typeof ON_SETTINGS)[number];
+
 export class MikrotikPoeOptions extends HttpDeviceOptions {
   /** The Ethernet interface, as RouterOS calls it: `ether5`. */
   @Matches(/^[A-Za-z0-9._+-]{1,64}$/)
@@ -23,6 +26,8 @@ export class MikrotikPoeOptions extends HttpDeviceOptions {
   @Text(100) username!: string;
   /** Where the agent's host has the password of that user. */
   @Nested(() => SecretReference) password!: SecretReference;
+  /** How it is switched on: `forced-on` feeds also what does not ask for it. Default: as it was when it was seen switched on last since the agent has started, otherwise `auto-on`. */
+  @Optional() @OneOf(ON_SETTINGS) onAs?: OnSetting;
 }
 
 const DEADLINE = seconds(8);
@@ -49,17 +54,20 @@ export const driver = defineDriver({
     const headers = basicAuthorization(username, await secret(password));
     const trust = await trustOf(options);
     const http = new HttpClient({ address: { url }, name: "The MikroTik", clock, trust });
-    return new MikrotikPoe(http, options.interface, headers);
+    return new MikrotikPoe(http, options.interface, headers, options.onAs);
   },
 });
 
 class MikrotikPoe implements PowerPort {
   readonly native = {};
+  /** The last setting other than off. */
+  #seen: OnSetting | undefined;
 
   constructor(
     private readonly http: HttpClient,
     private readonly name: string,
     private readonly headers: Readonly<Record<string, string>>,
+    private readonly onAs: OnSetting | undefined,
   ) {}
 
   /** The setting and the state are two things: a port that is on and feeds nothing is neither on nor off. */
@@ -67,6 +75,7 @@ class MikrotikPoe implements PowerPort {
     const rows = await this.#post("monitor", { numbers: this.name, once: "" }, signal);
     const row = Array.isArray(rows) ? (rows[0] as Record<string, unknown> | undefined) : undefined;
     const setting = row?.["poe-out"];
+    this.#seen = ON_SETTINGS.find((one) => one === setting) ?? this.#seen;
     const status = row?.["poe-out-status"];
     if (typeof status !== "string") throw notSuch(this.http.what, "a RouterOS with PoE out");
     if (status === "powered-on") {
@@ -91,7 +100,9 @@ class MikrotikPoe implements PowerPort {
   }
 
   async setSupply(on: boolean, signal: AbortSignal): Promise<void> {
-    await this.#post("set", { ".id": this.name, "poe-out": on ? "auto-on" : "off" }, signal);
+    // Off says nothing of how it was on; nothing is asked first, as a silent port must still be switched.
+    const setting = on ? (this.onAs ?? this.#seen ?? "auto-on") : "off";
+    await this.#post("set", { ".id": this.name, "poe-out": setting }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
