@@ -229,7 +229,7 @@ describe("an agent left alone", () => {
       stage.desired(slot),
       { ...stage.desired(other), driver: "gpoi" },
       { ...stage.desired(99), options: { socket: stage.rack.listen, slot: "one" } },
-      { ...stage.desired(100), port: "reset", endpoint: reset },
+      { ...stage.desired(100), port: "reset", driver: "no-such", endpoint: reset },
     ]);
     const states = stage.description?.endpoints.map(({ endpoint, state }) => [endpoint, state]);
     expect(new Map(states as [string, string][])).toEqual(
