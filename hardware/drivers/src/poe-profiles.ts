@@ -1,4 +1,4 @@
-/** Where switches say what a PoE port draws; RFC 3621 has no object for it. */
+/** Where switches say what a PoE port gives; RFC 3621 has no object for it. */
 export interface PoeProfile {
   /** What it is for, as people know it. */
   readonly title: string;
@@ -6,6 +6,10 @@ export interface PoeProfile {
   readonly drawOid: string;
   /** What one step of it is, in milliwatts. */
   readonly stepMilliwatts: number;
+  /** The column with the port's voltage, and how many of its steps are a volt. */
+  readonly voltage?: { readonly oid: string; readonly stepsPerVolt: number };
+  /** The column with what flows through the port, and how many of its steps are an ampere. */
+  readonly current?: { readonly oid: string; readonly stepsPerAmpere: number };
 }
 
 export const POE_PROFILES = {
@@ -18,21 +22,29 @@ export const POE_PROFILES = {
     title: "Cisco SG and CBS (CISCOSB-POE-MIB, rlPethPsePortOutputPower)",
     drawOid: "1.3.6.1.4.1.9.6.1.101.108.1.1.5",
     stepMilliwatts: 1,
+    voltage: { oid: "1.3.6.1.4.1.9.6.1.101.108.1.1.3", stepsPerVolt: 1000 },
+    current: { oid: "1.3.6.1.4.1.9.6.1.101.108.1.1.4", stepsPerAmpere: 1000 },
   },
   procurve: {
     title: "HP ProCurve and Aruba (HP-ICF-POE-MIB, hpicfPoePethPsePortPower)",
     drawOid: "1.3.6.1.4.1.11.2.14.11.1.9.1.1.1.3",
     stepMilliwatts: 1,
+    voltage: { oid: "1.3.6.1.4.1.11.2.14.11.1.9.1.1.1.2", stepsPerVolt: 10 },
+    current: { oid: "1.3.6.1.4.1.11.2.14.11.1.9.1.1.1.1", stepsPerAmpere: 1000 },
   },
   netgear: {
     title: "Netgear managed switches (NETGEAR-POWER-ETHERNET-MIB, agentPethOutputPower)",
     drawOid: "1.3.6.1.4.1.4526.10.15.1.1.1.2",
     stepMilliwatts: 1,
+    voltage: { oid: "1.3.6.1.4.1.4526.10.15.1.1.1.4", stepsPerVolt: 1 },
+    current: { oid: "1.3.6.1.4.1.4526.10.15.1.1.1.3", stepsPerAmpere: 1000 },
   },
   edgeswitch: {
     title: "Ubiquiti EdgeSwitch (EdgeSwitch-POWER-ETHERNET-MIB, agentPethOutputPower)",
     drawOid: "1.3.6.1.4.1.4413.1.1.15.1.1.1.2",
     stepMilliwatts: 1,
+    voltage: { oid: "1.3.6.1.4.1.4413.1.1.15.1.1.1.4", stepsPerVolt: 1 },
+    current: { oid: "1.3.6.1.4.1.4413.1.1.15.1.1.1.3", stepsPerAmpere: 1000 },
   },
 } as const satisfies Record<string, PoeProfile>;
 

@@ -26,7 +26,7 @@ export class SnmpOptions {
   @Optional()
   @OneOf(["1", "2c", "3"])
   version?: "1" | "2c" | "3";
-  /** The community of versions 1 and 2c. It must be allowed to write. */
+  /** The community of versions 1 and 2c. To switch, it must be allowed to write. */
   @Optional()
   @Nested(() => SecretReference)
   community?: SecretReference;

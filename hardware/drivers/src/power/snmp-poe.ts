@@ -1,4 +1,3 @@
-import { Integer, OneOf, Optional } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import {
@@ -8,23 +7,16 @@ import {
   type ReadOptions,
 } from "@outrider/ports/power-port";
 import type { SnmpDevice } from "@outrider/transports/snmp-device";
-import { POE_PROFILES, type PoeProfileName } from "../poe-profiles.js";
-import { numberAt, snmpDevice, SnmpOptions } from "../snmp-options.js";
-
-/** A port of a switch that feeds its node through the network cable. */
-export class SnmpPoeOptions extends SnmpOptions {
-  /** The port's number in the switch's PoE table, which is not always the number on its front. */
-  @Integer(1, 4_294_967_295)
-  port!: number;
-  /** The unit of a stack, as the PoE table counts it. Default 1. */
-  @Optional()
-  @Integer(1, 4_294_967_295)
-  group?: number;
-  /** Where the switch says what a port draws. Missing: nowhere. */
-  @Optional()
-  @OneOf(Object.keys(POE_PROFILES))
-  profile?: PoeProfileName;
-}
+import { POE_PROFILES } from "../poe-profiles.js";
+import { numberAt, snmpDevice } from "../snmp-options.js";
+import {
+  noSuchPoePort,
+  POE_ADMIN,
+  POE_DETECTION,
+  POE_PORT_ENTRY,
+  poePortRow,
+  SnmpPoeOptions,
+} from "../snmp-poe-port.js";
 
 export const driver = defineDriver({
   port: "power",
@@ -44,12 +36,8 @@ export const driver = defineDriver({
     new SnmpPoe(await snmpDevice(options, context, "The switch", "power/snmp-poe"), options),
 });
 
-/** pethPsePortEntry and pethMainPseEntry of POWER-ETHERNET-MIB (RFC 3621). */
-const PORT_ENTRY = "1.3.6.1.2.1.105.1.1.1";
+/** pethMainPseEntry of POWER-ETHERNET-MIB (RFC 3621). */
 const MAIN_ENTRY = "1.3.6.1.2.1.105.1.3.1.1";
-const ADMIN = { on: 1, off: 2 } as const;
-const DELIVERING = 3;
-const DISABLED = 1;
 const DETECTION: Readonly<Record<number, string>> = {
   1: "disabled",
   2: "searching",
@@ -71,11 +59,12 @@ class SnmpPoe implements PowerPort {
     private readonly device: SnmpDevice,
     private readonly options: SnmpPoeOptions,
   ) {
-    const { group = 1, port, profile } = options;
-    this.#row = `${group}.${port}`;
-    this.#admin = `${PORT_ENTRY}.3.${this.#row}`;
-    this.#detection = `${PORT_ENTRY}.6.${this.#row}`;
-    this.#class = `${PORT_ENTRY}.10.${this.#row}`;
+    const { profile } = options;
+    const { row, admin, detection } = poePortRow(options);
+    this.#row = row;
+    this.#admin = admin;
+    this.#detection = detection;
+    this.#class = `${POE_PORT_ENTRY}.10.${this.#row}`;
     this.#draw = profile && `${POE_PROFILES[profile].drawOid}.${this.#row}`;
   }
 
@@ -85,16 +74,17 @@ class SnmpPoe implements PowerPort {
     const values = await this.device.get(asked, signal, options?.patience);
     const admin = numberAt(values, this.#admin);
     const detection = numberAt(values, this.#detection);
-    if (admin === undefined && detection === undefined) throw this.#noSuchPort();
-    if ((admin !== ADMIN.on && admin !== ADMIN.off) || detection === undefined) {
+    if (admin === undefined && detection === undefined)
+      throw noSuchPoePort(this.device.what, this.#row);
+    if ((admin !== POE_ADMIN.on && admin !== POE_ADMIN.off) || detection === undefined) {
       throw new PortError(
         "protocol",
         `${this.#what}: its admin state reads ${admin ?? "nothing"} and its detection ${detection ?? "nothing"}, which RFC 3621 does not know. Look for a newer firmware of the switch.`,
       );
     }
-    if (detection === DELIVERING) return this.#delivering(admin, values);
-    if (admin === ADMIN.off) {
-      if (detection === DISABLED) return SUPPLY_OFF;
+    if (detection === POE_DETECTION.delivering) return this.#delivering(admin, values);
+    if (admin === POE_ADMIN.off) {
+      if (detection === POE_DETECTION.disabled) return SUPPLY_OFF;
       const problem = `${this.#what} is switched off and gives no power, yet its detection reads ${word(detection)}.`;
       return { ...SUPPLY_OFF, problem };
     }
@@ -104,7 +94,10 @@ class SnmpPoe implements PowerPort {
   }
 
   async setSupply(on: boolean, signal: AbortSignal): Promise<void> {
-    await this.device.set([{ oid: this.#admin, integer: on ? ADMIN.on : ADMIN.off }], signal);
+    await this.device.set(
+      [{ oid: this.#admin, integer: on ? POE_ADMIN.on : POE_ADMIN.off }],
+      signal,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,7 +118,7 @@ class SnmpPoe implements PowerPort {
       host: "Unknown",
       hostEvidence: "Assumed",
       ...(draw === undefined || step === undefined ? {} : { drawWatts: (draw * step) / 1000 }),
-      ...(admin === ADMIN.off
+      ...(admin === POE_ADMIN.off
         ? {
             problem: `${this.#what} was switched off and still gives power. Read again; if it stays so, restart the switch.`,
           }
@@ -136,9 +129,9 @@ class SnmpPoe implements PowerPort {
   /** Detection, counters and budget, as far as the switch has them, and what to do. */
   async #whyNot(detection: number, values: Values, signal: AbortSignal): Promise<string> {
     const group = String(this.options.group ?? 1);
-    const denied = `${PORT_ENTRY}.12.${this.#row}`;
-    const overload = `${PORT_ENTRY}.13.${this.#row}`;
-    const short = `${PORT_ENTRY}.14.${this.#row}`;
+    const denied = `${POE_PORT_ENTRY}.12.${this.#row}`;
+    const overload = `${POE_PORT_ENTRY}.13.${this.#row}`;
+    const short = `${POE_PORT_ENTRY}.14.${this.#row}`;
     const budget = `${MAIN_ENTRY}.2.${group}`;
     const drawn = `${MAIN_ENTRY}.4.${group}`;
     const asked = [denied, overload, short, budget, drawn];
@@ -159,13 +152,6 @@ class SnmpPoe implements PowerPort {
     }
     return `${told.join(", ")}. ${advice(detection, counted(denied) > 0)}`;
   }
-
-  #noSuchPort(): PortError {
-    return new PortError(
-      "invalid-options",
-      `${this.device.what} has no PoE port ${this.#row} in its table of ports (RFC 3621): correct the option port or group in the site file. \`snmpwalk … ${PORT_ENTRY}.3\` lists them; a switch without any has no PoE, or hides the table from this community or user.`,
-    );
-  }
 }
 
 type Values = ReadonlyMap<string, number | string | Buffer | undefined>;
@@ -183,7 +169,7 @@ function word(detection: number): string {
 
 function advice(detection: number, denied: boolean): string {
   if (denied) return "Free some of the switch's PoE budget, or raise the port's priority.";
-  if (detection === 2 || detection === DISABLED) {
+  if (detection === POE_DETECTION.searching || detection === POE_DETECTION.disabled) {
     return "Nothing there asks for power: look at the cable and at the node's PoE hat.";
   }
   return "Look at the switch's own log; switch the port off and on once the cause is gone.";

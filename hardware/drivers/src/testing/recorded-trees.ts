@@ -7,6 +7,8 @@ export interface RecordedTree {
 }
 
 const PETH = "1.3.6.1.2.1.105.1.1.1";
+const CISCOSB = "1.3.6.1.4.1.9.6.1.101.108.1.1";
+const PROCURVE = "1.3.6.1.4.1.11.2.14.11.1.9.1.1.1";
 const APC = "1.3.6.1.4.1.318.1.1.12.3";
 const RARITAN = "1.3.6.1.4.1.13742.6.4.1.2.1";
 const EATON = "1.3.6.1.4.1.534.6.6.7.6";
@@ -27,6 +29,30 @@ export const RECORDED_TREES = {
       [`${PETH}.10.1.8`]: 1,
     },
     writable: [`${PETH}.3.1.8`],
+  },
+  "poe-cisco-small-business": {
+    source:
+      "Observium, includes/discovery/sensors/power-ethernet-mib.inc.php: walk of a CISCOSB-POE-MIB, port 1.57; that it is on and delivers is ours",
+    objects: {
+      [`${PETH}.3.1.57`]: 1,
+      [`${PETH}.6.1.57`]: 3,
+      [`${CISCOSB}.3.1.57`]: 49_000,
+      [`${CISCOSB}.4.1.57`]: 46,
+      [`${CISCOSB}.5.1.57`]: 2100,
+    },
+    writable: [`${PETH}.3.1.57`],
+  },
+  "poe-procurve": {
+    source:
+      "Observium, includes/discovery/sensors/power-ethernet-mib.inc.php: walk of an HP-ICF-POE-MIB, port 1.2; that it is on and delivers is ours",
+    objects: {
+      [`${PETH}.3.1.2`]: 1,
+      [`${PETH}.6.1.2`]: 3,
+      [`${PROCURVE}.1.1.2`]: 37,
+      [`${PROCURVE}.2.1.2`]: 499,
+      [`${PROCURVE}.3.1.2`]: 1800,
+    },
+    writable: [`${PETH}.3.1.2`],
   },
   "apc-rpdu": {
     source: "Network UPS Tools, drivers/apc-pdu-mib.c: walk of an APC AP79xx, outlets 1 and 2",
