@@ -29,7 +29,21 @@ export class Ipmitool {
 
   /** The BMC with its address, as messages name it. */
   get what(): string {
-    return `The BMC at ${this.bmc.host}:${this.bmc.port}`;
+    return `The BMC at ${this.address}`;
+  }
+
+  get address(): string {
+    return `${this.bmc.host}:${this.bmc.port}`;
+  }
+
+  /** Has it do what is no raw request, once. @throws as `read` */
+  async run(subcommand: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#run(ACTING, subcommand, ACT_DEADLINE, signal);
+  }
+
+  /** Why a child of {@link child} has failed, by what it said. */
+  failure(said: string): PortError {
+    return failureOf(this.what, said);
   }
 
   /**

@@ -14,6 +14,8 @@ export interface ConsoleRig extends AsyncDisposable {
   readonly driver: Driver<"console">;
   /** Options of the endpoint. */
   options(): object;
+  /** What its secrets are, by the file that refers to them. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** What a message must name so that a person finds the line. */
   readonly address: string;
   /** Whether two may not have the line at once. */
@@ -39,10 +41,10 @@ export interface ConsoleRig extends AsyncDisposable {
 export const forever: AbortSignal = new AbortController().signal;
 
 export function openConsole(
-  { driver, options }: Pick<ConsoleRig, "driver" | "options">,
+  { driver, options, secrets = {} }: Pick<ConsoleRig, "driver" | "options" | "secrets">,
   clock = systemClock,
 ): Promise<ConsolePort> {
-  return openDriver(driver, options(), driverContext({ clock }));
+  return openDriver(driver, options(), driverContext({ clock, secrets }));
 }
 
 /** Keeps everything that a console tells, in order. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDriver, type Driver, type PortKind, type Ports } from "@outrider/ports/driver";
 import { spawnSync } from "node:child_process";
-import { freePort, startForeign } from "./foreign-process.js";
+import { freePort, startForeign, type ForeignProcess } from "./foreign-process.js";
 import type { PortRig } from "./port-rig.js";
 
 const USER = { username: "ipmiusr", password: "canaryofsim" };
@@ -24,24 +24,21 @@ function temperatureRecord(number: number, name: string): string {
   return bytes.map((byte) => `0x${byte.toString(16).padStart(2, "0")}`).join(" ");
 }
 
-export interface IpmiSimRig<P extends AsyncDisposable> extends PortRig<P> {
-  /** What its sensor `CPU Temp` measures from now on. */
-  heat(celsius: number): void;
+/** A user of its that may do everything. */
+export const IPMI_SIM_USER = USER;
+
+export interface IpmiSim {
+  readonly dir: string;
+  readonly port: number;
+  /** Lines of its `lan.conf`. */
+  readonly lan?: readonly string[];
 }
 
-/** A driver on ipmi_sim of OpenIPMI, which has one temperature. */
-export async function ipmiSimRig<K extends PortKind>(
-  driver: Driver<K>,
-  options: object = {},
-): Promise<IpmiSimRig<Ports[K]>> {
-  const dir = mkdtempSync(join(tmpdir(), "or-"));
-  const port = await freePort();
+/** ipmi_sim of OpenIPMI with a sensor whose value stands in the file `temperature` of its directory. */
+export async function startIpmiSim({ dir, port, lan = [] }: IpmiSim): Promise<ForeignProcess> {
   const { username, password } = USER;
-  const temperature = join(dir, "temperature");
   const state = join(dir, "state");
-  mkdirSync(state);
-  const heat = (celsius: number): void => writeFileSync(temperature, `${celsius}\n`);
-  heat(41);
+  mkdirSync(state, { recursive: true });
   writeFileSync(
     join(dir, "lan.conf"),
     `name "sim"
@@ -56,6 +53,7 @@ startlan 1
 endlan
 user 1 true "" "test" user 10 none md2 md5 straight
 user 2 true "${username}" "${password}" admin 10 none md2 md5 straight
+${lan.join("\n")}
 `,
   );
   writeFileSync(
@@ -63,7 +61,7 @@ user 2 true "${username}" "${password}" admin 10 none md2 md5 straight
     `mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
 sel_enable 0x20 1000 0x0a
-sensor_add 0x20 0 1 0x01 0x01 poll 100 file "${temperature}"
+sensor_add 0x20 0 1 0x01 0x01 poll 100 file "${join(dir, "temperature")}"
 sensor_set_event_support 0x20 0 1 enable scanning per-state 000000000000000 000000000000000 000000000000000 000000000000000
 main_sdr_add 0x20 ${temperatureRecord(1, "CPU Temp")}
 mc_enable 0x20
@@ -75,12 +73,31 @@ mc_enable 0x20
     const env = { ...process.env, IPMI_PASSWORD: password };
     return spawnSync("ipmitool", asked, { env }).status === 0;
   };
-  const sim = await startForeign({
+  return startForeign({
     command: "ipmi_sim",
     args: ["-c", join(dir, "lan.conf"), "-f", join(dir, "sim.emu"), "-s", state, "-n"],
     log: join(dir, "sim.log"),
     ready,
   });
+}
+
+export interface IpmiSimRig<P extends AsyncDisposable> extends PortRig<P> {
+  /** What its sensor `CPU Temp` measures from now on. */
+  heat(celsius: number): void;
+}
+
+/** A driver on ipmi_sim of OpenIPMI, which has one temperature. */
+export async function ipmiSimRig<K extends PortKind>(
+  driver: Driver<K>,
+  options: object = {},
+): Promise<IpmiSimRig<Ports[K]>> {
+  const dir = mkdtempSync(join(tmpdir(), "or-"));
+  const port = await freePort();
+  const { username, password } = USER;
+  const temperature = join(dir, "temperature");
+  const heat = (celsius: number): void => writeFileSync(temperature, `${celsius}\n`);
+  heat(41);
+  const sim = await startIpmiSim({ dir, port });
   return {
     heat,
     open: (context) =>
