@@ -272,6 +272,8 @@ describe("an agent left alone", () => {
   });
 
   it("keeps what it has to say until it is acknowledged", async () => {
+    // A second try begins where the first one left off.
+    stage.acknowledges = true;
     await watched("None");
     stage.acknowledges = false;
     const { id } = await stage.send(stage.command(slot, "ForceOff"));

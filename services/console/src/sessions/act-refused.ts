@@ -7,7 +7,7 @@
  * - `not-found`: there is no such break sequence, session, or part of the past.
  * - `unsupported`: the device cannot do this.
  * - `unreachable`: agent or device are away. The sentence says which.
- * - `busy`: somebody else types, or something else is being done.
+ * - `busy`: somebody else types, something else is being done, or the device is lent to another program.
  * - `failed`: the device said no, or it is not known what it did.
  * - `rejected`: the power service said no.
  * - `not-recorded`: the audit log cannot be written, so it was not done.

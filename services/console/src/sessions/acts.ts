@@ -47,7 +47,7 @@ export class Acts {
     } as const;
     if (what === "break" && name !== undefined) this.#sequence(name);
     if (what === "paste") {
-      if (this.far.problem !== undefined) throw new ActRefused("unreachable", this.far.problem);
+      if (this.far.refusal) throw this.far.refusal;
       if (this.#pasting) throw new ActRefused("busy", "something is being pasted; ^C stops it");
       return;
     }

@@ -173,7 +173,7 @@ export class Asks {
       case "paste":
         if (!text) throw new ActRefused("invalid", "there is nothing to paste");
         if (!take) return acts.check("paste");
-        if (far.problem !== undefined) throw new ActRefused("unreachable", far.problem);
+        if (far.refusal) throw far.refusal;
         return undefined;
       default:
         return undefined;

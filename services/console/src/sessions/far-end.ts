@@ -44,6 +44,13 @@ export class FarEnd {
     return up ? undefined : `the console cannot be reached: ${seemly(detail)}`;
   }
 
+  /** Refuses what needs the device, when nothing can be sent now: it is away, or lent. */
+  get refusal(): ActRefused | undefined {
+    const { problem } = this;
+    if (problem === undefined) return undefined;
+    return new ActRefused(this.condition?.closed ? "busy" : "unreachable", problem);
+  }
+
   can(ability: ConsoleAbility): boolean {
     return this.condition?.abilities.includes(ability) ?? false;
   }
@@ -105,10 +112,8 @@ export class FarEnd {
   }
 
   #reach(): LinkedConsole {
-    const { problem } = this;
-    if (problem !== undefined || !this.#linked) {
-      throw new ActRefused("unreachable", problem ?? "the console cannot be reached");
-    }
+    if (this.refusal) throw this.refusal;
+    if (!this.#linked) throw new ActRefused("unreachable", "the console cannot be reached");
     return this.#linked;
   }
 }
