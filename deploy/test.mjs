@@ -32,6 +32,8 @@ const PEERS = {
   "putty-tools": "/usr/bin/plink",
   ipmitool: "/usr/bin/ipmitool",
   openipmi: "/usr/bin/ipmi_sim",
+  "libvirt-clients": "/usr/bin/virsh",
+  "libvirt-daemon": "/usr/sbin/libvirtd",
   telnet: "/usr/bin/telnet",
   expect: "/usr/bin/expect",
   socat: "/usr/bin/socat",
