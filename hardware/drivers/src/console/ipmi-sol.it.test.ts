@@ -175,6 +175,17 @@ describe.skipIf(skip)("ipmi_sim", () => {
       await expect.poll(() => third.recorder.text, SOON).toContain("pong");
     });
 
+    it("says that user or password may be wrong, and neither of them", async () => {
+      const secrets = { [PASSWORD.file]: "canary-not-let-in" };
+      await using port = await openConsole({ ...rig, secrets });
+      const recorder = new ConsoleRecorder();
+      port.start(recorder);
+      await expect.poll(() => recorder.links.length, SOON).toBe(1);
+      const { detail } = recorder.links[0] ?? {};
+      expect(detail).toContain("user and password are right");
+      expect(detail).not.toContain("canary");
+    });
+
     it("has the password in no argument, and leaves no ipmitool behind", async () => {
       const ours = (): string[] =>
         readdirSync("/proc")
