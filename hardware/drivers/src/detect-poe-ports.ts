@@ -1,29 +1,17 @@
-import type { Clock } from "@outrider/ports/time";
-import { SnmpDevice } from "@outrider/transports/snmp-device";
+import type { DriverContext } from "@outrider/ports/driver";
 import { findPoePorts, type PoePortFindings } from "@outrider/transports/snmp-topology";
-
-const SNMP_PORT = 161;
+import { snmpDevice, type SnmpOptions } from "./snmp-options.js";
 
 /**
  * Which PoE ports of a switch the machines with these addresses are on: what `power/snmp-poe` wants to know. Only reads.
  * @throws PortError when the switch cannot be read, or has no PoE
  */
 export async function detectPoePorts(
-  asked: {
-    readonly host: string;
-    readonly udpPort?: number;
-    readonly community: string;
-    readonly macs: readonly string[];
-    readonly clock: Clock;
-  },
+  options: SnmpOptions,
+  macs: readonly string[],
+  context: Pick<DriverContext, "clock" | "secret">,
   signal: AbortSignal,
 ): Promise<PoePortFindings> {
-  const { host, udpPort = SNMP_PORT, community, macs, clock } = asked;
-  using device = new SnmpDevice({
-    address: { host, udpPort },
-    credentials: { version: "2c", community },
-    name: "The switch",
-    clock,
-  });
+  using device = await snmpDevice(options, context, "The switch", "power/snmp-poe", "Ask again.");
   return await findPoePorts(device, macs, signal);
 }

@@ -58,29 +58,32 @@ const SNMP_PORT = 161;
  * The device that the options name; its connection is shared with every endpoint of this process that has the same.
  * @param name for messages: "The switch"
  * @param driver `power/snmp-poe`
+ * @param advice what to do where options do not fit each other
  * @throws PortError `invalid-options`
  */
 export async function snmpDevice(
   options: SnmpOptions,
-  context: DriverContext,
+  context: Pick<DriverContext, "clock" | "secret">,
   name: string,
   driver: string,
+  advice = "Correct the endpoint in the site file.",
 ): Promise<SnmpDevice> {
   const { host, udpPort = SNMP_PORT } = options;
-  const credentials = await credentialsOf(options, context, driver);
+  const credentials = await credentialsOf(options, context, driver, advice);
   return new SnmpDevice({ address: { host, udpPort }, credentials, name, clock: context.clock });
 }
 
 async function credentialsOf(
   options: SnmpOptions,
-  { secret }: DriverContext,
+  { secret }: Pick<DriverContext, "secret">,
   driver: string,
+  advice: string,
 ): Promise<SnmpCredentials> {
   const { version = "2c", community, user, authKey, privKey } = options;
   const wrong = (option: keyof SnmpOptions, what: string): PortError =>
     new PortError(
       "invalid-options",
-      `The option ${option} of the driver ${driver}: ${what}. Correct the endpoint in the site file.`,
+      `The option ${option} of the driver ${driver}: ${what}. ${advice}`,
     );
   if (version !== "3") {
     for (const option of ["user", "authProtocol", "authKey", "privProtocol", "privKey"] as const) {

@@ -1,4 +1,4 @@
-import { IsBoolean } from "class-validator";
+import { IsBoolean, Matches } from "class-validator";
 import { DesiredNeed } from "./agent.js";
 import { contract } from "./contract.js";
 import {
@@ -29,6 +29,13 @@ import { VIAS, type Via } from "./power.js";
 import { SecretReference } from "./secret.js";
 import { ClockReading } from "./service.js";
 import { Problem } from "./service-plane.js";
+import {
+  SNMP_AUTH_PROTOCOLS,
+  SNMP_PRIVACY_PROTOCOLS,
+  SNMP_USER,
+  type SnmpAuthProtocol,
+  type SnmpPrivacyProtocol,
+} from "./snmp.js";
 
 /**
  * What services ask agents and want an answer to. Nothing here switches a supply or touches what a host does: that is
@@ -96,8 +103,22 @@ export interface AgentOperation<Request extends object, Reply extends object> {
 export class DetectSwitch {
   /** Name or address. */
   @Text(255) host!: string;
-  /** SNMP community, as a reference that the agent's host resolves. Default: the community `public`, by version 2c. */
+  /** Default 161. */
+  @Optional() @Integer(1, 65_535) udpPort?: number;
+  /** Default: `3` where a user is given, else `2c`. */
+  @Optional() @OneOf(["1", "2c", "3"]) version?: "1" | "2c" | "3";
+  /** SNMP community, as a reference that the agent's host resolves. Default: `public`, of versions 1 and 2c. */
   @Optional() @Nested(() => SecretReference) community?: SecretReference;
+  /** The user of version 3. */
+  @Optional() @Matches(SNMP_USER) user?: string;
+  /** Default `sha256`. */
+  @Optional() @OneOf(SNMP_AUTH_PROTOCOLS) authProtocol?: SnmpAuthProtocol;
+  /** The password that the user proves itself with, as a reference that the agent's host resolves. */
+  @Optional() @Nested(() => SecretReference) authKey?: SecretReference;
+  /** Default `aes`. */
+  @Optional() @OneOf(SNMP_PRIVACY_PROTOCOLS) privProtocol?: SnmpPrivacyProtocol;
+  /** The password that version 3 encrypts with, as a reference that the agent's host resolves. */
+  @Optional() @Nested(() => SecretReference) privKey?: SecretReference;
 }
 
 /** The addresses of a node's network interfaces. */

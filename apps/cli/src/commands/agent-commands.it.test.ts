@@ -91,6 +91,41 @@ describe("outrider agent detect", () => {
     expect(out).toContain("# medium: An adapter.");
   });
 
+  it("hands on a user of version 3 with its keys as references", async () => {
+    const line =
+      "agent detect rack-a --switch sw1 --udp-port 1161 --snmp-user outrider --auth-key-file /etc/outrider/secrets/a --auth-protocol sha --privacy-key-file /etc/outrider/secrets/p";
+    const { asked, wrong, code } = await outrider(line, found([proposal]));
+    expect(asked[0]?.body).toEqual({
+      switches: [
+        {
+          host: "sw1",
+          udpPort: 1161,
+          user: "outrider",
+          authProtocol: "sha",
+          authKey: { file: "/etc/outrider/secrets/a" },
+          privKey: { file: "/etc/outrider/secrets/p" },
+        },
+      ],
+    });
+    expect([code, wrong]).toEqual([0, []]);
+  });
+
+  it.each([
+    ["--snmp-user outrider", "only with --switch"],
+    ["--switch sw1 --auth-key-file /a", "give --snmp-user"],
+    ["--switch sw1 --snmp-user u --auth-protocol sha", "give --auth-key-file"],
+    ["--switch sw1 --snmp-user u --privacy-protocol aes", "give --privacy-key-file"],
+    ["--switch sw1 --snmp-user u --privacy-key-file /p", "needs an --auth-key-file"],
+    ["--switch sw1 --snmp-user u --community-file /c", "cannot be used with"],
+    ["--switch sw1 --udp-port 0", "from 1 to 65535"],
+    ["--switch sw1 --snmp-user ünser", "up to 32 characters"],
+    ["--switch sw1 --snmp-user u --auth-key-file secret", "absolute path"],
+  ])("asks nobody with %s", async (words, why) => {
+    const { code, asked, error } = await outrider(`agent detect rack-a ${words}`, found([]));
+    expect([code, asked]).toEqual([2, []]);
+    expect(error).toContain(why);
+  });
+
   it("says which detector could not look, and by its code whether anything is missing", async () => {
     const problem = { detector: "poe", message: "The switch sw1 does not answer." };
     const some = await outrider("agent detect rack-a", found([proposal], [problem]));

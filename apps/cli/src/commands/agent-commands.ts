@@ -1,6 +1,14 @@
+import type { DetectSwitch } from "@outrider/contracts/agent-request";
 import type { DetectedEndpoints, TestedEndpoint } from "@outrider/contracts/endpoints";
 import { isEndpointId } from "@outrider/contracts/ids";
 import { SECRET_FILE } from "@outrider/contracts/secret";
+import {
+  SNMP_AUTH_PROTOCOLS,
+  SNMP_PRIVACY_PROTOCOLS,
+  SNMP_USER,
+  type SnmpAuthProtocol,
+  type SnmpPrivacyProtocol,
+} from "@outrider/contracts/snmp";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Cli } from "../cli.js";
 import { EXIT, type ExitCode } from "../exit-code.js";
@@ -12,6 +20,12 @@ import { proposedSite } from "../site-lines.js";
 interface DetectGiven {
   readonly switch?: readonly string[];
   readonly communityFile?: string;
+  readonly udpPort?: number;
+  readonly snmpUser?: string;
+  readonly authKeyFile?: string;
+  readonly authProtocol?: SnmpAuthProtocol;
+  readonly privacyKeyFile?: string;
+  readonly privacyProtocol?: SnmpPrivacyProtocol;
   readonly output: "site" | "json";
 }
 
@@ -19,8 +33,8 @@ export function addAgentCommands(program: Command, cli: Cli): void {
   const agent = program
     .command("agent")
     .description("what an agent could drive, and whether what is declared works");
-  agent
-    .command("detect")
+  const detecting = agent.command("detect");
+  detecting
     .description(
       "ask an agent what could be declared on it; prints lines for the site file, each with why, and declares nothing",
     )
@@ -35,12 +49,50 @@ export function addAgentCommands(program: Command, cli: Cli): void {
       new Option(
         "--community-file <path>",
         "file on the agent's host with the switches' SNMP community; without it public",
+      )
+        .argParser(secretFile)
+        .conflicts("snmpUser"),
+    )
+    .addOption(
+      new Option(
+        "--udp-port <port>",
+        "where the switches listen for SNMP; without it 161",
+      ).argParser(udpPort),
+    )
+    .addOption(
+      new Option(
+        "--snmp-user <name>",
+        "the switches' user of SNMP version 3, which is asked with then instead of 2c",
+      ).argParser(snmpUser),
+    )
+    .addOption(
+      new Option(
+        "--auth-key-file <path>",
+        "file on the agent's host with the password that the user proves itself with",
       ).argParser(secretFile),
+    )
+    .addOption(
+      new Option("--auth-protocol <name>", "how; without it sha256").choices(SNMP_AUTH_PROTOCOLS),
+    )
+    .addOption(
+      new Option(
+        "--privacy-key-file <path>",
+        "file on the agent's host with the password that is encrypted with",
+      ).argParser(secretFile),
+    )
+    .addOption(
+      new Option("--privacy-protocol <name>", "how; without it aes").choices(
+        SNMP_PRIVACY_PROTOCOLS,
+      ),
     )
     .addOption(
       new Option("-o, --output <format>", "how to print").choices(["site", "json"]).default("site"),
     )
-    .action((id: string, given: DetectGiven) => detect(id, given, cli));
+    .action((id: string, given: DetectGiven) => {
+      const why = unusable(given);
+      if (why !== undefined) detecting.error(`error: ${why}`);
+      return detect(id, given, cli);
+    });
   agent
     .command("test")
     .description("exercise one endpoint without touching what its node does, and say what was seen")
@@ -51,9 +103,8 @@ export function addAgentCommands(program: Command, cli: Cli): void {
 
 function detect(id: string, given: DetectGiven, { online, console }: Cli): Promise<void> {
   return online(async (api) => {
-    const community =
-      given.communityFile === undefined ? {} : { community: { file: given.communityFile } };
-    const switches = given.switch?.map((host) => ({ host, ...community }));
+    const login = loginOf(given);
+    const switches = given.switch?.map((host) => ({ host, ...login }));
     console.progress(`${id} looks …`);
     const path = `/agents/${encodeURIComponent(id)}/detect`;
     const { found } = await api.post<DetectedEndpoints>(path, switches ? { switches } : {});
@@ -70,6 +121,43 @@ function detect(id: string, given: DetectGiven, { online, console }: Cli): Promi
     } else console.error(`outrider: agent ${plain(id)} found nothing that could be declared`);
     return foundExit(proposals.length, problems.length);
   });
+}
+
+/** The words of a login that cannot be meant, before anybody is asked. */
+function unusable(given: DetectGiven): string | undefined {
+  const { snmpUser: user, authKeyFile, privacyKeyFile, authProtocol, privacyProtocol } = given;
+  if (given.switch === undefined && Object.keys(loginOf(given)).length > 0) {
+    return "a login is of use only with --switch";
+  }
+  if (user === undefined && (authKeyFile ?? privacyKeyFile) !== undefined) {
+    return "keys are those of a user: give --snmp-user";
+  }
+  if (authProtocol !== undefined && authKeyFile === undefined) {
+    return "--auth-protocol is that of a key: give --auth-key-file";
+  }
+  if (privacyProtocol !== undefined && privacyKeyFile === undefined) {
+    return "--privacy-protocol is that of a key: give --privacy-key-file";
+  }
+  if (privacyKeyFile !== undefined && authKeyFile === undefined) {
+    return "--privacy-key-file needs an --auth-key-file, too (RFC 3411)";
+  }
+  return undefined;
+}
+
+/** References only: what the files hold never comes here. */
+function loginOf(given: DetectGiven): Omit<DetectSwitch, "host"> {
+  const { communityFile, authKeyFile, privacyKeyFile, authProtocol, privacyProtocol } = given;
+  const port = given.udpPort;
+  const user = given.snmpUser;
+  return {
+    ...(port === undefined ? {} : { udpPort: port }),
+    ...(communityFile === undefined ? {} : { community: { file: communityFile } }),
+    ...(user === undefined ? {} : { user }),
+    ...(authProtocol === undefined ? {} : { authProtocol }),
+    ...(authKeyFile === undefined ? {} : { authKey: { file: authKeyFile } }),
+    ...(privacyProtocol === undefined ? {} : { privProtocol: privacyProtocol }),
+    ...(privacyKeyFile === undefined ? {} : { privKey: { file: privacyKeyFile } }),
+  };
 }
 
 function foundExit(proposals: number, problems: number): ExitCode {
@@ -102,4 +190,15 @@ function endpoint(text: string): string {
 function secretFile(text: string): string {
   if (SECRET_FILE.test(text)) return text;
   throw new InvalidArgumentError("Expected an absolute path on the agent's host.");
+}
+
+function snmpUser(text: string): string {
+  if (SNMP_USER.test(text)) return text;
+  throw new InvalidArgumentError("Expected a name of up to 32 characters without spaces.");
+}
+
+function udpPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw new InvalidArgumentError("Expected a port from 1 to 65535.");
 }

@@ -1,10 +1,13 @@
 import type { EndpointProposal } from "@outrider/contracts/agent-request";
 import { detectPoePorts } from "@outrider/drivers/detect-poe-ports";
 import type { NodeId } from "@outrider/contracts/ids";
+import type { SecretReference } from "@outrider/contracts/secret";
 import { PortError } from "@outrider/ports/port-error";
 import type { Detecting, Detector } from "./detector.js";
 
 const DEFAULT_COMMUNITY = "public";
+/** Refers to no secret: what nobody has given is asked by the community that everybody knows. */
+const PUBLIC: SecretReference = {};
 
 /** Which PoE port of the switches that were named each node is on, by their tables of addresses and LLDP. Only reads. */
 export const poePorts: Detector = {
@@ -30,23 +33,27 @@ export const poePorts: Detector = {
 
 async function ofSwitch(
   { clock, signal, secret }: Detecting,
-  { host, community }: NonNullable<Detecting["asked"]["switches"]>[number],
+  asked: NonNullable<Detecting["asked"]["switches"]>[number],
   macs: ReadonlyMap<string, NodeId>,
 ): Promise<EndpointProposal[]> {
-  const readBy = community ? await secret(community) : DEFAULT_COMMUNITY;
-  const asked = { host, community: readBy, macs: [...macs.keys()], clock };
-  const { proposals } = await detectPoePorts(asked, signal);
+  const { version = asked.user === undefined ? "2c" : "3", ...options } = asked;
+  const withVersion = version === "2c" ? options : { ...options, version };
+  const { proposals } = await detectPoePorts(
+    version === "3" || options.community ? withVersion : { ...withVersion, community: PUBLIC },
+    [...macs.keys()],
+    { clock, secret: async (one) => (one === PUBLIC ? DEFAULT_COMMUNITY : secret(one)) },
+    signal,
+  );
   return proposals.map(({ mac, group, port, why, confidence }) => {
     const node = macs.get(mac);
     return {
       port: "power" as const,
       driver: "snmp-poe",
       options: {
-        host,
+        // Reading needs less than switching does: the references are for the person to correct.
+        ...withVersion,
         port,
         ...(group === 1 ? {} : { group }),
-        // Reading needs less than switching does: the reference is for the person to correct.
-        ...(community ? { community } : {}),
       },
       ...(node === undefined ? {} : { node }),
       why,
