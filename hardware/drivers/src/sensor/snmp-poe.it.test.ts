@@ -1,3 +1,5 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { openDriver } from "@outrider/ports/driver";
 import { mustSkip } from "@outrider/simulators/peers";
 import {
@@ -15,6 +17,7 @@ import { RECORDED_TREES } from "../testing/recorded-trees.js";
 import { describeSensorPort } from "../testing/sensor-conformance.js";
 import { COMMUNITY, COMMUNITY_FILE, SECRETS, VERSION_3 } from "../testing/switch-rig.js";
 import { switchSensorRig } from "../testing/switch-sensor-rig.js";
+import { driver as power } from "../power/snmp-poe.js";
 import { driver } from "./snmp-poe.js";
 
 const host = "127.0.0.1";
@@ -136,5 +139,37 @@ describe.skipIf(withoutSnmpsim)("recorded trees, served by snmpsim", { timeout: 
     const given = { host, udpPort, community: { file: "/tree" }, ...options };
     await using port = await openDriver(driver, given, context);
     expect(await port.read(never)).toEqual(sample);
+  });
+
+  it("asks in one exchange together with the power endpoint of the same port", async () => {
+    let asked = 0;
+    const answers = createSocket("udp4");
+    const relay = createSocket("udp4");
+    relay.on("message", (request, from) => {
+      asked += 1;
+      answers.once("message", (answer) => relay.send(answer, from.port, from.address));
+      answers.send(request, udpPort, host);
+    });
+    relay.bind(0, host);
+    await once(relay, "listening");
+    try {
+      const context = driverContext({ secrets: { "/tree": "poe-procurve" } });
+      const options = {
+        host,
+        udpPort: relay.address().port,
+        port: 2,
+        profile: "procurve",
+        community: { file: "/tree" },
+      };
+      await using sensor = await openDriver(driver, options, context);
+      await using supply = await openDriver(power, options, context);
+      const [sample, reading] = await Promise.all([sensor.read(never), supply.read(never)]);
+      expect(sample).toMatchObject({ powerGood: 1, powerWatts: 1.8 });
+      expect(reading).toMatchObject({ supply: "On", drawWatts: 1.8 });
+      expect(asked).toBe(1);
+    } finally {
+      relay.close();
+      answers.close();
+    }
   });
 });
