@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { AGENT_NODE_OPTIONS } from "@outrider/agent/node-options";
 import { agentStatus } from "@outrider/contracts/agent";
 import { nodeId } from "@outrider/contracts/ids";
 import { nodeDescription } from "@outrider/contracts/node";
@@ -372,20 +373,25 @@ export class Deployment implements AsyncDisposable {
     kind: keyof typeof PROGRAMS,
     environment: Readonly<Record<string, string>>,
   ): Part {
-    const part = new Part(name, PROGRAMS[kind], () => ({
-      OUTRIDER_DATA: this.data,
-      // For the broker: whoever has a site of his own lets nobody in without credentials.
-      OUTRIDER_SITE: this.siteFile,
-      ...(kind === "broker" ? { OUTRIDER_MQTT_PORT: String(this.#port) } : {}),
-      ...(kind === "console"
-        ? {
-            OUTRIDER_CONSOLE_LINK_PORT: String(this.#linkPort),
-            OUTRIDER_SSH_PORT: String(this.#sshPort),
-          }
-        : {}),
-      ...environment,
-      ...this.options.environment?.[kind],
-    }));
+    const part = new Part(
+      name,
+      PROGRAMS[kind],
+      () => ({
+        OUTRIDER_DATA: this.data,
+        // For the broker: whoever has a site of his own lets nobody in without credentials.
+        OUTRIDER_SITE: this.siteFile,
+        ...(kind === "broker" ? { OUTRIDER_MQTT_PORT: String(this.#port) } : {}),
+        ...(kind === "console"
+          ? {
+              OUTRIDER_CONSOLE_LINK_PORT: String(this.#linkPort),
+              OUTRIDER_SSH_PORT: String(this.#sshPort),
+            }
+          : {}),
+        ...environment,
+        ...this.options.environment?.[kind],
+      }),
+      kind === "agent" ? AGENT_NODE_OPTIONS : [],
+    );
     this.#parts.push(part);
     this.#stack.use({ [Symbol.asyncDispose]: () => part.stop() });
     return part;

@@ -15,11 +15,12 @@ const LAST_WORDS_LENGTH = 12_000;
 export class Part implements AsyncDisposable {
   readonly #runs: Child[] = [];
 
-  /** @param program what `import.meta.resolve` gives */
+  /** @param program what `import.meta.resolve` gives @param nodeOptions of Node itself */
   constructor(
     readonly name: string,
     private readonly program: string,
     private readonly environment: () => Environment,
+    private readonly nodeOptions: readonly string[] = [],
   ) {}
 
   get running(): boolean {
@@ -62,7 +63,8 @@ export class Part implements AsyncDisposable {
   async start(more: Environment = {}): Promise<void> {
     if (this.running) throw new Error(`${this.name} runs already`);
     const env = { ...NOT_INHERITED, ...this.environment(), ...more };
-    this.#runs.push(await startNode(this.program, { env, readyWithinMs: 120_000 }));
+    const { nodeOptions } = this;
+    this.#runs.push(await startNode(this.program, { env, nodeOptions, readyWithinMs: 120_000 }));
   }
 
   /** Ends it as an operator does, by force when that takes over 15 s. */

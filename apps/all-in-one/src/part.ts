@@ -15,6 +15,8 @@ export interface PartOptions {
   readonly name: string;
   /** `file:` URL of the compiled program. */
   readonly program: string;
+  /** Of Node itself. */
+  readonly nodeOptions?: readonly string[];
   /**
    * Asked for at every start. It takes the place of every `OUTRIDER_` variable of ours but those about logs and tests.
    */
@@ -55,8 +57,9 @@ export class Part {
   }
 
   run(): Run {
-    const { program, environment } = this.options;
-    const child = spawn(process.execPath, ["--enable-source-maps", fileURLToPath(program)], {
+    const { program, nodeOptions = [], environment } = this.options;
+    const args = ["--enable-source-maps", ...nodeOptions, fileURLToPath(program)];
+    const child = spawn(process.execPath, args, {
       env: { ...inherited(), ...environment() },
       stdio: ["ignore", "pipe", "inherit"],
       // A group of its own: Ctrl-C is for the supervisor, which ends the parts in their order.

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { AGENT_NODE_OPTIONS } from "@outrider/agent/node-options";
 import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { banner, sshOf } from "./banner.js";
 import { readConfig, type Config } from "./config.js";
@@ -119,6 +120,7 @@ async function run(): Promise<number> {
         return supervisor.start({
           name: `agent-${agent}`,
           program: import.meta.resolve("@outrider/agent/main"),
+          nodeOptions: AGENT_NODE_OPTIONS,
           environment: () => ({
             ...environment,
             ...agentEnvironment(config, consoleLinkPort),

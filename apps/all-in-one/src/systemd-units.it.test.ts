@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { appendFile, chmod, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { AGENT_NODE_OPTIONS } from "@outrider/agent/node-options";
 import { requirePeer } from "@outrider/testing/peers";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -40,6 +41,14 @@ function verify(unit: string): string {
   if (error) throw error;
   return stdout + stderr;
 }
+
+it("an agent on a host of its own is started as one beside the others is", async () => {
+  const unit = await readFile(join(SHIPPED, "outrider-agent@.service"), "utf8");
+  const options = ["--enable-source-maps", ...AGENT_NODE_OPTIONS].join(" ");
+  expect(unit).toMatch(
+    new RegExp(`^ExecStart=\\S+/node ${options} /opt/outrider/hardware/agent/dist/main\\.js$`, "m"),
+  );
+});
 
 describe.skipIf(!isThere)("the units that are shipped", () => {
   it.each(UNITS)("%s is understood by systemd, with the wires of its host", (unit) => {

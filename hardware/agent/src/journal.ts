@@ -50,7 +50,8 @@ export class Journal {
   /** @param audit the log in which each actuation is recorded by the transaction that records it in the journal */
   static async open(file: string, audit: JournalAudit): Promise<Journal> {
     const migrations = [JOURNAL_MIGRATIONS, auditMigrations("agent")];
-    const storage = await openStorage({ file, migrations });
+    // Reads are short and happen at the start, before a refusal, and where events are repeated; never before an actuation.
+    const storage = await openStorage({ file, migrations, oneThread: true });
     try {
       return new Journal(storage, await AuditLog.open({ ...audit, storage, owner: "agent" }));
     } catch (error) {

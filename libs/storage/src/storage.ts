@@ -107,6 +107,11 @@ export interface SqliteOptions extends CommonOptions {
   readonly file: string;
   /** The file may not grow beyond this (`full`). Unbounded by default. */
   readonly maximumBytes?: number | undefined;
+  /**
+   * Reads take their turn in the thread that writes, which saves the memory of another one (some 14 MiB). A read waits
+   * for a commit that is under way then, and a commit for a read: only where all reads are short.
+   */
+  readonly oneThread?: boolean | undefined;
 }
 
 export interface PostgresOptions extends CommonOptions {

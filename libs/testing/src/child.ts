@@ -9,6 +9,8 @@ export interface ChildOptions {
   /** Added to the environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Of Node itself, before the program; only for {@link startNode}. */
+  readonly nodeOptions?: readonly string[];
   /** How long to wait for the ready line, in milliseconds. Default 20,000. */
   readonly readyWithinMs?: number;
   /**
@@ -53,7 +55,7 @@ export function startNode(program: string | URL, options: ChildOptions = {}): Pr
   const path = text.startsWith("file:") ? fileURLToPath(text) : text;
   return startProgram(process.execPath, {
     ...options,
-    args: ["--enable-source-maps", path, ...(options.args ?? [])],
+    args: ["--enable-source-maps", ...(options.nodeOptions ?? []), path, ...(options.args ?? [])],
   });
 }
 

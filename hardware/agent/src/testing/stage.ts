@@ -28,6 +28,7 @@ import { startTestBroker, type TestBroker } from "@outrider/testing/broker";
 import { startNode, type Child } from "@outrider/testing/child";
 import { eventually, within } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
+import { AGENT_NODE_OPTIONS } from "../node-options.js";
 
 export const AGENT = agentId("a1");
 export const nodeOf = (slot: number): ReturnType<typeof nodeId> => nodeId(`n${slot}`);
@@ -111,6 +112,7 @@ export class Stage implements AsyncDisposable {
     const bootIdFile = join(this.dir.path, "boot_id");
     await writeFile(bootIdFile, this.#bootId);
     return startNode(new URL("../main.js", import.meta.url), {
+      nodeOptions: AGENT_NODE_OPTIONS,
       env: {
         OUTRIDER_AGENT: AGENT,
         OUTRIDER_MQTT_URL: this.broker.url,

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,10 +8,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openStorage } from "../open-storage.js";
 import type { Statement, Storage } from "../storage.js";
 import { storageSuite } from "../testing/storage-suite.js";
-import { underTest } from "../testing/sqlite-under-test.js";
+import { oneThreadUnderTest, underTest } from "../testing/sqlite-under-test.js";
 import { SUITE_MIGRATIONS } from "../testing/storage-under-test.js";
 
 storageSuite(underTest);
+storageSuite(oneThreadUnderTest);
 
 /** A read that takes long: some three million rows to add up. */
 const SLOW_READ = countingTo(3_000_000).replace(/SELECT n FROM up$/, "SELECT SUM(n) AS n FROM up");
@@ -74,6 +76,28 @@ describe("SQLite storage", () => {
     await read;
     expect(order).toEqual(["written", "read"]);
     expect(turns).toBe(100);
+  });
+
+  it("has one thread where that is asked for, and takes reads in their turn there", async () => {
+    const threads = (): number => readdirSync("/proc/self/task").length;
+    await storage.close();
+    storage = await openStorage({ file, migrations: SUITE_MIGRATIONS, oneThread: true });
+    await storage.write([entry(1)]);
+    const before = threads();
+    const order: string[] = [];
+    const read = storage.all(SLOW_READ).then(() => order.push("read"));
+    await storage.write([entry(2)]);
+    order.push("written");
+    await read;
+    expect(order).toEqual(["read", "written"]);
+    expect(threads()).toBe(before);
+    await expect(storage.all("DELETE FROM suite_entry RETURNING id")).rejects.toMatchObject({
+      code: "programming",
+    });
+    await expect(storage.all(countingTo(1_000_000_000))).rejects.toMatchObject({
+      code: "programming",
+    });
+    expect(await storage.get("SELECT COUNT(*) AS n FROM suite_entry")).toEqual({ n: 2 });
   });
 
   it("refuses a read of more rows than fit in memory, and goes on reading", async () => {

@@ -20,7 +20,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * Storage in a SQLite file. Writes go through one thread, one group at a time. Reads have a thread of their own, so
- * that none holds up a commit.
+ * that none holds up a commit, unless `oneThread` asks for less memory instead.
  */
 export class SqliteStorage implements Storage {
   readonly #options: ConnectionOptions;
@@ -28,7 +28,11 @@ export class SqliteStorage implements Storage {
   #reader: Promise<DatabaseClient> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: ConnectionOptions, first: DatabaseClient) {
+  private constructor(
+    options: ConnectionOptions,
+    first: DatabaseClient,
+    private readonly oneThread: boolean,
+  ) {
     this.#options = options;
     if (options.readonly) {
       this.#reader = Promise.resolve(first);
@@ -46,7 +50,11 @@ export class SqliteStorage implements Storage {
       maximumBytes: options.maximumBytes,
       migrations: migrationSets(options),
     };
-    return new SqliteStorage(connection, await DatabaseClient.open(connection));
+    return new SqliteStorage(
+      connection,
+      await DatabaseClient.open(connection),
+      options.oneThread ?? false,
+    );
   }
 
   // oxlint-disable-next-line require-await -- what is thrown here is a rejection to the caller
@@ -90,6 +98,9 @@ export class SqliteStorage implements Storage {
     if (readStatement(sql).writes)
       throw new StorageError("programming", `a read that writes, in: ${sql.slice(0, 200)}`);
     const statement = bind({ sql, params });
+    if (this.oneThread && this.#writer) {
+      return this.#writer.client.request({ kind: "read", statement, first });
+    }
     const reader = await (this.#reader ??= this.#openReader());
     // A thread that a read has killed (rows larger than its memory) is no loss to the next one.
     if (reader.dead && this.#writer) {

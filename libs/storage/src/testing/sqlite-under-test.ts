@@ -13,3 +13,10 @@ export const underTest: StorageUnderTest = {
   open: (file, migrations, limits) => openStorage({ file, migrations, ...limits }),
   remove: (file) => rm(dirname(file), { recursive: true, force: true }),
 };
+
+/** With one thread for reads and writes. */
+export const oneThreadUnderTest: StorageUnderTest = {
+  ...underTest,
+  name: "SQLite in one thread",
+  open: (file, migrations, limits) => openStorage({ file, migrations, oneThread: true, ...limits }),
+};
