@@ -67,30 +67,4 @@ describe.skipIf(skip)("a virtual machine on the GPIO line of another one, by `ou
     expect(isRunning(first)).toBe(false);
     expect(isRunning(second)).toBe(true);
   });
-
-  test("who holds the line is killed: the machine runs on, it is said, and then taken over as it is", async () => {
-    const node = lab.node("board");
-    await outrider(rest, "power", "on", "board");
-    await node.settles("On");
-    await node.mark();
-    const { pid = 0 } = await node.slotView();
-
-    await relay.crash();
-    await eventually("it cannot be seen", () => node.state?.supply.value === "Unknown", {
-      withinMs: 60_000,
-    });
-    const { code, out } = await outrider(rest, "power", "off", "board");
-    expect(code).not.toBe(0);
-    expect(out).toMatch(/^board: (Failed|TimedOut|Rejected)\//);
-    expect(relay.level()).toBe(true);
-
-    await relay.recover();
-    await node.settles("On");
-    expect(isRunning(pid)).toBe(true);
-    expect(await node.edgeNames()).toEqual([]);
-    expect(await outrider(rest, "power", "off", "board")).toMatchObject({ code: 0 });
-    await node.edge("supply-off");
-    expect(relay.level()).toBe(false);
-    expect(isRunning(pid)).toBe(false);
-  });
 });

@@ -92,6 +92,8 @@ export async function joinDeviceGuest(): Promise<DeviceGuest> {
     const id = (ids += 1);
     const question = Promise.withResolvers<unknown>();
     waiting.set(id, question);
+    // A question that nobody waits for any more may still fail: who crashes an agent of the guest knows that.
+    question.promise.catch(() => {});
     socket.write(`${JSON.stringify({ ...request, id, ...(agent ? { agent } : {}) })}\n`);
     return [id, question.promise as Promise<T>];
   };
