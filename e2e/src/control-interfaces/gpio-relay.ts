@@ -23,10 +23,6 @@ export interface GpioRelay extends AsyncDisposable {
   readonly url: string;
   /** The level of the line, as the chip's own register has it. */
   level(): boolean;
-  /** The process that holds the line is killed. */
-  crash(): Promise<void>;
-  /** It starts anew and takes the line. */
-  recover(): Promise<void>;
 }
 
 export async function startGpioRelay(world: SlotClient): Promise<GpioRelay> {
@@ -35,10 +31,9 @@ export async function startGpioRelay(world: SlotClient): Promise<GpioRelay> {
   const guest = stack.use(await joinDeviceGuest());
   const level = (): boolean => guest.gpio.isOutput(LINE) && guest.gpio.output(LINE);
   stack.use(wire(level, world));
-  let line: DigitalOutputPort | undefined = await take(guest);
+  const line = await take(guest);
 
   const answer = async (path: string): Promise<boolean> => {
-    if (!line) throw new Error("nobody holds the line");
     const signal = AbortSignal.timeout(WITHIN_MS);
     if (path === "/supply/on" || path === "/supply/off") {
       await line.set(path === "/supply/on", signal);
@@ -61,13 +56,6 @@ export async function startGpioRelay(world: SlotClient): Promise<GpioRelay> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     level,
-    crash: async () => {
-      line = undefined;
-      await guest.killSecond();
-    },
-    recover: async () => {
-      line = await take(guest);
-    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
