@@ -1,3 +1,4 @@
+import { lacksLinuxGuest } from "@outrider/simulators/lacks-guest";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { consoleState } from "@outrider/contracts/console";
@@ -8,7 +9,6 @@ import { outrider } from "./consoles/command-line.js";
 import { WebClient } from "./consoles/web-client.js";
 import { Deployment } from "./deployment.js";
 import type { Rest } from "./fleet/rest.js";
-import { linuxIsMissing } from "./guest.js";
 import type { NodeUnderTest } from "./node-under-test.js";
 import { watched } from "./watched.js";
 
@@ -23,7 +23,7 @@ const heal = {
 };
 const PANIC = "Kernel panic - not syncing: sysrq triggered crash";
 
-const skip = !hasMosquittoClients() || (await linuxIsMissing("the console of a Linux machine"));
+const skip = !hasMosquittoClients() || (await lacksLinuxGuest("the console of a Linux machine"));
 
 let lab: Deployment;
 let rest: Rest;

@@ -1,7 +1,5 @@
 import { join } from "node:path";
 import { ConsoleProbe } from "@outrider/simulators/console-probe";
-import { buildLinuxGuest, GuestMissing } from "@outrider/simulators/guest-images";
-import { LINUX_PEERS, mustSkip } from "@outrider/simulators/peers";
 import { QmpProbe } from "@outrider/simulators/qmp-probe";
 import { within } from "@outrider/testing/eventually";
 import { onTestFinished } from "vitest";
@@ -65,17 +63,5 @@ export class Guest {
     } finally {
       probe.close();
     }
-  }
-}
-
-/** Whether tests with a `linux` guest have to be left out; builds the guest where it can. @param tests what they are about */
-export async function linuxIsMissing(tests: string): Promise<boolean> {
-  if (mustSkip(tests, LINUX_PEERS)) return true;
-  try {
-    await buildLinuxGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
   }
 }

@@ -1,3 +1,4 @@
+import { lacksLinuxGuest } from "@outrider/simulators/lacks-guest";
 import { join } from "node:path";
 import { consoleState } from "@outrider/contracts/console";
 import { ConsoleProbe } from "@outrider/simulators/console-probe";
@@ -6,7 +7,6 @@ import { within } from "@outrider/testing/eventually";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deployment } from "./deployment.js";
-import { linuxIsMissing } from "./guest.js";
 import { watched } from "./watched.js";
 
 /** Hosts that ignore their button and have a console, by mosquitto_pub. */
@@ -66,7 +66,7 @@ describe.skipIf(!hasMosquittoClients())("a simulated machine with a console", ()
 });
 
 const skipLinux =
-  !hasMosquittoClients() || (await linuxIsMissing("the console rung on a Linux machine"));
+  !hasMosquittoClients() || (await lacksLinuxGuest("the console rung on a Linux machine"));
 
 describe.skipIf(skipLinux)("a Linux machine with a console", () => {
   let lab: Deployment;

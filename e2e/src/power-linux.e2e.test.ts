@@ -1,13 +1,14 @@
+import { lacksLinuxGuest } from "@outrider/simulators/lacks-guest";
 import { fileSystemState } from "@outrider/simulators/data-disk";
 import { runProgram } from "@outrider/simulators/run-program";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deployment } from "./deployment.js";
-import { Guest, linuxIsMissing } from "./guest.js";
+import { Guest } from "./guest.js";
 import type { NodeUnderTest } from "./node-under-test.js";
 import { watched } from "./watched.js";
 
-const skip = !hasMosquittoClients() || (await linuxIsMissing("power on a Linux machine"));
+const skip = !hasMosquittoClients() || (await lacksLinuxGuest("power on a Linux machine"));
 
 const patient = { chassis: 1, wake: "button", gracefulLimit: "90s" } as const;
 let lab: Deployment;

@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ConsoleProbe } from "./console-probe.js";
 import { fileSystemState } from "./data-disk.js";
-import { buildLinuxGuest, GuestMissing } from "./guest-images.js";
-import { LINUX_PEERS, mustSkip } from "./peers.js";
+import { lacksLinuxGuest } from "./lacks-guest.js";
 import { QmpProbe } from "./qmp-probe.js";
 import { runProgram } from "./run-program.js";
 import type { Edge } from "./slot-api.js";
 import { startChassis, type Simulator } from "./spawn.js";
 
-const skip = await unavailable();
+const skip = await lacksLinuxGuest("chassis with a Linux guest");
 /** A guest boots in seconds of processor time, which on a busy machine are many more of the wall's. */
 const soon = (): AbortSignal => AbortSignal.timeout(90_000);
 
@@ -148,16 +147,3 @@ const edges = async (): Promise<string[]> =>
   (await chassis.client.edges({ since })).map((e) => `${e.edge}/${e.cause}`);
 const edge = (name: Edge["edge"]): Promise<Edge> =>
   chassis.client.waitForEdge((e) => e.edge === name, soon(), since);
-
-/** Whether the tests have to be left out; builds the guest where it can. */
-async function unavailable(): Promise<boolean> {
-  const tests = "chassis with a Linux guest";
-  if (mustSkip(tests, LINUX_PEERS)) return true;
-  try {
-    await buildLinuxGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
-  }
-}

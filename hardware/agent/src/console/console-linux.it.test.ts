@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import { endpointId } from "@outrider/contracts/ids";
 import { fileSystemState } from "@outrider/simulators/data-disk";
-import { buildLinuxGuest, GuestMissing } from "@outrider/simulators/guest-images";
-import { LINUX_PEERS, mustSkip } from "@outrider/simulators/peers";
+import { lacksLinuxGuest } from "@outrider/simulators/lacks-guest";
 import { startChassis, type Simulator } from "@outrider/simulators/spawn";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Stage } from "../testing/stage.js";
 import { LinkService } from "./testing/link-service.js";
 
-const skip = await unavailable();
+const skip = await lacksLinuxGuest("a shutdown by way of a console");
 /** A guest boots in seconds of processor time, which on a busy machine are many more of the wall's. */
 const SOON = { withinMs: 120_000 };
 
@@ -60,16 +59,3 @@ describe.skipIf(skip)("a shutdown by way of a console with a Linux behind it", (
     expect(await fileSystemState(disk)).toBe("clean");
   });
 });
-
-/** Whether the test has to be left out; builds the guest where it can. */
-async function unavailable(): Promise<boolean> {
-  const tests = "a shutdown by way of a console";
-  if (mustSkip(tests, LINUX_PEERS)) return true;
-  try {
-    await buildLinuxGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
-  }
-}

@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 import type { PortKind, Ports } from "@outrider/ports/driver";
 import { PortError, type PortErrorCode } from "@outrider/ports/port-error";
 import { buildDeviceGuest, GPIO_PAGE } from "@outrider/simulators/device-guest-image";
-import { GuestMissing } from "@outrider/simulators/guest-images";
-import { LINUX_PEERS, mustSkip } from "@outrider/simulators/peers";
+import { lacksGuest } from "@outrider/simulators/lacks-guest";
+import { LINUX_PEERS } from "@outrider/simulators/peers";
 import type { Declared } from "../open.js";
 import type { GuestPort, GuestRequest } from "./device-guest.js";
 import { DEVICE_GUEST } from "./device-guest-setup.js";
@@ -50,15 +50,8 @@ export interface DeviceGuest extends AsyncDisposable {
 }
 
 /** Whether the tests have to be left out here, said loudly. */
-export async function lacksDeviceGuest(tests: string): Promise<boolean> {
-  if (mustSkip(tests, PEERS)) return true;
-  try {
-    await buildDeviceGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
-  }
+export function lacksDeviceGuest(tests: string): Promise<boolean> {
+  return lacksGuest(tests, PEERS, buildDeviceGuest);
 }
 
 export async function joinDeviceGuest(): Promise<DeviceGuest> {

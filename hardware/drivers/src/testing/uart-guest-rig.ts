@@ -13,9 +13,9 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildLinuxGuest, GuestMissing } from "@outrider/simulators/guest-images";
+import { buildLinuxGuest } from "@outrider/simulators/guest-images";
+import { lacksLinuxGuest } from "@outrider/simulators/lacks-guest";
 import { newcArchive } from "@outrider/simulators/newc";
-import { LINUX_PEERS, mustSkip } from "@outrider/simulators/peers";
 import { QmpProbe } from "@outrider/simulators/qmp-probe";
 import type { GuestCommand } from "./uart-guest.js";
 
@@ -67,16 +67,8 @@ exec busybox chroot /data /node /app/node_modules/@outrider/drivers/dist/testing
 `;
 
 /** Whether the tests have to be left out here, said loudly. */
-export async function lacksUartGuest(): Promise<boolean> {
-  const tests = "the serial driver on a UART";
-  if (mustSkip(tests, LINUX_PEERS)) return true;
-  try {
-    await buildLinuxGuest();
-    return false;
-  } catch (error) {
-    if (!(error instanceof GuestMissing)) throw error;
-    return mustSkip(tests, {}, { problem: error.message });
-  }
+export function lacksUartGuest(): Promise<boolean> {
+  return lacksLinuxGuest("the serial driver on a UART");
 }
 
 export async function startUartGuest(): Promise<UartGuest> {
