@@ -4,6 +4,7 @@ import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
+import { requireMount } from "@outrider/testing/peers";
 import { requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allUp, judged } from "./consoles/judged.js";
@@ -12,7 +13,6 @@ import { Lines, nodeOf } from "./consoles/lines.js";
 import { Program } from "./consoles/people.js";
 import { WebClient } from "./consoles/web-client.js";
 import { Deployment } from "./deployment.js";
-import { canMount } from "./disk.js";
 import type { Rest } from "./fleet/rest.js";
 import { watched } from "./watched.js";
 
@@ -35,7 +35,7 @@ let rest: Rest;
 /** How many the log of the console that talks has from the first test. */
 let gapsOfLog = 0;
 
-describe.skipIf(!hasMosquittoClients() || !canMount)("a disk that is full", () => {
+describe.skipIf(!hasMosquittoClients() || !requireMount())("a disk that is full", () => {
   beforeAll(async () => {
     lines = await Lines.start(2, (line) =>
       line === 0 ? { bytesPerSecond: 2_000_000 } : { echo: true },

@@ -2,20 +2,6 @@ import { execFileSync } from "node:child_process";
 import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Whether disks of their own can be made here. */
-export const canMount = ((): boolean => {
-  if (process.getuid?.() !== 0) return false;
-  try {
-    // A namespace of its own, so that the attempt leaves nothing behind.
-    execFileSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], {
-      stdio: "ignore",
-    });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
 /** A small file system at a folder, which can be filled and emptied. */
 export class Disk implements Disposable {
   private constructor(private readonly folder: string) {}

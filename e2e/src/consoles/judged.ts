@@ -21,7 +21,7 @@ export async function allUp(lab: Deployment, { count }: Lines, after = 0): Promi
 export async function judged(
   rest: Rest,
   lines: Lines,
-  gapsAreRight: (logged: Logged, line: number) => boolean,
+  gapsAreRight: (logged: Logged, line: number, sent: Buffer) => boolean,
 ): Promise<void> {
   const sent = await sentBy(lines);
   for (const [line, { offset }] of (await lines.sender.report()).entries()) {
@@ -44,7 +44,7 @@ export async function judged(
       // Each look reads the whole log.
       { withinMs: LIMIT_MS, everyMs: 300 },
     );
-    const right = gapsAreRight(logged, line);
+    const right = gapsAreRight(logged, line, bytes);
     expect({ line, gaps: logged.gaps, right }).toMatchObject({ right: true });
   }
 }

@@ -25,6 +25,8 @@ describe("a log is wrong", () => {
     ["when the gap has another size", logged("abcfghij", gap(3, 1))],
     ["when bytes come twice", logged("abccdefghij")],
     ["when the end is missing", logged("abcdefghi")],
+    ["when the end is missing behind a gap of unknown size", logged("abc", gap(3, null))],
+    ["when nothing is there but a gap of unknown size", logged("", gap(0, null))],
     ["when the beginning is missing", logged("bcdefghij")],
   ])("%s", (_, log) => expect(wrongWith(log, sent)).toEqual(expect.any(String)));
 });

@@ -16,6 +16,11 @@ export interface Logged {
   readonly gaps: readonly LoggedGap[];
 }
 
+/** How many bytes were sent that the log does not have. Of a log with which nothing is {@link wrongWith}. */
+export function missingFrom({ bytes }: Logged, sent: Buffer): number {
+  return sent.length - bytes.length;
+}
+
 export async function exported(rest: Rest, line: number): Promise<Logged> {
   const [bytes, items] = await Promise.all([log(rest, line, "raw"), log(rest, line, "jsonl")]);
   const gaps = items
@@ -50,7 +55,8 @@ export async function sentBy(lines: Lines): Promise<Buffer[]> {
 
 /**
  * Whether a log is what was sent except where it says that something is missing: each stretch between two gaps stands
- * in what was sent, in order, and nothing is missing before the first, behind the last, or where no gap is.
+ * in what was sent, in order, and nothing is missing before the first, behind the last, or where no gap is. A gap of
+ * unknown size excuses no end: something comes behind it, down to the last byte sent.
  * @returns what is wrong, or undefined
  */
 export function wrongWith({ bytes, gaps }: Logged, sent: Buffer): string | undefined {
@@ -65,10 +71,12 @@ export function wrongWith({ bytes, gaps }: Logged, sent: Buffer): string | undef
     missing += found - at;
     at = found + stretch.length;
   }
-  // What was missing last is seen only where nothing comes behind it.
+  // What was missing last is seen only where nothing comes behind it, and believed only with its size.
   missing += sent.length - at;
-  const isLast = cuts.at(-1) === bytes.length;
-  if (at < sent.length && !isLast) return `${sent.length - at} bytes at the end are missing`;
+  const last = gaps.findLast(({ position }) => position === bytes.length);
+  if (at < sent.length && typeof last?.lost !== "number") {
+    return `${sent.length - at} bytes at the end are missing`;
+  }
   const known = gaps.reduce((sum, { lost }) => sum + (lost ?? 0), 0);
   const isExact = gaps.every(({ lost }) => lost !== null);
   if (isExact ? missing !== known : missing < known) {

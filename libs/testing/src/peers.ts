@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -32,11 +33,30 @@ const reported = new Set<string>();
  */
 export function requirePeer(program: string, howToInstall: string): boolean {
   if (findProgram(program)) return true;
-  const message = `${program} is not installed; tests with it cannot run. Install it: ${howToInstall}`;
+  return lacking(
+    `${program} is not installed; tests with it cannot run. Install it: ${howToInstall}`,
+  );
+}
+
+/** Whether a file system as small as a test wants it can be mounted here. @throws as {@link requirePeer} */
+export function requireMount(): boolean {
+  try {
+    // In a namespace of its own, so that the attempt leaves nothing behind.
+    execFileSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], {
+      stdio: "ignore",
+    });
+    return true;
+  } catch {
+    return lacking("No file system can be mounted here; tests with a full disk need root.");
+  }
+}
+
+/** @returns false, having said so */
+function lacking(message: string): false {
   if (process.env["CI"] || process.env["OUTRIDER_REQUIRE_PEERS"])
     throw new MissingPeerError(message);
-  if (!reported.has(program)) {
-    reported.add(program);
+  if (!reported.has(message)) {
+    reported.add(message);
     process.stderr.write(`\nSKIPPED: ${message}\n`);
   }
   return false;

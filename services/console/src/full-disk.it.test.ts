@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { requireMount } from "@outrider/testing/peers";
 import { eventually } from "@outrider/testing/eventually";
 import { afterEach, describe, expect, it } from "vitest";
 import { WAITING_BYTES } from "./log/log-limits.js";
@@ -17,7 +18,7 @@ afterEach(async () => {
   await stage.data.remove();
 });
 
-describe.runIf(process.getuid?.() === 0)("a console whose log has no room", () => {
+describe.runIf(requireMount())("a console whose log has no room", () => {
   it("goes on, and its agent is asked for all of it when there is room again (P8, P12)", async () => {
     stage = await ConsoleStage.start(["n1"], {}, (data) => {
       disk = join(data, "console");

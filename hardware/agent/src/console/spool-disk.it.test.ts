@@ -5,22 +5,13 @@ import { nextAfter, type StreamItem } from "@outrider/console-link/console-strea
 import { systemClock } from "@outrider/contracts/clock";
 import { silentLog } from "@outrider/messaging/log";
 import { eventually } from "@outrider/testing/eventually";
+import { requireMount } from "@outrider/testing/peers";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { logWith } from "../log.js";
 import { Gatherer } from "./gather.js";
 import { Spool } from "./spool.js";
 import { UNWRITTEN_BYTES } from "./spool-writer.js";
-
-/** Whether a file system can be made that is as small as is wanted. */
-const canMount = ((): boolean => {
-  try {
-    execFileSync("unshare", ["--mount", "true"], { stdio: "ignore" });
-    return process.getuid?.() === 0;
-  } catch {
-    return false;
-  }
-})();
 
 async function start(directory: string): Promise<Spool> {
   return Spool.open({
@@ -58,7 +49,7 @@ async function say(spool: Spool, bytes: number): Promise<void> {
   await eventually("all is gathered", () => spool.next === end);
 }
 
-describe.runIf(canMount)("a disk that is full (P12)", () => {
+describe.runIf(requireMount())("a disk that is full (P12)", () => {
   let directory: TempDir;
   let disk: string;
 

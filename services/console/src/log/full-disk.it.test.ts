@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { requireMount } from "@outrider/testing/peers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Feeder, LogFixture, NODE, WIDE, itemsOf, joined } from "../testing/log-fixture.js";
 import { knownBytes } from "../testing/known-bytes.js";
@@ -23,7 +24,7 @@ afterEach(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-describe.runIf(process.getuid?.() === 0)("a log whose disk is full", () => {
+describe.runIf(requireMount())("a log whose disk is full", () => {
   it("goes on when there is room, and has counted what it left out to the byte (P12)", async () => {
     const logs = await fixture.open({ directory: disk });
     const problems: (string | undefined)[] = [];
