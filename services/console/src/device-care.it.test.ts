@@ -142,7 +142,7 @@ describe("the device of a console", () => {
       closed: { actor: "person:root", reason: "flashing" },
     });
     expect(await ada.ask({ ask: "write" })).toMatchObject({ told: "done" });
-    expect(await ada.ask({ ask: "break" })).toMatchObject({ code: "unreachable" });
+    expect(await ada.ask({ ask: "break" })).toMatchObject({ code: "busy" });
     // Also while it cannot be reached.
     expect(await ada.ask({ ask: "open" })).toMatchObject({ told: "done" });
     await ada.hears("link", /can be reached again/);
