@@ -65,6 +65,7 @@ describe("the device of a console", () => {
       () => stage.state?.viewers === 0 && stage.state.line?.present === "19200 7e1",
     );
     const eve = await stage.attach("person:eve", { mode: "spy" });
+    await eve.hears("attached");
     bob.socket.terminate();
     await eve.hears("notice", /the line has 115200 8n1 again/);
     await eventually("the state says nothing of it", () => stage.state?.line === undefined);
