@@ -105,6 +105,25 @@ describe.skipIf(!peers)("at the consoles of a whole deployment", () => {
     await log.ends();
   });
 
+  test("OpenSSH cycles the machine from inside its console, after it was asked whether it is meant", async () => {
+    const node = lab.node("n1");
+    await node.settles("On", "Running");
+    await node.mark();
+    await using ada = await Program.ssh(lab, "n1");
+    await ada.sees("^Ec? helps");
+    ada.type("\u0005cP");
+    await ada.sees("power: number or name");
+    ada.type("PowerCycle\r");
+    await ada.sees("PowerCycle n1? y/n");
+    expect(await node.edgeNames()).toEqual([]);
+    ada.type("y");
+    await node.edge("supply-on");
+    expect(await node.edgeNames()).toEqual(["supply-off", "supply-on"]);
+    await node.settles("On", "Running");
+    ada.type("\u0005c.");
+    await ada.ends();
+  });
+
   test("telnet types", async () => {
     await using bob = await Program.telnet(lab, port.telnet);
     bob.type("by telnet\n");

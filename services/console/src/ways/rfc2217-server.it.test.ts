@@ -258,6 +258,24 @@ describe("RFC 2217 for anybody", () => {
     socket.destroy();
   });
 
+  test("a break and lost bytes are told to a client that asked for the state of the line, and to no other", async () => {
+    const door = new LoopbackDoor(N1);
+    await using server = await serve(door);
+    const far = door.far("n1");
+    const { socket, got } = await connected(server.port);
+    socket.write(Buffer.concat([Buffer.from([255, 251, 44]), COM_PORT(5, 4)]));
+    await eventually("it is attached", () => got().includes(COM_PORT(105, 6)));
+    far.breaks();
+    socket.write(COM_PORT(10, 0x12));
+    await eventually("the mask is taken", () => got().includes(COM_PORT(110, 0x12)));
+    far.breaks();
+    await eventually("the break is told", () => got().includes(COM_PORT(106, 0x10)));
+    expect(got().toString("latin1").split(COM_PORT(106, 0x10).toString("latin1"))).toHaveLength(2);
+    for (const { viewer } of far.seats) viewer.told({ told: "gap", text: "bytes are missing" });
+    await eventually("the loss is told", () => got().includes(COM_PORT(106, 0x02)));
+    socket.destroy();
+  });
+
   test("a telnet client that does not know it sees no word of it, and its break is one", async () => {
     const door = new LoopbackDoor(N1);
     await using server = await serve(door);
