@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { listening } from "@outrider/testing/broker";
-import { startProgram, type Child } from "@outrider/testing/child";
+import { startNode, startProgram, type Child } from "@outrider/testing/child";
 import { freePort } from "@outrider/testing/free-port";
 import { findProgram } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
@@ -91,6 +91,22 @@ ${paths
     open: (line) => openConserver(port, `c${line}`),
     cpuMs: () => processesUnder(child.pid).reduce((sum, pid) => sum + cpuMs(pid), 0),
     [Symbol.asyncDispose]: () => end([child], folder),
+  };
+}
+
+/** Two Node processes in a row that only hand bytes on: what no terminal server of two such processes goes below. */
+export async function startRelay(paths: readonly string[]): Promise<TerminalServer> {
+  const program = import.meta.resolve("./console-relay-main.js");
+  const far = await startNode(program, { args: ["far", ...paths] });
+  const args = ["near", String(far.ready["port"]), String(paths.length)];
+  const near = await startNode(program, { args });
+  const ports = near.ready["ports"] as readonly number[];
+  const folder = await tempDir("relay-");
+  return {
+    name: "two bare relays",
+    open: (line) => dial(ports[line] ?? 0),
+    cpuMs: () => cpuMs(far.pid) + cpuMs(near.pid),
+    [Symbol.asyncDispose]: () => end([near, far], folder),
   };
 }
 

@@ -1,7 +1,10 @@
+import { eventually } from "@outrider/testing/eventually";
 import { Lines } from "../consoles/lines.js";
+import { exported, sentBy, wrongWith } from "../consoles/log-judge.js";
+import type { Rest } from "../fleet/rest.js";
 import { echoesOfAll, flood, throughput, type Flood } from "./console-load.js";
 import { startOutrider, type Outrider } from "./console-outrider.js";
-import { startConserver, startSer2net, type TerminalServer } from "./console-peers.js";
+import { startConserver, startRelay, startSer2net, type TerminalServer } from "./console-peers.js";
 import { measureConsoleLogs } from "./console-logs.js";
 import { figure, table } from "./markdown.js";
 import { median, spread } from "./statistics.js";
@@ -32,6 +35,7 @@ export async function measureConsoles(plan: ConsolesPlan): Promise<string> {
   const echo = new Results<number[]>();
   const floods = new Results<Flood>();
   const rates = new Results<number>();
+  const logs = { right: 0, all: 0 };
   for (let round = 0; round < plan.rounds; round++) {
     await onEach(plan.lines, { echo: true }, async (server) => {
       await measureEchoes(server, plan, echo);
@@ -42,6 +46,10 @@ export async function measureConsoles(plan: ConsolesPlan): Promise<string> {
           `${server.name}|${rate}`,
           await flood(server, lines.sender, plan.lines, plan.spanMs),
         );
+        if (server.rest) {
+          logs.all += plan.lines;
+          logs.right += await rightLogs(server.rest, lines);
+        }
       });
     }
     for (const [count, bytesPerSecond] of [
@@ -57,9 +65,25 @@ export async function measureConsoles(plan: ConsolesPlan): Promise<string> {
   return [
     ...echoText(echo, plan),
     ...floodText(floods, plan),
+    `Of Outrider's logs of these floods, compared byte by byte with what the lines sent, ${logs.right} of ${logs.all} are right.`,
     ...throughputText(rates),
     await measureConsoleLogs(plan),
   ].join("\n\n");
+}
+
+/** How many logs are what their lines have sent, once they have been given time to be. The lines must be stopped. */
+async function rightLogs(rest: Rest, lines: Lines): Promise<number> {
+  const sent = await sentBy(lines);
+  const verdicts = await Promise.all(
+    sent.map(async (bytes, line) => {
+      const right = async (): Promise<boolean> =>
+        wrongWith(await exported(rest, line), bytes) === undefined;
+      return eventually("the log is right", right, { withinMs: 60_000, everyMs: 2000 }).catch(
+        () => false,
+      );
+    }),
+  );
+  return verdicts.filter(Boolean).length;
 }
 
 /** Starts each on the same lines, one after another. */
@@ -69,7 +93,7 @@ async function onEach(
   measure: (server: Server, lines: Lines) => Promise<void>,
 ): Promise<void> {
   await using lines = await Lines.start(count, () => spec);
-  const starts = [startConserver, startSer2net, () => startOutrider(lines)] as const;
+  const starts = [startConserver, startSer2net, startRelay, () => startOutrider(lines)] as const;
   for (const start of starts) {
     const server: Server | undefined = await start(lines.paths);
     if (!server) continue;

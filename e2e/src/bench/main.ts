@@ -88,7 +88,7 @@ for (const [name, { title, measure }] of Object.entries(SECTIONS)) {
   try {
     const text = await measure(quick ? QUICK : FULL);
     const tookS = Math.round((performance.now() - startMs) / 1000);
-    const about = `Measured on ${machine()}; load before ${loadBefore}, after ${load()}; ${tookS} s.`;
+    const about = `Measured on ${new Date().toISOString().slice(0, 10)}, ${machine()}; load before ${loadBefore}, after ${load()}; ${tookS} s.`;
     results.set(title, `${about}\n\n${text}`);
     process.stdout.write(`## ${title}\n\n${about}\n\n${text}\n\n`);
   } catch (error) {
