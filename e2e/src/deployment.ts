@@ -38,10 +38,6 @@ export interface DeploymentOptions extends MachinesOptions {
   readonly broker?: "outrider" | "mosquitto";
   /** Ids of agents, each a process; default `lab` alone. */
   readonly agents?: readonly string[];
-  /** Further agents, on hosts of their own: how each is started, once the broker is up. */
-  readonly elsewhere?: Readonly<
-    Record<string, (broker: { readonly port: number } & Secret) => Promise<AsyncDisposable>>
-  >;
   /** Is handed all that crosses the wires of `cuttable` parts, with the sender and its connection. */
   readonly tap?: (bytes: Buffer, from: object) => void;
   /** Parts that reach the broker through a proxy. `agent` is the first one. */
@@ -81,8 +77,8 @@ export class Deployment implements AsyncDisposable {
   #port = 0;
 
   private constructor(private readonly options: DeploymentOptions) {
-    const { agents = ["lab"], elsewhere = {}, nodes } = options;
-    this.#site = { agents: [...agents, ...Object.keys(elsewhere)], nodes };
+    const { agents = ["lab"], nodes } = options;
+    this.#site = { agents, nodes };
   }
 
   /** Resolves when every node can be managed and its supply is known. @throws Error with the last words of all parts */
@@ -307,21 +303,18 @@ export class Deployment implements AsyncDisposable {
       );
     }
     if (Object.values(nodes).some((spec) => spec.console !== undefined)) await this.#startConsole();
-    const { elsewhere = {} } = this.options;
-    const own = agents
-      .filter((id) => !(id in elsewhere))
-      .map((id, index) => {
-        const wire = index === 0 ? this.#url("agent") : this.url;
-        const part = this.#add(`agent-${id}`, "agent", {
-          OUTRIDER_AGENT: id,
-          OUTRIDER_MQTT_URL: wire,
-          ...(this.#linkPort > 0
-            ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${this.#link?.port ?? this.#linkPort}` }
-            : {}),
-        });
-        this.#agents.set(id, part);
-        return part;
+    const own = agents.map((id, index) => {
+      const wire = index === 0 ? this.#url("agent") : this.url;
+      const part = this.#add(`agent-${id}`, "agent", {
+        OUTRIDER_AGENT: id,
+        OUTRIDER_MQTT_URL: wire,
+        ...(this.#linkPort > 0
+          ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${this.#link?.port ?? this.#linkPort}` }
+          : {}),
       });
+      this.#agents.set(id, part);
+      return part;
+    });
     const services = (["power", "inventory"] as const).map((name) =>
       this.#add(name, name, { OUTRIDER_MQTT_URL: this.#url(name) }),
     );
@@ -333,11 +326,7 @@ export class Deployment implements AsyncDisposable {
         }),
       );
     }
-    const far = Object.entries(elsewhere).map(async ([id, start]) => {
-      const secret = await this.identities.secret("agent", id);
-      this.#stack.use(await start({ port: this.#port, ...secret }));
-    });
-    await Promise.all([...[...services, ...own].map((part) => part.start()), ...far]);
+    await Promise.all([...services, ...own].map((part) => part.start()));
     await this.managed();
     await this.mark();
   }
