@@ -7,7 +7,6 @@ import { nodeDescription } from "@outrider/contracts/node";
 import { serviceStatus } from "@outrider/contracts/service";
 import type { Simulator } from "@outrider/simulators/spawn";
 import { startTestBroker } from "@outrider/testing/broker";
-import type { Secret } from "@outrider/testing/outrider-broker";
 import { startCuttingProxy, type CuttingProxy } from "@outrider/testing/cutting-proxy";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { Bus } from "./bus.js";
