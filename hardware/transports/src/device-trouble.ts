@@ -1,24 +1,7 @@
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
-import { userInfo } from "node:os";
 
 /** More processes than this are not looked through. */
 const MOST_PROCESSES = 20_000;
-
-/** Why this user may not open a device, and what to do, as a sentence. */
-export async function whoMayOpen(path: string): Promise<string> {
-  const user = userInfo().username;
-  const retry = "it is tried again by itself, but a new group counts for a new process only";
-  try {
-    const { gid, mode } = await stat(path);
-    const group = (await groupName(gid)) ?? String(gid);
-    if ((mode & 0o060) !== 0o060) {
-      return `Its group ${group} may not read and write it either: set a udev rule with GROUP="dialout", MODE="0660".`;
-    }
-    return `It belongs to the group ${group}: run "usermod -aG ${group} ${user}" as root and restart the agent (${retry}).`;
-  } catch {
-    return `Add the agent's user ${user} to the group of the device (on Debian: dialout) and restart the agent.`;
-  }
-}
 
 /** Who has a device open or locked, as `minicom (process 4711)`; undefined where nobody is found. */
 export async function whoHas(path: string): Promise<string | undefined> {
@@ -73,10 +56,4 @@ async function hasOpen(pid: string, device: string): Promise<boolean> {
 async function nameOf(pid: number): Promise<string> {
   const comm = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
   return comm.trim().replaceAll(/[^\x20-\x7e]/g, "?") || "a program";
-}
-
-async function groupName(gid: number): Promise<string | undefined> {
-  const groups = await readFile("/etc/group", "utf8");
-  const line = groups.split("\n").find((one) => one.split(":")[2] === String(gid));
-  return line?.split(":")[0];
 }

@@ -2,7 +2,8 @@ import { closeSync, constants, openSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { PortError } from "@outrider/ports/port-error";
 import { claim, type Claim } from "./claim.js";
-import { whoHas, whoMayOpen } from "./device-trouble.js";
+import { rightsAdvice } from "./device-rights.js";
+import { whoHas } from "./device-trouble.js";
 import { Terminal, TerminalError } from "./serial-ioctl.js";
 import { Shared, type Share } from "./shared.js";
 
@@ -153,7 +154,7 @@ async function explained<T>(what: string, path: string, work: () => T): Promise<
     }
     const advice =
       code === "EACCES"
-        ? await whoMayOpen(path)
+        ? await rightsAdvice(path, "tty")
         : "Check plug and cable; ls -l /dev/serial/by-path shows the adapters that are there.";
     throw new PortError("unreachable", `${what} cannot be had (${code}). ${advice}`, {
       cause: error,

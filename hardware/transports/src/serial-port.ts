@@ -8,7 +8,8 @@ import type {
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, type Clock, type Duration } from "@outrider/ports/time";
 import { LinuxBinding, type LinuxPortBinding } from "@serialport/bindings-cpp";
-import { whoHas, whoMayOpen } from "./device-trouble.js";
+import { rightsAdvice } from "./device-rights.js";
+import { whoHas } from "./device-trouble.js";
 import { GATHER_MS, ReadPace } from "./read-pace.js";
 import type { OpenLine } from "./reconnecting-line.js";
 import { Terminal, TerminalError, type ErrorCounts } from "./serial-ioctl.js";
@@ -323,7 +324,7 @@ async function openError(
     return new PortError("unreachable", `${what} is not there. ${advice}`, { cause });
   }
   if (cause.code === "EACCES" || says(/Permission denied/)) {
-    const advice = await whoMayOpen(path);
+    const advice = await rightsAdvice(path, "tty");
     return new PortError("unreachable", `${what} may not be opened by this user. ${advice}`, {
       cause,
     });
