@@ -1,6 +1,7 @@
 import { isPublicTopic, publishedContract, type Identity } from "@outrider/contracts/acl";
 import { CATALOG } from "@outrider/contracts/catalog";
 import { matchTopic, TOPIC_ROOT, type AnyContract } from "@outrider/contracts/contract";
+import { HOME_ASSISTANT_ROOT, nodeOfDiscovery } from "@outrider/contracts/home-assistant";
 import { serviceClock } from "@outrider/contracts/service";
 import type { Right } from "@outrider/contracts/identity";
 import { may, rightsOf, type Subject } from "@outrider/identity/subject";
@@ -86,7 +87,7 @@ export class Access {
     if (filter.startsWith("$")) return { reason: "reserved", message: "this topic is reserved" };
     switch (this.identity.kind) {
       case "service":
-        return filter.startsWith(TOPIC_ROOT)
+        return this.#isForServices(filter)
           ? undefined
           : { reason: "outside", message: `services subscribe below ${TOPIC_ROOT}` };
       case "agent":
@@ -109,7 +110,7 @@ export class Access {
   mayReceive(topic: string): boolean {
     switch (this.identity.kind) {
       case "service":
-        return topic.startsWith(TOPIC_ROOT);
+        return this.#isForServices(topic);
       case "agent":
         return topic.startsWith(this.#ownTopics) || matchTopic(serviceClock, topic) !== undefined;
       case "person":
@@ -124,13 +125,21 @@ export class Access {
     return may(this.#subject, RIGHT_TO_ASK[contract.template] ?? "power", node);
   }
 
+  /** One of them also speaks on Home Assistant's topics. */
+  #isForServices(topic: string): boolean {
+    return (
+      topic.startsWith(TOPIC_ROOT) ||
+      (this.identity.name === "home-assistant" && topic.startsWith(HOME_ASSISTANT_ROOT))
+    );
+  }
+
   /** Persons who may touch some nodes only hear of those alone. */
   #isVisible(topic: string): boolean {
     // Nearly everybody sees everything, and this is asked for every message.
     if (!this.#subject || this.#seesAll) return true;
     // What an agent says of itself names all nodes that are bound to it.
     if (this.#subject.nodes !== undefined && topic.startsWith(AGENT_TOPICS)) return false;
-    const node = topic.startsWith(NODE_TOPICS) ? topic.split("/", 4)[3] : undefined;
+    const node = topic.startsWith(NODE_TOPICS) ? topic.split("/", 4)[3] : nodeOfDiscovery(topic);
     return may(this.#subject, "read", node) === true;
   }
 

@@ -1,10 +1,11 @@
 import { CATALOG } from "./catalog.js";
 import type { AnyContract, Writer } from "./contract.js";
+import { HOME_ASSISTANT_CONTRACTS } from "./home-assistant.js";
 import type { ServiceName } from "./ids.js";
 import type { Right, Role } from "./identity.js";
 import { TopicIndex } from "./topic-index.js";
 
-const INDEX = new TopicIndex(CATALOG);
+const INDEX = new TopicIndex([...CATALOG, ...HOME_ASSISTANT_CONTRACTS]);
 
 /** MQTT 5 user property of every message that anyone may write: who wrote it. Set by our broker alone. */
 export const ACTOR_PROPERTY = "outrider-actor";
@@ -75,6 +76,8 @@ function allows(
       return identity.kind === "service" && parameters["service"] === identity.name;
     case "services":
       return identity.kind === "service";
+    case "people":
+      return identity.kind === "person";
     case "inventory":
     case "power":
     case "console":

@@ -17,8 +17,9 @@ export type Parameters<T extends string> = { readonly [P in ParameterOf<T>]: str
  * - `service`: the service whose name stands in `{service}`
  * - `services`: any service
  * - `anyone`: every identity that may act on the node
+ * - `people`: every person, those who may only look too
  */
-export type Writer = ServiceName | "agent" | "service" | "services" | "anyone";
+export type Writer = ServiceName | "agent" | "service" | "services" | "anyone" | "people";
 
 /** `ask`: closed when read. `report`: closed when written, open when read. */
 export type ContractKind = "ask" | "report";
@@ -37,6 +38,8 @@ export interface ContractOptions<P extends object> {
   readonly bareWord?: keyof P & string;
   /** Whether the will of the writer's session is published here. */
   readonly will?: boolean;
+  /** What every topic starts with, where it is somebody else's. Default {@link TOPIC_ROOT}. */
+  readonly root?: string;
   readonly summary: string;
 }
 
@@ -61,6 +64,7 @@ export function contract<const T extends string, P extends object>(
   return {
     maxBytes: 65_536,
     will: false,
+    root: TOPIC_ROOT,
     ...options,
     bareWord: options.bareWord,
     template,
@@ -80,16 +84,22 @@ const PLAIN_LEVEL = /^[\w.:@-]{1,255}$/;
 
 type Values = Readonly<Record<string, string | undefined>>;
 
+/** What of a contract its topics come from. */
+interface Topics<T extends string> {
+  readonly template: T;
+  readonly root?: string;
+}
+
 /**
  * The topic of a contract. A missing parameter does not compile.
  * @throws TypeError when a parameter would not be exactly one topic level (P15); the message does not repeat it.
  */
 export function topicOf<T extends string>(
-  { template }: { readonly template: T },
+  { template, root }: Topics<T>,
   parameters: NoInfer<Parameters<T>>,
 ): string {
   const values = parameters as Values;
-  return fill(template, (name) => values[name] ?? "");
+  return fill(root, template, (name) => values[name] ?? "");
 }
 
 /**
@@ -97,17 +107,21 @@ export function topicOf<T extends string>(
  * @throws TypeError when a parameter would not be exactly one topic level. A wildcard is none: it is never a value.
  */
 export function filterOf<T extends string>(
-  { template }: { readonly template: T },
+  { template, root }: Topics<T>,
   parameters: NoInfer<Partial<Parameters<T>>> = {},
 ): string {
   const values = parameters as Values;
-  return fill(template, (name) => values[name]);
+  return fill(root, template, (name) => values[name]);
 }
 
 /** @param valueOf the level for a parameter; undefined: any level */
-function fill(template: string, valueOf: (name: string) => string | undefined): string {
+function fill(
+  root: string | undefined,
+  template: string,
+  valueOf: (name: string) => string | undefined,
+): string {
   return (
-    TOPIC_ROOT +
+    (root ?? TOPIC_ROOT) +
     template.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = valueOf(name);
       if (value === undefined) return "+";
@@ -121,14 +135,15 @@ const patterns = new Map<string, RegExp>();
 
 /** The parameters of `topic` when it is one of the contract's, else undefined. */
 export function matchTopic<T extends string>(
-  { template }: { readonly template: T },
+  { template, root = TOPIC_ROOT }: Topics<T>,
   topic: string,
 ): Parameters<T> | undefined {
-  let pattern = patterns.get(template);
+  const key = root + template;
+  let pattern = patterns.get(key);
   if (!pattern) {
     const source = template.replace(/\{(\w+)\}/g, `(?<$1>${LEVEL_SOURCE})`);
-    pattern = new RegExp(`^${TOPIC_ROOT}${source}$`, "u");
-    patterns.set(template, pattern);
+    pattern = new RegExp(`^${root}${source}$`, "u");
+    patterns.set(key, pattern);
   }
   const match = pattern.exec(topic);
   return match ? ({ ...match.groups } as Parameters<T>) : undefined;

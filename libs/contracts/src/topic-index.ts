@@ -1,4 +1,4 @@
-import { isTopicLevel, TOPIC_ROOT, type AnyContract } from "./contract.js";
+import { isTopicLevel, type AnyContract } from "./contract.js";
 
 /** A contract, and what stood for its parameters. */
 export interface Found {
@@ -17,7 +17,8 @@ interface Level {
  * A broker asks this for every message.
  */
 export class TopicIndex {
-  readonly #root: Level = level();
+  /** By what their topics start with. */
+  readonly #roots = new Map<string, Level>();
 
   /** @throws TypeError when one topic could belong to two of the contracts */
   constructor(contracts: readonly AnyContract[]) {
@@ -26,22 +27,27 @@ export class TopicIndex {
 
   /** Undefined when the topic is no contract's. */
   find(topic: string): Found | undefined {
-    if (!topic.startsWith(TOPIC_ROOT)) return undefined;
-    const values: string[] = [];
-    const end = walk(this.#root, topic, TOPIC_ROOT.length, values);
-    if (!end) return undefined;
-    const parameters: Record<string, string> = {};
-    for (let at = 0; at < end.names.length; at++)
-      parameters[end.names[at] ?? ""] = values[at] ?? "";
-    return { contract: end.contract, parameters };
+    for (const [root, top] of this.#roots) {
+      if (!topic.startsWith(root)) continue;
+      const values: string[] = [];
+      const end = walk(top, topic, root.length, values);
+      if (!end) return undefined;
+      const parameters: Record<string, string> = {};
+      for (let at = 0; at < end.names.length; at++)
+        parameters[end.names[at] ?? ""] = values[at] ?? "";
+      return { contract: end.contract, parameters };
+    }
+    return undefined;
   }
 
   #add(contract: AnyContract): void {
-    const overlapping = overlap(this.#root, contract.template.split("/"));
+    const top = this.#roots.get(contract.root) ?? level();
+    this.#roots.set(contract.root, top);
+    const overlapping = overlap(top, contract.template.split("/"));
     if (overlapping) {
       throw new TypeError(`${contract.template} and ${overlapping.template} share topics`);
     }
-    let at = this.#root;
+    let at = top;
     for (const name of contract.template.split("/")) {
       if (name.startsWith("{")) at = at.any ??= level();
       else {

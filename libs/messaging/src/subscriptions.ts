@@ -140,10 +140,11 @@ export class Subscriptions {
   }
 
   #groupOf(contract: Contract<string, Any>): Group {
-    let group = this.#groups.get(contract.template);
+    const key = contract.root + contract.template;
+    let group = this.#groups.get(key);
     if (!group) {
       group = { contract, takers: new Set(), wire: new Map(), documents: new Map() };
-      this.#groups.set(contract.template, group);
+      this.#groups.set(key, group);
       this.#routes.clear();
     }
     return group;
