@@ -41,6 +41,7 @@ function topicWith(contract: AnyContract, parameters: Readonly<Record<string, st
     operation: "get-transition",
     client: "gateway-0a",
     id: "1",
+    alarm: "silent",
     ...parameters,
   });
 }
@@ -76,6 +77,7 @@ const topics = fc
       operation: "get-transition",
       client: "gateway-0a",
       id: "1",
+      alarm: "silent",
     };
     return (
       TOPIC_ROOT + contract.template.replace(/\{(\w+)\}/g, (_, name: string) => fill[name] ?? "")

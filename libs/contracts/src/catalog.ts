@@ -10,6 +10,7 @@ import * as power from "./power.js";
 import * as readingReport from "./reading-report.js";
 import * as servicePlane from "./service-plane.js";
 import * as service from "./service.js";
+import * as telemetry from "./telemetry.js";
 
 function contractsOf(module: object): AnyContract[] {
   return Object.values(module).filter(
@@ -34,6 +35,7 @@ export const CATALOG: readonly AnyContract[] = [
   agent,
   agentRequest,
   readingReport,
+  telemetry,
 ]
   .flatMap(contractsOf)
   .toSorted((one, other) => (one.template < other.template ? -1 : 1));

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { CATALOG } from "./catalog.js";
 import { check, decode } from "./codec.js";
 import { decoratorsAccept } from "./decorators.js";
-import { jsonSchemaOf } from "./schema.js";
+import { jsonSchemaOf, othersOf, rulesOf, type Others } from "./schema.js";
 import { SiteFile } from "./site-file.js";
 import {
   INHERITED_NAMES,
@@ -25,6 +25,31 @@ const schemaAccepts = (type: Payload, value: unknown): boolean => check(type, va
 /** What class-validator says when used as its manual has it. It falls over a `constructor` that is none. */
 function textbookAccepts(type: Payload, value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const others = othersOf(type);
+  if (others) return textbookAcceptsWithOthers(type, others, value as Record<string, unknown>);
+  return textbookAcceptsNamed(type, value);
+}
+
+/** Properties without a name of their own are nothing that the manual knows: the textbook judges each by itself. */
+function textbookAcceptsWithOthers(
+  type: Payload,
+  { names, inside, atMost }: Others,
+  value: Record<string, unknown>,
+): boolean {
+  const declared = rulesOf(type);
+  const isOther = (name: string): boolean => !declared.has(name) && names.test(name);
+  const others = Object.entries(value).filter(([name]) => isOther(name));
+  return (
+    Object.keys(value).length <= declared.size + atMost &&
+    others.every(([, one]) => textbookAccepts(inside() as Payload, one)) &&
+    textbookAcceptsNamed(
+      type,
+      Object.fromEntries(Object.entries(value).filter(([name]) => !isOther(name))),
+    )
+  );
+}
+
+function textbookAcceptsNamed(type: Payload, value: object): boolean {
   try {
     const instance = plainToInstance(type, value);
     return validateSync(instance, { whitelist: true, forbidNonWhitelisted: true }).length === 0;

@@ -19,8 +19,10 @@ import { ACTOR_PATTERN, COMMAND_ID_PATTERN, ENDPOINT_ID_PATTERN, ID_PATTERN } fr
 import {
   declareExactlyOne,
   declareInside,
+  declareOthers,
   isGiven,
   nestedIn,
+  othersOf,
   rulesOf,
   type PayloadClass,
 } from "./schema.js";
@@ -192,6 +194,15 @@ export const MapOf = (keys: RegExp, value: MapValue, maxEntries = 10_000): Prope
       }))(target, String(key)),
   );
 
+/**
+ * On a class: properties that it does not name are of another payload class, where their names fit.
+ * @param names anchored at both ends; what the class names itself is left out of it
+ */
+export const OthersOf =
+  (names: RegExp, inside: () => PayloadClass, atMost: number): ClassDecorator =>
+  (type) =>
+    declareOthers(type, { names, inside, atMost });
+
 /** Any JSON object; what is inside is checked elsewhere (a driver's options). */
 export const AnyObject = (): PropertyDecorator =>
   all(
@@ -227,9 +238,16 @@ export function decoratorsAccept(type: PayloadClass, value: unknown): boolean {
  */
 function instanceOf(type: PayloadClass, value: Record<string, unknown>): object | undefined {
   const declared = rulesOf(type);
+  const others = othersOf(type);
+  if (others && Object.keys(value).length > declared.size + others.atMost) return undefined;
   const instance: Record<string, unknown> = new (type as new () => never)();
   for (const [property, inside] of Object.entries(value)) {
-    if (!declared.has(property)) return undefined;
+    if (!declared.has(property)) {
+      if (!others?.names.test(property)) return undefined;
+      if (!decoratorsAccept(others.inside(), inside)) return undefined;
+      // Looked at; class-validator would refuse what the class does not name.
+      continue;
+    }
     const nested = nestedIn(type, property);
     // Null, which no rule takes for an object, where one inside has something undeclared.
     const one = (plain: unknown): unknown =>

@@ -65,15 +65,29 @@ export class EndpointReading {
   @Optional() @Text(500) problem?: string;
 }
 
+/** What an agent could not keep until it was stored, because its spool was full. */
+export class DroppedReadings {
+  @Integer(1) readings!: number;
+  /** When the first and the last of them were taken, by the agent's calendar. */
+  @Timestamp() since!: string;
+  @Timestamp() until!: string;
+}
+
 /** What an agent's sensors and heartbeats gave in an interval. */
 export class AgentReadings {
   @Integer(1, 1000) v!: number;
   @Text(64) epoch!: string;
-  /** Counts the batches of an agent's life; acknowledged by {@link AgentAck.reading}. */
+  /** Counts the batches of a spool, also over restarts; acknowledged by {@link AgentAck.reading}. */
   @Integer(1) seq!: number;
   @Timestamp() at!: string;
   /** Oldest first. */
   @NestedList(() => EndpointReading, 1000) readings!: EndpointReading[];
+  /** What the agent keeps until it is acknowledged; a new id when it was made anew. Missing: it keeps nothing. */
+  @Optional() @Text(64) spool?: string;
+  /** The lowest number that the agent still keeps. What is lower and was not stored never comes. */
+  @Optional() @Integer(1) oldest?: number;
+  /** What was dropped before this batch. */
+  @Optional() @Nested(() => DroppedReadings) dropped?: DroppedReadings;
 }
 
 export const agentReading = contract("agent/{agent}/reading", {

@@ -95,13 +95,16 @@ interface Words {
 }
 
 function payload(name: string, schema: JsonSchema): string {
-  const { properties = {}, required = [], oneOf } = schema as Words;
+  const { properties = {}, patternProperties = {}, required = [], oneOf } = schema as Words;
   const rows = Object.entries(properties).map(([property, one]) => [
     `\`${property}\``,
     typeOf(one),
     boundsOf(one).join("; "),
     required.includes(property) ? "yes" : "no",
   ]);
+  for (const [names, one] of Object.entries(patternProperties)) {
+    rows.push(["any other", typeOf(one), `names \`${names}\``, "no"]);
+  }
   const alternatives = oneOf
     ?.flatMap((one) => one.required.map((word) => `\`${word}\``))
     .join(", ");

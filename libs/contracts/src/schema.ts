@@ -84,6 +84,14 @@ export function opened(schema: JsonSchema): JsonSchema {
 
 const alternatives = new WeakMap<object, readonly string[]>();
 const mapped = new WeakMap<object, (() => PayloadClass)[]>();
+const others = new WeakMap<object, Others>();
+
+/** What the properties of a class are that it does not name: a pattern of their names, and the class of their values. */
+export interface Others {
+  readonly names: RegExp;
+  readonly inside: () => PayloadClass;
+  readonly atMost: number;
+}
 
 /** Declares, for the schema, that exactly one of these properties is there. Called by the decorator. */
 export function declareExactlyOne(type: object, properties: readonly string[]): void {
@@ -93,6 +101,16 @@ export function declareExactlyOne(type: object, properties: readonly string[]): 
 /** Declares a class that stands inside a map of `type`, where class-transformer does not see it. Called by the decorator. */
 export function declareInside(type: object, inside: () => PayloadClass): void {
   mapped.set(type, [...(mapped.get(type) ?? []), inside]);
+}
+
+/** Declares what the properties of a class are that it does not name. Called by the decorator. */
+export function declareOthers(type: object, declared: Others): void {
+  others.set(type, declared);
+}
+
+/** What the properties of a class are that it does not name; undefined: it has none. */
+export function othersOf(type: object): Others | undefined {
+  return others.get(type);
 }
 
 /** What may be left out: the one condition that the schema knows (`required`). */
@@ -137,7 +155,25 @@ function definitionOf(type: PayloadClass): JsonSchema {
     additionalConverters: OWN_WORDS,
   });
   const oneOf = alternatives.get(type)?.map((property) => ({ required: [property] }));
-  return { ...schema, additionalProperties: false, ...(oneOf ? { oneOf } : {}) };
+  return {
+    ...schema,
+    ...otherProperties(type, [...rules.keys()]),
+    additionalProperties: false,
+    ...(oneOf ? { oneOf } : {}),
+  };
+}
+
+/** The properties that a class does not name, under a pattern that leaves out those that it names. */
+function otherProperties(type: PayloadClass, named: readonly string[]): object {
+  const declared = others.get(type);
+  if (!declared) return {};
+  const { names, inside, atMost } = declared;
+  return {
+    patternProperties: {
+      [`^(?!(${named.join("|")})$)${names.source.slice(1)}`]: { $ref: PREFIX + inside().name },
+    },
+    maxProperties: named.length + atMost,
+  };
 }
 
 /** What of a rule would be lost in the schema; undefined when nothing is. */
@@ -179,5 +215,7 @@ function reachable(type: PayloadClass, seen = new Set<PayloadClass>()): Set<Payl
     if (inside) reachable(inside, seen);
   }
   for (const inside of mapped.get(type) ?? []) reachable(inside(), seen);
+  const other = others.get(type);
+  if (other) reachable(other.inside(), seen);
   return seen;
 }

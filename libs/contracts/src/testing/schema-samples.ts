@@ -95,10 +95,21 @@ function valuesOf(schema: JsonSchema, definitions: Definitions): fc.Arbitrary<un
 }
 
 function objects(
-  { properties = {}, required = [] }: Words,
+  schema: Words,
   definitions: Definitions,
   alternatives: readonly string[] = [],
 ): fc.Arbitrary<unknown> {
+  const named = namedProperties(schema, definitions, alternatives);
+  if (!schema.patternProperties) return named;
+  const others = maps({ ...schema, maxProperties: 3 }, definitions);
+  return fc.tuple(others, named).map(([one, other]) => ({ ...(one as object), ...other }));
+}
+
+function namedProperties(
+  { properties = {}, required = [] }: Words,
+  definitions: Definitions,
+  alternatives: readonly string[],
+): fc.Arbitrary<object> {
   const shared = Object.entries(properties).filter(([name]) => !alternatives.includes(name));
   const record = fc.record(
     Object.fromEntries(shared.map(([name, one]) => [name, valuesOf(one, definitions)])),
@@ -118,9 +129,16 @@ function maps(
   definitions: Definitions,
 ): fc.Arbitrary<unknown> {
   const [[pattern, value] = ["", {}]] = Object.entries(patternProperties);
-  return fc.dictionary(fc.stringMatching(new RegExp(pattern)), valuesOf(value, definitions), {
+  return fc.dictionary(namesOf(pattern), valuesOf(value, definitions), {
     maxKeys: Math.min(maxProperties, 3),
   });
+}
+
+/** Names that a pattern allows, which may begin with those that it leaves out. */
+function namesOf(pattern: string): fc.Arbitrary<string> {
+  const names = new RegExp(pattern);
+  const without = pattern.replace(/^\^\(\?!\([^)]*\)\$\)/, "^");
+  return fc.stringMatching(new RegExp(without)).filter((name) => names.test(name));
 }
 
 function numbers({ type, minimum = -1e6, maximum = 1e6 }: Words): fc.Arbitrary<number> {
@@ -161,8 +179,10 @@ function* mutations(schema: JsonSchema, value: unknown, definitions: Seen): Gene
   if (Array.isArray(value)) yield* ofArray(words, value as unknown[], definitions);
   else if (typeof value === "object" && value !== null) {
     const object = value as Record<string, unknown>;
-    if (words.properties) yield* ofObject(words, object, definitions);
-    else if (words.patternProperties) yield* ofMap(words, object, definitions);
+    if (words.properties) {
+      yield* ofObject(words, object, definitions);
+      if (words.patternProperties) yield* ofOthers(words, object, definitions);
+    } else if (words.patternProperties) yield* ofMap(words, object, definitions);
     else
       for (const name of UNKNOWN_NAMES)
         yield { label: ` has ${name}`, value: having(object, name, { x: 1 }) };
@@ -246,6 +266,26 @@ function* ofObject(
   }
 }
 
+/** Changes of the properties that an object does not name. */
+function* ofOthers(
+  words: Words,
+  value: Record<string, unknown>,
+  definitions: Seen,
+): Generator<Mutation> {
+  const { properties = {} } = words;
+  const [named, others] = [true, false].map((isNamed) =>
+    Object.fromEntries(
+      Object.entries(value).filter(([name]) => Object.hasOwn(properties, name) === isNamed),
+    ),
+  );
+  const { maxProperties = 0 } = words;
+  const room = { ...words, maxProperties: maxProperties - Object.keys(named ?? {}).length };
+  for (const { label, value: changed } of ofMap(room, others ?? {}, definitions)) {
+    if (typeof changed !== "object" || changed === null) continue;
+    yield { label, value: together(changed, named ?? {}) };
+  }
+}
+
 function* ofMap(
   { patternProperties = {}, maxProperties = 0 }: Words,
   value: Record<string, unknown>,
@@ -253,9 +293,7 @@ function* ofMap(
 ): Generator<Mutation> {
   const [[pattern, schema] = ["", {}]] = Object.entries(patternProperties);
   const key =
-    Object.keys(value)[0] ??
-    fc.sample(fc.stringMatching(new RegExp(pattern)), { numRuns: 1, seed: 1 })[0] ??
-    "";
+    Object.keys(value)[0] ?? fc.sample(namesOf(pattern), { numRuns: 1, seed: 1 })[0] ?? "";
   const inside: unknown =
     value[key] ??
     asParsed(fc.sample(valuesOf(schema, definitions.all), { numRuns: 1, seed: 1 })[0]);
@@ -319,6 +357,15 @@ function having(object: object, name: string, value: unknown): object {
     writable: true,
   });
   return copy;
+}
+
+/** The properties of two objects; `__proto__` is one like any other. */
+function together(one: object, other: object): object {
+  let all = {};
+  for (const [name, value] of [...Object.entries(one), ...Object.entries(other)]) {
+    all = having(all, name, value);
+  }
+  return all;
 }
 
 function asParsed(value: unknown): unknown {
