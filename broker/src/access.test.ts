@@ -177,7 +177,7 @@ describe("a person who may see some nodes only", () => {
 });
 
 describe("the topics of Home Assistant", () => {
-  const topic = "homeassistant/device/outrider_node_n1/config";
+  const discovery = "homeassistant/device/outrider_node_n1/config";
   const person = (nodes?: readonly string[]) =>
     new Access(
       { kind: "person", name: "house", role: "operator", ...(nodes ? { nodes } : {}) },
@@ -187,20 +187,20 @@ describe("the topics of Home Assistant", () => {
   it("belong to one service", () => {
     const bridge = new Access({ kind: "service", name: "home-assistant" }, 512);
     expect(bridge.subscribe("homeassistant/device/+/config")).toBeUndefined();
-    expect(bridge.mayReceive(topic)).toBe(true);
-    expect(bridge.publish(topic)).toMatchObject({ allowed: true, retain: "keep" });
+    expect(bridge.mayReceive(discovery)).toBe(true);
+    expect(bridge.publish(discovery)).toMatchObject({ allowed: true, retain: "keep" });
     const power = new Access({ kind: "service", name: "power" }, 512);
     expect(power.subscribe("homeassistant/#")).toMatchObject({ reason: "outside" });
-    expect(power.mayReceive(topic)).toBe(false);
-    expect(power.publish(topic)).toMatchObject({ allowed: false });
+    expect(power.mayReceive(discovery)).toBe(false);
+    expect(power.publish(discovery)).toMatchObject({ allowed: false });
   });
 
   it("tell people of the nodes that they may see", () => {
     expect(person().subscribe("homeassistant/#")).toBeUndefined();
-    expect(person().mayReceive(topic)).toBe(true);
-    expect(person(["n1"]).mayReceive(topic)).toBe(true);
-    expect(person(["n2"]).mayReceive(topic)).toBe(false);
-    expect(person().publish(topic)).toMatchObject({ allowed: false });
+    expect(person().mayReceive(discovery)).toBe(true);
+    expect(person(["n1"]).mayReceive(discovery)).toBe(true);
+    expect(person(["n2"]).mayReceive(discovery)).toBe(false);
+    expect(person().publish(discovery)).toMatchObject({ allowed: false });
   });
 
   it("let Home Assistant leave its birth and its will", () => {

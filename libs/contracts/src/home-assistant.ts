@@ -87,6 +87,7 @@ export class HomeAssistantConfig extends HomeAssistantComponent {
 }
 
 /** Somebody's configuration, ours or not. */
+// oxlint-disable-next-line typescript/no-extraneous-class -- a payload class like any other, that knows nothing
 export class HomeAssistantDocument {
   static readonly hasNoProperties = true;
 }
