@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { GatewayConfig } from "./config.js";
 import { AttachSocket } from "./consoles/attach-socket.js";
 import { send } from "./http/answer.js";
+import { exchange } from "./http/exchange.js";
 import { checkOrigin, Hosts } from "./http/origin.js";
 import { servePage } from "./http/page.js";
 import { API, createServer, listen } from "./http/server.js";
@@ -11,6 +12,7 @@ import { LiveWebSocket } from "./live/web-socket.js";
 import { sse } from "./live/sse.js";
 import type { GatewayParts } from "./parts.js";
 import { openApiText } from "./openapi/openapi-text.js";
+import { METRICS_ROUTE } from "./routes/metrics.js";
 import { ROUTES } from "./routes/table.js";
 
 /** The HTTP side: the API, the live events and the page. */
@@ -39,6 +41,8 @@ export class Gateway {
         body: openApiText(),
       });
     });
+    // Where Prometheus looks unless it is told otherwise.
+    this.#app.get("/metrics", exchange(METRICS_ROUTE, hosts, parts));
     this.#app.route({
       method: "GET",
       url: `${API}/events`,

@@ -70,7 +70,7 @@ export interface Route<
   /** The body is text of this type, and {@link Call.text} has it. */
   readonly takes: string | undefined;
   readonly reply: Class<R>;
-  /** The reply is of this type, or of one of these, and no JSON of ours. */
+  /** The reply is of this type, or of one of these; also JSON where there is a {@link reply}. */
   readonly gives: string | readonly string[] | undefined;
   /** The reply may go on without end. */
   readonly streams: boolean;

@@ -28,6 +28,7 @@ import {
   type ServiceDescription,
   type ServiceEvent,
 } from "@outrider/contracts/service-plane";
+import { nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
 import type { Meta, Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { Happenings } from "../live/happenings.js";
@@ -35,6 +36,7 @@ import { Mirror } from "./mirror.js";
 import { Results } from "./results.js";
 
 type OfNode = { readonly node: string };
+type OfAlarm = OfNode & { readonly alarm: string };
 type OfAgent = { readonly agent: string };
 type OfService = { readonly service: string };
 
@@ -90,6 +92,15 @@ export class Listening {
 
   noConsole({ parameters }: Meta<OfNode>): void {
     this.mirror.hear(parameters.node, "console", undefined);
+  }
+
+  @OnMessage(nodeAlarm, { cleared: "noAlarm" })
+  alarm({ payload, parameters: { node, alarm } }: Received<AlarmState, OfAlarm>): void {
+    this.mirror.hearAlarm(node, alarm, payload);
+  }
+
+  noAlarm({ parameters: { node, alarm } }: Meta<OfAlarm>): void {
+    this.mirror.hearAlarm(node, alarm, undefined);
   }
 
   @OnMessage(powerResult, { retained: "drop" })

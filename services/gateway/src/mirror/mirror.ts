@@ -4,6 +4,7 @@ import type { ConsoleState } from "@outrider/contracts/console";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { PowerResult, PowerState } from "@outrider/contracts/power";
+import type { AlarmState } from "@outrider/contracts/telemetry";
 import type { ServiceStatus, Site } from "@outrider/contracts/service";
 import type { ServiceDescription } from "@outrider/contracts/service-plane";
 import type { Heard, NodeRecord } from "./node-record.js";
@@ -29,6 +30,7 @@ export interface NodeDocuments {
   readonly status: NodeStatus;
   readonly lock: NodeLock;
   readonly console: ConsoleState;
+  readonly alarms: ReadonlyMap<string, AlarmState>;
   readonly result: PowerResult;
 }
 
@@ -86,13 +88,21 @@ export class Mirror {
     };
     if (heard) Object.assign(after, { [part]: heard });
     else delete after[part];
-    if (after.description ?? after.state ?? after.status ?? after.lock ?? after.console)
-      this.#nodes.set(node, after);
+    const { description, state, status, lock, console, alarms } = after;
+    if (description ?? state ?? status ?? lock ?? console ?? alarms) this.#nodes.set(node, after);
     else this.#nodes.delete(node);
     if (part === "description" && !(before?.description && heard)) this.#order = undefined;
     const quiet =
       part === "console" && isConsoleAlike(before?.console?.value, after.console?.value);
     this.#tell({ of: "node", id: node, part, ...(quiet ? { quiet } : {}) });
+  }
+
+  /** Takes an alarm of a node, or that it is over. */
+  hearAlarm(node: string, id: string, alarm: AlarmState | undefined): void {
+    const alarms = new Map(this.#nodes.get(node)?.alarms?.value);
+    if (alarm) alarms.set(id, alarm);
+    else if (!alarms.delete(id)) return;
+    this.hear(node, "alarms", alarms.size === 0 ? undefined : alarms);
   }
 
   hearAgent(id: string, heard: Partial<Pick<AgentRecord, "status" | "description">>): void {

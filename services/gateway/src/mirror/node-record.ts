@@ -2,6 +2,7 @@ import type { ConsoleState } from "@outrider/contracts/console";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { PowerResult, PowerState } from "@outrider/contracts/power";
+import type { AlarmState } from "@outrider/contracts/telemetry";
 
 /** A document as it was last heard, and when, by the gateway's monotonic clock. */
 export interface Heard<T> {
@@ -17,6 +18,8 @@ export interface NodeRecord {
   readonly status?: Heard<NodeStatus>;
   readonly lock?: Heard<NodeLock>;
   readonly console?: Heard<ConsoleState>;
+  /** Those that stand, by id; missing where there are none. */
+  readonly alarms?: Heard<ReadonlyMap<string, AlarmState>>;
   /** The last that was said of a command, while this process listens: it is not retained on the bus. */
   readonly result?: Heard<PowerResult>;
   /** Rises with every change of any of them. */

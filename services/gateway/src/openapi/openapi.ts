@@ -133,13 +133,15 @@ function bodyOf(route: AnyRoute, schemas: Schemas): Json | undefined {
 }
 
 function success(route: AnyRoute, status: number, description: string, schemas: Schemas): Json {
-  const content =
-    route.gives !== undefined
-      ? Object.fromEntries([route.gives].flat().map((type) => [type, { schema: textSchema(type) }]))
-      : (route.reply as unknown) === Nothing || status === 204
-        ? undefined
-        : { "application/json": { schema: schemas.reply(route.reply) } };
-  return { description, ...(content ? { content } : {}) };
+  const json: Json =
+    (route.reply as unknown) === Nothing || status === 204
+      ? {}
+      : { "application/json": { schema: schemas.reply(route.reply) } };
+  const other = Object.fromEntries(
+    [route.gives ?? []].flat().map((type) => [type, { schema: textSchema(type) }]),
+  );
+  const content = { ...json, ...other };
+  return { description, ...(Object.keys(content).length > 0 ? { content } : {}) };
 }
 
 /** Of a body that is no JSON. YAML is read as what it says: a site file is a map. */

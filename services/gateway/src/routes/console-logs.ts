@@ -1,5 +1,4 @@
 import { IsBoolean, Matches } from "class-validator";
-import { parseDuration, type Clock } from "@outrider/contracts/clock";
 import { CONSOLE_STAGES, type ConsoleStage } from "@outrider/contracts/console";
 import {
   Integer,
@@ -14,15 +13,12 @@ import {
 import { foldedList } from "../people/permitted.js";
 import { HttpProblem } from "../http/problem.js";
 import { route, type Answer, type Call } from "../http/route.js";
+import { TIME_PATTERN, timeOf } from "../http/times.js";
 import type { GatewayParts } from "../parts.js";
 import { permittedNodes } from "../consoles/readable.js";
 import { handedThrough } from "../consoles/hand-through.js";
 import { knownNode, NodeParams } from "./nodes.js";
-import { askListener } from "./service-listener.js";
-
-/** RFC 3339 in UTC, to the microsecond, or a span of time before now: `10m`, `2d`. */
-const TIME_PATTERN =
-  /^(\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z)$/;
+import { askDocument } from "./service-listener.js";
 
 /** How long a search may take to find anything. */
 const SEARCH_MS = 280_000;
@@ -103,15 +99,6 @@ export class ScreenView {
   @IsBoolean() approximate!: boolean;
 }
 
-/** What a query says of time, in the listener's words. */
-function timeOf(text: string | undefined, clock: Clock): string | undefined {
-  if (text === undefined) return undefined;
-  const span = parseDuration(text);
-  if (span !== undefined) return new Date(clock.now().getTime() - span).toISOString();
-  if (Number.isNaN(Date.parse(text))) throw new HttpProblem("invalid", `${text} is no date`);
-  return text;
-}
-
 function queryOf(given: Readonly<Record<string, string | number | boolean | undefined>>): string {
   const entries = Object.entries(given).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
@@ -185,19 +172,7 @@ async function documentOf<T>(
   const { node } = call.params;
   knownNode(node, call, parts);
   const path = `/consoles/${node}/${what}`;
-  const { status, text } = await askListener(parts, "console", { path, signal: call.signal });
-  if (status === 200) return JSON.parse(text) as T;
-  const { code = "unavailable", detail = "the console service gave no answer that can be read" } =
-    readProblem(text);
-  throw new HttpProblem(code as "unavailable", detail);
-}
-
-function readProblem(text: string): { code?: string; detail?: string } {
-  try {
-    return JSON.parse(text) as { code?: string; detail?: string };
-  } catch {
-    return {};
-  }
+  return JSON.parse(await askDocument(parts, "console", { path, signal: call.signal })) as T;
 }
 
 export const CONSOLE_LOG_ROUTES = [

@@ -6,6 +6,7 @@ import {
   ListOf,
   MapOf,
   Nested,
+  NestedList,
   OneOf,
   Optional,
   Text,
@@ -37,6 +38,7 @@ import {
   type Host,
   type Supply,
 } from "@outrider/contracts/power";
+import { ALARM_SEVERITIES, AlarmState } from "@outrider/contracts/telemetry";
 import { ageOf, type NodeRecord } from "../mirror/node-record.js";
 
 /** The supply of a node with its age as the gateway sees it. */
@@ -107,6 +109,8 @@ export class NodeView {
   @Optional() @Nested(() => NodeLock) lock?: NodeLock;
   /** Missing where nothing was ever heard of a console. */
   @Optional() @Nested(() => ConsoleStateView) console?: ConsoleStateView;
+  /** Those that stand, the worst first; missing where there are none. */
+  @Optional() @NestedList(() => AlarmState, 10_000) alarms?: AlarmState[];
   /** Only of one node, not in lists. */
   @Optional()
   @MapOf(
@@ -119,7 +123,7 @@ export class NodeView {
 
 /** @param clock the gateway's */
 export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined {
-  const { description, state, status, lock, result } = record;
+  const { description, state, status, lock, result, alarms } = record;
   if (!description) return undefined;
   const now = { calendarMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
   const { id, name, roles, labels, wake, supportedActions, gracefulLimitMs, interfaces } =
@@ -150,7 +154,13 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
     ...(power?.fault === undefined ? {} : { fault: power.fault }),
     ...(lock ? { lock: lock.value } : {}),
     ...(consoleState ? { console: consoleState } : {}),
+    ...(alarms ? { alarms: [...alarms.value.values()].toSorted(worstFirst) } : {}),
   };
+}
+
+function worstFirst(a: AlarmState, b: AlarmState): number {
+  const [left, right] = [a, b].map(({ severity }) => ALARM_SEVERITIES.indexOf(severity));
+  return (right ?? 0) - (left ?? 0) || (a.raisedAt < b.raisedAt ? 1 : -1);
 }
 
 /** What was last heard of a node's console. */

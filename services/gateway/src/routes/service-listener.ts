@@ -1,5 +1,9 @@
 import type { ServiceName } from "@outrider/contracts/ids";
-import type { ServiceListener } from "@outrider/contracts/service-plane";
+import {
+  PROBLEM_CODES,
+  type ProblemCode,
+  type ServiceListener,
+} from "@outrider/contracts/service-plane";
 import { HttpProblem } from "../http/problem.js";
 import type { GatewayParts } from "../parts.js";
 
@@ -70,5 +74,48 @@ export async function askListener(
           `the ${service} service could not be reached; ask again in a few seconds`,
           { cause: error },
         );
+  }
+}
+
+/**
+ * Asks a service's own listener for a document.
+ * @returns its text
+ * @throws HttpProblem as the service says; 503 when it is not there, 504 when it does not answer
+ */
+export async function askDocument(
+  parts: Pick<GatewayParts, "mirror">,
+  service: ServiceName,
+  request: ListenerRequest,
+): Promise<string> {
+  const { status, text } = await askListener(parts, service, request);
+  if (status === 200) return text;
+  throw saidBy(service, status, text);
+}
+
+/** What a service said instead of what was asked for. */
+export function saidBy(
+  service: ServiceName,
+  status: number | undefined,
+  text: string,
+): HttpProblem {
+  const { code, detail, field } = objectOf(text);
+  if (PROBLEM_CODES.includes(code as ProblemCode) && typeof detail === "string") {
+    return new HttpProblem(code as ProblemCode, detail, typeof field === "string" ? { field } : {});
+  }
+  if (status === 404) {
+    return new HttpProblem("not-found", `the ${service} service has no such thing`);
+  }
+  return new HttpProblem(
+    "unavailable",
+    `the ${service} service answered with ${status ?? "nothing"}; its log says why`,
+  );
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const read = JSON.parse(text) as unknown;
+    return typeof read === "object" && read !== null ? (read as Record<string, unknown>) : {};
+  } catch {
+    return {};
   }
 }

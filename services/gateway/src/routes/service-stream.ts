@@ -1,13 +1,9 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import type { ServiceName } from "@outrider/contracts/ids";
-import {
-  PROBLEM_CODES,
-  type ProblemCode,
-  type ServiceListener,
-} from "@outrider/contracts/service-plane";
+import type { ServiceListener } from "@outrider/contracts/service-plane";
 import { HttpProblem } from "../http/problem.js";
 import type { GatewayParts } from "../parts.js";
-import { listenerOf } from "./service-listener.js";
+import { listenerOf, saidBy } from "./service-listener.js";
 
 export interface StreamRequest {
   /** With its query. */
@@ -108,18 +104,7 @@ export async function problemOf(
   response: IncomingMessage,
   service: ServiceName,
 ): Promise<HttpProblem> {
-  const said = await shortText(response);
-  const { code, detail, field } = objectOf(said);
-  if (PROBLEM_CODES.includes(code as ProblemCode) && typeof detail === "string") {
-    return new HttpProblem(code as ProblemCode, detail, typeof field === "string" ? { field } : {});
-  }
-  if (response.statusCode === 404) {
-    return new HttpProblem("not-found", `the ${service} service has no such thing`);
-  }
-  return new HttpProblem(
-    "unavailable",
-    `the ${service} service answered with ${response.statusCode ?? "nothing"}; its log says why`,
-  );
+  return saidBy(service, response.statusCode, await shortText(response));
 }
 
 async function shortText(response: IncomingMessage): Promise<string> {
@@ -135,13 +120,4 @@ async function shortText(response: IncomingMessage): Promise<string> {
     // What came before it broke off is all that there is.
   }
   return Buffer.concat(parts).toString();
-}
-
-function objectOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const read = JSON.parse(text) as unknown;
-    return typeof read === "object" && read !== null ? (read as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
 }

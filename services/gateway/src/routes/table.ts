@@ -1,5 +1,6 @@
 import type { AnyRoute } from "../http/route.js";
 import { AGENT_ROUTES } from "./agents.js";
+import { ALARM_ROUTES } from "./alarms.js";
 import { AUDIT_ROUTES } from "./audit.js";
 import { CONSOLE_LOG_ROUTES } from "./console-logs.js";
 import { CONSOLE_RULE_ROUTES } from "./console-rules.js";
@@ -8,13 +9,17 @@ import { CONSOLE_SESSION_ROUTES } from "./console-sessions.js";
 import { CONSOLE_ROUTES } from "./consoles.js";
 import { CREDENTIAL_ROUTES } from "./credentials.js";
 import { ENDPOINT_ROUTES } from "./endpoints.js";
+import { EVENT_HISTORY_ROUTES } from "./event-history.js";
 import { EVENT_ROUTES } from "./events.js";
 import { IDENTIFY_ROUTES } from "./identify.js";
 import { INVENTORY_ROUTES } from "./inventory.js";
 import { LOCK_ROUTES } from "./locks.js";
+import { METRICS_ROUTE } from "./metrics.js";
 import { NODE_ROUTES } from "./nodes.js";
 import { POWER_ROUTES } from "./power.js";
 import { PROBLEM_ROUTES } from "./problems.js";
+import { READING_ROUTES } from "./readings.js";
+import { SENSOR_ROUTES } from "./sensors.js";
 import { SESSION_ROUTES } from "./session.js";
 import { SITE_ROUTES } from "./site.js";
 import { TICKET_ROUTES } from "./tickets.js";
@@ -35,9 +40,14 @@ export const ROUTES: readonly AnyRoute[] = [
   ...CONSOLE_LOG_ROUTES,
   ...CONSOLE_SCRIPT_ROUTES,
   ...CONSOLE_RULE_ROUTES,
+  ...SENSOR_ROUTES,
+  ...READING_ROUTES,
+  ...ALARM_ROUTES,
+  METRICS_ROUTE,
   ...SITE_ROUTES,
   ...INVENTORY_ROUTES,
   ...EVENT_ROUTES,
+  ...EVENT_HISTORY_ROUTES,
   ...TICKET_ROUTES,
   ...AUDIT_ROUTES,
   ...SESSION_ROUTES,
