@@ -30,7 +30,7 @@ const MOST = { one: 40e6, each: 2e6 };
 
 type Server = TerminalServer & Partial<Outrider>;
 
-/** The same lines under conserver, ser2net and Outrider in turns, with logs, one client for all of them. */
+/** Lines that send the same, under conserver, ser2net and Outrider in turns, with logs, one client for all of them. */
 export async function measureConsoles(plan: ConsolesPlan): Promise<string> {
   const echo = new Results<number[]>();
   const floods = new Results<Flood>();
@@ -86,16 +86,24 @@ async function rightLogs(rest: Rest, lines: Lines): Promise<number> {
   return verdicts.filter(Boolean).length;
 }
 
-/** Starts each on the same lines, one after another. */
+/**
+ * Starts each on lines that send the same, one after another. Each has lines of its own, because what one has read is in
+ * no other's log.
+ */
 async function onEach(
   count: number,
   spec: { readonly echo?: boolean; readonly bytesPerSecond?: number },
   measure: (server: Server, lines: Lines) => Promise<void>,
 ): Promise<void> {
-  await using lines = await Lines.start(count, () => spec);
-  const starts = [startConserver, startSer2net, startRelay, () => startOutrider(lines)] as const;
+  const starts: readonly ((lines: Lines) => Promise<Server | undefined>)[] = [
+    ({ paths }) => startConserver(paths),
+    ({ paths }) => startSer2net(paths),
+    ({ paths }) => startRelay(paths),
+    startOutrider,
+  ];
   for (const start of starts) {
-    const server: Server | undefined = await start(lines.paths);
+    await using lines = await Lines.start(count, () => spec);
+    const server = await start(lines);
     if (!server) continue;
     await using _ = server;
     await measure(server, lines);
