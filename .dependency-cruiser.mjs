@@ -48,6 +48,7 @@ const MAY_IMPORT = {
     "libs/identity",
     "libs/audit",
   ],
+  "services/home-assistant": ["libs/contracts", "libs/messaging", "libs/service-kit"],
   "hardware/ports": ["libs/contracts"],
   // Telnet is codecs without a connection, the same for both ends; a transport is one of the ends.
   "hardware/transports": ["hardware/ports", "libs/telnet"],

@@ -18,7 +18,7 @@ import {
 
 export const HOME_ASSISTANT_ROOT = "homeassistant/";
 
-const OBJECT_PATTERN = /^[a-z0-9_]{1,200}$/;
+const COMPONENT_PATTERN = /^[a-zA-Z0-9_-]{1,200}$/;
 
 /** A topic that says whether an entity can be used. */
 export class HomeAssistantAvailability {
@@ -80,7 +80,7 @@ export class HomeAssistantConfig extends HomeAssistantComponent {
   @Optional() @AnyObject() device?: Record<string, unknown>;
   @Optional() @AnyObject() origin?: Record<string, unknown>;
   @Optional()
-  @MapOf(OBJECT_PATTERN, { nested: () => HomeAssistantComponent }, 1000)
+  @MapOf(COMPONENT_PATTERN, { nested: () => HomeAssistantComponent }, 1000)
   components?: Record<string, HomeAssistantComponent>;
   /** Said once on a topic that another one is about to replace, so that entities keep their history. */
   @Optional() @IsBoolean() migrate_discovery?: boolean;

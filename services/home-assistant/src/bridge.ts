@@ -1,0 +1,216 @@
+import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
+import { homeAssistantContracts, homeAssistantDocuments } from "@outrider/contracts/home-assistant";
+import type { Log } from "@outrider/messaging/log";
+import type { Meta, Session } from "@outrider/messaging/session";
+import { announcement } from "./announcement.js";
+import { documentsOf, formOf, isOurs, type Document, type Form } from "./forms.js";
+import type { SiteFacts } from "./site-facts.js";
+import { readable, type Standing } from "./standing.js";
+
+export interface BridgeOptions {
+  readonly form: Form;
+  /** Home Assistant's discovery prefix with a slash. */
+  readonly root: string;
+  /** Of the page that shows the site. */
+  readonly url: string | undefined;
+  readonly version: string;
+}
+
+export interface BridgeParts {
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly facts: SiteFacts;
+  readonly standing: Standing;
+  /** Between 0 and 1. */
+  readonly random?: () => number;
+}
+
+/** What changes within it is said once. */
+const GATHER = milliseconds(250);
+/** By then after inventory has said that it is ready, its descriptions and what stands on the topics have arrived. */
+const SETTLE_AFTER = seconds(3);
+/** Between two steps of leading Home Assistant from one form to the other. */
+const MIGRATION_STEP = seconds(3);
+/** For how long an entity that goes is named by its platform alone. */
+const FAREWELL = seconds(5);
+/** All bridges of a house would answer Home Assistant's birth at once: each waits some part of this. */
+const BIRTH_JITTER_MS = 2000;
+
+/**
+ * Keeps Home Assistant told of what there is. Nothing is said before it is known what is declared, so that a start
+ * never takes away what is only not known yet.
+ */
+export class Bridge {
+  readonly #dirty = new Set<string>();
+  readonly #stopped = new AbortController();
+  readonly #topics: ReturnType<typeof homeAssistantContracts>;
+  /** Ends with the connection. */
+  #connection = new AbortController();
+  #phase: "unsettled" | "settling" | "settled" = "unsettled";
+  #isMigrated = false;
+  #births = 0;
+  #stopGathering: (() => void) | undefined;
+
+  constructor(
+    private readonly parts: BridgeParts,
+    private readonly options: BridgeOptions,
+  ) {
+    this.#topics = homeAssistantContracts(options.root);
+  }
+
+  start(): void {
+    const { session, clock } = this.parts;
+    const documents = homeAssistantDocuments(this.options.root);
+    type OfDevice = { readonly platform: string; readonly object: string };
+    type OfEntity = OfDevice & { readonly component: string };
+    session.subscribe(
+      documents.device,
+      { platform: "device" },
+      ({ payload, parameters: { platform, object } }) =>
+        this.#heard({ levels: [platform, object], config: payload }),
+      {
+        cleared: ({ parameters: { platform, object } }: Meta<OfDevice>) =>
+          this.parts.standing.heardCleared({ levels: [platform, object] }),
+      },
+    );
+    session.subscribe(
+      documents.entity,
+      {},
+      ({ payload, parameters: { platform, object, component } }) =>
+        this.#heard({ levels: [platform, object, component], config: payload }),
+      {
+        cleared: ({ parameters: { platform, object, component } }: Meta<OfEntity>) =>
+          this.parts.standing.heardCleared({ levels: [platform, object, component] }),
+      },
+    );
+    session.subscribe(this.#topics.status, {}, ({ payload }) => {
+      if (payload.state === "online") this.#during(() => this.#born());
+    });
+    session.onDisconnect(() => {
+      this.#connection.abort();
+      this.#connection = new AbortController();
+      this.#phase = "unsettled";
+      this.parts.facts.doubt();
+      this.parts.standing.forgetHeard();
+    });
+    this.#stopGathering = clock.every(GATHER, () => this.#flush());
+  }
+
+  stop(): void {
+    this.#stopGathering?.();
+    this.#stopped.abort();
+  }
+
+  /** A device may look otherwise. */
+  touch(object: string): void {
+    this.#dirty.add(object);
+  }
+
+  /** Inventory is there: what it declares arrives now, if it has not. */
+  inventoryReady(): void {
+    if (this.#phase !== "unsettled") return;
+    this.#phase = "settling";
+    this.#during(() => this.#settle());
+  }
+
+  #heard({ levels, config }: Document): void {
+    if (!isOurs(levels[1])) return;
+    if (this.parts.standing.heard({ levels, config: readable(config) })) this.touch(levels[1]);
+  }
+
+  async #settle(): Promise<void> {
+    const { clock, facts, standing, log } = this.parts;
+    const { signal } = this.#connection;
+    await clock.sleep(SETTLE_AFTER, signal);
+    facts.settle();
+    const old = standing.all(false).filter((one) => formOf(one) !== this.options.form);
+    if (!this.#isMigrated && old.length > 0) {
+      log.info({ documents: old.length }, "what was said in the other form is replaced");
+      for (const { levels } of old) this.#retain({ levels, config: { migrate_discovery: true } });
+      await clock.sleep(MIGRATION_STEP, signal);
+    }
+    this.#phase = "settled";
+    for (const object of [...facts.objects(), ...standing.objects()]) this.touch(object);
+    this.#flush();
+    if (old.length === 0) return void (this.#isMigrated = true);
+    if (!this.#isMigrated) await clock.sleep(MIGRATION_STEP, signal);
+    for (const one of old) this.#clear(one);
+    this.#isMigrated = true;
+  }
+
+  /** Home Assistant has started: whatever it has not kept is said again. */
+  async #born(): Promise<void> {
+    const { clock, standing, log, random = Math.random } = this.parts;
+    const turn = ++this.#births;
+    await clock.sleep(
+      milliseconds(Math.ceil(random() * BIRTH_JITTER_MS) + 1),
+      this.#connection.signal,
+    );
+    // Of several births in a row the last one counts.
+    if (turn !== this.#births) return;
+    const said = standing.all(true);
+    log.info({ documents: said.length }, "Home Assistant has started and is told again");
+    for (const one of said) this.#retain(one);
+  }
+
+  #flush(): void {
+    if (this.#phase !== "settled") return;
+    const objects = [...this.#dirty];
+    this.#dirty.clear();
+    for (const object of objects) this.#announce(object);
+  }
+
+  #announce(object: string): void {
+    const { facts, standing, clock } = this.parts;
+    const { form, url, version } = this.options;
+    const device = facts.device(object, url);
+    const wanted = device ? documentsOf(device, form, version) : [];
+    const { say, after, clear } = announcement(
+      wanted,
+      standing.of(object, form),
+      device?.complete ?? true,
+    );
+    for (const one of say) this.#say(one);
+    for (const one of clear) this.#clear(one);
+    if (after.length === 0) return;
+    this.#during(async () => {
+      await clock.sleep(FAREWELL, this.#connection.signal);
+      this.touch(object);
+    });
+  }
+
+  #say(document: Document): void {
+    const { standing } = this.parts;
+    const before = standing.saidOn(document);
+    if (before && JSON.stringify(before.config) === JSON.stringify(document.config)) return;
+    standing.said(document);
+    this.#retain(document);
+  }
+
+  #clear(document: Document): void {
+    this.parts.standing.cleared(document);
+    this.#retain({ levels: document.levels, config: undefined });
+  }
+
+  #retain({
+    levels,
+    config,
+  }: {
+    levels: Document["levels"];
+    config: Document["config"] | undefined;
+  }) {
+    const { session } = this.parts;
+    const [platform, object, component] = levels;
+    if (component === undefined) session.retain(this.#topics.device, { platform, object }, config);
+    else session.retain(this.#topics.entity, { platform, object, component }, config);
+  }
+
+  /** Runs something that ends with the connection. */
+  #during(run: () => Promise<void>): void {
+    const { signal } = this.#connection;
+    run().catch((error: unknown) => {
+      if (!signal.aborted && !this.#stopped.signal.aborted) throw error;
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import { Inject, Injectable } from "@nestjs/common";
+import {
+  agentDescription,
+  agentDesired,
+  agentStatus,
+  type AgentDescription,
+  type AgentDesired,
+  type AgentStatus,
+} from "@outrider/contracts/agent";
+import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
+import { serviceStatus, site, type ServiceStatus, type Site } from "@outrider/contracts/service";
+import type { Meta, Received } from "@outrider/messaging/session";
+import { OnMessage } from "@outrider/service-kit/on-message";
+import { Bridge } from "./bridge.js";
+import { SiteFacts } from "./site-facts.js";
+
+type OfNode = { readonly node: string };
+type OfAgent = { readonly agent: string };
+
+/** Hears what inventory, agents and services say, as far as devices of Home Assistant are made of it. */
+@Injectable()
+export class Listening {
+  constructor(
+    @Inject(SiteFacts) private readonly facts: SiteFacts,
+    @Inject(Bridge) private readonly bridge: Bridge,
+  ) {}
+
+  @OnMessage(nodeDescription, { cleared: "noNode" })
+  node({ payload, parameters: { node } }: Received<NodeDescription, OfNode>): void {
+    this.facts.node(node, payload);
+  }
+
+  noNode({ parameters: { node } }: Meta<OfNode>): void {
+    this.facts.node(node, undefined);
+  }
+
+  @OnMessage(agentDescription, { cleared: "noAgent" })
+  agent({ payload, parameters: { agent } }: Received<AgentDescription, OfAgent>): void {
+    this.facts.agent(agent, payload);
+  }
+
+  noAgent({ parameters: { agent } }: Meta<OfAgent>): void {
+    this.facts.agent(agent, undefined);
+  }
+
+  @OnMessage(agentStatus, { cleared: "noStatus" })
+  agentStatus({ payload, parameters: { agent } }: Received<AgentStatus, OfAgent>): void {
+    this.facts.agentStatus(agent, payload);
+  }
+
+  noStatus({ parameters: { agent } }: Meta<OfAgent>): void {
+    this.facts.agentStatus(agent, undefined);
+  }
+
+  @OnMessage(agentDesired)
+  desired({ payload, parameters: { agent } }: Received<AgentDesired, OfAgent>): void {
+    this.facts.desired(agent, payload);
+  }
+
+  @OnMessage(serviceStatus)
+  service({
+    payload: { state },
+    parameters: { service },
+  }: Received<ServiceStatus, { readonly service: string }>): void {
+    this.facts.service(service);
+    if (service === "inventory" && (state === "ready" || state === "degraded"))
+      this.bridge.inventoryReady();
+  }
+
+  @OnMessage(site)
+  site({ payload }: Received<Site, object>): void {
+    this.facts.site(payload);
+  }
+}
