@@ -1,4 +1,6 @@
+import { QUANTITIES } from "@outrider/contracts/reading";
 import type { Argument, Command, Option } from "commander";
+import { SEVERITIES } from "./telemetry/event-lines.js";
 
 /** What could stand at the place of the cursor. */
 export interface Completions {
@@ -11,6 +13,7 @@ export interface Completions {
     | "agents"
     | "transitions"
     | "locks"
+    | "alarms"
     | undefined;
 }
 
@@ -58,7 +61,11 @@ export function completionsOf(program: Command, words: readonly string[]): Compl
 }
 
 /** Groups whose name may be followed by the operands of one of their commands at once. */
-const DEFAULTS: Readonly<Record<string, string>> = { console: "attach", rules: "list" };
+const DEFAULTS: Readonly<Record<string, string>> = {
+  console: "attach",
+  rules: "list",
+  alarms: "list",
+};
 
 function defaultOf(command: Command): Command | undefined {
   return command.commands.find((one) => one.name() === DEFAULTS[command.name()]);
@@ -71,6 +78,7 @@ function ofArgument(command: Command, operands: number): Completions {
   const name = argument.name();
   if (name === "nodeset" || name === "node") return { words: [], dynamic: "nodes" };
   if (name === "agent") return { words: [], dynamic: "agents" };
+  if (name === "alarm") return { words: [], dynamic: "alarms" };
   if (name === "id") return { words: [], dynamic: dynamicOf(command) };
   if (name === "name" && command.parent?.name() === "context")
     return { words: [], dynamic: "contexts" };
@@ -89,6 +97,8 @@ function dynamicOf(command: Command): Completions["dynamic"] {
 function valuesOf({ argChoices, long }: Option): Completions {
   if (argChoices) return { words: argChoices };
   if (long === "--context") return { words: [], dynamic: "contexts" };
+  if (long === "--quantity") return { words: Object.keys(QUANTITIES) };
+  if (long === "--severity") return { words: SEVERITIES };
   if (long === "--lock") return { words: [], dynamic: "locks" };
   return { words: [], dynamic: /file|data|output/.test(long ?? "") ? "files" : undefined };
 }

@@ -75,6 +75,15 @@ const REPLIES: Readonly<Record<string, object>> = {
   "/consoles/search": { node: "n1", at: "2026-11-23T05:00:00.000Z", line: 1, text: "panic" },
   "/history": { entries: [] },
   "/events/recent": { events: [] },
+  "/sensors": { nodes: [{ node: "n1", sensors: [], heartbeats: [] }], total: 1 },
+  "/readings": {
+    from: "2026-11-23T05:00:00.000Z",
+    to: "2026-11-23T06:00:00.000Z",
+    everyMs: 0,
+    series: [],
+  },
+  "/alarms": { alarms: [] },
+  "/events/history": { events: [] },
   "/audit": { records: [] },
   "/audit/verdicts": { logs: [{ log: "power", verdict: [{ log: "power", intact: true }] }] },
   "/site/file": { changes: [{ kind: "added", path: "nodes.n1" }], outcome: "applied" },
@@ -113,6 +122,10 @@ user list | user add bert --role viewer --rights audit --nodes n1 --display-name
 user change bert --role operator --disable | user remove bert -y | user reset-password anna
 token list | token add ci --rights read --days 3 | token revoke k1
 key list | key add home -f SITE | key remove k1
+sensors n1 --sensor supply --quantity voltageVolts,powerWatts | sensors n1 -o json | sensors n1 --csv
+sensors n1 --history 2h --until 1h --every 5m --quantity powerWatts | sensors n1 n2 --history 2026-11-23 --csv
+alarms | alarms n1 --severity Critical | alarms list n1 --all --limit 5 --csv | alarms ack n1/silent --comment c
+events | events n1 --since 1d --until 1h --kinds boot --severity warning,error --limit 7 | events --csv
 audit search --actor person:anna --act lock.break --subject n1 --since 2026-11-23 --limit 5
 audit verify | doctor
 `

@@ -63,6 +63,34 @@ export function integer(min: number, max: number) {
   };
 }
 
+/** A time, which the gateway reads; so long before now is told as it was written. */
+export function timeOption(flag: "--since" | "--until"): Option {
+  return new Option(
+    `${flag} <time>`,
+    "so long before now (10m, 2d), a date, or a time (RFC 3339)",
+  ).argParser(time);
+}
+
+/** As the gateway reads it. */
+function time(text: string): string {
+  if (parseDuration(text) !== undefined) return text;
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError("Expected a time such as 10m, 2d or 2026-11-23T05:00:00Z.");
+  }
+  return date.toISOString();
+}
+
+/** Words with commas between them, each of which is known. */
+export function wordsOf(known: readonly string[], what: string) {
+  return (text: string): string[] => {
+    const words = text.split(",").map((word) => word.trim());
+    const strange = words.find((word) => !known.includes(word));
+    if (strange === undefined) return words;
+    throw new InvalidArgumentError(`Expected ${what}: ${known.join(", ")}.`);
+  };
+}
+
 function reason(text: string): string {
   if (text.trim() === "") throw new InvalidArgumentError("Expected a reason.");
   if (text.length > 500) throw new InvalidArgumentError("Expected at most 500 characters.");

@@ -6,6 +6,8 @@ import { FILES, SCRIPTS, SHELLS, type Shell } from "../completion-scripts.js";
 import { readContexts, targetOf } from "../contexts.js";
 import { EXIT } from "../exit-code.js";
 import { nodesOf } from "../node-list.js";
+import { alarmName } from "../telemetry/alarm-rows.js";
+import { alarmsOf } from "./alarm-commands.js";
 import { locksOf, type AgentRow } from "./get-commands.js";
 
 /** Whoever has pressed a key does not wait longer. */
@@ -53,6 +55,8 @@ async function dynamicWords(
     const api = new Api(target, AbortSignal.timeout(PATIENCE_MS));
     if (dynamic === "nodes") return await nodeWords(api, typed);
     if (dynamic === "locks") return (await locksOf(api, false)).map(({ id }) => id);
+    if (dynamic === "alarms")
+      return (await alarmsOf(api, { state: "active" }, 1000)).map(alarmName);
     if (dynamic === "agents")
       return (await api.get<{ agents: AgentRow[] }>("/agents")).agents.map(({ id }) => id);
     const { transitions } = await api.get<{ transitions: { id: string }[] }>("/transitions", {

@@ -1,11 +1,10 @@
-import { parseDuration } from "@outrider/contracts/clock";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Cli } from "../cli.js";
 import { objects, shown, toFile, toOutput } from "../consoles/bytes-out.js";
 import { followLog } from "../consoles/follow-log.js";
 import { foldedHits, hitLines, searched, type Hit } from "../consoles/search-hits.js";
 import { EXIT } from "../exit-code.js";
-import { integer } from "../options.js";
+import { integer, timeOption } from "../options.js";
 import { countText } from "../count.js";
 import { plain } from "../plain.js";
 
@@ -144,23 +143,6 @@ export function addConsoleLogCommands(group: Command, cli: Cli): void {
         return EXIT.precondition;
       }),
     );
-}
-
-function timeOption(flag: "--since" | "--until"): Option {
-  return new Option(
-    `${flag} <time>`,
-    "so long before now (10m, 2d), a date, or a time (RFC 3339)",
-  ).argParser(time);
-}
-
-/** As the gateway reads it. */
-function time(text: string): string {
-  if (parseDuration(text) !== undefined) return text;
-  const date = new Date(text);
-  if (Number.isNaN(date.getTime())) {
-    throw new InvalidArgumentError("Expected a time such as 10m, 2d or 2026-11-23T05:00:00Z.");
-  }
-  return date.toISOString();
 }
 
 function lineCount(text: string): number | "all" {

@@ -1,5 +1,5 @@
 import type { EventsAsked, LoggedEvents } from "@outrider/contracts/telemetry-pages";
-import { csvLine } from "./csv.js";
+import { csvLine } from "@outrider/contracts/csv";
 
 const PAGE = 1000;
 

@@ -4,7 +4,7 @@ import type {
   ReadingsPage,
 } from "@outrider/contracts/telemetry-pages";
 import { HttpProblem } from "../http/problem.js";
-import { csvLine } from "./csv.js";
+import { csvLine } from "@outrider/contracts/csv";
 
 /** Asks for a piece of what is wanted. */
 export type AskReadings = (asked: ReadingsAsked) => Promise<ReadingsPage>;

@@ -1,0 +1,175 @@
+import { milliseconds } from "@outrider/contracts/clock";
+import { csvLine } from "@outrider/contracts/csv";
+import { QUANTITIES } from "@outrider/contracts/reading";
+import type { NodeSensors, ReadingsPage } from "@outrider/contracts/telemetry-pages";
+import { Option, type Command } from "commander";
+import type { Api } from "../api.js";
+import type { Cli } from "../cli.js";
+import { shown, toOutput } from "../consoles/bytes-out.js";
+import { EXIT, type ExitCode } from "../exit-code.js";
+import { duration, nodesArgument, outputOption, timeOption, wordsOf } from "../options.js";
+import { showList, type Format } from "../output.js";
+import { plain } from "../plain.js";
+import { historyColumns } from "../telemetry/history-rows.js";
+import { sensorRows, SENSORS, type SensorRow } from "../telemetry/sensor-rows.js";
+import { watchSensors } from "../telemetry/watch-sensors.js";
+
+interface SensorOptions {
+  readonly watch?: boolean;
+  readonly interval: number;
+  readonly sensor?: string;
+  readonly quantity?: readonly string[];
+  readonly history?: string;
+  readonly until?: string;
+  readonly every?: string;
+  readonly csv?: boolean;
+  readonly output: Format;
+}
+
+/** Of a sparkline. */
+const COLUMNS = 40;
+
+export function addSensorCommands(program: Command, cli: Cli): void {
+  const sensors = nodesArgument(
+    program
+      .command("sensors")
+      .description(
+        "what sensors and heartbeats say, with units and ages; with --history what they have said",
+      ),
+  );
+  sensors
+    .addOption(
+      new Option("-w, --watch", "go on, until Ctrl-C; to a pipe each reading on a line").conflicts([
+        "history",
+        "csv",
+      ]),
+    )
+    .addOption(
+      new Option("--interval <duration>", "with --watch, how often is looked")
+        .argParser(duration({ min: 500, max: 3_600_000 }))
+        .default(2000, "2s"),
+    )
+    .option("--sensor <name>", "only the sensor or heartbeat of this name")
+    .addOption(
+      new Option(
+        "--quantity <names>",
+        "only these, with commas between them: voltageVolts,powerWatts",
+      ).argParser(wordsOf(Object.keys(QUANTITIES), "quantities with commas between them")),
+    )
+    .addOption(historyOption())
+    .addOption(timeOption("--until"))
+    .option(
+      "--every <duration>",
+      "with --history, the span that goes into one point; raw: every reading",
+    )
+    .option("--csv", "as CSV; with --history every point, however many")
+    .addOption(outputOption())
+    .action((words: string[], options: SensorOptions) => {
+      const { history, until, every, watch } = options;
+      if (history === undefined && (until ?? every) !== undefined) {
+        sensors.error("error: --until and --every belong to --history");
+      }
+      const nodes = words.join(",");
+      return cli.online((api) =>
+        history !== undefined
+          ? showHistory(api, nodes, { ...options, history }, cli)
+          : watch
+            ? watchSensors(
+                {
+                  every: milliseconds(options.interval),
+                  jsonl: options.output === "jsonl",
+                  read: () => latestOf(api, nodes, options.sensor),
+                  rows: (found) => sensorRows(found, chosen(options)),
+                },
+                cli.console,
+              )
+            : showLatest(api, nodes, options, cli),
+      );
+    });
+}
+
+function historyOption(): Option {
+  const since = timeOption("--since");
+  const option = new Option(
+    "--history <time>",
+    "what they have said since then: so long before now (1h, 2d), a date, or a time (RFC 3339)",
+  );
+  return since.parseArg ? option.argParser(since.parseArg) : option;
+}
+
+function latestOf(api: Api, nodes: string, sensor: string | undefined): Promise<NodeSensors[]> {
+  return api.pages<NodeSensors>("/sensors", { nodes, sensor, limit: 1000 }, "nodes");
+}
+
+function chosen({ quantity }: Pick<SensorOptions, "quantity">): ReadonlySet<string> | undefined {
+  return quantity && new Set(quantity);
+}
+
+async function showLatest(
+  api: Api,
+  nodes: string,
+  options: SensorOptions,
+  { console }: Cli,
+): Promise<ExitCode> {
+  const found = await latestOf(api, nodes, options.sensor);
+  const rows = sensorRows(found, chosen(options));
+  const { output, csv } = options;
+  if (csv) for (const line of csvLines(rows)) console.out(line);
+  else if (output === "table" || output === "name") showList(rows, output, SENSORS, console);
+  else
+    showList(
+      narrowed(found, chosen(options)),
+      output,
+      { ...SENSORS, name: () => "" } as never,
+      console,
+    );
+  if (found.length > 0) return EXIT.verified;
+  console.error(plain(`outrider: no node in this set, of those that you may see: ${nodes}`));
+  return EXIT.precondition;
+}
+
+/** As the gateway says it, without the quantities that were not asked for. */
+function narrowed(
+  nodes: readonly NodeSensors[],
+  quantities: ReadonlySet<string> | undefined,
+): readonly NodeSensors[] {
+  if (!quantities) return nodes;
+  return nodes.map(({ node, sensors }) => ({
+    node,
+    sensors: sensors
+      .map((one) => ({
+        ...one,
+        values: one.values.filter((value) => quantities.has(value.quantity)),
+      }))
+      .filter(({ values }) => values.length > 0),
+    heartbeats: [],
+  }));
+}
+
+function* csvLines(rows: readonly SensorRow[]): Generator<string> {
+  const line = (cells: readonly (string | number | undefined)[]): string =>
+    plain(csvLine(cells).slice(0, -2));
+  yield line(["time", "node", "sensor", "quantity", "unit", "value", "told"]);
+  for (const { at, node, sensor, quantity, unit, number, value } of rows) {
+    yield line([at, node, sensor, quantity, unit, number, number === undefined ? value : ""]);
+  }
+}
+
+async function showHistory(
+  api: Api,
+  nodes: string,
+  { history, until, every, sensor, quantity, csv, output }: SensorOptions & { history: string },
+  { console }: Cli,
+): Promise<ExitCode> {
+  const query = { nodes, sensor, quantity: quantity?.join(","), from: history, to: until, every };
+  if (csv) {
+    const { bytes } = console;
+    const chunks = await api.stream("/readings", { ...query, format: "csv" });
+    await toOutput(bytes.outputIsTerminal ? shown(chunks) : chunks, console);
+    return EXIT.verified;
+  }
+  const page = await api.get<ReadingsPage>("/readings", query);
+  const columns = console.bytes.outputIsTerminal ? COLUMNS : 0;
+  showList(page.series, output, historyColumns(page, columns), console);
+  return EXIT.verified;
+}
