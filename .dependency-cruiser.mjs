@@ -63,10 +63,11 @@ const MAY_IMPORT = {
     "libs/audit",
   ],
   "hardware/simulators": [],
+  dashboards: ["libs/contracts"],
   "apps/backup": ["libs/storage"],
   "apps/cli": ["libs/contracts", "libs/messaging", "libs/audit"],
 };
-const OURS = "^(libs|services|hardware|apps|broker|e2e)/";
+const OURS = "^(libs|services|hardware|apps|broker|dashboards|e2e)/";
 const FOR_TESTS = [
   "libs/testing",
   "hardware/simulators",

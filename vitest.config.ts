@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const compiled = (ending: string): string[] => [
   `{libs,services,hardware,apps}/*/dist/**/*.${ending}.js`,
-  `{broker,e2e}/dist/**/*.${ending}.js`,
+  `{broker,dashboards,e2e}/dist/**/*.${ending}.js`,
 ];
 
 /**

@@ -72,7 +72,7 @@ if (parts.includes("static")) {
     "sh",
     [
       "-c",
-      "depcruise --config .dependency-cruiser.mjs libs/*/src services/*/src broker/src hardware/*/src apps/*/src e2e/src",
+      "depcruise --config .dependency-cruiser.mjs libs/*/src services/*/src broker/src hardware/*/src apps/*/src dashboards/src e2e/src",
     ],
     { env },
   );

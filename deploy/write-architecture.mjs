@@ -2,10 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 
-const FOLDER = /^(libs\/[^/]+|services\/[^/]+|hardware\/[^/]+|apps\/[^/]+|broker|e2e)\//;
+const FOLDER = /^(libs\/[^/]+|services\/[^/]+|hardware\/[^/]+|apps\/[^/]+|broker|dashboards|e2e)\//;
 const NOT_SHIPPED = /\.test\.ts$|\/testing\/|^e2e\/|^libs\/testing\//;
 
-const sources = globSync("{libs,services,hardware,apps}/*/src").concat("broker/src");
+const sources = globSync("{libs,services,hardware,apps}/*/src").concat(
+  "broker/src",
+  "dashboards/src",
+);
 const cruised = JSON.parse(
   execFileSync("depcruise", ["--config", ".dependency-cruiser.mjs", "-T", "json", ...sources], {
     maxBuffer: 1 << 28,
