@@ -85,7 +85,7 @@ describe.each(DIALECTS)("every query of every panel, in %s", (dialect) => {
       let database: TestDatabase;
       beforeAll(async () => {
         database = dialect === "influxql" ? await startInflux() : await startVictoria();
-        await database.write(lines(END_MS, dialect === "influxql"));
+        await database.write([...lines(END_MS, dialect === "influxql"), ...GROWING]);
       });
       afterAll(() => database[Symbol.asyncDispose]());
 
@@ -112,7 +112,6 @@ describe.each(DIALECTS)("every query of every panel, in %s", (dialect) => {
         ["last", 19],
         ["sum", 190],
       ] as const)("takes the %s of an interval", async (reduce, value) => {
-        await database.write(GROWING);
         const where = { node: { pattern: "grows" } };
         const query = values("node_sensor", "powerWatts", {
           where,
