@@ -113,7 +113,7 @@ class Agent implements RunningAgent {
   readonly #session: Session;
   readonly #reporter: Reporter;
   readonly #answers: Answers;
-  readonly #readings: Readings;
+  #readings!: Readings;
   readonly #requests: Requests;
   readonly #timers: (() => void)[] = [];
   #bindings!: Bindings;
@@ -137,7 +137,6 @@ class Agent implements RunningAgent {
     this.#answers = new Answers(clock);
     const session = this.#session;
     const { id: agent } = config;
-    this.#readings = new Readings({ agent, session, clock, log });
     this.#requests = new Requests({
       agent,
       session,
@@ -153,6 +152,15 @@ class Agent implements RunningAgent {
     const { journal, log, clock, defect, config } = this;
     const { signal: stopped } = this.#stopped;
     const bootId = readBootId(config.bootIdFile, log);
+    this.#readings = await Readings.open({
+      agent: config.id,
+      session: this.#session,
+      directory: join(config.dataDirectory, "readings"),
+      limitBytes: config.readingSpoolBytes,
+      bootId,
+      clock,
+      log,
+    });
     await journal.prune();
     const fences = await journal.fences();
     const drivers = await driverCatalogue(log);
@@ -255,6 +263,7 @@ class Agent implements RunningAgent {
     );
     await Promise.race([done, late]);
     await this.#session.stop();
+    await this.#readings.close();
     this.#stopped.abort(new Error("the agent stops"));
     enough.abort();
     await Promise.all([this.#commands.idle(), this.#recovering, this.#guardian.idle()]);
@@ -327,10 +336,20 @@ class Agent implements RunningAgent {
       ({ payload }) => this.#acknowledged(payload),
       { retained: "drop" },
     );
+    session.subscribe(
+      agentAck,
+      { agent, service: "telemetry" },
+      ({ payload }) => this.#readings.acknowledged(payload),
+      { retained: "drop" },
+    );
     session.subscribe(agentDesired, { agent }, ({ payload }) => this.#configure(payload), {
       cleared: () => this.#configure(undefined),
     });
-    session.onBorn(() => this.#bindings.repeat());
+    session.onBorn(() => {
+      this.#bindings.repeat();
+      this.#readings.connected();
+    });
+    session.onDisconnect(() => this.#readings.disconnected());
     this.#requests.start();
     this.#reporter.start();
     this.#readings.start();

@@ -13,6 +13,7 @@ describe("the agent's configuration", () => {
       dataDirectory: "/nowhere/agent-rack-a",
       bootIdFile: "/proc/sys/kernel/random/boot_id",
       consoleLink: { target: { host: "127.0.0.1", port: 7420 }, spoolBytes: 67_108_864 },
+      readingSpoolBytes: 67_108_864,
     });
   });
 
@@ -26,6 +27,10 @@ describe("the agent's configuration", () => {
     [
       { OUTRIDER_AGENT: "a", OUTRIDER_MQTT_URL: "http://x" },
       /OUTRIDER_MQTT_URL="http:\/\/x"; expected/,
+    ],
+    [
+      { OUTRIDER_AGENT: "a", OUTRIDER_READING_SPOOL_BYTES: "1000000" },
+      /OUTRIDER_READING_SPOOL_BYTES=1000000; expected at least 1048576/,
     ],
   ])("says what is wrong with %j", (environment, message) => {
     expect(() => readAgentConfig(environment)).toThrow(EnvironmentError);

@@ -18,7 +18,7 @@ export interface AgentConfig {
   readonly mqttUrl: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** The agent's own: journal, lock and console spools. */
+  /** The agent's own: journal, lock, and spools of consoles and readings. */
   readonly dataDirectory: string;
   /** Holds an id that is new at every boot of the host. */
   readonly bootIdFile: string;
@@ -28,7 +28,11 @@ export interface AgentConfig {
   readonly programs: ProgramStore;
   /** Where the console service is, and how much is kept for it. */
   readonly consoleLink: ConsoleLinkConfig;
+  /** How much of what was measured is kept on disk until it is stored. */
+  readonly readingSpoolBytes: number;
 }
+
+const SMALLEST_READING_SPOOL_BYTES = 1_048_576;
 
 /**
  * Reads an agent's configuration, once, at start. Its secret is in the file that `OUTRIDER_AGENT_SECRET_FILE` names,
@@ -48,12 +52,22 @@ export function readAgentConfig(
       OUTRIDER_DATA: text("./data"),
       OUTRIDER_AGENT_SECRET_FILE: optionalText(),
       OUTRIDER_BOOT_ID_FILE: text("/proc/sys/kernel/random/boot_id"),
+      OUTRIDER_READING_SPOOL_BYTES: {
+        ...pattern(`a number of bytes, at least ${SMALLEST_READING_SPOOL_BYTES}`, /^\d{7,12}$/),
+        fallback: { value: "67108864" },
+      },
     },
     environment,
   );
   const id = agentId(values.OUTRIDER_AGENT);
   const made = join(values.OUTRIDER_DATA, "secrets", `agent-${id}`);
   const file = values.OUTRIDER_AGENT_SECRET_FILE ?? (existsSync(made) ? made : undefined);
+  const readingSpoolBytes = Number(values.OUTRIDER_READING_SPOOL_BYTES);
+  if (readingSpoolBytes < SMALLEST_READING_SPOOL_BYTES) {
+    throw new EnvironmentError([
+      `OUTRIDER_READING_SPOOL_BYTES=${readingSpoolBytes}; expected at least ${SMALLEST_READING_SPOOL_BYTES}`,
+    ]);
+  }
   const dataDirectory = join(values.OUTRIDER_DATA, `agent-${id}`);
   return {
     id,
@@ -66,6 +80,7 @@ export function readAgentConfig(
     programs: new ProgramStore(programDirectories(resolve(dataDirectory)), userId()),
     bootIdFile: values.OUTRIDER_BOOT_ID_FILE,
     consoleLink: readConsoleLinkConfig(environment, values.OUTRIDER_MQTT_URL),
+    readingSpoolBytes,
     ...(file === undefined ? {} : { username: `agent:${id}`, password: readSecret(file) }),
   };
 }

@@ -51,7 +51,10 @@ describe("every kind of interface of a node in a rack", () => {
   const last = (slot: number, kind: InterfaceKind) =>
     batches
       .flatMap(({ readings }) => readings)
-      .findLast(({ endpoint }) => endpoint === idOf(slot, kind));
+      .filter(({ endpoint }) => endpoint === idOf(slot, kind))
+      // With nobody to store them, the oldest come again now and then.
+      .toSorted((a, b) => (a.at < b.at ? -1 : 1))
+      .at(-1);
   const resets = async (): Promise<number> =>
     (await stage.edges(1)).filter((edge) => edge === "reset").length;
   const lamp = async (): Promise<boolean> => (await stage.rack.client.lamp(1)).on;
@@ -161,10 +164,9 @@ describe("every kind of interface of a node in a rack", () => {
       ({ readings }) => new Set(readings.map((one) => one.endpoint)).size > 1,
     );
     expect(many).toBe(true);
-    for (const [at, batch] of batches.entries()) {
-      const former = batches[at - 1];
-      if (former?.epoch === batch.epoch) expect(batch.seq).toBe(former.seq + 1);
-    }
+    const numbers = new Set(batches.map(({ spool, seq }) => `${spool} ${seq}`));
+    expect(numbers.size).toBeGreaterThan(3);
+    for (const { seq, oldest } of batches) expect(oldest).toBeLessThanOrEqual(seq);
     await stage.rack.client.reset(1);
   });
 

@@ -1,16 +1,18 @@
-import { AGENT_PROTOCOL } from "@outrider/contracts/agent";
-import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { AgentAck } from "@outrider/contracts/agent";
+import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
-import { agentReading, type EndpointReading } from "@outrider/contracts/reading-report";
-import { MessagingError } from "@outrider/messaging/errors";
+import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import type { AgentLog } from "../log.js";
+import type { KeptReading } from "./batch-record.js";
 import type { Said } from "./checked-sample.js";
+import { ReadingSender } from "./reading-sender.js";
+import { ReadingSpool } from "./reading-spool.js";
 
-/** What is taken within so long goes out together. */
+/** What is taken within so long goes out together; it is what a process that is killed loses at most. */
 const BATCH_EVERY = seconds(1);
 /** So many readings fit into a message, whatever they say. */
-const MOST_IN_BATCH = 1000;
+const MOST_IN_BATCH = 500;
 
 /** A sample that was taken. */
 export interface Taken {
@@ -25,56 +27,88 @@ export interface Taken {
 export interface ReadingsOptions {
   readonly agent: AgentId;
   readonly session: Pick<Session, "epoch" | "publish">;
+  /** Where batches are kept until they are acknowledged, and how much of them. */
+  readonly directory: string;
+  readonly limitBytes: number;
+  /** The present boot of the host; undefined: nobody knows. */
+  readonly bootId: string | undefined;
   readonly clock: Clock;
   readonly log: AgentLog;
 }
 
-/**
- * What the agent's sensors and heartbeats gave, in numbered batches. What nobody can be told now is not kept: who keeps
- * batches until they are acknowledged stands between {@link take} and the session.
- */
+/** What the agent's sensors and heartbeats gave: numbered batches, kept until the telemetry service has stored them. */
 export class Readings {
-  #taken: Taken[] = [];
-  #batches = 0;
+  readonly #spool: ReadingSpool;
+  readonly #sender: ReadingSender;
+  /** From the clock's monotonic time to that of the boot, which outlives this process. */
+  readonly #bootOffsetMs: number;
+  readonly #boot: string;
+  #taken: KeptReading[] = [];
   #stop: (() => void) | undefined;
 
-  constructor(private readonly options: ReadingsOptions) {}
+  private constructor(
+    private readonly options: ReadingsOptions,
+    spool: ReadingSpool,
+  ) {
+    const { clock, bootId = mintId() } = options;
+    this.#spool = spool;
+    this.#boot = bootId;
+    this.#bootOffsetMs = Number(process.hrtime.bigint()) / 1e6 - clock.monotonicMs();
+    this.#sender = new ReadingSender({
+      ...options,
+      spool,
+      boot: bootId,
+      bootMs: () => clock.monotonicMs() + this.#bootOffsetMs,
+    });
+  }
+
+  static async open(options: ReadingsOptions): Promise<Readings> {
+    return new Readings(options, await ReadingSpool.open(options));
+  }
 
   start(): void {
     this.#stop ??= this.options.clock.every(BATCH_EVERY, () => this.#flush());
+    this.#sender.start();
   }
 
+  /** No more is to come; what is there is still sent. */
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;
     this.#flush();
   }
 
-  take(taken: Taken): void {
-    this.#taken.push(taken);
+  async close(): Promise<void> {
+    this.stop();
+    await this.#sender[Symbol.asyncDispose]();
+    await this.#spool[Symbol.asyncDispose]();
+  }
+
+  connected(): void {
+    this.#sender.connected();
+  }
+
+  disconnected(): void {
+    this.#sender.disconnected();
+  }
+
+  acknowledged(ack: AgentAck): void {
+    this.#sender.acknowledged(ack);
+  }
+
+  stats(): ReturnType<ReadingSpool["stats"]> {
+    return this.#spool.stats();
+  }
+
+  take({ endpoint, node, at, takenMs, said }: Taken): void {
+    this.#taken.push({ endpoint, node, at, takenMs: takenMs + this.#bootOffsetMs, ...said });
     if (this.#taken.length >= MOST_IN_BATCH) this.#flush();
   }
 
   #flush(): void {
-    const taken = this.#taken.splice(0);
-    const { session, clock, agent, log } = this.options;
-    const { epoch } = session;
-    if (taken.length === 0 || epoch === undefined) return;
-    const nowMs = clock.monotonicMs();
-    const batch = {
-      v: AGENT_PROTOCOL,
-      epoch,
-      seq: ++this.#batches,
-      at: timestamp(clock),
-      readings: taken.map((one) => readingOf(one, nowMs)),
-    };
-    session.publish(agentReading, { agent }, batch).catch((error: unknown) => {
-      if (!(error instanceof MessagingError)) throw error;
-      log.debug({ code: error.code, problem: error.message }, "readings were not sent");
-    });
+    const readings = this.#taken.splice(0);
+    if (readings.length === 0) return;
+    const batch = { boot: this.#boot, readings };
+    this.#sender.notify(this.#spool.append(batch), batch);
   }
-}
-
-function readingOf({ endpoint, node, at, takenMs, said }: Taken, nowMs: number): EndpointReading {
-  return { endpoint, node, at, ageMs: Math.max(0, Math.round(nowMs - takenMs)), ...said };
 }

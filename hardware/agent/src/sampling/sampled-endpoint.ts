@@ -59,10 +59,6 @@ export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends 
     this.#sampler?.poke();
   }
 
-  override repeat(): void {
-    if (this.#last) this.sampling.readings.take(this.#last);
-  }
-
   override async close(): Promise<void> {
     const sampler = this.#sampler;
     this.#sampler = undefined;
