@@ -40,6 +40,13 @@ const MAY_IMPORT = {
     "libs/console-link",
     "libs/telnet",
   ],
+  "services/telemetry": [
+    "libs/contracts",
+    "libs/messaging",
+    "libs/storage",
+    "libs/service-kit",
+    "libs/audit",
+  ],
   "services/gateway": [
     "libs/contracts",
     "libs/messaging",

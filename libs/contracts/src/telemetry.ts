@@ -18,7 +18,7 @@ import { ABSENCES, QUANTITIES, type Absence, type Quantity } from "./reading.js"
 /** What one sensor last measured, by quantity; the name has the unit. */
 export type QuantityValues = Partial<Record<Quantity, number>>;
 // oxlint-disable-next-line typescript/no-extraneous-class -- it has a property for each quantity; none is spelled twice
-export const QuantityValues: new () => QuantityValues = class QuantityValues {};
+export const QuantityValues: new () => QuantityValues = class {};
 for (const [quantity, { min, max }] of Object.entries(QUANTITIES)) {
   Finite(min, max)(QuantityValues.prototype as object, quantity);
   Optional()(QuantityValues.prototype as object, quantity);

@@ -1,0 +1,277 @@
+import { agentAck, agentDesired, type AgentDesired } from "@outrider/contracts/agent";
+import type { Clock } from "@outrider/contracts/clock";
+import { isAgentId, type AgentId, type NodeId } from "@outrider/contracts/ids";
+import {
+  agentReading,
+  type AgentReadings,
+  type EndpointReading,
+} from "@outrider/contracts/reading-report";
+import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
+import { MessagingError } from "@outrider/messaging/errors";
+import type { Log } from "@outrider/messaging/log";
+import type { Meta, Received, Refused, Session } from "@outrider/messaging/session";
+import { OnMessage } from "@outrider/service-kit/on-message";
+import type { Declared, DeclaredSource } from "../declared.js";
+import type { Latest } from "../state/latest.js";
+import type { Point } from "../store/store.js";
+import type { TelemetryListeners } from "../telemetry-listener.js";
+import { AgentLine } from "./agent-line.js";
+import { takenAtMs } from "./clock-offset.js";
+import type { IntakeCounts, Refusal } from "./counts.js";
+import type { PointWriter } from "./point-writer.js";
+import { pointsOf, sorted } from "./points-of.js";
+import type { RememberedSpools } from "./remembered-spools.js";
+import type { SpoolOrder } from "./spool-order.js";
+
+type OfAgent = { readonly agent: string };
+
+/** Numbers that are missing are asked for so often at most. */
+const REPEAT_ACK_MS = 200;
+/** Once inventory has spoken, what an agent was told to be only now may be on its way for so long. */
+const SETTLE_MS = 5000;
+
+interface IntakeParts {
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly declared: Declared;
+  readonly latest: Latest;
+  readonly listeners: TelemetryListeners;
+  readonly writer: PointWriter;
+  readonly remembered: RememberedSpools;
+  readonly counts: IntakeCounts;
+  /** What nodes have is another than before. */
+  readonly redeclared: (nodes: ReadonlySet<NodeId>) => void;
+}
+
+/**
+ * Takes what agents read: stores it in the order of each agent's numbers, acknowledges what the store has, and tells
+ * what is of now. Nothing is acknowledged that is not kept, and nothing is kept here that the store has no room for: the
+ * agents keep it and send it again.
+ */
+export class Intake {
+  readonly #lines = new Map<AgentId, AgentLine>();
+  /** Since when inventory has been heard on this connection, by our monotonic clock. */
+  #declaredMs = Number.POSITIVE_INFINITY;
+  /** Agents whose messages cannot be read, and when the last one came. */
+  readonly #unreadable = new Map<string, number>();
+
+  constructor(private readonly parts: IntakeParts) {
+    parts.session.onDisconnect(() => {
+      this.#declaredMs = Number.POSITIVE_INFINITY;
+    });
+  }
+
+  /** @throws StorageError */
+  async load(): Promise<void> {
+    const { spools, offsets } = await this.parts.remembered.load();
+    for (const [agent, offsetMs] of offsets) this.#line(agent, offsetMs);
+    for (const { agent, spool, stored } of spools) this.#line(agent).restore(spool, stored);
+  }
+
+  /** How far the calendars of agents are ahead, in milliseconds. */
+  *offsets(): Generator<readonly [AgentId, number]> {
+    for (const [agent, { offset }] of this.#lines) yield [agent, offset.ms];
+  }
+
+  /** What is wrong, in sentences. */
+  *problems(): Generator<string> {
+    const { clock } = this.parts;
+    for (const [agent, atMs] of this.#unreadable) {
+      if (clock.monotonicMs() - atMs > 60_000) this.#unreadable.delete(agent);
+      else
+        yield `agent ${agent} sends readings that cannot be read; its release may be another one`;
+    }
+  }
+
+  @OnMessage(serviceStatus)
+  service({
+    payload: { state },
+    parameters: { service },
+  }: Received<ServiceStatus, { readonly service: string }>): void {
+    if (service !== "inventory") return;
+    if (state !== "ready" && state !== "degraded") return;
+    this.#declaredMs = Math.min(this.#declaredMs, this.parts.clock.monotonicMs());
+  }
+
+  @OnMessage(agentDesired, { cleared: "noMore" })
+  desired({ payload, parameters: { agent } }: Received<AgentDesired, OfAgent>): void {
+    if (isAgentId(agent)) this.parts.redeclared(this.parts.declared.declare(agent, payload));
+  }
+
+  noMore({ parameters: { agent } }: Meta<OfAgent>): void {
+    if (isAgentId(agent)) this.parts.redeclared(this.parts.declared.declare(agent, undefined));
+  }
+
+  @OnMessage(agentReading, { retained: "drop", refused: "unreadable" })
+  readings({ payload, parameters: { agent }, receivedMs }: Received<AgentReadings, OfAgent>): void {
+    if (!isAgentId(agent)) return;
+    const line = this.#line(agent);
+    const { clock, writer } = this.parts;
+    const nowMs = clock.now().getTime() - (clock.monotonicMs() - receivedMs);
+    line.epoch = payload.epoch;
+    if (line.offset.seen(Date.parse(payload.at) - nowMs, receivedMs)) this.#step(line);
+    const sources = payload.readings.map(({ endpoint }) => this.#source(agent, endpoint));
+    const points = this.#take(line, payload, sources, nowMs, receivedMs);
+    const { spool, seq, oldest } = payload;
+    if (spool === undefined) {
+      // Of an agent that keeps nothing.
+      writer.put(points());
+      return;
+    }
+    const order = line.spool(spool, Math.min(oldest ?? seq, seq));
+    switch (order.judge(seq, oldest)) {
+      case "next":
+        if (line.settling || sources.includes("unknown")) return;
+        return this.#store(line, spool, order, payload, points());
+      case "under-way":
+        return;
+      case "stored":
+      case "early":
+        return this.#acknowledge(line, order.stored, REPEAT_ACK_MS);
+    }
+  }
+
+  unreadable(_: unknown, { parameters: { agent } }: Refused<OfAgent>): void {
+    this.#refuse("malformed", 1);
+    this.#unreadable.set(agent, this.parts.clock.monotonicMs());
+  }
+
+  #store(
+    line: AgentLine,
+    spool: string,
+    order: SpoolOrder,
+    { seq, readings, dropped }: AgentReadings,
+    points: readonly Point[],
+  ): void {
+    const { writer, counts, log } = this.parts;
+    const isTaken = writer.offer(points, (kept) => {
+      if (!kept) return order.failed(seq);
+      counts.readings.add({}, readings.length);
+      if (!order.kept(seq)) return undefined;
+      line.keep(spool, order);
+      return this.#acknowledgeSoon(line, order);
+    });
+    if (!isTaken) return;
+    order.accept();
+    if (!dropped) return;
+    counts.lost.add({}, dropped.readings);
+    log.warn(
+      { agent: line.agent, ...dropped },
+      "an agent could not keep all of its readings until they were stored; give it more room, or look why it was away",
+    );
+  }
+
+  /** Tells what is of now. @returns what makes the points of all that is to be stored */
+  #take(
+    line: AgentLine,
+    payload: AgentReadings,
+    sources: readonly (DeclaredSource | "unknown" | undefined)[],
+    nowMs: number,
+    receivedMs: number,
+  ): () => Point[] {
+    const taken = payload.readings.map((reading, at) => {
+      const source = sources[at];
+      if (source === undefined || source === "unknown") return undefined;
+      const atMs = takenAtMs(reading, payload.at, line.offset.ms, nowMs);
+      if (atMs === undefined) return undefined;
+      const sort = sorted(reading);
+      const takenMs = receivedMs - reading.ageMs;
+      if (reading.ageMs <= source.staleAfterMs) {
+        this.#tell(source, reading, sort, atMs, takenMs);
+      }
+      return { source, reading, sort, atMs };
+    });
+    return () => {
+      this.#refuse("not-declared", sources.filter((source) => source === undefined).length);
+      const impossible = taken.filter((one, at) => !one && sources[at] !== undefined).length;
+      this.#refuse("impossible-time", impossible);
+      return taken.flatMap((one) => {
+        if (!one) return [];
+        this.#refuse("impossible-value", one.sort.refused);
+        return pointsOf(one.source, one.reading, one.sort, one.atMs);
+      });
+    };
+  }
+
+  #tell(
+    source: DeclaredSource,
+    reading: EndpointReading,
+    { values, absent }: ReturnType<typeof sorted>,
+    atMs: number,
+    takenMs: number,
+  ): void {
+    const { latest, listeners } = this.parts;
+    if (!latest.isNews(source, atMs)) return;
+    const { node, agent, name, staleAfterMs } = source;
+    const { problem, heartbeat } = reading;
+    const common = { node, agent, atMs, takenMs, staleAfterMs, problem };
+    if (source.kind === "sensor") {
+      const read = { ...common, sensor: name, values, absent };
+      latest.sensorRead(read);
+      listeners.sensorRead(read);
+    } else if (heartbeat) {
+      const read = { ...common, heartbeat: name, look: heartbeat };
+      latest.heartbeatRead(read);
+      listeners.heartbeatRead(read);
+    }
+  }
+
+  /** Unknown: inventory has not said yet what there is. Undefined: the agent has no such endpoint. */
+  #source(
+    agent: AgentId,
+    endpoint: EndpointReading["endpoint"],
+  ): DeclaredSource | "unknown" | undefined {
+    const source = this.parts.declared.source(endpoint);
+    if (source?.agent === agent) return source;
+    const isSettled = this.parts.clock.monotonicMs() - this.#declaredMs >= SETTLE_MS;
+    return isSettled ? undefined : "unknown";
+  }
+
+  /** The agent's calendar is off by something else than before. */
+  #step(line: AgentLine): void {
+    const { remembered, listeners, log } = this.parts;
+    const offsetSeconds = line.offset.ms / 1000;
+    log.warn({ agent: line.agent, offsetSeconds }, "the calendar of an agent is another one now");
+    line.settling = true;
+    void remembered.keepOffset(line.agent, line.offset.ms).then(() => {
+      line.settling = false;
+    });
+    listeners.clockSeen(line.agent, offsetSeconds);
+  }
+
+  #line(agent: AgentId, offsetMs = 0): AgentLine {
+    let line = this.#lines.get(agent);
+    if (!line) {
+      line = new AgentLine(agent, offsetMs, this.parts.remembered);
+      this.#lines.set(agent, line);
+    }
+    return line;
+  }
+
+  #refuse(why: Refusal, count: number): void {
+    if (count > 0) this.parts.counts.refused.add({ why }, count);
+  }
+
+  /** Several batches of a group are acknowledged by one message. */
+  #acknowledgeSoon(line: AgentLine, order: SpoolOrder): void {
+    const { stored } = order;
+    queueMicrotask(() => {
+      if (order.stored === stored) this.#acknowledge(line, stored, 0);
+    });
+  }
+
+  #acknowledge(line: AgentLine, reading: number, atMostEveryMs: number): void {
+    const { session, clock, log } = this.parts;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - line.acknowledgedMs < atMostEveryMs) return;
+    line.acknowledgedMs = nowMs;
+    const { agent, epoch } = line;
+    session
+      .publish(agentAck, { agent, service: "telemetry" }, { epoch, reading })
+      .catch((error: unknown) => {
+        if (!(error instanceof MessagingError)) throw error;
+        log.debug({ code: error.code, agent }, "not acknowledged; the agent sends it again");
+      });
+  }
+}

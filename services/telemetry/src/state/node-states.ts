@@ -1,0 +1,244 @@
+import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { NodeId } from "@outrider/contracts/ids";
+import {
+  HEALTH,
+  LIVENESS,
+  MANAGEMENT,
+  nodeEvent,
+  nodeStatus,
+  type NodeEvent,
+  type NodeStatus,
+} from "@outrider/contracts/node";
+import { HOST_VALUES, SUPPLY_VALUES, type PowerState } from "@outrider/contracts/power";
+import { MessagingError } from "@outrider/messaging/errors";
+import type { Log } from "@outrider/messaging/log";
+import { mintId } from "@outrider/messaging/mint-id";
+import type { Session } from "@outrider/messaging/session";
+import type { Point } from "../store/store.js";
+import type { HeartbeatTaken, TelemetryListener } from "../telemetry-listener.js";
+import type { AlarmHealth } from "./alarm-health.js";
+import { HeartbeatTurns, type HeartbeatTurn } from "./heartbeat-turns.js";
+import { isFresh, type Latest, type LastHeartbeat } from "./latest.js";
+import { canLook, livenessOf, type Look } from "./liveness.js";
+import type { Management } from "./management.js";
+
+const LOOK_EVERY = seconds(1);
+/** Age at which a status is stale. */
+const STALE_AFTER_MS = 60_000;
+const REPEAT_EVERY_MS = STALE_AFTER_MS / 3;
+/** What is stored on change is stored so often without. */
+const STORE_EVERY_MS = 60_000;
+
+type Said = Pick<NodeStatus, "management" | "liveness" | "health">;
+
+interface Told {
+  readonly said: Said;
+  readonly atMs: number;
+}
+
+interface Known {
+  told: Told | undefined;
+  stored: { readonly code: string; readonly atMs: number } | undefined;
+  power: PowerState | undefined;
+  /** Whether it was told that it is silent, so that its return is news. */
+  toldSilent: boolean;
+  readonly turns: Map<string, HeartbeatTurns>;
+}
+
+interface NodeStatesParts {
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly latest: Latest;
+  readonly management: Management;
+  readonly alarms: AlarmHealth;
+  readonly livenessChanged: (node: NodeId, liveness: NodeStatus["liveness"]) => void;
+  readonly store: (points: readonly Point[]) => void;
+}
+
+/** Says of every node whether it can be managed, lives and is well, and tells when heartbeats miss or come back. */
+export class NodeStates implements TelemetryListener {
+  readonly #nodes = new Map<NodeId, Known>();
+  #stopLooking: (() => void) | undefined;
+
+  constructor(private readonly parts: NodeStatesParts) {
+    parts.alarms.onChange((node) => this.judge(node));
+  }
+
+  start(): void {
+    this.#stopLooking = this.parts.clock.every(LOOK_EVERY, () => this.#look());
+  }
+
+  stop(): void {
+    this.#stopLooking?.();
+  }
+
+  /** A node is part of the site; or is no more, and what was published of it is cleared. */
+  described(node: NodeId, isThere: boolean): void {
+    if (isThere) return this.judge(node);
+    this.#nodes.delete(node);
+    this.parts.session.retain(nodeStatus, { node }, undefined);
+  }
+
+  powerSeen(node: NodeId, power: PowerState | undefined): void {
+    if (!this.parts.management.knows(node)) return;
+    this.#known(node).power = power;
+    this.judge(node);
+  }
+
+  heartbeatRead({ node, heartbeat, look, takenMs }: HeartbeatTaken): void {
+    if (!this.parts.management.knows(node)) return;
+    const turn = this.#turns(node, heartbeat).read(
+      look.alive,
+      takenMs,
+      this.#isSilenceExpected(node),
+    );
+    if (turn) this.#tellTurn(node, heartbeat, turn, look.proves);
+    this.judge(node);
+  }
+
+  /** Decides anew, and tells what is another than before, or was told too long ago. */
+  judge(node: NodeId): void {
+    const { management, clock, session } = this.parts;
+    if (!management.knows(node)) return;
+    const nowMs = clock.monotonicMs();
+    const known = this.#known(node);
+    const looks = [...this.parts.latest.heartbeats(node).values()].map(lookOf);
+    const said: Said = {
+      management: management.of(node),
+      liveness: livenessOf(looks, nowMs),
+      health: this.#healthOf(node, known, nowMs),
+    };
+    const { told } = known;
+    const isNews =
+      told?.said.management !== said.management ||
+      told.said.liveness !== said.liveness ||
+      told.said.health !== said.health;
+    if (isNews || nowMs - told.atMs >= REPEAT_EVERY_MS) {
+      known.told = { said, atMs: nowMs };
+      session.retain(
+        nodeStatus,
+        { node },
+        { ...said, observedAt: timestamp(clock), staleAfterMs: STALE_AFTER_MS },
+      );
+    }
+    if (told?.said.liveness !== said.liveness) this.#turned(node, known, told?.said, said);
+    this.#store(node, known, said, nowMs);
+  }
+
+  #look(): void {
+    const { management, latest, clock } = this.parts;
+    const nowMs = clock.monotonicMs();
+    for (const node of management.nodes()) {
+      for (const [heartbeat, last] of latest.heartbeats(node)) {
+        if (canLook(lookOf(last), nowMs)) continue;
+        // An agent that is away is told of itself.
+        const isExpected = this.#isSilenceExpected(node) || !management.isThere(last.agent);
+        const turn = this.#turns(node, heartbeat).expire(nowMs, isExpected);
+        if (turn) this.#tellTurn(node, heartbeat, turn, last.look.proves);
+      }
+      this.judge(node);
+    }
+  }
+
+  #turned(node: NodeId, known: Known, before: Said | undefined, now: Said): void {
+    this.parts.livenessChanged(node, now.liveness);
+    if (now.liveness === "Alive" && known.toldSilent) {
+      known.toldSilent = false;
+      this.#tell(node, "notice", "node-alive", `${node} gives signs of life again`);
+    }
+    if (now.liveness !== "Silent" || before?.liveness !== "Alive") return;
+    if (this.#isSilenceExpected(node)) return;
+    known.toldSilent = true;
+    this.#tell(
+      node,
+      "warning",
+      "node-silent",
+      `${node} gives no sign of life although it should run; look at its console`,
+    );
+  }
+
+  #tellTurn(node: NodeId, heartbeat: string, turn: HeartbeatTurn, proves: string): void {
+    const what = {
+      missed: `heartbeat ${heartbeat} (${proves}) was looked for and not found`,
+      late: `heartbeat ${heartbeat} (${proves}) could not be looked at for too long`,
+      returned: `heartbeat ${heartbeat} (${proves}) is there again`,
+    }[turn];
+    const severity = turn === "returned" ? "info" : "notice";
+    this.#tell(node, severity, `heartbeat-${turn}`, what, { heartbeat, proves });
+  }
+
+  #tell(
+    node: NodeId,
+    severity: NodeEvent["severity"],
+    kind: string,
+    message: string,
+    data?: Record<string, unknown>,
+  ): void {
+    const { session, clock, log } = this.parts;
+    const event: NodeEvent = { id: mintId(), at: timestamp(clock), severity, kind, message };
+    session
+      .publish(nodeEvent, { node }, data ? { ...event, data } : event)
+      .catch((error: unknown) => {
+        if (!(error instanceof MessagingError)) throw error;
+        log.warn({ node, kind, code: error.code }, "an event of a node was not told");
+      });
+  }
+
+  /** Faults and alarms make a node unwell; where nobody looks, nobody knows. */
+  #healthOf(node: NodeId, { power }: Known, nowMs: number): NodeStatus["health"] {
+    if (power?.fault !== undefined) return "Critical";
+    const worst = this.parts.alarms.of(node);
+    if (worst !== undefined) return worst;
+    const { latest } = this.parts;
+    const seen = [...latest.sensors(node).values(), ...latest.heartbeats(node).values()];
+    return seen.some((one) => isFresh(one, nowMs)) ? "OK" : "Unknown";
+  }
+
+  #isSilenceExpected(node: NodeId): boolean {
+    const power = this.#nodes.get(node)?.power;
+    return power?.supply.value === "Off" || power?.host.value === "Halted";
+  }
+
+  #store(node: NodeId, known: Known, said: Said, nowMs: number): void {
+    const fields = {
+      supply: SUPPLY_VALUES.indexOf(known.power?.supply.value ?? "Unknown"),
+      host: HOST_VALUES.indexOf(known.power?.host.value ?? "Unknown"),
+      management: MANAGEMENT.indexOf(said.management),
+      liveness: LIVENESS.indexOf(said.liveness),
+      health: HEALTH.indexOf(said.health),
+    };
+    const code = Object.values(fields).join(" ");
+    const { stored } = known;
+    if (stored?.code === code && nowMs - stored.atMs < STORE_EVERY_MS) return;
+    known.stored = { code, atMs: nowMs };
+    const atMs = this.parts.clock.now().getTime();
+    this.parts.store([{ measurement: "node_state", tags: { node }, atMs, fields }]);
+  }
+
+  #known(node: NodeId): Known {
+    let known = this.#nodes.get(node);
+    if (!known) {
+      known = {
+        told: undefined,
+        stored: undefined,
+        power: undefined,
+        toldSilent: false,
+        turns: new Map(),
+      };
+      this.#nodes.set(node, known);
+    }
+    return known;
+  }
+
+  #turns(node: NodeId, heartbeat: string): HeartbeatTurns {
+    const { turns } = this.#known(node);
+    let found = turns.get(heartbeat);
+    if (!found) turns.set(heartbeat, (found = new HeartbeatTurns()));
+    return found;
+  }
+}
+
+function lookOf({ look, takenMs, aliveMs, staleAfterMs }: LastHeartbeat): Look {
+  return { proves: look.proves, alive: look.alive, takenMs, aliveMs, staleAfterMs };
+}

@@ -1,0 +1,72 @@
+import type { AgentId, NodeId } from "@outrider/contracts/ids";
+import type { NodeStatus } from "@outrider/contracts/node";
+import type { Absence, Quantity } from "@outrider/contracts/reading";
+import type { HeartbeatReading } from "@outrider/contracts/reading-report";
+
+/** What is common to all that was read of a node. */
+interface Taken {
+  readonly node: NodeId;
+  readonly agent: AgentId;
+  /** When it was taken, in milliseconds since 1970 UTC, whatever the agent's calendar says. */
+  readonly atMs: number;
+  /** The same by our monotonic clock. */
+  readonly takenMs: number;
+  /** When it is too old to be relied on. */
+  readonly staleAfterMs: number;
+  readonly problem?: string | undefined;
+}
+
+/** What a sensor gave: of each quantity its value, or why there is none. */
+export interface SensorTaken extends Taken {
+  readonly sensor: string;
+  readonly values: Readonly<Partial<Record<Quantity, number>>>;
+  readonly absent: Readonly<Partial<Record<Quantity, Absence>>>;
+}
+
+export interface HeartbeatTaken extends Taken {
+  readonly heartbeat: string;
+  readonly look: HeartbeatReading;
+}
+
+/**
+ * Somebody who wants to know what is read and what follows from it. Called in the order of times of each endpoint, once
+ * for each reading that is of now: what is late is in the store only. Nothing may be thrown.
+ */
+export interface TelemetryListener {
+  sensorRead?(reading: SensorTaken): void;
+  /** The newest reading of a sensor has become too old. */
+  sensorExpired?(node: NodeId, sensor: string): void;
+  heartbeatRead?(reading: HeartbeatTaken): void;
+  livenessChanged?(node: NodeId, liveness: NodeStatus["liveness"]): void;
+  /** How far an agent's calendar is ahead of ours, in seconds; 0 within the tolerance. */
+  clockSeen?(agent: AgentId, offsetSeconds: number): void;
+}
+
+/** Tells all listeners. */
+export class TelemetryListeners implements Required<TelemetryListener> {
+  readonly #listeners: TelemetryListener[] = [];
+
+  add(listener: TelemetryListener): void {
+    this.#listeners.push(listener);
+  }
+
+  sensorRead(reading: SensorTaken): void {
+    for (const one of this.#listeners) one.sensorRead?.(reading);
+  }
+
+  sensorExpired(node: NodeId, sensor: string): void {
+    for (const one of this.#listeners) one.sensorExpired?.(node, sensor);
+  }
+
+  heartbeatRead(reading: HeartbeatTaken): void {
+    for (const one of this.#listeners) one.heartbeatRead?.(reading);
+  }
+
+  livenessChanged(node: NodeId, liveness: NodeStatus["liveness"]): void {
+    for (const one of this.#listeners) one.livenessChanged?.(node, liveness);
+  }
+
+  clockSeen(agent: AgentId, offsetSeconds: number): void {
+    for (const one of this.#listeners) one.clockSeen?.(agent, offsetSeconds);
+  }
+}

@@ -1,0 +1,322 @@
+import { anchorPath } from "@outrider/audit/anchor-file";
+import { AuditLog } from "@outrider/audit/audit-log";
+import {
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from "@nestjs/common";
+import { seconds, type Clock } from "@outrider/contracts/clock";
+import { nodeStatus } from "@outrider/contracts/node";
+import type { Log } from "@outrider/messaging/log";
+import { Session } from "@outrider/messaging/session";
+import type { Health } from "@outrider/service-kit/health";
+import type { HttpHandler } from "@outrider/service-kit/listener";
+import type { Metrics } from "@outrider/service-kit/metrics";
+import { CLOCK, HEALTH, LOG, METRICS } from "@outrider/service-kit/tokens";
+import type { Storage } from "@outrider/storage/storage";
+import { Declared } from "./declared.js";
+import { telemetryPages } from "./http/pages.js";
+import { measureIntake } from "./intake/counts.js";
+import { Intake } from "./intake/intake.js";
+import { PointWriter } from "./intake/point-writer.js";
+import { RememberedSpools } from "./intake/remembered-spools.js";
+import { AlarmHealth } from "./state/alarm-health.js";
+import { Latest } from "./state/latest.js";
+import { Management } from "./state/management.js";
+import { NodeStates } from "./state/node-states.js";
+import { Publication } from "./state/publication.js";
+import { StateIntake } from "./state/state-intake.js";
+import { SystemPoints } from "./state/system-points.js";
+import type { Store } from "./store/store.js";
+import { TelemetryListeners } from "./telemetry-listener.js";
+
+/** By then inventory's descriptions have arrived, and what is published of nodes that it does not name is left over. */
+const SETTLE_AFTER = seconds(5);
+
+export interface TelemetryParts {
+  /** With the tables of the telemetry service and of its audit log. */
+  readonly storage: Storage;
+  /** Where what is measured is kept. */
+  readonly store: Store;
+  readonly dataDirectory: string;
+  /** Called when the process cannot go on. */
+  readonly defect: (error: unknown) => void;
+}
+
+/** What the service's own listener answers. */
+export class Pages {
+  constructor(readonly handler: HttpHandler) {}
+}
+
+/** Begins with the first message, and follows the connection. */
+class Lifecycle implements OnModuleInit, OnApplicationShutdown {
+  readonly #stopped = new AbortController();
+
+  constructor(
+    private readonly parts: {
+      readonly session: Session;
+      readonly clock: Clock;
+      readonly intake: Intake;
+      readonly remembered: RememberedSpools;
+      readonly writer: PointWriter;
+      readonly management: Management;
+      readonly states: NodeStates;
+      readonly publication: Publication;
+      readonly system: SystemPoints;
+      readonly audit: AuditLog;
+      readonly storage: Storage;
+    },
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const { session, clock, intake, management, states, publication, system } = this.parts;
+    await intake.load();
+    session.own(nodeStatus);
+    session.onBorn(() => {
+      void clock.sleep(SETTLE_AFTER, this.#stopped.signal).then(
+        () => session.settleOwned(),
+        () => undefined,
+      );
+    });
+    session.onDisconnect(() => management.forgetSessions());
+    states.start();
+    publication.start();
+    system.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const { states, publication, system, writer, remembered, audit, storage } = this.parts;
+    this.#stopped.abort();
+    states.stop();
+    publication.stop();
+    system.stop();
+    await writer.stop();
+    await remembered.stop();
+    await audit.close();
+    await storage.close();
+  }
+}
+
+@Module({})
+export class TelemetryModule {
+  static with({ storage, store, dataDirectory, defect }: TelemetryParts): DynamicModule {
+    return {
+      module: TelemetryModule,
+      providers: [
+        Declared,
+        AlarmHealth,
+        Management,
+        TelemetryListeners,
+        {
+          provide: AuditLog,
+          inject: [CLOCK, LOG],
+          useFactory: (clock: Clock, log: Log) =>
+            AuditLog.open({
+              storage,
+              log: "telemetry",
+              clock,
+              anchor: anchorPath(dataDirectory, "telemetry"),
+              problem: (what, error) => log.error({ err: error }, what),
+            }),
+        },
+        { provide: Latest, inject: [CLOCK], useFactory: (clock: Clock) => new Latest(clock) },
+        {
+          provide: PointWriter,
+          inject: [CLOCK, LOG],
+          useFactory: (clock: Clock, log: Log) => new PointWriter({ store, clock, log, defect }),
+        },
+        {
+          provide: RememberedSpools,
+          inject: [CLOCK, LOG],
+          useFactory: (clock: Clock, log: Log) => new RememberedSpools(storage, clock, log, defect),
+        },
+        {
+          provide: NodeStates,
+          inject: [
+            Session,
+            CLOCK,
+            LOG,
+            Latest,
+            Management,
+            AlarmHealth,
+            TelemetryListeners,
+            PointWriter,
+          ],
+          useFactory: (
+            session: Session,
+            clock: Clock,
+            log: Log,
+            latest: Latest,
+            management: Management,
+            alarms: AlarmHealth,
+            listeners: TelemetryListeners,
+            writer: PointWriter,
+          ) => {
+            const states = new NodeStates({
+              session,
+              clock,
+              log,
+              latest,
+              management,
+              alarms,
+              livenessChanged: (node, liveness) => listeners.livenessChanged(node, liveness),
+              store: (points) => writer.put(points),
+            });
+            listeners.add(states);
+            return states;
+          },
+        },
+        {
+          provide: Publication,
+          inject: [Session, CLOCK, LOG, Latest, TelemetryListeners],
+          useFactory: (
+            session: Session,
+            clock: Clock,
+            log: Log,
+            latest: Latest,
+            listeners: TelemetryListeners,
+          ) => {
+            const publication = new Publication({
+              session,
+              clock,
+              log,
+              latest,
+              expired: (node, sensor) => listeners.sensorExpired(node, sensor),
+            });
+            listeners.add(publication);
+            return publication;
+          },
+        },
+        {
+          provide: StateIntake,
+          inject: [Management, NodeStates],
+          useFactory: (management: Management, states: NodeStates) =>
+            new StateIntake(management, states),
+        },
+        {
+          provide: Intake,
+          inject: [
+            Session,
+            CLOCK,
+            LOG,
+            Declared,
+            Latest,
+            TelemetryListeners,
+            PointWriter,
+            RememberedSpools,
+            METRICS,
+            HEALTH,
+            Publication,
+          ],
+          useFactory: (
+            session: Session,
+            clock: Clock,
+            log: Log,
+            declared: Declared,
+            latest: Latest,
+            listeners: TelemetryListeners,
+            writer: PointWriter,
+            remembered: RememberedSpools,
+            metrics: Metrics,
+            health: Health,
+            publication: Publication,
+          ) => {
+            const intake = new Intake({
+              session,
+              clock,
+              log,
+              declared,
+              latest,
+              listeners,
+              writer,
+              remembered,
+              counts: measureIntake(metrics, writer),
+              redeclared: (nodes) => {
+                for (const node of nodes) {
+                  latest.prune(node, declared);
+                  if (latest.sensors(node).size === 0) publication.forget(node);
+                }
+              },
+            });
+            health.add(() => intake.problems());
+            health.add(() => problemsOf(store));
+            return intake;
+          },
+        },
+        {
+          provide: SystemPoints,
+          inject: [CLOCK, PointWriter, Intake],
+          useFactory: (clock: Clock, writer: PointWriter, intake: Intake) =>
+            new SystemPoints({
+              clock,
+              put: (points) => writer.put(points),
+              offsets: () => intake.offsets(),
+              health: () => store.health(),
+            }),
+        },
+        {
+          provide: Pages,
+          inject: [Latest],
+          useFactory: (latest: Latest) =>
+            new Pages(
+              telemetryPages(
+                {
+                  latest,
+                  store,
+                  events: { events: () => Promise.resolve({ events: [] }) },
+                  alarms: { alarms: () => Promise.resolve({ alarms: [] }) },
+                },
+                defect,
+              ),
+            ),
+        },
+        {
+          provide: Lifecycle,
+          inject: [
+            Session,
+            CLOCK,
+            Intake,
+            RememberedSpools,
+            PointWriter,
+            Management,
+            NodeStates,
+            Publication,
+            SystemPoints,
+            AuditLog,
+          ],
+          useFactory: (
+            session: Session,
+            clock: Clock,
+            intake: Intake,
+            remembered: RememberedSpools,
+            writer: PointWriter,
+            management: Management,
+            states: NodeStates,
+            publication: Publication,
+            system: SystemPoints,
+            audit: AuditLog,
+          ) =>
+            new Lifecycle({
+              session,
+              clock,
+              intake,
+              remembered,
+              writer,
+              management,
+              states,
+              publication,
+              system,
+              audit,
+              storage,
+            }),
+        },
+      ],
+    };
+  }
+}
+
+function* problemsOf(store: Store): Generator<string> {
+  const { state, detail } = store.health();
+  if (state === "degraded") yield detail ?? "the store of what is measured has a problem";
+}
