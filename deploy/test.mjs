@@ -39,6 +39,7 @@ const PEERS = {
   socat: "/usr/bin/socat",
   "netcat-openbsd": "/usr/bin/nc",
   ser2net: "/usr/sbin/ser2net",
+  prometheus: "/usr/bin/promtool",
   snmpd: "/usr/sbin/snmpd",
   snmp: "/usr/bin/snmpwalk",
   "gensio-bin": "/usr/bin/gensiot",

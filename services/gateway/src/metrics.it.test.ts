@@ -1,0 +1,110 @@
+import { execFileSync } from "node:child_process";
+import { eventually } from "@outrider/testing/eventually";
+import { requirePeer } from "@outrider/testing/peers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { alarmOf } from "./testing/telemetry-stand-in.js";
+import { startTelemetryLab, usualAnswer, type TelemetryLab } from "./testing/telemetry-lab.js";
+
+let lab: TelemetryLab;
+beforeAll(async () => {
+  lab = await startTelemetryLab();
+  lab.telemetry.alarm("n10", { ...alarmOf("hot"), severity: "Critical" });
+  await eventually("the alarm is known", async () => {
+    const { body } = await lab.said("oper", "/nodes/n10");
+    return body["alarms"] !== undefined;
+  });
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+const fetched: TelemetryLab["fetched"] = (...given) => lab.fetched(...given);
+
+describe("metrics", () => {
+  it("demand credentials as everything does, also where Prometheus looks", async () => {
+    expect((await fetched("nobody", "/metrics")).status).toBe(401);
+    const foreign = await fetched("oper", "/metrics", { origin: "http://evil.example" });
+    expect(foreign.status).toBe(403);
+    const { status, type } = await fetched("oper", "/metrics");
+    expect({ status, type }).toEqual({
+      status: 200,
+      type: "text/plain; version=0.0.4; charset=utf-8",
+    });
+  });
+
+  it("of the system have its services with what they measure, agents and how nodes fare", async () => {
+    const { text } = await fetched("view", "/metrics");
+    const lines = text.split("\n");
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'outrider_service_up{service="gateway"} 1',
+        'outrider_service_up{service="telemetry"} 1',
+        'outrider_ready{service="telemetry"} 1',
+        'outrider_nodes{part="management",value="Available"} 3',
+        'outrider_nodes{part="supply",value="Unknown"} 3',
+        'outrider_node_alarms{severity="Critical"} 1',
+      ]),
+    );
+    expect(lines.filter((line) => line === "# TYPE outrider_messages gauge")).toHaveLength(1);
+    const { text: seen } = await fetched("some", "/metrics");
+    expect(seen).toContain('outrider_nodes{part="management",value="Available"} 1\n');
+    expect(seen).toContain('outrider_node_alarms{severity="Critical"} 0\n');
+  });
+
+  it("of nodes are in base units under conventional names, and stale values are not there (P9)", async () => {
+    const { text } = await fetched("oper", "/metrics?target=n10");
+    const lines = text.split("\n");
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        "# TYPE outrider_node_voltage_volts gauge",
+        'outrider_node_voltage_volts{node="n10",sensor="supply"} 5.1',
+        "# TYPE outrider_node_energy_joules_total counter",
+        'outrider_node_energy_joules_total{node="n10",sensor="supply"} 9000',
+        'outrider_node_reading_absent{node="n10",sensor="supply",quantity="currentAmperes",reason="NoReading"} 1',
+        'outrider_node_reading_age_seconds{node="n10",sensor="soc"} 1.5',
+        'outrider_node_heartbeat_alive{node="n10",heartbeat="lan",proves="network"} 1',
+        'outrider_node_heartbeat_duration_seconds{node="n10",heartbeat="lan",proves="network"} 0.0004',
+        'outrider_node_liveness{node="n10",value="Alive"} 1',
+        'outrider_node_liveness{node="n10",value="Silent"} 0',
+        'outrider_node_alarm{node="n10",alarm="hot",rule="hot",severity="Critical",acknowledged="false"} 1',
+        'outrider_node_info{node="n10",name="Node \\"n10\\"",roles="storage",agents=""} 1',
+        "outrider_readings_known 1",
+      ]),
+    );
+    expect(text).not.toContain("celsius");
+    expect((await fetched("some", "/metrics?target=n10")).status).toBe(422);
+    expect((await fetched("some", "/metrics?target=@storage")).text).not.toContain('node="n1');
+  });
+
+  it("of nodes are told without readings where there is no telemetry service", async () => {
+    lab.telemetry.answer = () => ({ status: 503, body: { code: "unavailable", detail: "away" } });
+    const { status, text } = await fetched("oper", "/metrics?target=n1");
+    expect(status).toBe(200);
+    expect(text).toContain("outrider_readings_known 0\n");
+    expect(text).toContain('outrider_node_liveness{node="n1",value="Alive"} 1');
+    lab.telemetry.answer = usualAnswer;
+  });
+
+  describe.skipIf(!requirePeer("promtool", "apt-get install prometheus"))("promtool", () => {
+    const check = (text: string): string => {
+      try {
+        return execFileSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" });
+      } catch (error) {
+        const { stdout, stderr } = error as { stdout: string; stderr: string };
+        return stdout + stderr;
+      }
+    };
+
+    it("has nothing against what is told of nodes", async () => {
+      expect(check((await fetched("oper", "/metrics?target=@storage")).text)).toBe("");
+    });
+
+    it("reads what is told of the system, and has nothing against names of ours", async () => {
+      const report = check((await fetched("oper", "/metrics")).text);
+      expect(report).not.toMatch(/error while linting|expected|parse/);
+      expect(report.split("\n").filter((line) => line.startsWith("outrider_"))).toEqual([]);
+    });
+
+    it("would find what is wrong", () => {
+      expect(check("outrider_x_minutes 1\n")).toMatch(/outrider_x_minutes/);
+    });
+  });
+});
