@@ -39,7 +39,7 @@ export function toTarget(query: Query, dialect: Dialect, options: TargetOptions)
   const table = column !== undefined || isEvents(query);
   const legend = isEvents(query) ? undefined : query.legend;
   if (dialect === "influxql") {
-    const alias = table || legend === undefined ? {} : { alias: toAlias(legend) };
+    const alias = table || alert || legend === undefined ? {} : { alias: toAlias(legend) };
     const text = toInfluxQL(query, { alert, column });
     return target({
       refId,

@@ -11,7 +11,7 @@ import {
 
 /** Queries as PromQL, of metrics that VictoriaMetrics makes of line protocol. */
 
-const ROLLUPS: Readonly<Record<Reduction, string>> = {
+const ROLLUPS: Readonly<Record<Exclude<Reduction, "spread">, string>> = {
   mean: "avg_over_time",
   min: "min_over_time",
   max: "max_over_time",
@@ -47,6 +47,7 @@ const ACROSS_REDUCTIONS: Readonly<Record<Reduction, string>> = {
   max: "max",
   last: "max",
   sum: "sum",
+  spread: "max",
 };
 
 function onlyOneSeriesEach({ measurement, by }: SeriesQuery): boolean {
@@ -56,7 +57,9 @@ function onlyOneSeriesEach({ measurement, by }: SeriesQuery): boolean {
 
 function rolled(query: SeriesQuery, field: string): string {
   const selector = `${metricName(query.measurement, field)}${matches(query.where)}`;
-  return `${ROLLUPS[query.reduce]}(${selector}[${windowOf(query)}])`;
+  const window = `(${selector}[${windowOf(query)}])`;
+  if (query.reduce === "spread") return `(max_over_time${window} - min_over_time${window})`;
+  return `${ROLLUPS[query.reduce]}${window}`;
 }
 
 /** A state is what was last said, for as long as that counts; what is added up is added once; else as Grafana advises. */

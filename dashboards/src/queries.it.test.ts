@@ -111,6 +111,7 @@ describe.each(DIALECTS)("every query of every panel, in %s", (dialect) => {
         ["max", 19],
         ["last", 19],
         ["sum", 190],
+        ["spread", 18],
       ] as const)("takes the %s of an interval", async (reduce, value) => {
         const where = { node: { pattern: "grows" } };
         const query = values("node_sensor", "powerWatts", {

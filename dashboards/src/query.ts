@@ -9,8 +9,8 @@ export type Match =
   /** A regular expression of the whole value, in the part that InfluxQL and PromQL share (RE2). */
   | { readonly pattern: string };
 
-/** What is made of the values of one series in one interval. */
-export type Reduction = "mean" | "min" | "max" | "last" | "sum";
+/** What is made of the values of one series in one interval; `spread` is the greatest less the least. */
+export type Reduction = "mean" | "min" | "max" | "last" | "sum" | "spread";
 
 /** What is made of several series at one time. */
 export interface Across {

@@ -48,7 +48,7 @@ export function expected(query: SeriesQuery, chosen: Chosen, endMs: number): Lab
 function together(
   from: readonly Labelled[],
   by: readonly string[],
-  how: "mean" | "sum" | "min" | "max" | "count",
+  how: "mean" | "sum" | "min" | "max" | "count" | "spread",
 ): Labelled[] {
   const groups = Map.groupBy(from, ({ labels }) => JSON.stringify(by.map((tag) => labels[tag])));
   return [...groups.values()].map((group) => {
@@ -60,6 +60,8 @@ function together(
       min: Math.min(...numbers),
       max: Math.max(...numbers),
       count: numbers.length,
+      // What is written never changes.
+      spread: 0,
     };
     const labels = group[0]?.labels ?? {};
     return {
