@@ -11,6 +11,7 @@ import * as readingReport from "./reading-report.js";
 import * as servicePlane from "./service-plane.js";
 import * as service from "./service.js";
 import * as telemetry from "./telemetry.js";
+import * as telemetryPolicy from "./telemetry-policy.js";
 
 function contractsOf(module: object): AnyContract[] {
   return Object.values(module).filter(
@@ -36,6 +37,7 @@ export const CATALOG: readonly AnyContract[] = [
   agentRequest,
   readingReport,
   telemetry,
+  telemetryPolicy,
 ]
   .flatMap(contractsOf)
   .toSorted((one, other) => (one.template < other.template ? -1 : 1));

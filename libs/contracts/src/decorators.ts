@@ -154,9 +154,12 @@ export const WordsOrSteps = (
       }))(target, String(key)),
   );
 
-/** What a map's values are: a payload class, a list of it, text up to a length, a number, or a word of a closed set. */
+/**
+ * What a map's values are: a payload class or one of a few words in its place, a list of it, text up to a length, a
+ * number, or a word of a closed set.
+ */
 export type MapValue =
-  | { readonly nested: () => PayloadClass }
+  | { readonly nested: () => PayloadClass; readonly orWords?: readonly string[] }
   | { readonly nestedList: () => PayloadClass; readonly maxItems: number }
   | { readonly text: number }
   | { readonly integer: readonly [min: number, max: number] }
@@ -258,7 +261,10 @@ function instanceOf(type: PayloadClass, value: Record<string, unknown>): object 
 }
 
 function mapValueHolds(value: MapValue, entry: unknown): boolean {
-  if ("nested" in value) return decoratorsAccept(value.nested(), entry);
+  if ("nested" in value) {
+    if (typeof entry === "string") return value.orWords?.includes(entry) ?? false;
+    return decoratorsAccept(value.nested(), entry);
+  }
   if ("text" in value) return isText(entry, value.text);
   if ("integer" in value) {
     const [min, max] = value.integer;
@@ -277,7 +283,11 @@ function mapValueHolds(value: MapValue, entry: unknown): boolean {
 }
 
 function mapValueSchema(value: MapValue, prefix: string): object {
-  if ("nested" in value) return { $ref: prefix + value.nested().name };
+  if ("nested" in value) {
+    const inside = { $ref: prefix + value.nested().name };
+    if (!value.orWords) return inside;
+    return { oneOf: [{ type: "string", enum: [...value.orWords] }, inside] };
+  }
   if ("text" in value) return { type: "string", maxLength: value.text };
   if ("integer" in value)
     return { type: "integer", minimum: value.integer[0], maximum: value.integer[1] };

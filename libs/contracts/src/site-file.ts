@@ -21,6 +21,7 @@ import { INTERLOCKS, type Interlock } from "./fleet.js";
 import { ID_PATTERN, type AgentId, type InterfaceKind } from "./ids.js";
 import { LABEL_PATTERN, SEVERITIES, WAKES, type Wake } from "./node.js";
 import { ACTIONS, type Action } from "./power.js";
+import { OFF, SiteAlarm, SiteNotifications } from "./site-alarms.js";
 
 /**
  * The site file: what a person declares in YAML. Closed: an unknown key is an error.
@@ -128,6 +129,11 @@ export class SiteTerminal extends SiteRoleTerminal {
   @Optional() @Integer(1, 65_535) rfc2217?: number;
 }
 
+/** Rules by name: what a rule is, or what is otherwise about it here, or that it does not hold. */
+const AlarmsByName = (): PropertyDecorator =>
+  MapOf(ID_PATTERN, { nested: () => SiteAlarm, orWords: [OFF] }, 100);
+type SiteAlarms = Record<string, SiteAlarm | typeof OFF>;
+
 /** A machine under management. */
 export class SiteNode {
   /** What people call it; the id when left out. */
@@ -167,6 +173,8 @@ export class SiteNode {
     SiteInterface
   >;
   @Optional() @Nested(() => SiteTerminal) terminal?: SiteTerminal;
+  /** What else holds for it than for its roles and the site. */
+  @Optional() @AlarmsByName() alarms?: SiteAlarms;
 }
 
 /** Nodes on one supply. No start in it breaks these limits, whoever asks for it. */
@@ -223,6 +231,8 @@ export class SiteRole {
   @Optional() @Nested(() => SiteRoleBoot) boot?: SiteRoleBoot;
   @Optional() @Nested(() => SiteRolePower) power?: SiteRolePower;
   @Optional() @Nested(() => SiteRoleTerminal) terminal?: SiteRoleTerminal;
+  /** What else holds for its nodes than for the site. */
+  @Optional() @AlarmsByName() alarms?: SiteAlarms;
 }
 
 /** What a rule does that needs saying what exactly. */
@@ -271,4 +281,8 @@ export class SiteFile {
     string,
     SiteConsoleRule
   >;
+  /** When something is wrong, for all nodes and for what is no node. */
+  @Optional() @AlarmsByName() alarms?: SiteAlarms;
+  /** Who is told of alarms, and how. */
+  @Optional() @Nested(() => SiteNotifications) notifications?: SiteNotifications;
 }
