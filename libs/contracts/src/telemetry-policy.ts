@@ -212,4 +212,4 @@ export const DEFAULT_ALARMS = {
     forMs: 60_000,
   },
   "time-series-store": { kind: "store", severity: "Critical", hysteresis: 0, forMs: 60_000 },
-} as const satisfies Readonly<Record<string, object>>;
+} satisfies Readonly<Record<string, AlarmRule>>;

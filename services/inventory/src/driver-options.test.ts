@@ -297,6 +297,23 @@ describe("what drivers are made of", () => {
       ).toEqual([]);
     });
 
+    it.each([
+      ["its own host, which is not named", "qemu:///system", false],
+      ["a host", "qemu+ssh://h/system", true],
+    ])("is told apart where an address is that of %s", (_, uri, same) => {
+      const machines: DescribedDriver = {
+        ...PLUG,
+        driver: "machines",
+        options: schema({ uri: text, domain: text }),
+        exclusive: ["uri", "domain"],
+        exclusiveDefaults: {},
+        network: "uri",
+      };
+      const vm = `uri: '${uri}', domain: vm1`;
+      const nodes = [power("n1", "b", "machines", vm), power("n2", "a", "machines", vm)];
+      expect(problems([machines], ...nodes)).toHaveLength(same ? 1 : 0);
+    });
+
     it("is told of to the agent of the later endpoint alone, and lines of a host are its own", () => {
       const same = "host: sw, port: 1";
       const nodes = [power("n1", "a", "snmp-poe", same), power("n2", "b", "snmp-poe", same)];

@@ -7,6 +7,7 @@ import {
 } from "@outrider/contracts/agent";
 import { consolePolicies } from "@outrider/contracts/console";
 import { sitePolicy } from "@outrider/contracts/fleet";
+import { telemetryPolicy } from "@outrider/contracts/telemetry-policy";
 import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import { nodeDescription, nodeEvent } from "@outrider/contracts/node";
 import { site as siteContract } from "@outrider/contracts/service";
@@ -23,6 +24,7 @@ import type { Locks } from "./locks/locks.js";
 import { describeNode } from "./node-description.js";
 import { siteDocument } from "./site-document.js";
 import { policyOf } from "./site-policy.js";
+import { telemetryPolicyOf } from "./telemetry-policies.js";
 import { problemText, SiteFileError, type SiteProblem } from "./site-problem.js";
 import { endpointsOf, type DeclaredNode, type Site } from "./site.js";
 
@@ -215,6 +217,7 @@ export class Inventory {
     session.retain(siteContract, {}, siteDocument(next.name, version));
     session.retain(sitePolicy, {}, policyOf(next));
     session.retain(consolePolicies, {}, policiesOf(next));
+    session.retain(telemetryPolicy, {}, telemetryPolicyOf(next));
     for (const agent of next.agents) await this.#settle(next, agent);
     for (const agent of await records.agents()) {
       if (!next.agents.includes(agent)) await this.#dismiss(agent);

@@ -95,7 +95,7 @@ function hostOf(host: string): string {
   return new URL(url).hostname.slice(1, -1);
 }
 
-/** Each agent has a device of its own there. */
+/** Each agent has a device of its own there: `qemu:///system` names no host at all. */
 function isLoopback(device: string): boolean {
-  return /^(localhost|127(\.\d+){3}|::1)(:\d+)?(\/|$)/.test(device);
+  return /^(localhost|127(\.\d+){3}|::1)?(:\d+)?(\/|$)/.test(device);
 }

@@ -95,6 +95,30 @@ const DURATIONS = {
     most: hours(24),
     words: "0s to 24h",
   },
+  over: {
+    fallback: seconds(0),
+    least: seconds(0),
+    most: hours(24),
+    words: "0s to 24h",
+  },
+  for: {
+    fallback: seconds(0),
+    least: seconds(0),
+    most: hours(7 * 24),
+    words: "0s to 7d",
+  },
+  groupWithin: {
+    fallback: seconds(30),
+    least: seconds(0),
+    most: minutes(60),
+    words: "0s to 1h",
+  },
+  repeatAfter: {
+    fallback: hours(4),
+    least: seconds(0),
+    most: hours(30 * 24),
+    words: "0s to 30d",
+  },
 } as const satisfies Record<string, DurationRule>;
 
 /** The span that a text of the file says, or the default. What is out of bounds is reported. */

@@ -144,7 +144,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "an unknown key",
       file(...HEAD, "  n1:", "    pwer: {}"),
       "site.yaml:5: nodes.n1.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
-        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, boot, console, identify, sensor, heartbeat, terminal",
+        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, boot, console, identify, sensor, heartbeat, terminal, alarms",
     ],
     [
       "a wrong node id",
@@ -233,7 +233,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "site.yaml:5: nodes.n2.power.options: '[]' is not a map",
       "site.yaml:5: nodes.n2.power.agent: agent 'rack-c' is not declared; expected one of rack-a",
       "site.yaml:6: nodes.n3.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
-        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, boot, console, identify, sensor, heartbeat, terminal",
+        "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, boot, console, identify, sensor, heartbeat, terminal, alarms",
       "site.yaml:6: nodes.n3.dwell: '20h' is out of bounds; expected 100ms to 10m",
       "site.yaml:6: nodes.n3.serial: serial number 'X' belongs to node n2 already",
       "site.yaml:8: nodes.n5.name: '5' is not text; put it in quotes",

@@ -12,14 +12,17 @@ import { consoleProblems } from "./console-rules.js";
 import { fleetProblems } from "./fleet-rules.js";
 import type { KnownNode } from "./node-sets.js";
 import { DEFAULT_PORTS } from "./own-ports.js";
+import { readAlarms } from "./site-alarms.js";
 import { readConsoleRules } from "./site-console-rules.js";
 import { readDuration } from "./site-durations.js";
 import { interfacesIn } from "./site-interfaces.js";
 import { readDomains, readDraw, readRoles } from "./site-fleet.js";
+import { readNotifications } from "./site-notifications.js";
 import { ruleProblems } from "./site-rules.js";
 import { shapeOf } from "./site-shape.js";
 import { readRoleTerminals, readTerminal } from "./site-terminals.js";
 import { parseSiteYaml, type SiteYaml } from "./site-yaml.js";
+import { alarmProblems } from "./telemetry-policies.js";
 import type { DeclaredEndpoint, DeclaredNode, Site } from "./site.js";
 
 /**
@@ -45,6 +48,7 @@ export function readSite(text: string, file: string, ports = DEFAULT_PORTS): Sit
   ruleProblems(site, yaml, report);
   fleetProblems(site, report, into(warnings));
   consoleProblems(site, yaml, ports, report, into(warnings));
+  alarmProblems(site, report);
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
 }
@@ -84,6 +88,8 @@ function siteOf(declared: SiteFile, { file, text, value, warnings, report }: Sou
     powerDomains: readDomains(declared.powerDomains, nodes, named, report),
     roles: readRoles(declared.roles, report),
     consoleRules: readConsoleRules(declared.consoleRules, named, report),
+    alarms: readAlarms(declared, nodes, report),
+    notifications: readNotifications(declared.notifications, named, report),
     warnings,
     value,
     lineOf: linesOf(text),

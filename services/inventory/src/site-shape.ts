@@ -3,6 +3,7 @@ import { DURATION_PATTERN } from "@outrider/contracts/clock";
 import { ID_PATTERN } from "@outrider/contracts/ids";
 import { LABEL_PATTERN } from "@outrider/contracts/node";
 import { jsonSchemaOf } from "@outrider/contracts/schema";
+import { OFF } from "@outrider/contracts/site-alarms";
 import {
   ARGUMENT_PATTERN,
   MAC_PATTERN,
@@ -11,6 +12,8 @@ import {
   SiteFile,
   WEBHOOK_PATTERN,
 } from "@outrider/contracts/site-file";
+import { MAIL_ADDRESS_PATTERN, SMTP_URL_PATTERN } from "@outrider/contracts/telemetry-policy";
+import { SECRET_FILE, SECRET_VARIABLE } from "@outrider/contracts/secret";
 import { rightShape } from "./right-shape.js";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
 import type { SiteYaml } from "./site-yaml.js";
@@ -27,6 +30,10 @@ const WORDS = new Map([
   [DURATION_PATTERN.source, DURATION_WORDS],
   [SIZE_PATTERN.source, SIZE_WORDS],
   [WEBHOOK_PATTERN.source, "a URL that begins with http:// or https://"],
+  [SMTP_URL_PATTERN.source, "a server such as smtps://mail.example.org:465 or smtp://host:587"],
+  [MAIL_ADDRESS_PATTERN.source, "an address such as ops@example.org"],
+  [SECRET_FILE.source, "the absolute path of a file"],
+  [SECRET_VARIABLE.source, "a variable such as OUTRIDER_SECRET_SMTP"],
   [ARGUMENT_PATTERN.source, "text of 1 to 4096 characters"],
   [MAC_PATTERN.source, "an Ethernet address such as d8:3a:dd:00:00:01"],
   [
@@ -165,7 +172,10 @@ function choiceMessage(schema: unknown, data: unknown): string | undefined {
   const words = (schema as readonly { readonly enum?: readonly string[] }[]).flatMap(
     (one) => one.enum ?? [],
   );
-  return `unknown value ${quoted(data)}; expected ${words.join(", ")}, or a map such as { sysrq: [sync] } or { power: PowerCycle }`;
+  const example = words.includes(OFF)
+    ? "{ upper: { warning: 70 } }"
+    : "{ sysrq: [sync] } or { power: PowerCycle }";
+  return `unknown value ${quoted(data)}; expected ${words.join(", ")}, or a map such as ${example}`;
 }
 
 function isMap(data: unknown): data is object {

@@ -5,6 +5,8 @@ import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
 import type { Wake } from "@outrider/contracts/node";
 import type { SiteInterfaceKind } from "@outrider/contracts/site-file";
 import type { DeclaredRule } from "./site-console-rules.js";
+import type { NotificationPolicy } from "@outrider/contracts/telemetry-policy";
+import type { DeclaredAlarms } from "./site-alarms.js";
 import type { SitePath, SiteProblem } from "./site-problem.js";
 import type { DeclaredTerminal } from "./site-terminals.js";
 
@@ -19,6 +21,8 @@ export interface Site {
   readonly roles: ReadonlyMap<string, DeclaredRole>;
   /** The rules that watch consoles, those that stand without being declared among them. */
   readonly consoleRules: ReadonlyMap<string, DeclaredRule>;
+  readonly alarms: DeclaredAlarms;
+  readonly notifications: NotificationPolicy;
   /** What is no error and yet probably not meant. */
   readonly warnings: readonly SiteProblem[];
   /** As the file says it, without defaults. */
