@@ -147,9 +147,9 @@ function viewOf(panel: PanelDescription, dialect: Dialect, link: string): AnyPan
 }
 
 function nodeLink(url: string): Builder<grafana.DashboardLink> {
-  // In a field's links Grafana reads only title and url.
-  const link = { title: "Node", url: `${url}&\${__url_time_range}` };
-  return { build: () => link as grafana.DashboardLink };
+  return new grafana.DashboardLinkBuilder("Node")
+    .type(grafana.DashboardLinkType.Link)
+    .url(`${url}&\${__url_time_range}`);
 }
 
 /** What differs between the queries of a panel. */

@@ -1,8 +1,8 @@
-import type { Panel, RowPanel } from "@grafana/grafana-foundation-sdk/dashboard";
+import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DASHBOARDS } from "./dashboards.js";
-import { shownIn, type DashboardDescription } from "./description.js";
+import { shownIn } from "./description.js";
 import { toGrafanaDashboard } from "./grafana-dashboard.js";
 import { DIALECTS, toTarget, type Dialect, type Target } from "./grafana-target.js";
 import { isEvents, values, type Query } from "./query.js";
@@ -17,6 +17,7 @@ import {
 } from "./testing/ask.js";
 import { startInflux, startVictoria, type TestDatabase } from "./testing/databases.js";
 import { lines } from "./testing/dataset.js";
+import { panelsIn } from "./testing/panels.js";
 import { expected, expectedEvents, type Chosen, type Labelled } from "./testing/expected.js";
 
 const PEERS = {
@@ -45,15 +46,12 @@ function everyMsOf(panel: Panel): number {
   return Number(minutes) * MINUTE;
 }
 
-function panelsOf(dashboard: DashboardDescription, dialect: Dialect): Panel[] {
-  const panels = toGrafanaDashboard(dashboard, dialect).panels ?? [];
-  return panels.flatMap((one) => (one.type === "row" ? (one as RowPanel).panels : [one as Panel]));
-}
-
 /** Every query of every panel, with its description beside the JSON that was made of it. */
 function everything(dialect: Dialect) {
   return DASHBOARDS.flatMap((dashboard) => {
-    const panels = new Map(panelsOf(dashboard, dialect).map((panel) => [panel.title, panel]));
+    const panels = new Map(
+      panelsIn(toGrafanaDashboard(dashboard, dialect)).map((panel) => [panel.title, panel]),
+    );
     return shownIn(dashboard).map(({ panel: { title }, shown: { query }, refId }) => {
       const panel = panels.get(title);
       const target = panel?.targets?.find((one) => (one as Target).refId === refId) as
