@@ -17,11 +17,13 @@ export interface LabOptions {
   readonly site?: string;
   /** Each node in the rack has its console, and there is a console service. */
   readonly consoles?: boolean;
+  /** Each node in the rack has a sensor `supply` and a heartbeat `slot`. */
+  readonly sensors?: boolean;
   /** Nobody is let in without credentials. Default: whoever is on this machine is an operator. */
   readonly closed?: boolean;
 }
 
-/** Broker, inventory, power, one agent, a rack and the gateway, each a process of its own. */
+/** Broker, inventory, power, telemetry, one agent, a rack and the gateway, each a process of its own. */
 export interface Lab extends AsyncDisposable {
   readonly url: string;
   readonly rack: Simulator;
@@ -29,8 +31,10 @@ export interface Lab extends AsyncDisposable {
   readonly siteFile: string;
   readonly gateway: Child;
   readonly power: Child;
+  readonly agent: Child;
   /** The console service, where it was asked for. */
   readonly console: Child | undefined;
+  readonly telemetry: Child;
   /** Asks the API. */
   readonly ask: (
     method: string,
@@ -77,16 +81,18 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     const link = console
       ? { OUTRIDER_CONSOLE_LINK_URL: `tcp://127.0.0.1:${String(console.ready["linkPort"])}` }
       : {};
-    const [power, , , gateway] = await Promise.all(
+    const [power, , telemetry, agent, gateway] = await Promise.all(
       [
         startNode(import.meta.resolve("@outrider/power-service/main"), started),
         startNode(import.meta.resolve("@outrider/inventory-service/main"), started),
+        startNode(import.meta.resolve("@outrider/telemetry-service/main"), started),
         startNode(import.meta.resolve("@outrider/agent/main"), {
           ...started,
           env: { ...env, ...link },
         }),
         startNode(new URL("../main.js", import.meta.url), started),
       ].map(async (starting) => stack.use(await starting)) as [
+        Promise<Child>,
         Promise<Child>,
         Promise<Child>,
         Promise<Child>,
@@ -123,7 +129,9 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       siteFile,
       gateway,
       power,
+      agent,
       console,
+      telemetry,
       ask,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
@@ -147,14 +155,23 @@ async function prepareConsoles(data: string): Promise<Record<string, string>> {
 
 function siteText(
   nodes: number,
-  { bare = [], agents = [], consoles }: Pick<LabOptions, "bare" | "agents" | "consoles">,
+  {
+    bare = [],
+    agents = [],
+    consoles,
+    sensors,
+  }: Pick<LabOptions, "bare" | "agents" | "consoles" | "sensors">,
   socket: string,
 ): string {
   const lines = Array.from({ length: nodes }, (_, index) => {
     const slot = index + 1;
     const role = slot <= 2 ? "storage" : "compute";
     const wire = `{ agent: lab, driver: simulated, options: { socket: ${JSON.stringify(socket)}, slot: ${slot} } }`;
-    return `  n${slot}: { name: "Node <b>${slot}</b>", roles: [${role}], labels: { rack: a, slot: "${slot}" }, dwell: 200ms, sampling: 300ms, gracefulLimit: 5s, wake: button, power: ${wire}${consoles ? `, console: ${wire}` : ""} }`;
+    const more = [
+      consoles ? `, console: ${wire}` : "",
+      sensors ? `, sensor: { supply: ${wire} }, heartbeat: { slot: ${wire} }` : "",
+    ].join("");
+    return `  n${slot}: { name: "Node <b>${slot}</b>", roles: [${role}], labels: { rack: a, slot: "${slot}" }, dwell: 200ms, sampling: 300ms, gracefulLimit: 5s, wake: button, power: ${wire}${more} }`;
   });
   return [
     "site: lab",
