@@ -36,8 +36,10 @@ describe("the broker as a program", () => {
       "person-operator",
       "service-console",
       "service-gateway",
+      "service-home-assistant",
       "service-inventory",
       "service-power",
+      "service-telemetry",
     ]);
     for (const file of ["identity.sqlite", ...secrets.map((name) => join("secrets", name))]) {
       expect((await stat(join(folder.path, file))).mode & 0o777).toBe(0o600);

@@ -22,6 +22,7 @@ const PROGRAMS = {
   broker: import.meta.resolve("@outrider/broker/main"),
   inventory: import.meta.resolve("@outrider/inventory-service/main"),
   power: import.meta.resolve("@outrider/power-service/main"),
+  telemetry: import.meta.resolve("@outrider/telemetry-service/main"),
   console: import.meta.resolve("@outrider/console-service/main"),
   gateway: import.meta.resolve("@outrider/gateway-service/main"),
   agent: import.meta.resolve("@outrider/agent/main"),
@@ -56,8 +57,8 @@ export interface DeploymentOptions extends MachinesOptions {
 }
 
 /**
- * A whole Outrider as it is installed with its parts apart: broker, inventory, power, agents and machines, each a
- * process of its own, with real credentials, in a folder of its own and on a port of its own.
+ * A whole Outrider as it is installed with its parts apart: broker, inventory, power, telemetry, agents and machines, each
+ * a process of its own, with real credentials, in a folder of its own and on a port of its own.
  */
 export class Deployment implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
@@ -138,6 +139,10 @@ export class Deployment implements AsyncDisposable {
 
   get power(): Part {
     return this.#part("power");
+  }
+
+  get telemetry(): Part {
+    return this.#part("telemetry");
   }
 
   get console(): Part {
@@ -317,6 +322,7 @@ export class Deployment implements AsyncDisposable {
     const services = (["power", "inventory"] as const).map((name) =>
       this.#add(name, name, { OUTRIDER_MQTT_URL: this.#url(name) }),
     );
+    services.push(this.#add("telemetry", "telemetry", { OUTRIDER_MQTT_URL: this.url }));
     if (this.options.gateway === true) {
       services.push(
         this.#add("gateway", "gateway", {

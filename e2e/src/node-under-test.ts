@@ -135,12 +135,12 @@ export class NodeUnderTest {
     return eventually(`${this.id} is ${supply} ${host ?? ""}`, check, { withinMs: LIMIT_MS });
   }
 
-  /** Waits until it can be managed and its supply is known. @param after a mark of the bus */
+  /** Waits until it can be managed, and its supply is known by what was said since `after`, a mark of the bus. */
   async managed(after = 0): Promise<void> {
     const { bus } = this;
     const node = { node: this.id };
     const check = (): boolean =>
-      bus.last(nodeStatus, node, after)?.management === "Available" &&
+      bus.last(nodeStatus, node)?.management === "Available" &&
       (bus.last(powerState, node, after)?.supply.value ?? "Unknown") !== "Unknown" &&
       (this.description?.supportedActions.length ?? 0) > 0;
     await eventually(`${this.id} can be managed`, check, { withinMs: LIMIT_MS });

@@ -73,8 +73,8 @@ describe("the environment", () => {
       "OUTRIDER_AGENTS is set; expected it only together with OUTRIDER_SITE",
     ],
     [
-      { OUTRIDER_INFLUX_URL: "http://x" },
-      "OUTRIDER_INFLUX_URL is set; this version does not support it yet, so nothing would act on it",
+      { OUTRIDER_MQTTS_PORT: "8883" },
+      "OUTRIDER_MQTTS_PORT is set; this version does not support it yet, so nothing would act on it",
     ],
   ])("%j is refused by name, value and expectation", (environment, problem) => {
     expect(problems(environment)).toEqual([problem]);

@@ -31,6 +31,8 @@ export interface Config {
   readonly httpHosts: string | undefined;
   /** PostgreSQL for everything that is kept; files in the data folder without it. */
   readonly databaseUrl: string | undefined;
+  /** A time-series database for what is measured, as the variable has it; a file in the data folder without it. */
+  readonly influxUrl: string | undefined;
   /** Networks that drain hooks may reach although they would be refused, as the variable has them. */
   readonly webhookAllow: string | undefined;
   /** The folder that programs of drain hooks have to lie in, absolute; undefined: anywhere. */
@@ -62,6 +64,7 @@ const ELSEWHERE = [
   "OUTRIDER_POWER_SECRET_FILE",
   "OUTRIDER_REQUIRE_PEERS",
   "OUTRIDER_SECRET_FILE",
+  "OUTRIDER_TELEMETRY_SECRET_FILE",
   "OUTRIDER_TOKEN",
   "OUTRIDER_TOKEN_FILE",
   "OUTRIDER_URL",
@@ -69,7 +72,7 @@ const ELSEWHERE = [
 ];
 
 /** Of the design, and not there yet: whoever sets one would rely on something that does not happen. */
-const LATER = ["OUTRIDER_INFLUX_URL", "OUTRIDER_MQTTS_PORT", "OUTRIDER_MQTT_WS_PORT"];
+const LATER = ["OUTRIDER_MQTTS_PORT", "OUTRIDER_MQTT_WS_PORT"];
 
 const agentList: Variable<readonly AgentId[]> = {
   expected: "agent ids of the site file, separated by commas",
@@ -108,6 +111,7 @@ const VARIABLES = {
   OUTRIDER_HTTP_HOSTS: optionalText(),
   OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
   OUTRIDER_DATABASE_URL: databaseUrl(),
+  OUTRIDER_INFLUX_URL: optionalText(),
   OUTRIDER_WEBHOOK_ALLOW: optionalText(),
   OUTRIDER_HOOK_DIR: optionalText(),
   OUTRIDER_MQTT_PLAINTEXT: yesOrNo(false),
@@ -182,6 +186,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     deviceSecrets: deviceSecrets(environment),
     httpHosts: values.OUTRIDER_HTTP_HOSTS,
     databaseUrl: values.OUTRIDER_DATABASE_URL,
+    influxUrl: values.OUTRIDER_INFLUX_URL,
     webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,
     hookDirectory:
       values.OUTRIDER_HOOK_DIR === undefined ? undefined : resolve(values.OUTRIDER_HOOK_DIR),

@@ -13,6 +13,8 @@ import { startInventory, type RunningInventory } from "@outrider/inventory-servi
 import type { Log } from "@outrider/messaging/log";
 import { readPowerConfig } from "@outrider/power-service/config";
 import { startPowerService } from "@outrider/power-service/start";
+import { readTelemetryConfig } from "@outrider/telemetry-service/config";
+import { startTelemetryService } from "@outrider/telemetry-service/start";
 import type { Config } from "./config.js";
 import { brokerUrl, linkUrl } from "./door.js";
 import type { World } from "./world.js";
@@ -76,6 +78,12 @@ export async function startParts(context: PartsContext): Promise<Parts> {
     started.push(
       await startPowerService(readPowerConfig(environment), { log: logOf("power"), defect }),
     );
+    started.push(
+      await startTelemetryService(readTelemetryConfig(environment), {
+        log: logOf("telemetry"),
+        defect,
+      }),
+    );
     const gateway = await startGateway(readGatewayConfig(environment), {
       log: logOf("gateway"),
       defect,
@@ -132,6 +140,7 @@ export function partEnvironment(
     ...given("OUTRIDER_DATABASE_URL", config.databaseUrl),
     ...given("OUTRIDER_WEBHOOK_ALLOW", config.webhookAllow),
     ...given("OUTRIDER_HOOK_DIR", config.hookDirectory),
+    ...given("OUTRIDER_INFLUX_URL", config.influxUrl),
   };
 }
 

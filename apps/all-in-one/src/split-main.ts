@@ -115,6 +115,12 @@ async function run(): Promise<number> {
         environment: again((standby) => ({ ...environment, ...standby })),
         stopWithin: STOP_WITHIN,
       }),
+      supervisor.start({
+        name: "telemetry",
+        program: import.meta.resolve("@outrider/telemetry-service/main"),
+        environment: again((standby) => ({ ...environment, ...standby })),
+        stopWithin: STOP_WITHIN,
+      }),
       ...world.agents.map(async (agent) => {
         await linkKnown;
         return supervisor.start({

@@ -23,6 +23,7 @@ const PROGRAMS = {
   broker: import.meta.resolve("@outrider/broker/main"),
   inventory: import.meta.resolve("@outrider/inventory-service/main"),
   power: import.meta.resolve("@outrider/power-service/main"),
+  telemetry: import.meta.resolve("@outrider/telemetry-service/main"),
   gateway: import.meta.resolve("@outrider/gateway-service/main"),
   agent: import.meta.resolve("@outrider/agent/main"),
 };
@@ -197,7 +198,7 @@ export class Fleet implements AsyncDisposable {
     const agents = Object.keys(this.options.racks).map((agent) =>
       this.#add(`agent-${agent}`, "agent", { OUTRIDER_AGENT: agent }),
     );
-    const services = (["power", "inventory", "gateway"] as const).map((name) =>
+    const services = (["power", "inventory", "telemetry", "gateway"] as const).map((name) =>
       this.#add(name, name),
     );
     await Promise.all([...services, ...agents].map((part) => part.start()));

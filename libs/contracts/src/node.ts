@@ -97,12 +97,11 @@ export const nodeDescription = contract("node/{node}/description", {
 export const nodeStatus = contract("node/{node}/status", {
   payload: NodeStatus,
   kind: "report",
-  writer: "power",
+  writer: "telemetry",
   audience: "public",
   qos: 1,
   retain: true,
-  summary:
-    "Whether a node can be managed, is alive and is well. Written by power until telemetry is there.",
+  summary: "Whether a node can be managed, is alive and is well.",
 });
 
 export const nodeEvent = contract("node/{node}/event", {

@@ -29,7 +29,7 @@ export const RESERVED_SENSOR_NAMES = ["at", "absent"] as const;
 /** Sensors of one node. */
 export const MAX_SENSORS = 64;
 
-const ABSENT_KEY = new RegExp(`${ID_PATTERN.source.slice(0, -1)}(\\.[A-Za-z]{1,64})?$`);
+const ABSENT_KEY = new RegExp(`${ID_PATTERN.source.slice(0, -1)}(\\.[A-Za-z][A-Za-z0-9]{0,63})?$`);
 
 /** What the sensors of a node last measured. Beside the named properties stand its sensors, by name. */
 @OthersOf(ID_PATTERN, () => QuantityValues, MAX_SENSORS)

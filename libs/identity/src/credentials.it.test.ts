@@ -92,8 +92,10 @@ describe("credentials", () => {
       "person-operator",
       "service-console",
       "service-gateway",
+      "service-home-assistant",
       "service-inventory",
       "service-power",
+      "service-telemetry",
     ]);
     expect((await stat(join(folder.path, "identity.sqlite"))).mode & 0o777).toBe(0o600);
   });

@@ -24,8 +24,10 @@ export interface NewCredential extends Claim {
 const SERVICES: readonly NewCredential[] = [
   { kind: "service", name: "power" },
   { kind: "service", name: "inventory" },
+  { kind: "service", name: "telemetry" },
   { kind: "service", name: "console" },
   { kind: "service", name: "gateway" },
+  { kind: "service", name: "home-assistant" },
 ];
 /** What the first start makes beside: a person who can act over MQTT without anybody having signed in before. */
 const FIRST_PERSON: NewCredential = { kind: "person", name: "operator", role: "operator" };

@@ -13,7 +13,6 @@ import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
 import { BEACON, CLOCK, LOG } from "@outrider/service-kit/tokens";
 import { powerState } from "@outrider/contracts/power";
-import { nodeStatus } from "@outrider/contracts/node";
 import type { Storage } from "@outrider/storage/storage";
 import { Agents } from "./agents.js";
 import { AuditTrail } from "./audit-trail.js";
@@ -60,7 +59,6 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
     await this.transitions.start();
     this.states.start((node) => this.runs.last(node));
     this.session.own(powerState);
-    this.session.own(nodeStatus);
     this.session.onConnect(() => this.stalls.connected());
     this.session.onBorn(async () => {
       await this.runs.connected();

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { AgentId, NodeId } from "@outrider/contracts/ids";
-import { nodeStatus } from "@outrider/contracts/node";
 import {
   isTerminal,
   powerState,
@@ -36,7 +35,7 @@ interface Published {
   readonly host: HostSeen | undefined;
 }
 
-/** Publishes state and status of every node: what was measured, how, and how old it may become. */
+/** Publishes the state of every node: what was measured, how, and how old it may become. */
 @Injectable()
 export class States {
   readonly #published = new Map<NodeId, Published>();
@@ -97,20 +96,6 @@ export class States {
       ...(seen?.fault === undefined ? {} : { fault: seen.fault }),
     };
     this.session.retain(powerState, { node }, state);
-    const binding = this.nodes.binding(node, "power");
-    const manageable =
-      binding !== undefined && this.nodes.known(node, nowMs)?.trouble === undefined;
-    this.session.retain(
-      nodeStatus,
-      { node },
-      {
-        management: manageable ? "Available" : "Unavailable",
-        liveness: "Unknown",
-        health: seen?.fault === undefined ? "Unknown" : "Critical",
-        observedAt: now,
-        staleAfterMs,
-      },
-    );
   }
 
   /** A console was heard of. What it shows is told where it is what is known of the host, and not with each line of it. */
@@ -136,7 +121,6 @@ export class States {
     this.#published.delete(node);
     this.#unknownSince.delete(node);
     this.session.retain(powerState, { node }, undefined);
-    this.session.retain(nodeStatus, { node }, undefined);
   }
 
   /** What was fresh and is not any more becomes Unknown; what is Unknown is repeated within its span. */
