@@ -34,6 +34,7 @@ const PEERS = {
   openipmi: "/usr/bin/ipmi_sim",
   "libvirt-clients": "/usr/bin/virsh",
   "libvirt-daemon": "/usr/sbin/libvirtd",
+  "libvirt-daemon-driver-qemu": "/usr/share/doc/libvirt-daemon-driver-qemu",
   telnet: "/usr/bin/telnet",
   expect: "/usr/bin/expect",
   socat: "/usr/bin/socat",

@@ -35,6 +35,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
     "chip and line, or a name; which line a name is, the kernel alone knows",
   ],
   [/\/redfish system$/, "the only system that there is; the BMC alone knows its name"],
+  [/^power\/libvirt socket$/, "libvirt itself knows where it is"],
   [/^power\/zigbee2mqtt output$/, "a plug with one output has no name for it"],
 ];
 
@@ -126,7 +127,7 @@ describe("the registry", () => {
       for (const one of optional) {
         if (!Object.hasOwn(exclusiveDefaults, one)) without[`${port}/${name} ${one}`] = "none";
       }
-      const address = exclusive.find((one) => ["host", "url", "broker"].includes(one));
+      const address = exclusive.find((one) => ["host", "url", "uri", "broker"].includes(one));
       // A simulated rack serves on the agent's own host, or is one of a test.
       if (name !== "simulated") expect(network, `${port}/${name}`).toBe(address);
     }

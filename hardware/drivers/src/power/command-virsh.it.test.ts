@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -9,7 +9,7 @@ import type { PowerPort } from "@outrider/ports/power-port";
 import { mustSkip } from "@outrider/simulators/peers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { driverContext } from "../testing/context.js";
-import { startForeign, type ForeignProcess } from "../testing/foreign-process.js";
+import { startLibvirtd, type Libvirtd } from "../testing/libvirtd.js";
 import { failure, forever } from "../testing/power-rig.js";
 import { driver } from "./command.js";
 
@@ -19,7 +19,6 @@ const skip = mustSkip("power by the documented script for libvirt", {
 });
 const DOCS = new URL("../../../../docs/hardware/virtual-machines.md", import.meta.url);
 const HYPERVISOR = "qemu:///system";
-const NOBODY = 65_534;
 
 /** The script as the documentation has it, for another hypervisor. */
 function documentedScript(uri: string): string {
@@ -33,7 +32,7 @@ function documentedScript(uri: string): string {
 describe.skipIf(skip)("libvirtd", { timeout: 60_000 }, () => {
   let dir: string;
   let uri: string;
-  let libvirtd: ForeignProcess | undefined;
+  let libvirtd: Libvirtd | undefined;
   let holder: ChildProcessByStdio<Writable, Readable, null> | undefined;
   const virsh = (...args: string[]): string =>
     spawnSync("virsh", ["-c", uri, ...args], {
@@ -43,28 +42,8 @@ describe.skipIf(skip)("libvirtd", { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "or-"));
-    const home = join(dir, "home");
-    mkdirSync(home);
-    writeFileSync(join(dir, "conf"), `unix_sock_dir = "${home}"\n`);
-    const root = process.getuid?.() === 0;
-    if (root) for (const path of [dir, home]) chownSync(path, NOBODY, NOBODY);
-    uri = `test+unix:///default?socket=${home}/libvirt-sock`;
-    const asNobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"];
-    const daemon = ["libvirtd", "-f", join(dir, "conf"), "-p", join(home, "pid")];
-    libvirtd = await startForeign({
-      command: root ? "setpriv" : "env",
-      args: [...(root ? asNobody : []), ...daemon],
-      env: {
-        HOME: home,
-        XDG_RUNTIME_DIR: home,
-        XDG_CONFIG_HOME: home,
-        XDG_CACHE_HOME: home,
-        LC_ALL: "C",
-      },
-      cwd: home,
-      log: join(dir, "log"),
-      ready: async () => virsh("domstate", "test") === "running",
-    });
+    libvirtd = await startLibvirtd(dir, "test+unix:///default");
+    uri = `test+unix:///default?socket=${libvirtd.socket}`;
     // What was done to its machines is kept for as long as somebody is connected.
     holder = spawn("virsh", ["-c", uri], { stdio: ["pipe", "pipe", "ignore"] });
     holder.stdin.write("domstate test\n");
