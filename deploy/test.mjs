@@ -41,6 +41,8 @@ const PEERS = {
   "netcat-openbsd": "/usr/bin/nc",
   ser2net: "/usr/sbin/ser2net",
   prometheus: "/usr/bin/promtool",
+  influxdb: "/usr/bin/influxd",
+  "victoria-metrics": "/usr/bin/victoria-metrics",
   snmpd: "/usr/sbin/snmpd",
   snmp: "/usr/bin/snmpwalk",
   "gensio-bin": "/usr/bin/gensiot",

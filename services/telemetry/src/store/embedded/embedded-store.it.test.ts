@@ -1,0 +1,8 @@
+import { describeStore, DEPS } from "../testing/store-suite.js";
+import { EmbeddedStore } from "./embedded-store.js";
+
+describeStore({
+  name: "embedded",
+  open: (directory, limits) => EmbeddedStore.open({ directory, ...limits }, DEPS),
+  rollUp: (store) => (store as EmbeddedStore).sealAll(),
+});

@@ -1,0 +1,223 @@
+import { escape } from "influx";
+import {
+  BucketFold,
+  checkAmount,
+  pointBucket,
+  tooMuch,
+  windowOf,
+  type Window,
+} from "../buckets.js";
+import { compare } from "../embedded/catalogue.js";
+import { seriesKey } from "../line-protocol.js";
+import { BUCKET_LIMIT, type Bucket, type RangeQuery, type Series } from "../store.js";
+import type { InfluxClient, InfluxSeries, Policy } from "./influx-client.js";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Where roll-ups are, and how far they are complete; undefined where there are none. */
+export type Complete = ((policy: "minutes" | "hours") => number) | undefined;
+
+interface Piece {
+  readonly policy: Policy | undefined;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+interface Found {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly field: string;
+  readonly key: string;
+  readonly fold: BucketFold | undefined;
+  readonly points: Bucket[];
+}
+
+/** Answers a query from as coarse a policy as there is, and what is not rolled up yet from raw points. */
+export class InfluxRange {
+  readonly #limit: number;
+  readonly #window: Window;
+  readonly #where: string;
+  readonly #found = new Map<string, Found>();
+  #points = 0;
+
+  constructor(
+    private readonly client: InfluxClient,
+    private readonly query: RangeQuery,
+    private readonly complete: Complete,
+  ) {
+    this.#limit = query.limit ?? BUCKET_LIMIT;
+    this.#window = windowOf(query);
+    this.#where = whereOf(query.tags);
+  }
+
+  /** @throws StoreError `too-much`, or Error with what the database says */
+  async read(signal: AbortSignal): Promise<readonly Series[]> {
+    const fields = this.query.fields ?? (await this.#fields(signal));
+    if (fields.length === 0) return [];
+    await this.#check(fields, signal);
+    for (const piece of this.#pieces()) {
+      if (piece.toMs > piece.fromMs) await this.#read(piece, fields, signal);
+    }
+    return [...this.#found.values()]
+      .toSorted((a, b) => compare(a.key, b.key) || compare(a.field, b.field))
+      .map(({ tags, field, fold, points }) => ({
+        measurement: this.query.measurement,
+        tags,
+        field,
+        buckets: fold ? fold.buckets() : points,
+      }))
+      .filter(({ buckets }) => buckets.length > 0);
+  }
+
+  async #fields(signal: AbortSignal): Promise<readonly string[]> {
+    const source = escape.quoted(this.query.measurement);
+    const found = await this.client.query(`SHOW FIELD KEYS FROM ${source}`, signal);
+    const names = found.flatMap(({ values }) =>
+      values
+        .filter(([, type]) => type === "float" || type === "integer")
+        .map(([name]) => String(name)),
+    );
+    return [...new Set(names)].filter((name) => !/_(?:sum|min|max|last|count)$/.test(name));
+  }
+
+  /** Asks how much it would be before asking for it. */
+  async #check(fields: readonly string[], signal: AbortSignal): Promise<void> {
+    // Where there are no roll-ups, the question is not known either; what is too much is seen when it comes.
+    if (!this.complete) return;
+    const source = this.client.source("raw", this.query.measurement);
+    if (this.#window.everyMs > 0) {
+      if (this.#window.length * fields.length <= this.#limit / 1000) return;
+      const where = this.#where === "" ? "" : ` WHERE ${this.#where}`;
+      const from = escape.quoted(this.query.measurement);
+      const text = `SHOW SERIES EXACT CARDINALITY FROM ${from}${where}`;
+      const count = sumOf(await this.client.query(text, signal), "count");
+      return checkAmount(this.query, count * fields.length, this.#limit);
+    }
+    const counts = fields.map((field, index) => `count(${escape.quoted(field)}) AS c${index}`);
+    const text = `SELECT ${counts.join(", ")} FROM ${source} WHERE ${this.#during(this.#window)}`;
+    const found = await this.client.query(text, signal);
+    const total = fields.reduce((sum, _, index) => sum + sumOf(found, `c${index}`), 0);
+    if (total > this.#limit) throw tooMuch(this.query, fields.length, this.#limit);
+  }
+
+  #pieces(): Piece[] {
+    const { fromMs, toMs, everyMs } = this.#window;
+    if (!this.complete) return [{ policy: undefined, fromMs, toMs }];
+    const tier =
+      everyMs > 0 && everyMs % HOUR_MS === 0
+        ? "hours"
+        : everyMs > 0 && everyMs % MINUTE_MS === 0
+          ? "minutes"
+          : undefined;
+    if (!tier) return [{ policy: "raw", fromMs, toMs }];
+    const untilMs = Math.max(fromMs, Math.min(toMs, this.complete(tier)));
+    if (tier === "minutes") {
+      return [
+        { policy: "minutes", fromMs, toMs: untilMs },
+        { policy: "raw", fromMs: untilMs, toMs },
+      ];
+    }
+    const minutesMs = Math.max(untilMs, Math.min(toMs, this.complete("minutes")));
+    return [
+      { policy: "hours", fromMs, toMs: untilMs },
+      { policy: "minutes", fromMs: untilMs, toMs: minutesMs },
+      { policy: "raw", fromMs: minutesMs, toMs },
+    ];
+  }
+
+  async #read(piece: Piece, fields: readonly string[], signal: AbortSignal): Promise<void> {
+    const isRolled = piece.policy === "minutes" || piece.policy === "hours";
+    const { everyMs } = this.#window;
+    const columns = fields.flatMap((field, index) => {
+      const name = (suffix: string): string => escape.quoted(`${field}${suffix}`);
+      if (everyMs === 0) return [`${name("")} AS v${index}`];
+      const of = (how: string, suffix: string): string => `${how}(${name(isRolled ? suffix : "")})`;
+      return [
+        `${of("sum", "_sum")} AS s${index}`,
+        `${of("min", "_min")} AS n${index}`,
+        `${of("max", "_max")} AS x${index}`,
+        `${of("last", "_last")} AS l${index}`,
+        `${of(isRolled ? "sum" : "count", "_count")} AS c${index}`,
+      ];
+    });
+    const by = everyMs === 0 ? "*" : `time(${everyMs}ms), *`;
+    const fill = everyMs === 0 ? "" : " fill(none)";
+    const source = this.client.source(piece.policy, this.query.measurement);
+    const text = `SELECT ${columns.join(", ")} FROM ${source} WHERE ${this.#during(piece)} GROUP BY ${by}${fill}`;
+    const found = await this.client.query(text, signal);
+    checkAmount(this.query, found.length * fields.length, this.#limit);
+    for (const series of found) this.#take(series, fields);
+  }
+
+  #take({ tags = {}, columns, values }: InfluxSeries, fields: readonly string[]): void {
+    const own = Object.fromEntries(Object.entries(tags).filter(([, value]) => value !== ""));
+    const key = seriesKey(this.query.measurement, own) ?? JSON.stringify(own);
+    fields.forEach((field, index) => {
+      const at = (name: string): number => columns.indexOf(`${name}${index}`);
+      const [v, s, n, x, l, c] = ["v", "s", "n", "x", "l", "c"].map(at) as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      let found: Found | undefined;
+      for (const row of values) {
+        const atMs = Number(row[0]);
+        const value = row[v];
+        if (this.#window.everyMs === 0) {
+          if (typeof value !== "number") continue;
+          found ??= this.#of(key, own, field);
+          found.points.push(pointBucket(atMs, value));
+          if (++this.#points > this.#limit) throw tooMuch(this.query, 1, this.#limit);
+        } else if (row[c]) {
+          found ??= this.#of(key, own, field);
+          const [sum, min, max, last, count] = [s, n, x, l, c].map((one) => Number(row[one])) as [
+            number,
+            number,
+            number,
+            number,
+            number,
+          ];
+          found.fold?.add(atMs, count, sum, min, max, last);
+        }
+      }
+    });
+  }
+
+  #of(key: string, tags: Readonly<Record<string, string>>, field: string): Found {
+    const id = `${key} ${field}`;
+    let found = this.#found.get(id);
+    if (!found) {
+      const { everyMs } = this.#window;
+      const fold = everyMs === 0 ? undefined : new BucketFold(this.#window);
+      this.#found.set(id, (found = { tags, field, key, fold, points: [] }));
+    }
+    return found;
+  }
+
+  #during({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): string {
+    const during = `time >= ${fromMs}ms AND time < ${toMs}ms`;
+    return this.#where === "" ? during : `${during} AND ${this.#where}`;
+  }
+}
+
+/** A condition on tags; empty for none. */
+export function whereOf(tags: Readonly<Record<string, readonly string[]>> = {}): string {
+  return Object.entries(tags)
+    .map(([tag, values]) => {
+      const each = values.map((value) => `${escape.quoted(tag)} = ${escape.stringLit(value)}`);
+      return each.length === 0 ? "(time < 0)" : `(${each.join(" OR ")})`;
+    })
+    .join(" AND ");
+}
+
+function sumOf(series: readonly InfluxSeries[], column: string): number {
+  let sum = 0;
+  for (const { columns, values } of series) {
+    const at = columns.indexOf(column);
+    for (const row of values) sum += Number(row[at] ?? 0);
+  }
+  return sum;
+}
