@@ -117,7 +117,7 @@ describe("a screen of sensors", () => {
     expect(text.startsWith("\u001b[H")).toBe(true);
     expect(text.endsWith("\u001b[J")).toBe(true);
     expect(text).not.toContain("\u001b[2J");
-    const lines = text.slice(3).split("\r\n");
+    const lines = text.slice(3).split("\n");
     expect(lines).toHaveLength(6);
     expect(lines[4]).toContain("… and 4 more");
     for (const line of lines) expect(line.replace("\u001b[K", "").length).toBeLessThan(40);

@@ -48,7 +48,7 @@ export function screen(
   const more = all.length - room;
   const shown = more > 0 ? [...all.slice(0, room - 1), `… and ${more + 1} more`] : all;
   const cut = shown.map((line) => `${[...line].slice(0, columns).join("")}\u001b[K`);
-  return `\u001b[H${cut.join("\r\n")}\r\n\u001b[J`;
+  return `\u001b[H${cut.join("\n")}\n\u001b[J`;
 }
 
 function lineOf({ node, sensor, quantity = "-", value, at, note }: SensorRow): string {
@@ -57,9 +57,7 @@ function lineOf({ node, sensor, quantity = "-", value, at, note }: SensorRow): s
 }
 
 function sizeOf(output: unknown): { readonly columns: number; readonly lines: number } {
-  const { columns = 80, rows = 24 } = output as {
-    readonly columns?: number;
-    readonly rows?: number;
-  };
-  return { columns, lines: rows };
+  const { columns, rows } = output as { readonly columns?: number; readonly rows?: number };
+  // One that does not know its size says 0.
+  return { columns: columns || 80, lines: rows || 24 };
 }
