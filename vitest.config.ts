@@ -22,7 +22,12 @@ export default defineConfig({
         test: {
           name: "unit",
           include: compiled("test"),
-          exclude: [...compiled("it.test"), ...compiled("e2e.test"), "**/node_modules/**"],
+          exclude: [
+            ...compiled("it.test"),
+            ...compiled("e2e.test"),
+            ...compiled("ha.test"),
+            "**/node_modules/**",
+          ],
           testTimeout: 30_000,
         },
       },
@@ -46,6 +51,16 @@ export default defineConfig({
           exclude: ["**/node_modules/**"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "home-assistant",
+          include: compiled("ha.test"),
+          exclude: ["**/node_modules/**"],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },
