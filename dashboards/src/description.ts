@@ -1,4 +1,4 @@
-import type { Match, Query } from "./query.js";
+import type { Match, Query, Tier } from "./query.js";
 
 /** What a dashboard shows, for every store alike. */
 
@@ -81,6 +81,8 @@ export interface DashboardDescription {
   readonly annotations: boolean;
   /** How far back it looks at first, as `24h`. */
   readonly span: string;
+  /** What it looks at where a store keeps raw values for days only. Default: raw values. */
+  readonly tier?: Tier;
   readonly rows: readonly RowDescription[];
 }
 

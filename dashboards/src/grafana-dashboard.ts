@@ -36,7 +36,9 @@ export function toGrafanaDashboard(
   let id = 0;
   for (const { title, collapsed = false, panels } of description.rows) {
     const row = new grafana.RowBuilder(title).id(++id).collapsed(collapsed);
-    const built = panels.map((panel) => toGrafanaPanel(panel, dialect, ++id, link));
+    const built = panels.map((panel) =>
+      toGrafanaPanel(panel, { dialect, id: ++id, link, tier: description.tier }),
+    );
     // Panels of a row that is folded stand in it, those of others below it.
     if (collapsed) for (const panel of built) row.withPanel(panel);
     builder.withRow(row);

@@ -7,7 +7,7 @@ import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 import { refIdOf, type Look, type PanelDescription, type Step, type Words } from "./description.js";
 import { DATA_SOURCES, toTarget, type Dialect } from "./grafana-target.js";
-import { isEvents, tagsOf } from "./query.js";
+import { isEvents, tagsOf, type Tier } from "./query.js";
 import { tableTransformations, valueColumn } from "./grafana-table.js";
 
 /** How long a line goes on without a value, in milliseconds: what is reported rarely is no gap, what has ended is. */
@@ -38,12 +38,17 @@ interface AnyPanelBuilder extends Builder<grafana.Panel> {
   }): this;
 }
 
-/** @param link to the dashboard of one node, for whatever has a node */
+export interface PanelPlace {
+  readonly dialect: Dialect;
+  readonly id: number;
+  /** To the dashboard of one node, for whatever has a node. */
+  readonly link: string;
+  readonly tier?: Tier | undefined;
+}
+
 export function toGrafanaPanel(
   panel: PanelDescription,
-  dialect: Dialect,
-  id: number,
-  link: string,
+  { dialect, id, link, tier }: PanelPlace,
 ): Builder<grafana.Panel> {
   const builder = viewOf(panel, dialect, link)
     .id(id)
@@ -61,7 +66,7 @@ export function toGrafanaPanel(
   for (const [index, { query, name, ...look }] of panel.shows.entries()) {
     const refId = refIdOf(index);
     const column = panel.view === "table" ? (name ?? "Value") : undefined;
-    const target = toTarget(query, dialect, { refId, column });
+    const target = toTarget(query, dialect, { refId, column, tier });
     builder.withTarget({ build: () => target });
     const properties = propertiesOf(look, panel.view);
     if (properties.length === 0) continue;

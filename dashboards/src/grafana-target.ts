@@ -1,6 +1,6 @@
 import { toAlias, toInfluxQL } from "./influxql.js";
 import { toPromQL } from "./promql.js";
-import { isEvents, type Query } from "./query.js";
+import { isEvents, type Query, type Tier } from "./query.js";
 import type { Dataquery } from "@grafana/grafana-foundation-sdk/cog";
 
 /** The two ways to ask the stores that Outrider writes to. */
@@ -31,16 +31,17 @@ export interface TargetOptions {
   readonly column?: string | undefined;
   /** Of an alert rule. */
   readonly alert?: boolean;
+  readonly tier?: Tier | undefined;
 }
 
 export function toTarget(query: Query, dialect: Dialect, options: TargetOptions): Target {
-  const { refId, column, alert = false } = options;
+  const { refId, column, alert = false, tier } = options;
   const datasource = { ...DATA_SOURCES[dialect] };
   const table = column !== undefined || isEvents(query);
   const legend = isEvents(query) ? undefined : query.legend;
   if (dialect === "influxql") {
     const alias = table || alert || legend === undefined ? {} : { alias: toAlias(legend) };
-    const text = toInfluxQL(query, { alert, column });
+    const text = toInfluxQL(query, { alert, column, tier });
     return target({
       refId,
       datasource,

@@ -6,7 +6,9 @@ import {
   type EventsQuery,
   type Match,
   type Query,
+  type Reduction,
   type SeriesQuery,
+  type Tier,
 } from "./query.js";
 
 /** Queries as InfluxQL of InfluxDB 1.x, with the macros of Grafana's data source. */
@@ -16,11 +18,22 @@ export interface Purpose {
   readonly alert?: boolean;
   /** What the values are called in a table. */
   readonly column?: string | undefined;
+  readonly tier?: Tier | undefined;
 }
 
 export function toInfluxQL(query: Query, purpose: Purpose = {}): string {
   return isEvents(query) ? eventRows(query) : series(query, purpose);
 }
+
+/** The same of what is kept of each hour. A mean of means would be wrong where hours have not equally many values. */
+const ROLLED: Readonly<Record<Reduction, (field: string) => string>> = {
+  mean: (field) => `(sum("${field}_sum") / sum("${field}_count"))`,
+  min: (field) => `min("${field}_min")`,
+  max: (field) => `max("${field}_max")`,
+  last: (field) => `last("${field}_last")`,
+  sum: (field) => `sum("${field}_sum")`,
+  spread: (field) => `(max("${field}_max") - min("${field}_min"))`,
+};
 
 /** `{{node}}` as Grafana's data source for InfluxDB writes it. */
 export function toAlias(legend: string): string {
@@ -30,12 +43,16 @@ export function toAlias(legend: string): string {
 function series(query: SeriesQuery, purpose: Purpose): string {
   const { across, only, top, measurement, by } = query;
   const time = timeOf(query, purpose);
+  const reduced = (field: string): string =>
+    purpose.tier === undefined ? `${query.reduce}("${field}")` : ROLLED[query.reduce](field);
   const value = query.per
-    ? `${query.reduce}("${query.field}") / ${query.reduce}("${query.per}")`
-    : `${query.reduce}("${query.field}")`;
+    ? `${reduced(query.field)} / ${reduced(query.per)}`
+    : reduced(query.field);
+  const from =
+    purpose.tier === undefined ? `"${measurement}"` : `"${purpose.tier}"."${measurement}"`;
   const conditions = [...matches(query.where), time].join(" AND ");
   const inner = (name: string): string =>
-    `SELECT ${value}${name} FROM "${measurement}" WHERE ${conditions}${grouping(query, by)}`;
+    `SELECT ${value}${name} FROM ${from} WHERE ${conditions}${grouping(query, by)}`;
   const named = purpose.column === undefined ? "" : ` AS "${purpose.column}"`;
   if (across.length === 0 && !only && top === undefined) return inner(named);
   let text = inner(' AS "value"');

@@ -16,7 +16,7 @@ import {
   type Range,
 } from "./testing/ask.js";
 import { startInflux, startVictoria, type TestDatabase } from "./testing/databases.js";
-import { lines } from "./testing/dataset.js";
+import { hourLines, lines } from "./testing/dataset.js";
 import { panelsIn } from "./testing/panels.js";
 import { expected, expectedEvents, type Chosen, type Labelled } from "./testing/expected.js";
 
@@ -41,9 +41,10 @@ const FORMS: Readonly<Record<string, Chosen>> = {
   },
 };
 
-function everyMsOf(panel: Panel): number {
-  const minutes = /^(\d+)m$/.exec(panel.interval ?? "1m")?.[1];
-  return Number(minutes) * MINUTE;
+const UNITS: Readonly<Record<string, number>> = { m: MINUTE, h: 60 * MINUTE, d: 24 * 60 * MINUTE };
+
+function everyMsOf({ interval = "1m" }: Panel): number {
+  return Number.parseInt(interval, 10) * (UNITS[interval.at(-1) ?? ""] ?? Number.NaN);
 }
 
 /** Every query of every panel, with its description beside the JSON that was made of it. */
@@ -84,6 +85,7 @@ describe.each(DIALECTS)("every query of every panel, in %s", (dialect) => {
       beforeAll(async () => {
         database = dialect === "influxql" ? await startInflux() : await startVictoria();
         await database.write([...lines(END_MS, dialect === "influxql"), ...GROWING]);
+        if (dialect === "influxql") await database.write(hourLines(END_MS), "hours");
       });
       afterAll(() => database[Symbol.asyncDispose]());
 
@@ -134,7 +136,8 @@ describe.each(DIALECTS)("every query of every panel, in %s", (dialect) => {
         "answers what was written, with %s chosen",
         async (form, chosen) => {
           for (const { name, query, target, everyMs } of everything(dialect)) {
-            const range = { ...RANGE, everyMs };
+            const fromMs = Math.min(RANGE.fromMs, END_MS - everyMs);
+            const range = { ...RANGE, fromMs, everyMs };
             if (isEvents(query) && dialect === "influxql") {
               const [answer] = await askInflux(database.url, expand(textOf(target), range, chosen));
               const rows = (answer?.values ?? []).map(([atMs, node, kind, severity, message]) => ({
@@ -171,7 +174,7 @@ describe.each(DIALECTS)("every query of every panel, in %s", (dialect) => {
 });
 
 /** Before what dashboards look at here. */
-const GROWN_MS = END_MS - 50 * MINUTE;
+const GROWN_MS = END_MS - 3 * 24 * 60 * MINUTE;
 /** A value that grows from 1 to 19 in the minute before. */
 const GROWING: readonly string[] = Array.from(
   { length: 19 },

@@ -53,6 +53,9 @@ export function isEvents(query: Query): query is EventsQuery {
   return "events" in query;
 }
 
+/** What is kept longer than raw values: of each hour, series and field the sum, minimum, maximum, last value and number. */
+export type Tier = "hours";
+
 interface Asked<M extends Measurement> {
   readonly where?: Partial<Readonly<Record<TagOf<M>, Match>>>;
   readonly by?: readonly TagOf<M>[];

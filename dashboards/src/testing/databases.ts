@@ -9,8 +9,8 @@ import { tempDir } from "@outrider/testing/temp-dir";
 
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
-  /** Takes lines of line protocol, with times in milliseconds. */
-  write(lines: readonly string[]): Promise<void>;
+  /** Takes lines of line protocol, with times in milliseconds. @param tier where there are such */
+  write(lines: readonly string[], tier?: "raw" | "hours"): Promise<void>;
 }
 
 const DATABASE = "outrider";
@@ -39,13 +39,18 @@ bind-address = "127.0.0.1:${rpc}"
   const server = await startProgram("influxd", { args: ["-config", config], ready: "none" });
   const url = `http://127.0.0.1:${port}`;
   await eventually("InfluxDB answers", async () => (await fetch(`${url}/ping`)).ok);
-  const made = await fetch(`${url}/query?q=${encodeURIComponent(`CREATE DATABASE ${DATABASE}`)}`, {
-    method: "POST",
-  });
-  if (!made.ok) throw new Error(await made.text());
+  for (const statement of [
+    `CREATE DATABASE ${DATABASE} WITH NAME raw`,
+    `CREATE RETENTION POLICY hours ON ${DATABASE} DURATION INF REPLICATION 1`,
+  ]) {
+    const made = await fetch(`${url}/query?q=${encodeURIComponent(statement)}`, { method: "POST" });
+    const text = await made.text();
+    if (!made.ok || text.includes("error")) throw new Error(text);
+  }
   return {
     url,
-    write: (lines) => post(`${url}/write?db=${DATABASE}&precision=ms`, lines),
+    write: (lines, tier = "raw") =>
+      post(`${url}/write?db=${DATABASE}&rp=${tier}&precision=ms`, lines),
     [Symbol.asyncDispose]: async () => {
       await server.kill();
       await folder.remove();

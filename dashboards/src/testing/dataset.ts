@@ -132,6 +132,35 @@ function ofNode(node: string, index: number): KnownSeries[] {
   ];
 }
 
+/** What is kept of the hour, as the telemetry service makes it where a store cannot. */
+export function hourLines(endMs: number): string[] {
+  const atMs = endMs - SPAN_MS / 2;
+  const known = series().map(({ measurement, tags, fields, everyMs }) => {
+    const count = SPAN_MS / everyMs;
+    return rolled(measurement, tags, fields, count, atMs);
+  });
+  const groups = Map.groupBy(events(endMs), ({ tags }) => tagText(tags));
+  const happened = [...groups.values()].map((group) =>
+    rolled("node_event", group[0]?.tags ?? {}, { count: 1 }, group.length, atMs),
+  );
+  return [...known, ...happened];
+}
+
+function rolled(
+  measurement: string,
+  tags: KnownSeries["tags"],
+  fields: KnownSeries["fields"],
+  count: number,
+  atMs: number,
+): string {
+  const values = Object.entries(fields).flatMap(([field, value]) => [
+    `${field}_sum=${value * count}`,
+    `${field}_count=${count}`,
+    ...["min", "max", "last"].map((name) => `${field}_${name}=${value}`),
+  ]);
+  return `${measurement}${tagText(tags)} ${values.join(",")} ${atMs}`;
+}
+
 /** All of it as line protocol, with times in milliseconds. */
 export function lines(endMs: number, withTexts: boolean): string[] {
   const known = series().flatMap(({ measurement, tags, fields, everyMs }) => {
