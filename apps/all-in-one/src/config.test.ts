@@ -52,6 +52,16 @@ describe("the environment", () => {
     expect(problems({ OUTRIDER_SECRETS: "x" })).toHaveLength(1);
   });
 
+  it("starts the bridge to Home Assistant when told so, and lets nobody configure one that is not there", () => {
+    expect(readConfig({}).homeAssistant).toBeUndefined();
+    const form = { OUTRIDER_HOME_ASSISTANT_FORM: "entity" };
+    expect(readConfig({ OUTRIDER_HOME_ASSISTANT: "yes", ...form }).homeAssistant).toEqual(form);
+    expect(readConfig({ OUTRIDER_HOME_ASSISTANT: "yes" }).homeAssistant).toEqual({});
+    expect(problems(form)).toEqual([
+      "OUTRIDER_HOME_ASSISTANT_FORM is set; expected it only together with OUTRIDER_HOME_ASSISTANT=yes",
+    ]);
+  });
+
   it("names a site and the agents of it that run here", () => {
     expect(
       readConfig({ OUTRIDER_SITE: "lab.yaml", OUTRIDER_AGENTS: "rack-a, rack-b,rack-a" }),

@@ -37,6 +37,8 @@ export interface Config {
   readonly webhookAllow: string | undefined;
   /** The folder that programs of drain hooks have to lie in, absolute; undefined: anywhere. */
   readonly hookDirectory: string | undefined;
+  /** What the bridge to Home Assistant reads itself, as it was given; undefined: it is not started. */
+  readonly homeAssistant: Readonly<Record<string, string>> | undefined;
   /** A broker of somebody else's; ours is not started then. */
   readonly externalBroker: string | undefined;
   /** Absolute. */
@@ -59,6 +61,7 @@ const ELSEWHERE = [
   "OUTRIDER_CONSOLE_SECRET_FILE",
   "OUTRIDER_FAILPOINT",
   "OUTRIDER_GATEWAY_SECRET_FILE",
+  "OUTRIDER_HOME_ASSISTANT_SECRET_FILE",
   "OUTRIDER_INVENTORY_SECRET_FILE",
   "OUTRIDER_LOG_LEVEL",
   "OUTRIDER_POWER_SECRET_FILE",
@@ -100,6 +103,13 @@ const CONSOLES = {
   OUTRIDER_CONSOLE_SPOOL_BYTES: optionalText(),
 };
 
+/** Handed on to the bridge to Home Assistant, which knows what they mean. */
+const HOME_ASSISTANT = {
+  OUTRIDER_HOME_ASSISTANT_FORM: optionalText(),
+  OUTRIDER_HOME_ASSISTANT_PREFIX: optionalText(),
+  OUTRIDER_HOME_ASSISTANT_WEB: optionalText(),
+};
+
 const VARIABLES = {
   OUTRIDER_BIND: bind,
   OUTRIDER_MQTT_PORT: port(1883),
@@ -108,6 +118,8 @@ const VARIABLES = {
   OUTRIDER_CONSOLE_LINK_PORT: port(7420),
   OUTRIDER_CONSOLE_LINK_PLAINTEXT: yesOrNo(false),
   ...CONSOLES,
+  OUTRIDER_HOME_ASSISTANT: yesOrNo(false),
+  ...HOME_ASSISTANT,
   OUTRIDER_HTTP_HOSTS: optionalText(),
   OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
   OUTRIDER_DATABASE_URL: databaseUrl(),
@@ -137,6 +149,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   if (values.OUTRIDER_SITE === undefined && values.OUTRIDER_AGENTS.length > 0) {
     problems.push("OUTRIDER_AGENTS is set; expected it only together with OUTRIDER_SITE");
+  }
+  const bridge = givenOf(HOME_ASSISTANT, values);
+  if (!values.OUTRIDER_HOME_ASSISTANT) {
+    for (const name of Object.keys(bridge))
+      problems.push(`${name} is set; expected it only together with OUTRIDER_HOME_ASSISTANT=yes`);
   }
   if (!isLoopback(values.OUTRIDER_BIND) && !values.OUTRIDER_MQTT_PLAINTEXT) {
     problems.push(
@@ -175,12 +192,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     sshPort: values.OUTRIDER_SSH_PORT,
     consoleLinkPort: values.OUTRIDER_CONSOLE_LINK_PORT,
     consoles: {
-      ...Object.fromEntries(
-        Object.keys(CONSOLES).flatMap((name) => {
-          const value = values[name as keyof typeof CONSOLES];
-          return value === undefined ? [] : [[name, value] as const];
-        }),
-      ),
+      ...givenOf(CONSOLES, values),
       ...(values.OUTRIDER_CONSOLE_LINK_PLAINTEXT ? { OUTRIDER_CONSOLE_LINK_PLAINTEXT: "yes" } : {}),
     },
     deviceSecrets: deviceSecrets(environment),
@@ -190,6 +202,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,
     hookDirectory:
       values.OUTRIDER_HOOK_DIR === undefined ? undefined : resolve(values.OUTRIDER_HOOK_DIR),
+    homeAssistant: values.OUTRIDER_HOME_ASSISTANT ? bridge : undefined,
     externalBroker: values.OUTRIDER_MQTT_URL,
     dataDirectory: resolve(values.OUTRIDER_DATA),
     siteFile: values.OUTRIDER_SITE,
@@ -197,6 +210,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     keepDemo: values.OUTRIDER_DEMO_KEEP,
     demoVirtualMachine: values.OUTRIDER_DEMO_VM,
   };
+}
+
+/** Those of some variables that were given. */
+function givenOf(
+  variables: Readonly<Record<string, unknown>>,
+  values: Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(variables).flatMap((name) => {
+      const value = values[name];
+      return typeof value === "string" ? [[name, value] as const] : [];
+    }),
+  );
 }
 
 function isLoopback(address: string): boolean {

@@ -8,6 +8,8 @@ import { startConsoleService } from "@outrider/console-service/start";
 import type { AgentId } from "@outrider/contracts/ids";
 import { readGatewayConfig } from "@outrider/gateway-service/config";
 import { startGateway } from "@outrider/gateway-service/start";
+import { readHomeAssistantConfig } from "@outrider/home-assistant-service/config";
+import { startHomeAssistantService } from "@outrider/home-assistant-service/start";
 import { readInventoryConfig } from "@outrider/inventory-service/config";
 import { startInventory, type RunningInventory } from "@outrider/inventory-service/start";
 import type { Log } from "@outrider/messaging/log";
@@ -84,6 +86,11 @@ export async function startParts(context: PartsContext): Promise<Parts> {
         defect,
       }),
     );
+    if (config.homeAssistant) {
+      const bridge = readHomeAssistantConfig({ ...environment, ...config.homeAssistant });
+      const log = logOf("home-assistant");
+      started.push(await startHomeAssistantService(bridge, { log, defect }));
+    }
     const gateway = await startGateway(readGatewayConfig(environment), {
       log: logOf("gateway"),
       defect,

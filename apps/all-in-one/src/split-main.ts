@@ -121,6 +121,20 @@ async function run(): Promise<number> {
         environment: again((standby) => ({ ...environment, ...standby })),
         stopWithin: STOP_WITHIN,
       }),
+      ...(config.homeAssistant
+        ? [
+            supervisor.start({
+              name: "home-assistant",
+              program: import.meta.resolve("@outrider/home-assistant-service/main"),
+              environment: again((standby) => ({
+                ...environment,
+                ...config.homeAssistant,
+                ...standby,
+              })),
+              stopWithin: STOP_WITHIN,
+            }),
+          ]
+        : []),
       ...world.agents.map(async (agent) => {
         await linkKnown;
         return supervisor.start({
