@@ -42,6 +42,14 @@ export class AskedBackend implements Backend {
     return backend.deliver(delivery, signal);
   }
 
+  get settleMs(): number {
+    return this.#backend?.settleMs ?? 0;
+  }
+
+  async incarnation(signal: AbortSignal): Promise<string> {
+    return (await this.#get(signal)).incarnation(signal);
+  }
+
   async range(query: RangeQuery, signal: AbortSignal): Promise<readonly Series[]> {
     return (await this.#reachable(signal)).range(query, signal);
   }

@@ -17,6 +17,10 @@ export interface Backend extends AsyncDisposable {
    * @throws DeliveryError when it has to be delivered again
    */
   deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered>;
+  /** How long after a delivery a kill of the database, or a loss of its power, may still undo it. */
+  readonly settleMs: number;
+  /** Something that is another one after each start of the database. Asked only where there is something to settle. */
+  incarnation(signal: AbortSignal): Promise<string>;
   /** As of `Store`. */
   range(query: RangeQuery, signal: AbortSignal): Promise<readonly Series[]>;
   /** As of `Store`. */

@@ -24,6 +24,8 @@ import { RollUps } from "./roll-ups.js";
  */
 export class InfluxBackend implements Backend {
   readonly traits: StoreTraits;
+  /** It flushes its own log before it answers. */
+  readonly settleMs = 0;
   readonly #client: InfluxClient;
   readonly #writer: LineWriter;
   #isPrepared = false;
@@ -70,6 +72,10 @@ export class InfluxBackend implements Backend {
       if (error instanceof NoDatabaseError && this.rollUps) this.#isPrepared = false;
       throw error;
     }
+  }
+
+  async incarnation(): Promise<string> {
+    return "";
   }
 
   async range(query: RangeQuery, signal: AbortSignal): Promise<readonly Series[]> {

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { DeliveryError, type Delivered, type Delivery } from "../backend.js";
 import { bodyOf, linesOf, request, type HttpTarget } from "../http.js";
 
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 10_000;
 
 /** `no-database`: it has to be made first. */
 export class NoDatabaseError extends DeliveryError {}

@@ -38,6 +38,8 @@ export class Spool {
   #offset = 0;
   #nextNumber = 1;
   #deliveredInFirst = 0;
+  /** Places of damage that was told. */
+  readonly #damaged = new Set<string>();
   /** The newest segment is one that this process made. */
   #isOpen = false;
   #isAppending = false;
@@ -83,55 +85,71 @@ export class Spool {
     }
   }
 
-  /** What is to be delivered next, at least one record. @returns undefined when there is none */
-  async next(points: number): Promise<Batch | undefined> {
-    const records: SpoolRecord[] = [];
-    let total = 0;
-    let bytes = 0;
-    for (;;) {
-      const segment = this.#segments[0];
-      if (!segment) return undefined;
-      let offset = this.#offset;
-      for (;;) {
-        const found = await segment.read(offset);
-        if (!found) break;
-        const { record } = found;
-        if (!record) this.#lost(segment, found.points);
-        else {
-          const wouldBe = bytes + record.payload.length;
-          if (records.length > 0 && (total + record.points > points || wouldBe > BATCH_BYTES))
-            break;
-          records.push(record);
-          total += record.points;
-          bytes = wouldBe;
-        }
-        offset = found.end;
+  /**
+   * What is to be delivered next, at least one record, all of one segment.
+   * @param after the end of the batch before it; undefined: the first that is not delivered
+   * @returns undefined when there is none
+   */
+  async next(points: number, after?: Position): Promise<Batch | undefined> {
+    let [segment] = this.#segments;
+    let offset = this.#offset;
+    if (after) {
+      segment = this.#segments.find(({ number }) => number >= after.segment);
+      if (segment !== this.#segments[0] || segment?.number === after.segment) {
+        offset = segment?.number === after.segment ? after.offset : 0;
       }
-      const end = { segment: segment.number, offset };
-      if (records.length > 0) return { records, points: total, end };
-      // Nothing but damage, or nothing at all.
-      if (segment === this.#segments.at(-1) && this.#isOpen) return undefined;
-      await this.#removeFirst();
     }
+    while (segment) {
+      const batch = await this.#batch(segment, offset, points);
+      if (batch) return batch;
+      const { number } = segment;
+      segment = this.#segments.find((one) => one.number > number);
+      offset = 0;
+    }
+    return undefined;
   }
 
-  /** A batch is in the database. */
-  async delivered(batch: Batch): Promise<void> {
-    const segment = this.#segments[0];
+  /** A batch, and with it all before it, is in the database for good. */
+  async delivered(batch: Pick<Batch, "points" | "end">): Promise<void> {
+    const { segment: number, offset } = batch.end;
+    while (this.#segments[0] && this.#segments[0].number < number) await this.#removeFirst();
+    const [segment] = this.#segments;
     // It may have been dropped meanwhile.
-    if (segment?.number !== batch.end.segment) return;
-    this.#offset = batch.end.offset;
+    if (segment?.number !== number) return;
+    this.#offset = offset;
     this.#deliveredInFirst += batch.points;
-    const isDone = this.#offset >= segment.bytes;
     const isLast = segment === this.#segments.at(-1);
     const isOld = isLast ? segment.bytes > SEGMENT_BYTES / 2 && !this.#isAppending : true;
-    if (isDone && isOld) await this.#removeFirst();
+    if (offset >= segment.bytes && isOld) await this.#removeFirst();
     else await this.position.write(batch.end);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#segments.map((segment) => segment.close()));
     await this.position.close();
+  }
+
+  async #batch(segment: Segment, from: number, points: number): Promise<Batch | undefined> {
+    const records: SpoolRecord[] = [];
+    let offset = from;
+    let total = 0;
+    let bytes = 0;
+    for (;;) {
+      const found = await segment.read(offset);
+      if (!found) break;
+      const { record } = found;
+      if (!record) this.#lost(segment, offset, found.points);
+      else {
+        const wouldBe = bytes + record.payload.length;
+        if (records.length > 0 && (total + record.points > points || wouldBe > BATCH_BYTES)) break;
+        records.push(record);
+        total += record.points;
+        bytes = wouldBe;
+      }
+      offset = found.end;
+    }
+    if (records.length === 0) return undefined;
+    return { records, points: total, end: { segment: segment.number, offset } };
   }
 
   async #takeOver(position: Position | undefined): Promise<void> {
@@ -196,7 +214,10 @@ export class Spool {
     await segment.remove();
   }
 
-  #lost(segment: Segment, points: number): void {
+  #lost(segment: Segment, offset: number, points: number): void {
+    const place = `${segment.number} ${offset}`;
+    if (this.#damaged.has(place)) return;
+    this.#damaged.add(place);
     this.dropped += points;
     const message = "a part of the spool is damaged and left out; look at the disk";
     this.#options.log.error({ file: segment.path, points }, message);

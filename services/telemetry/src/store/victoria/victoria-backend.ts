@@ -44,6 +44,8 @@ export class VictoriaBackend implements Backend {
     rollsUp: false,
   };
   readonly notice = undefined;
+  /** It holds what it took in memory for some five seconds. */
+  readonly settleMs = 15_000;
   readonly #writer: LineWriter;
 
   constructor(
@@ -61,6 +63,11 @@ export class VictoriaBackend implements Backend {
     const lines = withoutTexts(linesOf(delivery));
     if (lines === "") return { refused: 0 };
     return this.#writer.writeLines(lines, delivery.points, signal);
+  }
+
+  async incarnation(signal: AbortSignal): Promise<string> {
+    const answer = await request(this.target, "/metrics", { withinMs: WITHIN_MS, signal });
+    return /^vm_app_start_timestamp (\d+)/m.exec(answer.text)?.[1] ?? "";
   }
 
   async range(query: RangeQuery, signal: AbortSignal): Promise<readonly Series[]> {
