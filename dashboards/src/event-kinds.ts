@@ -1,8 +1,7 @@
 /** Kinds of events, as regular expressions of the whole kind, by what they tell of. */
 export const EVENT_KINDS = {
   power: "power.*",
-  boot: "(boot|host-boot).*",
+  boot: "boot.*",
   alarm: "alarm.*",
   console: "console.*",
-  heartbeat: "heartbeat.*",
 } as const;

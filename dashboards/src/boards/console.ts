@@ -9,7 +9,7 @@ const of = (kinds: string) => ({ ...chosen("node"), kind: { pattern: kinds } });
 function counted(
   title: string,
   kinds: string,
-  by: "kind" | "node",
+  by: "kind" | "node" | "severity",
   description: string,
 ): PanelDescription {
   return {
@@ -84,10 +84,10 @@ export const CONSOLE: DashboardDescription = {
           "A node that boots again and again crashes, or has a bad supply.",
         ),
         counted(
-          "Power actions by kind",
+          "Power actions by outcome",
           EVENT_KINDS.power,
-          "kind",
-          "What was done, and what failed.",
+          "severity",
+          "Info: done. Notice: refused or called off. Error: failed, or nobody knows.",
         ),
       ],
     },

@@ -81,10 +81,22 @@ const SHOWN = new Set<Quantity>([
 ]);
 /** What no panel above is about, so that a quantity that is new is shown the day it is measured. */
 const REST = ALL.filter((quantity) => !SHOWN.has(quantity) && !FLAGS.includes(quantity));
+/** Of these what a node can only know of itself, by its reporter. */
+const OWN = /^(load|memory|media|disk)/;
 
-/** `linkMegabitsPerSecond` → `Link megabits per second` */
+function each(quantities: readonly Quantity[]): PanelDescription[] {
+  return quantities.map((quantity) => {
+    const title = titleOf(quantity);
+    return measured(title, quantity, 8, `${title}, as each sensor measures it.`);
+  });
+}
+
+/** `memoryTotalBytes` → `Memory total`: the axis has the unit. */
 function titleOf(quantity: string): string {
-  const text = quantity.replaceAll(/([A-Z]|\d+)/g, (part) => ` ${part.toLowerCase()}`).trim();
+  const text = quantity
+    .replaceAll(/([A-Z]|\d+)/g, (part) => ` ${part.toLowerCase()}`)
+    .replace(/ (volts|hertz|percent|bytes)$/, "")
+    .trim();
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -247,16 +259,13 @@ export const NODE: DashboardDescription = {
       ],
     },
     {
+      title: "What the node says of itself",
+      panels: each(REST.filter((quantity) => OWN.test(quantity))),
+    },
+    {
       title: "Everything else that is measured",
       collapsed: true,
-      panels: REST.map((quantity) =>
-        measured(
-          titleOf(quantity),
-          quantity,
-          8,
-          `${titleOf(quantity)}, as each sensor measures it.`,
-        ),
-      ),
+      panels: each(REST.filter((quantity) => !OWN.test(quantity))),
     },
   ],
 };

@@ -28,9 +28,9 @@ export function events(endMs: number): KnownEvent[] {
   const kinds = [
     ["console-rule", "warning", 'it said "panic"'],
     ["console-gap", "notice", "lost, 12 bytes = all"],
-    ["boot-started", "info", "boots"],
-    ["power-on", "info", "On by user:ada"],
-    ["power-force-off", "notice", "ForceOff"],
+    ["boot", "info", "a new boot is seen by its console"],
+    ["power-result", "info", "On by user:ada: Succeeded"],
+    ["power-result", "error", "ForceOff by user:ada: Failed"],
     ["alarm-raised", "critical", "too hot"],
     ["heartbeat-missed", "warning", "silent"],
   ] as const;
