@@ -118,7 +118,7 @@ describe.skipIf(!peers)("at the consoles of a whole deployment", () => {
     expect(await node.edgeNames()).toEqual([]);
     ada.type("y");
     await node.edge("supply-on");
-    expect(await node.edgeNames()).toEqual(["supply-off", "supply-on"]);
+    expect(await node.edgeNames()).toEqual(["supply-off/api", "supply-on/api"]);
     await node.settles("On", "Running");
     ada.type("\u0005c.");
     await ada.ends();
