@@ -19,20 +19,27 @@ import { serviceDescription, type ServiceListener } from "@outrider/contracts/se
 import { serviceStatus } from "@outrider/contracts/service";
 import type { NodeSensors, ReadingsPage } from "@outrider/contracts/telemetry-pages";
 import { nodeTelemetry, type NodeTelemetry } from "@outrider/contracts/telemetry";
+import { topicOf } from "@outrider/contracts/contract";
 import { Session } from "@outrider/messaging/session";
 import { startNode, type Child } from "@outrider/testing/child";
 import { eventually, within } from "@outrider/testing/eventually";
+import { connectAsync } from "mqtt";
 import { startOutriderBroker, type OutriderBroker } from "@outrider/testing/outrider-broker";
 
 export const AGENT = agentId("rack-a");
 /** Of every sensor and heartbeat of the stage. */
 export const STALE_AFTER_MS = 3000;
 
+/** A batch of the agent; what is left out is as of now. */
+export type Batch = Pick<AgentReadings, "seq" | "readings"> & Partial<AgentReadings>;
+
 const MAIN = new URL("../main.js", import.meta.url);
 
 /** The telemetry service as it ships on our broker, with a test in the place of inventory, power, an agent and a person. */
 export class TelemetryStage implements AsyncDisposable {
   readonly telemetry: { node: string; payload: NodeTelemetry }[] = [];
+  /** Nodes whose status was cleared. */
+  readonly cleared: string[] = [];
   readonly statuses: { node: string; payload: NodeStatus }[] = [];
   readonly events: { node: string; payload: NodeEvent }[] = [];
   /** Numbers that were acknowledged, in their order. */
@@ -70,9 +77,7 @@ export class TelemetryStage implements AsyncDisposable {
   }
 
   /** Publishes a batch of the agent. Its time and epoch are those of now unless given. */
-  async send(
-    batch: Pick<AgentReadings, "seq" | "readings"> & Partial<AgentReadings>,
-  ): Promise<void> {
+  async send(batch: Batch): Promise<void> {
     await this.agent.publish(
       agentReading,
       { agent: AGENT },
@@ -80,18 +85,30 @@ export class TelemetryStage implements AsyncDisposable {
     );
   }
 
-  /** Sends until a number is acknowledged, as an agent does. */
-  async deliver(
-    batch: Pick<AgentReadings, "seq" | "readings"> & Partial<AgentReadings>,
-  ): Promise<void> {
+  /** Sends until a number is acknowledged, as an agent does. @param batch made anew for each sending, with ages of then */
+  async deliver(batch: Batch | (() => Batch)): Promise<void> {
+    const made = (): Batch => (typeof batch === "function" ? batch() : batch);
+    const { seq } = made();
+    const isAcknowledged = (): boolean => this.acks.some((ack) => ack >= seq);
     await eventually(
-      `${batch.seq} is acknowledged`,
+      `${seq} is acknowledged`,
       async () => {
-        if (!this.acks.some((ack) => ack >= batch.seq)) await this.send(batch);
-        return this.acks.some((ack) => ack >= batch.seq);
+        if (!isAcknowledged()) await this.send(made());
+        return isAcknowledged();
       },
       { everyMs: 100 },
     );
+  }
+
+  /** Publishes whatever text as readings of another agent. */
+  async raw(payload: string): Promise<void> {
+    const { username, password } = await this.broker.identity("agent", "rack-b");
+    const client = await connectAsync(this.broker.url, { username, password, protocolVersion: 5 });
+    try {
+      await client.publishAsync(topicOf(agentReading, { agent: "rack-b" }), payload, { qos: 1 });
+    } finally {
+      await client.endAsync(true);
+    }
   }
 
   supplies(node: string, power: Partial<PowerState>): void {
@@ -203,9 +220,14 @@ export class TelemetryStage implements AsyncDisposable {
     this.#person.subscribe(nodeTelemetry, {}, ({ payload, parameters: { node } }) => {
       this.telemetry.push({ node, payload });
     });
-    this.#person.subscribe(nodeStatus, {}, ({ payload, parameters: { node } }) => {
-      this.statuses.push({ node, payload });
-    });
+    this.#person.subscribe(
+      nodeStatus,
+      {},
+      ({ payload, parameters: { node } }) => {
+        this.statuses.push({ node, payload });
+      },
+      { cleared: ({ parameters: { node } }) => void this.cleared.push(node) },
+    );
     this.#person.subscribe(nodeEvent, {}, ({ payload, parameters: { node } }) => {
       this.events.push({ node, payload });
     });
