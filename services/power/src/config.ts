@@ -1,7 +1,7 @@
 import { isAbsolute } from "node:path";
 import type { Variable } from "@outrider/contracts/environment";
 import { readServiceConfig } from "@outrider/service-kit/config";
-import { parseNetworks } from "./hooks/address-policy.js";
+import { parseNetworks } from "@outrider/service-kit/outbound/address-policy";
 
 /** Networks that webhooks may reach although they would be refused. */
 const networks: Variable<readonly (readonly [string, number])[]> = {

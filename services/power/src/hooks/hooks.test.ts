@@ -1,6 +1,6 @@
 import { systemClock } from "@outrider/contracts/clock";
 import { describe, expect, it } from "vitest";
-import { AddressPolicy } from "./address-policy.js";
+import { AddressPolicy } from "@outrider/service-kit/outbound/address-policy";
 import { Hooks } from "./hooks.js";
 import type { Lookup } from "./webhook.js";
 

@@ -1,6 +1,6 @@
 import type { Clock } from "@outrider/contracts/clock";
 import type { DrainHook, RolePolicy } from "@outrider/contracts/fleet";
-import type { AddressPolicy } from "./address-policy.js";
+import type { AddressPolicy } from "@outrider/service-kit/outbound/address-policy";
 import { runCommandHook } from "./command-hook.js";
 import { failed, type HookContext, type HookOutcome } from "./hook-outcome.js";
 import { runWebhook, type Lookup } from "./webhook.js";

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { systemClock } from "@outrider/contracts/clock";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AddressPolicy } from "./address-policy.js";
+import { AddressPolicy } from "@outrider/service-kit/outbound/address-policy";
 import type { HookContext, HookOutcome } from "./hook-outcome.js";
 import { runWebhook, type Lookup } from "./webhook.js";
 

@@ -1,152 +1,18 @@
-import { lookup as systemLookup } from "node:dns/promises";
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { isIP } from "node:net";
-import { milliseconds, type Clock } from "@outrider/contracts/clock";
-import type { AddressPolicy } from "./address-policy.js";
-import { failed, type HookContext, type HookOutcome } from "./hook-outcome.js";
+import {
+  guardedPost,
+  type Lookup,
+  type PostOptions,
+} from "@outrider/service-kit/outbound/guarded-post";
+import type { HookContext, HookOutcome } from "./hook-outcome.js";
 
-/** Addresses of a name. */
-export type Lookup = (name: string) => Promise<readonly string[]>;
+export type { Lookup };
+export type WebhookOptions = Omit<PostOptions, "service" | "headers">;
 
-export const resolveName: Lookup = async (name) =>
-  (await systemLookup(name, { all: true })).map(({ address }) => address);
-
-/** No answer is read beyond this. */
-const MAX_ANSWER_BYTES = 65_536;
-
-export interface WebhookOptions {
-  readonly deadlineMs: number;
-  readonly clock: Clock;
-  readonly policy: AddressPolicy;
-  readonly signal: AbortSignal;
-  readonly lookup?: Lookup;
-}
-
-/**
- * Asks a URL with POST and JSON. The name is resolved once, every address that it has is checked, and the connection
- * goes to the checked address, so that a name that changes its mind in between reaches nothing else. Redirects are
- * not followed.
- */
-export async function runWebhook(
+/** Asks a URL with POST and JSON, where it may be reached, see {@link guardedPost}. */
+export function runWebhook(
   url: string,
   context: HookContext,
   options: WebhookOptions,
 ): Promise<HookOutcome> {
-  const target = readTarget(url);
-  if (typeof target === "string") return failed(target, "");
-  const over = new AbortController();
-  const signal = AbortSignal.any([options.signal, over.signal]);
-  const deadline = options.clock
-    .sleep(milliseconds(options.deadlineMs), signal)
-    .then(() => `${target.host} did not answer within ${options.deadlineMs / 1000} s`)
-    .catch(() => `${target.host} was not asked any further because it was not needed any more`)
-    .then((why) => failed(why, ""));
-  try {
-    return await Promise.race([ask(target, context, options, signal), deadline]);
-  } finally {
-    over.abort();
-  }
-}
-
-/** @returns a sentence when it cannot be asked */
-function readTarget(text: string): URL | string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    return "the webhook is no http or https URL; mend it in the site file";
-  }
-  if (url.username !== "" || url.password !== "") {
-    return "the webhook's URL holds credentials, which would be shown to whoever reads the site; take them out";
-  }
-  return url;
-}
-
-async function ask(
-  target: URL,
-  context: HookContext,
-  { policy, lookup = resolveName }: WebhookOptions,
-  signal: AbortSignal,
-): Promise<HookOutcome> {
-  const name = target.hostname.replace(/^\[|\]$/g, "");
-  let addresses: readonly string[];
-  try {
-    // The URL parser has brought decimal, octal and hexadecimal forms of an IPv4 address into dotted form.
-    addresses = isIP(name) === 0 ? await lookup(name) : [name];
-  } catch (error) {
-    return failed(`${name} could not be resolved`, (error as Error).message);
-  }
-  const refused = addresses.find((address) => !policy.allows(address));
-  if (refused !== undefined) {
-    return failed(
-      `${name} is at ${refused}, which a webhook may not reach; if it shall, name its network in OUTRIDER_WEBHOOK_ALLOW of the power service`,
-      "",
-    );
-  }
-  const [address] = addresses;
-  if (address === undefined) return failed(`${name} has no address`, "");
-  if (signal.aborted) return failed("it was too late to ask", "");
-  return post(target, name, address, context, signal);
-}
-
-function post(
-  target: URL,
-  name: string,
-  address: string,
-  context: HookContext,
-  signal: AbortSignal,
-): Promise<HookOutcome> {
-  const body = JSON.stringify(context);
-  const isTls = target.protocol === "https:";
-  const options: RequestOptions & { servername?: string } = {
-    method: "POST",
-    host: address,
-    port: target.port === "" ? (isTls ? 443 : 80) : Number(target.port),
-    path: `${target.pathname}${target.search}`,
-    headers: {
-      host: target.host,
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(body),
-      "user-agent": "outrider",
-      connection: "close",
-    },
-    agent: false,
-    signal,
-    ...(isTls && isIP(name) === 0 ? { servername: name } : {}),
-  };
-  return new Promise((resolve) => {
-    const request = (isTls ? httpsRequest : httpRequest)(options, (response) => {
-      let bytes = 0;
-      const status = response.statusCode ?? 0;
-      const end = (): void => {
-        if (status >= 200 && status < 300) resolve({ ok: true });
-        else if (status >= 300 && status < 400) {
-          resolve(failed(`${target.host} answered ${status}, and redirects are not followed`, ""));
-        } else {
-          resolve(failed(`${target.host} answered ${status}${typeOf(response)}`, ""));
-        }
-        request.destroy();
-      };
-      // What it says is not told: a URL is chosen in the site file, and answers of the network are not for whoever
-      // reads tasks.
-      if (status < 200 || status >= 300) return end();
-      response.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > MAX_ANSWER_BYTES) end();
-      });
-      response.on("end", end);
-      response.on("error", (error) =>
-        resolve(failed(`${target.host} broke off its answer`, error.message)),
-      );
-    });
-    request.on("error", (error) =>
-      resolve(failed(`${target.host} could not be asked`, error.message)),
-    );
-    request.end(body);
-  });
-}
-
-/** What kind of answer it is, where that can be told in a word. */
-function typeOf({ headers }: IncomingMessage): string {
-  const [type = ""] = (headers["content-type"] ?? "").split(";");
-  return /^[\w.+-]{1,40}\/[\w.+-]{1,80}$/.test(type.trim()) ? ` (${type.trim()})` : "";
+  return guardedPost(url, context, { ...options, service: "power" });
 }

@@ -5,7 +5,7 @@ import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
 import { CLOCK, LOG } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
-import { AddressPolicy } from "../hooks/address-policy.js";
+import { AddressPolicy } from "@outrider/service-kit/outbound/address-policy";
 import { Hooks } from "../hooks/hooks.js";
 import { Interlocks } from "../interlocks.js";
 import { Locks } from "../locks.js";
