@@ -42,7 +42,7 @@ import {
   type Supply,
   type Via,
 } from "./power.js";
-import { PROOFS, QUANTITIES, type Proof, type Quantity } from "./reading.js";
+import { PROOFS, QUANTITIES, QUANTITY_PATTERN, type Proof, type Quantity } from "./reading.js";
 import { REASON_CODES, type ReasonCode } from "./reasons.js";
 import { ClockReading } from "./service.js";
 
@@ -148,6 +148,14 @@ export class DesiredNeed {
   @AnyObject() options!: Record<string, unknown>;
 }
 
+/** How an endpoint is read while something is done with the power of its node; all that it gives then is told. */
+export class DesiredBurst {
+  /** In milliseconds. */
+  @Integer(100, 600_000) sampleEveryMs!: number;
+  /** How long after the last step, in milliseconds. */
+  @Integer(1000, 600_000) forMs!: number;
+}
+
 /** One endpoint that an agent shall have. */
 export class DesiredEndpoint {
   @EndpointIdText() endpoint!: EndpointId;
@@ -168,6 +176,16 @@ export class DesiredEndpoint {
   @Integer(100, 600_000) sampleEveryMs!: number;
   /** Age at which a report of the endpoint is stale; unchanged values are repeated three times in this span. */
   @Integer(1000, 3_600_000) staleAfterMs!: number;
+  /**
+   * What was measured and is the same as it was told last is told so often, in milliseconds, and at least three times in
+   * `staleAfterMs`. Neither this nor `deadband` is there: every sample is told.
+   */
+  @Optional() @Integer(100, 1_200_000) reportEveryMs?: number;
+  /** By quantity: what differs by no more from what was told last is the same. Of others only the same number is. */
+  @Optional() @MapOf(QUANTITY_PATTERN, { finite: [0, 1e15] }, 64) deadband?: Partial<
+    Record<Quantity, number>
+  >;
+  @Optional() @Nested(() => DesiredBurst) burst?: DesiredBurst;
   /** The power domain that the node's supply belongs to, one of {@link AgentDesired.domains}. */
   @Optional() @Id() domain?: string;
   /** Declared draw of the node, in watts; what was measured counts where it is more. */

@@ -17,7 +17,7 @@ import type { EndpointId, NodeId } from "./ids.js";
 import {
   ABSENCES,
   PROOFS,
-  QUANTITIES,
+  QUANTITY_PATTERN,
   type Absence,
   type Proof,
   type Quantity,
@@ -40,9 +40,8 @@ export class HeartbeatReading {
   @Optional() @Finite(0, 1e10) uptimeSeconds?: number;
 }
 
-const QUANTITY_PATTERN = new RegExp(`^(${Object.keys(QUANTITIES).join("|")})$`);
 /** What every quantity fits into; its own range is narrower, and kept by the agent. */
-const VALUES = [-1e12, 1e12] as const;
+const VALUES = [-1e15, 1e15] as const;
 
 /** One sample of one endpoint, taken at one time. */
 export class EndpointReading {

@@ -35,6 +35,15 @@ export const QUANTITIES = {
   fanRevolutionsPerMinute: { unit: "rpm", min: 0, max: 100_000 },
   fanDutyPercent: { unit: "%", min: 0, max: 100 },
   linkMegabitsPerSecond: { unit: "Mbit/s", min: 0, max: 1e6 },
+  /** Processes that run or wait to run, as the kernel averages them (proc(5), `/proc/loadavg`). */
+  load1m: { unit: "", min: 0, max: 1e6 },
+  load5m: { unit: "", min: 0, max: 1e6 },
+  load15m: { unit: "", min: 0, max: 1e6 },
+  memoryTotalBytes: { unit: "B", min: 0, max: 1e15 },
+  /** What programs can have without swapping: `MemAvailable` of proc(5). */
+  memoryAvailableBytes: { unit: "B", min: 0, max: 1e15 },
+  /** What is left of the writes that a disk is made for (Redfish `PredictedMediaLifeLeftPercent`). */
+  mediaLifeLeftPercent: { unit: "%", min: 0, max: 100 },
   underVoltage: FLAG,
   underVoltageOccurred: FLAG,
   throttled: FLAG,
@@ -43,8 +52,13 @@ export const QUANTITIES = {
   softTemperatureLimit: FLAG,
   linkUp: FLAG,
   powerGood: FLAG,
+  /** No means that the disk says of itself that it fails, or soon will. */
+  diskHealthy: FLAG,
 } as const satisfies Record<string, QuantityMeaning>;
 export type Quantity = keyof typeof QUANTITIES;
+
+/** The name of a quantity. */
+export const QUANTITY_PATTERN = new RegExp(`^(${Object.keys(QUANTITIES).join("|")})$`);
 
 export function isQuantity(text: string): text is Quantity {
   return Object.hasOwn(QUANTITIES, text);

@@ -21,6 +21,7 @@ import { INTERLOCKS, type Interlock } from "./fleet.js";
 import { ID_PATTERN, type AgentId, type InterfaceKind } from "./ids.js";
 import { LABEL_PATTERN, SEVERITIES, WAKES, type Wake } from "./node.js";
 import { ACTIONS, type Action } from "./power.js";
+import { QUANTITY_PATTERN, type Quantity } from "./reading.js";
 import { OFF, SiteAlarm, SiteNotifications } from "./site-alarms.js";
 
 /**
@@ -66,6 +67,14 @@ export class SiteNeed {
   @Optional() @AnyObject() options?: Record<string, unknown>;
 }
 
+/** How a sensor is read while something is done with the power of its node; all that it gives then is told. */
+export class SiteBurst {
+  /** 100ms to 10m, and oftener than otherwise. Default 100ms. */
+  @Optional() @DurationText() sampling?: string;
+  /** How long after the last step, 1s to 10m. Default 10s. */
+  @Optional() @DurationText() duration?: string;
+}
+
 /** Where one control interface of a node is driven from, and how. */
 export class SiteInterface {
   @Id() agent!: AgentId;
@@ -76,6 +85,17 @@ export class SiteInterface {
   @Optional() @MapOf(ID_PATTERN, { nested: () => SiteNeed }, 8) needs?: Record<string, SiteNeed>;
   /** How often it is read, 100ms to 10m. Default: the node's; 10s for sensors and heartbeats. */
   @Optional() @DurationText() sampling?: string;
+  /**
+   * Of a sensor or heartbeat: what is as it was told last is told so often, 100ms to 20m, and what is not at once.
+   * Default: every sample is told; with a deadband, three times until it would be stale.
+   */
+  @Optional() @DurationText() reporting?: string;
+  /** Of a sensor, by quantity and in its unit: what differs by no more from what was told last is as it was. */
+  @Optional() @MapOf(QUANTITY_PATTERN, { finite: [0, 1e15] }, 64) deadband?: Partial<
+    Record<Quantity, number>
+  >;
+  /** Of a sensor: how it is read while something is done with the power of the node. Default: as ever. */
+  @Optional() @Nested(() => SiteBurst) burst?: SiteBurst;
 }
 
 /** How a node is booted. */

@@ -25,7 +25,8 @@ export function desiredEndpoints(site: Site, agent: AgentId): DesiredEndpoint[] 
     restore: declared.kind === "power" ? node.restore : "None",
     dwellMs: node.dwell,
     sampleEveryMs: declared.sampling,
-    staleAfterMs: staleAfterMs(declared.sampling),
+    staleAfterMs: staleAfterMs(declared.sampling, declared.reporting),
+    ...toldOf(declared),
     ...(declared.kind === "power" ? supplyOf(site, node) : {}),
   }));
 }
@@ -60,9 +61,24 @@ export function desiredDomains(site: Site, agent: AgentId): DesiredDomain[] {
     .map(([id, { nodes: _nodes, oneAgent: _oneAgent, ...limits }]) => ({ domain: id, ...limits }));
 }
 
+/** What of its samples is told. */
+function toldOf({
+  reporting,
+  deadband,
+  burst,
+}: DeclaredEndpoint): Pick<DesiredEndpoint, "reportEveryMs" | "deadband" | "burst"> {
+  return {
+    ...(reporting === undefined ? {} : { reportEveryMs: reporting }),
+    ...(deadband === undefined ? {} : { deadband: { ...deadband } }),
+    ...(burst === undefined
+      ? {}
+      : { burst: { sampleEveryMs: burst.sampling, forMs: burst.duration } }),
+  };
+}
+
 /** An unchanged value is repeated three times in this span, and sampled oftener than it is repeated. */
-export function staleAfterMs(sampleEveryMs: number): number {
-  return Math.max(STALE_AFTER_MS, 4 * sampleEveryMs);
+export function staleAfterMs(sampleEveryMs: number, reportEveryMs = 0): number {
+  return Math.max(STALE_AFTER_MS, 4 * sampleEveryMs, 3 * reportEveryMs);
 }
 
 /** Equal for equal content, whatever the order of keys or of nodes in the file. */

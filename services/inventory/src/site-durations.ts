@@ -35,6 +35,18 @@ const DURATIONS = {
     most: minutes(10),
     words: "100ms to 10m",
   },
+  reporting: {
+    fallback: seconds(10),
+    least: milliseconds(100),
+    most: minutes(20),
+    words: "100ms to 20m",
+  },
+  duration: {
+    fallback: seconds(10),
+    least: seconds(1),
+    most: minutes(10),
+    words: "1s to 10m",
+  },
   startSpacing: {
     fallback: seconds(0),
     least: seconds(0),

@@ -227,7 +227,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       ),
       "site.yaml:1: site: 'Lab' does not fit; expected an id of lower-case letters, digits and inner hyphens, at most 63",
       "site.yaml:2: agents.rack-a.nmae: unknown key 'nmae'; expected one of name",
-      "site.yaml:4: nodes.n1.power.nedes: unknown key 'nedes'; expected one of agent, driver, options, needs, sampling",
+      "site.yaml:4: nodes.n1.power.nedes: unknown key 'nedes'; expected one of agent, driver, options, needs, sampling, reporting, deadband, burst",
       "site.yaml:4: nodes.n1.power.agent: agent 'rack-b' is not declared; expected one of rack-a",
       "site.yaml:5: nodes.n2.power: driver is missing",
       "site.yaml:5: nodes.n2.power.options: '[]' is not a map",

@@ -1,4 +1,4 @@
-import { seconds, type Duration } from "@outrider/contracts/clock";
+import type { Duration } from "@outrider/contracts/clock";
 import { endpointId, isNodeId, nodeId, type AgentId, type NodeId } from "@outrider/contracts/ids";
 import type { SiteFile, SiteInterface, SiteNode } from "@outrider/contracts/site-file";
 import {
@@ -15,6 +15,7 @@ import { DEFAULT_PORTS } from "./own-ports.js";
 import { readAlarms } from "./site-alarms.js";
 import { readConsoleRules } from "./site-console-rules.js";
 import { readDuration } from "./site-durations.js";
+import { readSampling } from "./site-sampling.js";
 import { interfacesIn } from "./site-interfaces.js";
 import { readDomains, readDraw, readRoles } from "./site-fleet.js";
 import { readNotifications } from "./site-notifications.js";
@@ -121,7 +122,8 @@ function linesOf(text: string): Site["lineOf"] {
 function readNode(id: string, node: SiteNode, report: Report): Omit<DeclaredNode, "terminal"> {
   const duration = (key: "gracefulLimit" | "dwell"): Duration =>
     readDuration(key, node[key], ["nodes", id], report);
-  const sampling = readDuration("sampling", node.sampling, ["nodes", id], report);
+  const usual = readDuration("sampling", node.sampling, ["nodes", id], report);
+  const own = node.sampling === undefined ? undefined : usual;
   return {
     id: nodeId(id),
     name: node.name ?? id,
@@ -138,7 +140,6 @@ function readNode(id: string, node: SiteNode, report: Report): Omit<DeclaredNode
     endpoints: interfacesIn(node).map(({ kind, name, path: within, given }): DeclaredEndpoint => {
       const declared = given as SiteInterface;
       const path = ["nodes", id, ...within];
-      const usual = node.sampling === undefined && SLOW.includes(kind) ? SLOW_SAMPLING : sampling;
       return {
         endpoint: endpointId(id, kind, name),
         kind,
@@ -146,19 +147,12 @@ function readNode(id: string, node: SiteNode, report: Report): Omit<DeclaredNode
         driver: declared.driver,
         options: declared.options ?? {},
         needs: mapValues(declared.needs ?? {}, ({ driver, options = {} }) => ({ driver, options })),
-        sampling:
-          declared.sampling === undefined
-            ? usual
-            : readDuration("sampling", declared.sampling, path, report),
+        ...readSampling(kind, declared, own, usual, path, report),
         path,
       };
     }),
   };
 }
-
-/** What is measured changes slowly, and most buses are slow. */
-const SLOW: readonly string[] = ["sensor", "heartbeat"];
-const SLOW_SAMPLING = seconds(10);
 
 function mapValues<V, W>(
   map: Readonly<Record<string, V>>,

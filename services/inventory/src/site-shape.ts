@@ -13,6 +13,7 @@ import {
   WEBHOOK_PATTERN,
 } from "@outrider/contracts/site-file";
 import { MAIL_ADDRESS_PATTERN, SMTP_URL_PATTERN } from "@outrider/contracts/telemetry-policy";
+import { QUANTITIES, QUANTITY_PATTERN } from "@outrider/contracts/reading";
 import { SECRET_FILE, SECRET_VARIABLE } from "@outrider/contracts/secret";
 import { rightShape } from "./right-shape.js";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
@@ -34,6 +35,7 @@ const WORDS = new Map([
   [MAIL_ADDRESS_PATTERN.source, "an address such as ops@example.org"],
   [SECRET_FILE.source, "the absolute path of a file"],
   [SECRET_VARIABLE.source, "a variable such as OUTRIDER_SECRET_SMTP"],
+  [QUANTITY_PATTERN.source, `one of ${Object.keys(QUANTITIES).join(", ")}`],
   [ARGUMENT_PATTERN.source, "text of 1 to 4096 characters"],
   [MAC_PATTERN.source, "an Ethernet address such as d8:3a:dd:00:00:01"],
   [

@@ -8,6 +8,7 @@ import type { DeclaredRule } from "./site-console-rules.js";
 import type { NotificationPolicy } from "@outrider/contracts/telemetry-policy";
 import type { DeclaredAlarms } from "./site-alarms.js";
 import type { SitePath, SiteProblem } from "./site-problem.js";
+import type { DeclaredSampling } from "./site-sampling.js";
 import type { DeclaredTerminal } from "./site-terminals.js";
 
 /** What a site file declares, with every default filled in. Its shape has been checked, its options have not. */
@@ -69,7 +70,7 @@ export interface DeclaredRole {
   readonly policy: Readonly<RolePolicy>;
 }
 
-export interface DeclaredEndpoint {
+export interface DeclaredEndpoint extends DeclaredSampling {
   readonly endpoint: EndpointId;
   readonly kind: SiteInterfaceKind;
   readonly agent: AgentId;
@@ -77,7 +78,6 @@ export interface DeclaredEndpoint {
   readonly options: Readonly<Record<string, unknown>>;
   /** What its driver is made of. */
   readonly needs: Readonly<Record<string, DeclaredNeed>>;
-  readonly sampling: Duration;
   /** Where it stands in the file. */
   readonly path: SitePath;
 }

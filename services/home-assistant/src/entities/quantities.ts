@@ -116,6 +116,45 @@ const ENTITIES: Readonly<Partial<Record<string, QuantityEntity>>> = {
     unit: "Mbit/s",
     precision: 0,
   }),
+  load1m: number({ key: "load_1m", name: "load (1 min)", precision: 2, icon: "mdi:gauge" }),
+  load5m: number({
+    key: "load_5m",
+    name: "load (5 min)",
+    precision: 2,
+    icon: "mdi:gauge",
+    hidden: true,
+  }),
+  load15m: number({
+    key: "load_15m",
+    name: "load (15 min)",
+    precision: 2,
+    icon: "mdi:gauge",
+    hidden: true,
+  }),
+  memoryTotalBytes: number({
+    key: "memory_total",
+    name: "memory",
+    deviceClass: "data_size",
+    unit: "B",
+    precision: 0,
+    icon: "mdi:memory",
+    hidden: true,
+  }),
+  memoryAvailableBytes: number({
+    key: "memory_available",
+    name: "memory available",
+    deviceClass: "data_size",
+    unit: "B",
+    precision: 0,
+    icon: "mdi:memory",
+  }),
+  mediaLifeLeftPercent: number({
+    key: "media_life_left",
+    name: "media life left",
+    unit: "%",
+    precision: 0,
+    icon: "mdi:harddisk",
+  }),
   underVoltage: trouble("under_voltage", "under-voltage"),
   underVoltageOccurred: trouble("under_voltage_occurred", "under-voltage since boot", true),
   throttled: trouble("throttled", "throttled"),
@@ -124,6 +163,7 @@ const ENTITIES: Readonly<Partial<Record<string, QuantityEntity>>> = {
   softTemperatureLimit: trouble("soft_temperature_limit", "soft temperature limit"),
   linkUp: flag({ key: "link", name: "link", deviceClass: "connectivity" }),
   powerGood: flag({ key: "power_good", name: "power good", deviceClass: "power" }),
+  diskHealthy: flag({ key: "disk_healthy", name: "disk healthy", icon: "mdi:harddisk" }),
 };
 
 /** How a quantity is shown. One without an entry of its own is a plain number with its unit. */
