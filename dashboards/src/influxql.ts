@@ -55,8 +55,13 @@ function series(query: SeriesQuery, purpose: Purpose): string {
     `SELECT ${value}${name} FROM ${from} WHERE ${conditions}${grouping(query, by)}`;
   const named = purpose.column === undefined ? "" : ` AS "${purpose.column}"`;
   if (across.length === 0 && !only && top === undefined) return inner(named);
-  let text = inner(' AS "value"');
-  let condition = only ? `"value" ${only.is} ${only.value} AND ${time}` : time;
+  const others = (only?.unless ?? []).map(({ field, value: not }) => ({
+    shown: `, ${reduced(field)} AS "${field}"`,
+    condition: `"${field}" != ${not} AND `,
+  }));
+  let text = inner(` AS "value"${others.map(({ shown }) => shown).join("")}`);
+  const unless = others.map((other) => other.condition).join("");
+  let condition = only ? `"value" ${only.is} ${only.value} AND ${unless}${time}` : time;
   for (const step of across) {
     text = `SELECT ${step.how}("value") AS "value" FROM (${text}) WHERE ${condition}${grouping(query, step.by)}`;
     condition = time;

@@ -30,7 +30,11 @@ export function toPromQL(query: Query): string {
   if (query.per !== undefined) text = `${text} / ${rolled(query, query.per)}`;
   if (query.per === undefined && !onlyOneSeriesEach(query))
     text = `${ACROSS_REDUCTIONS[query.reduce]} by (${query.by.join(", ")}) (${text})`;
-  if (only) text = `${text} ${only.is === "=" ? "==" : only.is} ${only.value}`;
+  if (only) {
+    text = `${text} ${only.is === "=" ? "==" : only.is} ${only.value}`;
+    for (const { field, value } of only.unless ?? [])
+      text = `${text} unless ${rolled(query, field)} == ${value}`;
+  }
   for (const { how, by } of across)
     text = `${how}${by.length > 0 ? ` by (${by.join(", ")})` : ""} (${text})`;
   // Nobody is a number, too.

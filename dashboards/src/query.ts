@@ -19,6 +19,14 @@ export interface Across {
   readonly by: readonly string[];
 }
 
+/** Values of which this is so. */
+export interface Only {
+  readonly is: "=" | ">=";
+  readonly value: number;
+  /** Not of those of which another field of the same measurement says so. */
+  readonly unless?: readonly { readonly field: string; readonly value: number }[];
+}
+
 /** Numbers, one series for each combination of tags. */
 export interface SeriesQuery {
   readonly measurement: Measurement;
@@ -28,8 +36,8 @@ export interface SeriesQuery {
   readonly where: Readonly<Record<string, Match>>;
   readonly by: readonly string[];
   readonly reduce: Reduction;
-  /** Only values of which this is so; looked at before `across`. */
-  readonly only?: { readonly is: "=" | ">="; readonly value: number };
+  /** Looked at before `across`. */
+  readonly only?: Only;
   /** One after the other. */
   readonly across: readonly Across[];
   /** `times`: over time. `now`: the last one at the end of the range, if it is fresh. `range`: one of the whole range. */

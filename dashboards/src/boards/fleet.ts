@@ -17,12 +17,22 @@ const NONE_IS_GOOD = steps({ critical: 1 });
 const NONE_IS_BETTER = steps({ warning: 1 });
 const NEITHER = [{ color: "dark-blue" }];
 
+/** Silence of a machine that is off or halted is as it should be. */
+const EXPECTED_SILENCE = [
+  { field: "supply", value: codeOf("node_state", "supply", "Off") },
+  { field: "host", value: codeOf("node_state", "host", "Halted") },
+];
+
 const inState = (field: State, word: string, at: "now" | "times", legend = word): Shown => ({
   query: values("node_state", field, {
     where,
     by: ["node"],
     reduce: "last",
-    only: { is: "=", value: codeOf("node_state", field, word) },
+    only: {
+      is: "=",
+      value: codeOf("node_state", field, word),
+      ...(word === "Silent" ? { unless: EXPECTED_SILENCE } : {}),
+    },
     across: [{ how: "count" }],
     at,
     legend,
@@ -56,7 +66,7 @@ const drawn = (at: "times" | "now"): Shown => ({
 const figures: PanelDescription = {
   title: "Now",
   description:
-    "How many of the chosen nodes. Silent is not off: a node that is on and silent hangs, is booting, or cannot be reached.",
+    "How many of the chosen nodes. Silent counts those that are on and not halted: they hang, are booting, or cannot be reached.",
   view: "stat",
   width: 24,
   height: 4,

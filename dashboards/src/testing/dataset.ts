@@ -85,7 +85,8 @@ function ofNode(node: string, index: number): KnownSeries[] {
         supply: state("supply", ["On", "Off", "On", "Unknown"]),
         host: state("host", ["Running", "Unknown", "Halted", "Unknown"]),
         management: state("management", ["Available", "Available", "Available", "Unavailable"]),
-        liveness: state("liveness", ["Alive", "Unknown", "Silent", "Unknown"]),
+        // One hangs, the silence of two others is as it should be.
+        liveness: state("liveness", ["Silent", "Silent", "Silent", "Unknown", "Alive"]),
         health: state("health", ["OK", "Unknown", "Warning", "Critical"]),
       },
       everyMs: MINUTE,

@@ -32,6 +32,9 @@ export function expected(query: SeriesQuery, chosen: Chosen, endMs: number): Lab
     const value = fields[query.field];
     const divisor = query.per === undefined ? 1 : fields[query.per];
     if (value === undefined || divisor === undefined) return [];
+    const unless = query.only?.unless ?? [];
+    if (value === query.only?.value && unless.some((one) => fields[one.field] === one.value))
+      return [];
     return matchesAll(tags, query.where, chosen) ? [{ labels: tags, value: value / divisor }] : [];
   });
   const { reduce, only, top } = query;
