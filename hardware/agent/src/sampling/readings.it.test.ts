@@ -104,4 +104,30 @@ describe("readings of a real agent", { timeout: 120_000 }, () => {
     await eventually("it stores again", () => store.numbers.length > 2);
     expect(store.numbers).toEqual(store.numbers.toSorted((a, b) => a - b));
   });
+
+  it("of what does not change are told seldom, and all of them around a power action of the same node", async () => {
+    const told = (slot: number): { at: number; volts: number | undefined }[] => {
+      const all = store.readings.filter(({ endpoint }) => endpoint === sensor(slot).endpoint);
+      return all.map(({ at, values }) => ({ at: Date.parse(at), volts: values?.voltageVolts }));
+    };
+    store = new ReadingStore();
+    const rest = { reportEveryMs: 1000, burst: { sampleEveryMs: 100, forMs: 3000 } };
+    await stage.configureEndpoints([
+      stage.desired(1),
+      { ...sensor(1), ...rest, sampleEveryMs: 200 },
+      { ...sensor(2), ...rest, sampleEveryMs: 200 },
+    ]);
+    await stage.bound();
+    const since = Date.now();
+    await eventually("some are told", () => told(2).filter(({ at }) => at > since).length > 3);
+    await stage.run(1, "On");
+    await eventually("it is seen to rise", () => told(1).some(({ volts = 0 }) => volts > 4));
+    await later(3);
+    const [own, other] = [told(1), told(2)].map((all) => all.filter(({ at }) => at > since));
+    const gaps = (all: readonly { at: number }[] = []): number[] =>
+      all.slice(1).map(({ at }, index) => at - (all[index]?.at ?? 0));
+    // The other node is left in peace.
+    expect(Math.min(...gaps(other))).toBeGreaterThan(600);
+    expect(gaps(own).filter((ms) => ms < 500).length).toBeGreaterThan(10);
+  });
 });

@@ -11,6 +11,7 @@ import { PortEndpoint } from "../port-endpoint.js";
 import { failed, saw, tested } from "../tested.js";
 import { checkedSample, failedSample, type Said } from "./checked-sample.js";
 import type { Readings, Taken } from "./readings.js";
+import { ReportFilter } from "./report-filter.js";
 import { Sampler } from "./sampler.js";
 
 /** No device needs longer to say something; their own deadlines are shorter. */
@@ -25,6 +26,9 @@ export interface SamplingParts {
 export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends PortEndpoint<P> {
   #last: Taken | undefined;
   #sampler: Sampler | undefined;
+  readonly #filter = new ReportFilter();
+  /** Until when it is read as something is done with the power of its node, by the monotonic clock. */
+  #burstUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     parts: EndpointParts,
@@ -48,7 +52,7 @@ export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends 
     const { clock } = this;
     this.#sampler ??= new Sampler({
       clock,
-      everyMs: () => this.desired.sampleEveryMs,
+      everyMs: () => this.#sampleEveryMs(),
       take: (signal) => this.#take(signal),
       defect: this.sampling.defect,
     });
@@ -57,6 +61,24 @@ export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends 
   /** Another interval counts at once. */
   override changed(): void {
     this.#sampler?.poke();
+  }
+
+  /** What a supply does then is what is looked for later. */
+  override overtaken(): void {
+    const { burst } = this.desired;
+    if (!burst) return;
+    const isBegun = this.#isBurst();
+    this.#burstUntilMs = this.clock.monotonicMs() + burst.forMs;
+    if (!isBegun) this.#sampler?.poke();
+  }
+
+  #isBurst(): boolean {
+    return this.clock.monotonicMs() < this.#burstUntilMs;
+  }
+
+  #sampleEveryMs(): number {
+    const { sampleEveryMs, burst } = this.desired;
+    return burst && this.#isBurst() ? burst.sampleEveryMs : sampleEveryMs;
   }
 
   override async close(): Promise<void> {
@@ -70,9 +92,11 @@ export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends 
   protected heard(said: Said): void {
     const { clock, desired } = this;
     const { endpoint, node } = desired;
-    const at = timestamp(clock);
-    this.#last = { endpoint, node, at, takenMs: clock.monotonicMs(), said };
-    this.sampling.readings.take(this.#last);
+    const takenMs = clock.monotonicMs();
+    const taken = { endpoint, node, at: timestamp(clock), takenMs, said };
+    this.#last = taken;
+    if (this.#filter.isTold(said, takenMs, desired, this.#isBurst()))
+      this.sampling.readings.take(taken);
   }
 
   async #take(signal: AbortSignal): Promise<void> {
