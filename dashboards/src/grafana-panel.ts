@@ -130,7 +130,7 @@ function viewOf(panel: PanelDescription, dialect: Dialect, link: string): AnyPan
       return new stat.PanelBuilder()
         .graphMode(common.BigValueGraphMode.None)
         .colorMode(common.BigValueColorMode.BackgroundSolid)
-        .textMode(common.BigValueTextMode.ValueAndName)
+        .textMode(common.BigValueTextMode.Auto)
         .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]).values(false))
         .colorScheme(new grafana.FieldColorBuilder().mode(grafana.FieldColorModeId.Thresholds))
         .noValue("0")

@@ -63,34 +63,67 @@ const drawn = (at: "times" | "now"): Shown => ({
   ...lookOf("node_sensor", "powerWatts"),
 });
 
-const figures: PanelDescription = {
-  title: "Now",
-  description:
-    "How many of the chosen nodes. Silent counts those that are on and not halted: they hang, are booting, or cannot be reached.",
-  view: "stat",
-  width: 24,
-  height: 4,
-  shows: [
-    {
-      query: values("node_state", "supply", {
-        where,
-        by: ["node"],
-        across: [{ how: "count" }],
-        at: "now",
-        legend: "Nodes",
-      }),
-      steps: NEITHER,
-    },
-    { ...inState("supply", "On", "now"), steps: NEITHER },
-    { ...inState("supply", "Off", "now"), steps: NEITHER },
-    { ...inState("supply", "Unknown", "now", "Supply unknown"), steps: NONE_IS_BETTER },
+/** Each is a panel of its own: a count of none is no answer in InfluxQL, and a panel without an answer shows 0. */
+function figure(title: string, width: number, description: string, shown: Shown): PanelDescription {
+  return { title, description, view: "stat", width, height: 3, shows: [shown] };
+}
+
+const figures: readonly PanelDescription[] = [
+  figure("In all", 4, "The chosen nodes.", {
+    query: values("node_state", "supply", {
+      where,
+      by: ["node"],
+      across: [{ how: "count" }],
+      at: "now",
+      legend: "Nodes",
+    }),
+    steps: NEITHER,
+  }),
+  figure("On", 4, "Their supply is on, as measured.", {
+    ...inState("supply", "On", "now"),
+    steps: NEITHER,
+  }),
+  figure("Off", 4, "Their supply is off, as measured.", {
+    ...inState("supply", "Off", "now"),
+    steps: NEITHER,
+  }),
+  figure(
+    "Silent",
+    4,
+    "On, not halted, and without a sign of life: they hang, are booting, or cannot be reached.",
     { ...inState("liveness", "Silent", "now"), steps: NONE_IS_BETTER },
-    { ...inState("management", "Unavailable", "now", "Out of reach"), steps: NONE_IS_GOOD },
-    { ...alarms("Warning", "now"), steps: NONE_IS_BETTER },
-    { ...alarms("Critical", "now"), steps: NONE_IS_GOOD },
-    { ...drawn("now"), steps: NEITHER },
-  ],
-};
+  ),
+  figure(
+    "Supply unknown",
+    4,
+    "Nothing says whether they are on. It never means that they are off.",
+    {
+      ...inState("supply", "Unknown", "now"),
+      steps: NONE_IS_BETTER,
+    },
+  ),
+  figure(
+    "Out of reach",
+    4,
+    "Their wires cannot be reached: the agent is away, or an endpoint failed.",
+    {
+      ...inState("management", "Unavailable", "now"),
+      steps: NONE_IS_GOOD,
+    },
+  ),
+  figure("Warnings", 8, "Alarms that are raised now.", {
+    ...alarms("Warning", "now"),
+    steps: NONE_IS_BETTER,
+  }),
+  figure("Critical alarms", 8, "Alarms that are raised now.", {
+    ...alarms("Critical", "now"),
+    steps: NONE_IS_GOOD,
+  }),
+  figure("Draw", 8, "What they draw together, of those that measure it.", {
+    ...drawn("now"),
+    steps: NEITHER,
+  }),
+];
 
 const column = (name: string, field: State): Shown => ({
   name,
@@ -183,7 +216,7 @@ export const FLEET: DashboardDescription = {
   annotations: false,
   span: "6h",
   rows: [
-    { title: "Now", panels: [figures] },
+    { title: "Now", panels: figures },
     { title: "Nodes", panels: [nodes, active, hottest, greatest] },
     {
       title: "Over time",
