@@ -11,6 +11,8 @@ export const TRIGGER_KINDS = [
   "heartbeat-missed",
   "heartbeat-late",
   "heartbeat-returned",
+  "node-silent",
+  "node-alive",
   "console-panic",
   "console-oom-kill",
   "console-oops",
@@ -22,6 +24,7 @@ export const TRIGGER_KINDS = [
 
 /** The other kinds that services tell. A kind that is in neither list is `other`. */
 const MORE_KINDS = [
+  "alarm-acknowledged",
   "configuration-refused",
   "console-capture",
   "console-capture-failed",

@@ -24,7 +24,7 @@ function sensorEntity(node: string, sensor: SensorFacts, quantity: Quantity): En
       value_template:
         shown.platform === "sensor"
           ? `{{ ${value} }}`
-          : `{{ {1: 'ON', 0: 'OFF'}.get(${value}, 'None') }}`,
+          : `{{ {${shown.inverted ? 0 : 1}: 'ON', ${shown.inverted ? 1 : 0}: 'OFF'}.get(${value}, 'None') }}`,
       expire_after: Math.max(1, Math.ceil(sensor.staleAfterMs / 1000)),
       ...(shown.deviceClass === undefined ? {} : { device_class: shown.deviceClass }),
       ...(shown.stateClass === undefined ? {} : { state_class: shown.stateClass }),

@@ -15,6 +15,8 @@ export interface QuantityEntity {
   readonly icon?: string;
   /** Interesting to few: there, and switched off until somebody wants it. */
   readonly hidden?: boolean;
+  /** Whether no is what is shown as on. */
+  readonly inverted?: boolean;
 }
 
 const number = (rest: Omit<QuantityEntity, "platform" | "stateClass">): QuantityEntity => ({
@@ -163,7 +165,8 @@ const ENTITIES: Readonly<Partial<Record<string, QuantityEntity>>> = {
   softTemperatureLimit: trouble("soft_temperature_limit", "soft temperature limit"),
   linkUp: flag({ key: "link", name: "link", deviceClass: "connectivity" }),
   powerGood: flag({ key: "power_good", name: "power good", deviceClass: "power" }),
-  diskHealthy: flag({ key: "disk_healthy", name: "disk healthy", icon: "mdi:harddisk" }),
+  // What is said is that it is well; what is shown is a problem.
+  diskHealthy: { ...trouble("disk_failing", "disk failing"), inverted: true },
 };
 
 /** How a quantity is shown. One without an entry of its own is a plain number with its unit. */

@@ -31,7 +31,7 @@ export const FULL: NodeDescription = {
 };
 
 const QUANTITIES_OF: Readonly<Record<string, readonly Quantity[]>> = {
-  board: ["temperatureCelsius", "fanRevolutionsPerMinute", "underVoltage"],
+  board: ["temperatureCelsius", "fanRevolutionsPerMinute", "underVoltage", "diskHealthy"],
   "psu-a": ["voltageVolts", "currentAmperes", "powerWatts", "energyWattHours", "powerGood"],
 };
 
