@@ -80,6 +80,11 @@ export const searchAudit = {
     reply: AuditPage,
     summary: "Records of the console service's audit log.",
   }),
+  telemetry: operation("telemetry", "search-audit", {
+    request: AuditSearch,
+    reply: AuditPage,
+    summary: "Records of the telemetry service's audit log.",
+  }),
 } as const;
 
 export const verifyAudit = {
@@ -97,5 +102,10 @@ export const verifyAudit = {
     request: Nothing,
     reply: AuditVerdict,
     summary: "Whether the console service's audit log is as it was written.",
+  }),
+  telemetry: operation("telemetry", "verify-audit", {
+    request: Nothing,
+    reply: AuditVerdict,
+    summary: "Whether the telemetry service's audit log is as it was written.",
   }),
 } as const;

@@ -15,7 +15,11 @@ import type { HttpHandler } from "@outrider/service-kit/listener";
 import type { Metrics } from "@outrider/service-kit/metrics";
 import { CLOCK, HEALTH, LOG, METRICS } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
+import { AlarmBook } from "./alarms/alarm-book.js";
+import { AlarmLifecycle, alarmProviders, type AlarmParts } from "./alarms/alarm-providers.js";
+import { AuditRequests } from "./audit-requests.js";
 import { Declared } from "./declared.js";
+import { EventLog } from "./events/event-log.js";
 import { telemetryPages } from "./http/pages.js";
 import { measureIntake } from "./intake/counts.js";
 import { Intake } from "./intake/intake.js";
@@ -40,6 +44,8 @@ export interface TelemetryParts {
   /** Where what is measured is kept. */
   readonly store: Store;
   readonly dataDirectory: string;
+  /** What notifications may reach, and the secrets that they need. */
+  readonly outbound: Pick<AlarmParts, "addresses" | "secrets">;
   /** Called when the process cannot go on. */
   readonly defect: (error: unknown) => void;
 }
@@ -64,14 +70,16 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
       readonly states: NodeStates;
       readonly publication: Publication;
       readonly system: SystemPoints;
+      readonly alarms: AlarmLifecycle;
       readonly audit: AuditLog;
       readonly storage: Storage;
     },
   ) {}
 
   async onModuleInit(): Promise<void> {
-    const { session, clock, intake, management, states, publication, system } = this.parts;
+    const { session, clock, intake, management, states, publication, system, alarms } = this.parts;
     await intake.load();
+    await alarms.start();
     session.own(nodeStatus);
     session.onBorn(() => {
       void clock.sleep(SETTLE_AFTER, this.#stopped.signal).then(
@@ -86,11 +94,12 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    const { states, publication, system, writer, remembered, audit, storage } = this.parts;
+    const { states, publication, system, alarms, writer, remembered, audit, storage } = this.parts;
     this.#stopped.abort();
     states.stop();
     publication.stop();
     system.stop();
+    await alarms.stop();
     await writer.stop();
     await remembered.stop();
     await audit.close();
@@ -100,12 +109,14 @@ class Lifecycle implements OnModuleInit, OnApplicationShutdown {
 
 @Module({})
 export class TelemetryModule {
-  static with({ storage, store, dataDirectory, defect }: TelemetryParts): DynamicModule {
+  static with({ storage, store, dataDirectory, outbound, defect }: TelemetryParts): DynamicModule {
     return {
       module: TelemetryModule,
       providers: [
         Declared,
         AlarmHealth,
+        ...alarmProviders({ storage, store, ...outbound, defect }),
+        AuditRequests,
         Management,
         TelemetryListeners,
         {
@@ -257,15 +268,15 @@ export class TelemetryModule {
         },
         {
           provide: Pages,
-          inject: [Latest],
-          useFactory: (latest: Latest) =>
+          inject: [Latest, EventLog, AlarmBook],
+          useFactory: (latest: Latest, events: EventLog, alarms: AlarmBook) =>
             new Pages(
               telemetryPages(
                 {
                   latest,
                   store,
-                  events: { events: () => Promise.resolve({ events: [] }) },
-                  alarms: { alarms: () => Promise.resolve({ alarms: [] }) },
+                  events,
+                  alarms,
                 },
                 defect,
               ),
@@ -283,6 +294,7 @@ export class TelemetryModule {
             NodeStates,
             Publication,
             SystemPoints,
+            AlarmLifecycle,
             AuditLog,
           ],
           useFactory: (
@@ -295,6 +307,7 @@ export class TelemetryModule {
             states: NodeStates,
             publication: Publication,
             system: SystemPoints,
+            alarms: AlarmLifecycle,
             audit: AuditLog,
           ) =>
             new Lifecycle({
@@ -307,6 +320,7 @@ export class TelemetryModule {
               states,
               publication,
               system,
+              alarms,
               audit,
               storage,
             }),

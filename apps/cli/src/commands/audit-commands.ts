@@ -9,7 +9,7 @@ import { EXIT, type ExitCode } from "../exit-code.js";
 import { integer, outputOption } from "../options.js";
 import { showList, type Columns, type Format } from "../output.js";
 
-const LOGS = ["gateway", "inventory", "power", "console"] as const;
+const LOGS = ["gateway", "inventory", "power", "console", "telemetry"] as const;
 
 interface SearchOptions {
   readonly log?: string;

@@ -13,7 +13,7 @@ import { route, type Call } from "../http/route.js";
 import type { GatewayParts } from "../parts.js";
 import { asking } from "./asking.js";
 
-const LOGS = ["gateway", "inventory", "power", "console"] as const;
+const LOGS = ["gateway", "inventory", "power", "console", "telemetry"] as const;
 type Log = (typeof LOGS)[number];
 
 export class AuditQuery {
@@ -47,9 +47,12 @@ export class AuditVerdicts {
   @NestedList(() => AuditVerdictOrNot, 100) logs!: AuditVerdictOrNot[];
 }
 
-/** A site without consoles need not have their service: a log that never was is neither broken nor missing. */
+/** What a site can do without, as one without consoles need not have their service. */
+const OPTIONAL: readonly Log[] = ["console", "telemetry"];
+
+/** A log that never was is neither broken nor missing. */
 function exists(log: Log, { mirror }: Pick<GatewayParts, "mirror">): boolean {
-  return log !== "console" || mirror.service(log) !== undefined;
+  return !OPTIONAL.includes(log) || mirror.service(log) !== undefined;
 }
 
 async function verdictOf(
