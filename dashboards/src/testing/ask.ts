@@ -29,6 +29,7 @@ export function expand(text: string, { fromMs, toMs, everyMs }: Range, chosen: C
 }
 
 interface InfluxSeries {
+  readonly name?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly columns: readonly string[];
   readonly values: readonly (readonly (string | number | null)[])[];
