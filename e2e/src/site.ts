@@ -31,6 +31,8 @@ export interface NodeSpec {
   readonly dwell?: string;
   readonly sampling?: string;
   readonly gracefulLimit?: string;
+  /** Whether it has a sensor `supply` and a heartbeat `slot`. */
+  readonly sensors?: true;
   /** Whether its machine's serial console is declared, and how it is kept and reached. */
   readonly console?: true | Readonly<Record<string, unknown>>;
 }
@@ -58,6 +60,16 @@ export function siteText(
           ...interfacesOf(spec, agents[0]),
           ...(inMachine(spec)
             ? { power: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) } }
+            : {}),
+          ...(spec.sensors
+            ? {
+                sensor: {
+                  supply: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) },
+                },
+                heartbeat: {
+                  slot: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) },
+                },
+              }
             : {}),
           ...(spec.console !== undefined
             ? { console: { agent: spec.agent ?? agents[0], ...wire(node, spec, machines) } }
