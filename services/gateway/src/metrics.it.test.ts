@@ -1,6 +1,11 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { eventually } from "@outrider/testing/eventually";
+import { freePort } from "@outrider/testing/free-port";
 import { requirePeer } from "@outrider/testing/peers";
+import { tempDir } from "@outrider/testing/temp-dir";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { alarmOf } from "./testing/telemetry-stand-in.js";
 import { startTelemetryLab, usualAnswer, type TelemetryLab } from "./testing/telemetry-lab.js";
@@ -107,4 +112,69 @@ describe("metrics", () => {
       expect(check("outrider_x_minutes 1\n")).toMatch(/outrider_x_minutes/);
     });
   });
+
+  describe.skipIf(!requirePeer("prometheus", "apt-get install prometheus"))("Prometheus", () => {
+    it("scrapes the system and its nodes as the documentation has it", async () => {
+      await using stack = new AsyncDisposableStack();
+      const folder = stack.use(await tempDir("prom-"));
+      const port = await freePort();
+      const file = join(folder.path, "prometheus.yml");
+      const [, token = ""] = (lab.guests.as("view")["authorization"] ?? "").split(" ");
+      await writeFile(join(folder.path, "token"), token);
+      await writeFile(file, configOf(new URL(lab.door.gateway.url).host));
+      const child = spawn(
+        "prometheus",
+        [
+          `--config.file=${file}`,
+          `--storage.tsdb.path=${join(folder.path, "data")}`,
+          `--web.listen-address=127.0.0.1:${port}`,
+        ],
+        { stdio: "ignore" },
+      );
+      const ended = once(child, "exit");
+      stack.defer(async () => {
+        child.kill("SIGKILL");
+        await ended;
+      });
+      const asked = async (query: string): Promise<[string, string][]> => {
+        const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`;
+        const { data } = (await (await fetch(url)).json()) as {
+          data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+        };
+        return data.result.map(({ metric, value }) => [metric["node"] ?? "", value[1]]);
+      };
+      const volts = await eventually(
+        "the readings of the nodes are there",
+        async () => {
+          const found = await asked('outrider_node_voltage_volts{job="nodes"}');
+          return found.length === 3 ? found : undefined;
+        },
+        { withinMs: 60_000, everyMs: 200 },
+      );
+      expect(Object.fromEntries(volts)).toEqual({ n1: "5.1", n2: "5.1", n10: "5.1" });
+      const up = await eventually("the system is there", async () => {
+        const found = await asked('outrider_service_up{exported_service="",service="telemetry"}');
+        return found.length > 0 ? found : undefined;
+      });
+      expect(up).toEqual([["", "1"]]);
+      expect(await asked("up")).toEqual([
+        ["", "1"],
+        ["", "1"],
+      ]);
+    });
+  });
 });
+
+function configOf(target: string): string {
+  return `
+global: { scrape_interval: 1s, scrape_timeout: 1s }
+scrape_configs:
+  - job_name: outrider
+    authorization: { credentials_file: token }
+    static_configs: [{ targets: ["${target}"] }]
+  - job_name: nodes
+    authorization: { credentials_file: token }
+    params: { target: ["@all"] }
+    static_configs: [{ targets: ["${target}"] }]
+`;
+}
