@@ -10,23 +10,26 @@ const IN_MEASUREMENT = /[, ]/g;
 const IN_NAME = /[,= ]/g;
 const NEEDS_ESCAPE = /[,= ]/;
 
-/**
- * Whether the protocol can carry a name. It has no way to say a line break, nor a backslash before what ends a name,
- * and empty names are none.
- */
-export function isName(text: string): boolean {
+/** A backslash that would be taken for part of an escape. */
+const BEFORE_SPECIAL = /\\(?:[,= ]|$)/;
+
+function isText(text: string): boolean {
   return (
-    text.length > 0 &&
-    text.length <= NAME_LIMIT &&
-    !CONTROLS.test(text) &&
-    !text.endsWith("\\") &&
-    text.isWellFormed()
+    text.length > 0 && text.length <= NAME_LIMIT && !CONTROLS.test(text) && text.isWellFormed()
   );
 }
 
-/** Whether a name may be that of a tag or field: `time` is the column of the time. */
-export function isKey(text: string): boolean {
-  return isName(text) && text !== "time";
+/**
+ * Whether the protocol can carry the name of a measurement, tag or field. It has no way to say a line break, nor a
+ * backslash that InfluxDB reads the same in each of them; `time` is the column of the time.
+ */
+export function isName(text: string): boolean {
+  return isText(text) && !text.includes("\\") && text !== "time";
+}
+
+/** Whether the protocol can carry the value of a tag. */
+export function isValue(text: string): boolean {
+  return isText(text) && !(text.includes("\\") && BEFORE_SPECIAL.test(text));
 }
 
 /** @returns undefined when a name cannot be carried. A tag without a value is none. */
@@ -41,7 +44,7 @@ export function seriesKey(
   for (const name of names) {
     const value = tags[name];
     if (value === undefined || value === "") continue;
-    if (!isKey(name) || !isName(value)) return undefined;
+    if (!isName(name) || !isValue(value)) return undefined;
     key += `,${escapeName(name)}=${escapeName(value)}`;
   }
   return key;
@@ -65,7 +68,7 @@ export function readSeriesKey(key: string): {
   return { measurement: unescape(measurement), tags };
 }
 
-/** One line. @param fields already looked at by {@link isKey} */
+/** One line. @param fields already looked at by {@link isName} */
 export function lineOf(
   key: string,
   fields: readonly (readonly [string, number])[],

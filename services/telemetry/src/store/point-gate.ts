@@ -1,4 +1,4 @@
-import { isKey, seriesKey } from "./line-protocol.js";
+import { isName, seriesKey } from "./line-protocol.js";
 import type { KnownSeries, SeriesRegistry } from "./series-registry.js";
 import type { Point } from "./store.js";
 
@@ -42,7 +42,7 @@ export class PointGate {
     let whole = true;
     for (const name in point.fields) {
       const value = point.fields[name];
-      if (typeof value !== "number" || !Number.isFinite(value) || !isKey(name)) {
+      if (typeof value !== "number" || !Number.isFinite(value) || !isName(name)) {
         whole = false;
         continue;
       }

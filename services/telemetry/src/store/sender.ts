@@ -68,7 +68,7 @@ export class Sender {
         if (batch) await this.#deliver(batch);
         else if (!signal.aborted) await this.#idle(woken.promise);
       } catch (error) {
-        if (!signal.aborted) await this.#failed(error as Error);
+        if (!signal.aborted) await this.#pause(error as Error);
       }
     }
   }
@@ -113,9 +113,9 @@ export class Sender {
     stop.abort();
   }
 
-  async #failed(error: Error): Promise<void> {
+  async #pause(cause: Error): Promise<void> {
     this.#again();
-    this.#setProblem(error.message);
+    this.#setProblem(cause.message);
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures);
     this.#failures += 1;
     const jitter = 0.8 + Math.random() * 0.4;

@@ -1,5 +1,5 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fc, test } from "../testing/property.js";
 import {
   mergeRaw,
   mergeRolled,
@@ -28,17 +28,18 @@ function blockOf(points: readonly (readonly [number, number])[]): RawBlock {
 }
 
 describe("a block of points", () => {
-  test([fc.array(point)], "can be read again to the last bit", (points) => {
-    const block = blockOf(points);
-    const again = readRaw(writeRaw(block));
-    expect([...again.at]).toEqual([...block.at]);
-    expect([...again.values]).toEqual([...block.values]);
+  it("can be read again to the last bit", () => {
+    const property = fc.property(fc.array(point), (points) => {
+      const block = blockOf(points);
+      const again = readRaw(writeRaw(block));
+      expect([...again.at]).toEqual([...block.at]);
+      expect([...again.values]).toEqual([...block.values]);
+    });
+    fc.assert(property);
   });
 
-  test(
-    [fc.array(point), fc.array(point)],
-    "has each time once, in order, with the value that came last",
-    (first, second) => {
+  it("has each time once, in order, with the value that came last", () => {
+    const property = fc.property(fc.array(point), fc.array(point), (first, second) => {
       const merged = mergeRaw(
         blockOf(first),
         second.map(([at]) => at),
@@ -46,8 +47,9 @@ describe("a block of points", () => {
       );
       const expected = [...new Map([...first, ...second])].toSorted(([a], [b]) => a - b);
       expect([...merged.at].map((at, index) => [at, merged.values[index]])).toEqual(expected);
-    },
-  );
+    });
+    fc.assert(property);
+  });
 
   it("takes few bytes for what a sensor tells", () => {
     const points = Array.from(
@@ -64,10 +66,8 @@ describe("a rolled-up block", () => {
     fc.integer({ min: -1_000_000, max: 1_000_000 }).map((whole) => whole / 1000),
   );
 
-  test(
-    [fc.array(steady)],
-    "tells count, sum, smallest, largest and last of its points",
-    (points) => {
+  it("tells count, sum, smallest, largest and last of its points", () => {
+    const property = fc.property(fc.array(steady), (points) => {
       const raw = blockOf(points);
       const rolled = readRolled(writeRolled(rollUp(raw, 60_000)));
       const times = [...raw.at];
@@ -88,8 +88,9 @@ describe("a rolled-up block", () => {
       }
       const all = rollUpAll(rolled, 7);
       if (points.length > 0) expect([...all.counts]).toEqual([raw.at.length]);
-    },
-  );
+    });
+    fc.assert(property);
+  });
 
   it("takes the place of slots that are there, or is added to them", () => {
     const before = rollUp(

@@ -1,4 +1,5 @@
-import { describeStore, DEPS } from "../testing/store-suite.js";
+import { DEPS } from "../testing/quiet.js";
+import { describeStore } from "../testing/store-suite.js";
 import { EmbeddedStore } from "./embedded-store.js";
 
 describeStore({

@@ -1,6 +1,7 @@
-import { InfluxDB, escape } from "influx";
+import { InfluxDB } from "influx";
 import type { Retention } from "../store-config.js";
 import type { DatabaseUrl } from "./influx-url.js";
+import { quotedName } from "./influx-text.js";
 
 /** One series of an answer. */
 export interface InfluxSeries {
@@ -31,6 +32,11 @@ export class InfluxClient {
     const { url, username, password } = at;
     // Whether to try again is decided by whoever asks; a host that failed is asked again the next time.
     const backoff = { getDelay: () => 0, next: () => backoff, reset: () => backoff };
+    const isUser = username !== undefined && username !== "token";
+    // Without a word of it the client would be root.
+    const credentials = isUser
+      ? { username, password: password ?? "" }
+      : { username: null as unknown as string };
     this.#influx = new InfluxDB({
       hosts: [
         {
@@ -41,9 +47,7 @@ export class InfluxClient {
           options: { headers: at.target.headers },
         },
       ],
-      ...(username === undefined || username === "token"
-        ? {}
-        : { username, password: password ?? "" }),
+      ...credentials,
       pool: { backoff, maxRetries: 0, requestTimeout: WITHIN_MS },
     });
   }
@@ -83,16 +87,16 @@ export class InfluxClient {
     return result?.series ?? [];
   }
 
-  /** As a name in a statement. */
-  get databaseName(): string {
-    return escape.quoted(this.at.database);
+  /** All measurements of a policy. */
+  everything(policy: Policy): string {
+    return `${quotedName(this.at.database)}.${quotedName(POLICIES[policy])}./.*/`;
   }
 
   /** Where a measurement is kept, as a name in a statement. */
   source(policy: Policy | undefined, measurement: string): string {
-    if (policy === undefined) return escape.quoted(measurement);
+    if (policy === undefined) return quotedName(measurement);
     const parts = [this.at.database, POLICIES[policy], measurement];
-    return parts.map((part) => escape.quoted(part)).join(".");
+    return parts.map((part) => quotedName(part)).join(".");
   }
 }
 

@@ -1,4 +1,3 @@
-import { escape } from "influx";
 import {
   BucketFold,
   checkAmount,
@@ -11,6 +10,7 @@ import { compare } from "../embedded/catalogue.js";
 import { seriesKey } from "../line-protocol.js";
 import { BUCKET_LIMIT, type Bucket, type RangeQuery, type Series } from "../store.js";
 import type { InfluxClient, InfluxSeries, Policy } from "./influx-client.js";
+import { quotedName, quotedValue } from "./influx-text.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -70,8 +70,10 @@ export class InfluxRange {
   }
 
   async #fields(signal: AbortSignal): Promise<readonly string[]> {
-    const source = escape.quoted(this.query.measurement);
-    const found = await this.client.query(`SHOW FIELD KEYS FROM ${source}`, signal);
+    const found: InfluxSeries[] = [];
+    for (const source of this.#sources()) {
+      found.push(...(await this.client.query(`SHOW FIELD KEYS FROM ${source}`, signal)));
+    }
     const names = found.flatMap(({ values }) =>
       values
         .filter(([, type]) => type === "float" || type === "integer")
@@ -88,16 +90,24 @@ export class InfluxRange {
     if (this.#window.everyMs > 0) {
       if (this.#window.length * fields.length <= this.#limit / 1000) return;
       const where = this.#where === "" ? "" : ` WHERE ${this.#where}`;
-      const from = escape.quoted(this.query.measurement);
-      const text = `SHOW SERIES EXACT CARDINALITY FROM ${from}${where}`;
-      const count = sumOf(await this.client.query(text, signal), "count");
-      return checkAmount(this.query, count * fields.length, this.#limit);
+      for (const from of this.#sources()) {
+        const text = `SHOW SERIES EXACT CARDINALITY FROM ${from}${where}`;
+        const count = sumOf(await this.client.query(text, signal), "count");
+        checkAmount(this.query, count * fields.length, this.#limit);
+      }
+      return;
     }
-    const counts = fields.map((field, index) => `count(${escape.quoted(field)}) AS c${index}`);
+    const counts = fields.map((field, index) => `count(${quotedName(field)}) AS c${index}`);
     const text = `SELECT ${counts.join(", ")} FROM ${source} WHERE ${this.#during(this.#window)}`;
     const found = await this.client.query(text, signal);
     const total = fields.reduce((sum, _, index) => sum + sumOf(found, `c${index}`), 0);
     if (total > this.#limit) throw tooMuch(this.query, fields.length, this.#limit);
+  }
+
+  /** Every policy that has a part in the answer. */
+  #sources(): string[] {
+    const policies = new Set(this.#pieces().map(({ policy }) => policy));
+    return [...policies].map((policy) => this.client.source(policy, this.query.measurement));
   }
 
   #pieces(): Piece[] {
@@ -129,7 +139,7 @@ export class InfluxRange {
     const isRolled = piece.policy === "minutes" || piece.policy === "hours";
     const { everyMs } = this.#window;
     const columns = fields.flatMap((field, index) => {
-      const name = (suffix: string): string => escape.quoted(`${field}${suffix}`);
+      const name = (suffix: string): string => quotedName(`${field}${suffix}`);
       if (everyMs === 0) return [`${name("")} AS v${index}`];
       const of = (how: string, suffix: string): string => `${how}(${name(isRolled ? suffix : "")})`;
       return [
@@ -207,7 +217,7 @@ export class InfluxRange {
 export function whereOf(tags: Readonly<Record<string, readonly string[]>> = {}): string {
   return Object.entries(tags)
     .map(([tag, values]) => {
-      const each = values.map((value) => `${escape.quoted(tag)} = ${escape.stringLit(value)}`);
+      const each = values.map((value) => `${quotedName(tag)} = ${quotedValue(value)}`);
       return each.length === 0 ? "(time < 0)" : `(${each.join(" OR ")})`;
     })
     .join(" AND ");

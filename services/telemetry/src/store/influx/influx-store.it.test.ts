@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openStore } from "../open-store.js";
 import { hasInflux, startInflux, type TestDatabase } from "../testing/databases.js";
 import { openInflux } from "../testing/open-influx.js";
-import { describeStore, DEPS, freshName, HOUR, pointOf } from "../testing/store-suite.js";
+import { DEPS } from "../testing/quiet.js";
+import { describeStore, freshName, HOUR, pointOf } from "../testing/store-suite.js";
 import type { Store } from "../store.js";
 import type { InfluxBackend } from "./influx-backend.js";
 

@@ -90,6 +90,8 @@ function adviceOf(base: string, status: number, said: string): string {
     return `The time-series database at ${base} does not let us write (${status}: ${said}). Check user and password in OUTRIDER_INFLUX_URL.`;
   }
   const isFull = said.includes("no space left");
-  const advice = isFull ? "Free space on its disk." : "Look into its log.";
+  const advice = isFull
+    ? "Free space on its disk and restart it: InfluxDB 1 takes nothing until then."
+    : "Look into its log.";
   return `The time-series database at ${base} takes nothing (${status}: ${said}). ${advice}`;
 }

@@ -1,8 +1,8 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { seconds, type Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
-import { escape } from "influx";
 import { POLICIES, type InfluxClient, type Policy } from "./influx-client.js";
+import { quotedName } from "./influx-text.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -139,7 +139,7 @@ export class RollUps implements AsyncDisposable {
   async #roll(from: Policy, to: "minutes" | "hours", fromMs: number, toMs: number): Promise<void> {
     const { signal } = this.#closing;
     const fields = await this.client.query(
-      `SHOW FIELD KEYS ON ${this.client.databaseName}`,
+      `SHOW FIELD KEYS FROM ${this.client.everything("raw")}`,
       signal,
     );
     // Names are the same in all policies; those of roll-ups are made by us.
@@ -200,7 +200,7 @@ function isRolled(field: string): boolean {
 
 /** The mean goes by the name of the field itself, so that a graph needs another policy and nothing else. */
 function columnsOf(field: string, from: Policy): string[] {
-  const name = (suffix: string): string => escape.quoted(`${field}${suffix}`);
+  const name = (suffix: string): string => quotedName(`${field}${suffix}`);
   if (from === POLICIES.raw) {
     const of = ROLLED.map((one) => `${one}(${name("")}) AS ${name(`_${one}`)}`);
     return [`mean(${name("")}) AS ${name("")}`, ...of];

@@ -2,7 +2,7 @@ import { appendFile, open, readdir, readFile, stat, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { QUIET } from "../testing/store-suite.js";
+import { QUIET } from "../testing/quiet.js";
 import type { SpoolRecord } from "./record.js";
 import { Spool, type Batch } from "./spool.js";
 

@@ -4,7 +4,7 @@ import { readDatabaseUrl } from "../influx/influx-url.js";
 import { RemoteStore } from "../remote-store.js";
 import { Spool } from "../spool/spool.js";
 import { DEFAULT_SPOOL_BYTES, type StoreConfig, type StoreDeps } from "../store-config.js";
-import { DEPS } from "./store-suite.js";
+import { DEPS } from "./quiet.js";
 
 /** A store in an InfluxDB 1.x whose roll-ups can be asked for. */
 export async function openInflux(

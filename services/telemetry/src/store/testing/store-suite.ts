@@ -1,18 +1,8 @@
-import { systemClock } from "@outrider/contracts/clock";
-import type { Log } from "@outrider/messaging/log";
 import { eventually, within } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StoreConfig, StoreDeps } from "../store-config.js";
+import type { StoreConfig } from "../store-config.js";
 import type { Point, RangeQuery, Series, Store } from "../store.js";
-
-export const QUIET: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-export const DEPS: StoreDeps = { clock: systemClock, log: QUIET };
 
 /** A store of one kind for the suite. */
 export interface StoreUnderTest {

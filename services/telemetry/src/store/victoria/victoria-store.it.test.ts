@@ -3,7 +3,8 @@ import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { afterAll, beforeAll, describe } from "vitest";
 import { openStore } from "../open-store.js";
 import { hasVictoria, startVictoria, type TestDatabase } from "../testing/databases.js";
-import { describeStore, DEPS } from "../testing/store-suite.js";
+import { DEPS } from "../testing/quiet.js";
+import { describeStore } from "../testing/store-suite.js";
 
 describe.runIf(hasVictoria())("VictoriaMetrics", () => {
   let directory: TempDir;
