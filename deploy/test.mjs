@@ -45,6 +45,8 @@ const PEERS = {
   "victoria-metrics": "/usr/bin/victoria-metrics",
   snmpd: "/usr/sbin/snmpd",
   snmp: "/usr/bin/snmpwalk",
+  "avahi-daemon": "/usr/sbin/avahi-daemon",
+  iproute2: "/sbin/ip",
   "gensio-bin": "/usr/bin/gensiot",
   "python3-serial": "/usr/lib/python3/dist-packages/serial/rfc2217.py",
   // Packages that a person may build: none of ours needs a compiler.

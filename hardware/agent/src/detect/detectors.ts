@@ -1,3 +1,4 @@
+import { announcedServices } from "./announced-services.js";
 import { boardSensors } from "./board-sensors.js";
 import type { Detector } from "./detector.js";
 import { gpioChips } from "./gpio-chips.js";
@@ -12,4 +13,5 @@ export const DETECTORS: readonly Detector[] = [
   i2cChips,
   gpioChips,
   poePorts,
+  announcedServices,
 ];
