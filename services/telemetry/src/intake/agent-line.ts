@@ -10,6 +10,8 @@ export class AgentLine {
   epoch = "";
   /** Whether its offset is being written, before which nothing is stored by it. */
   settling = false;
+  /** Whether those who want to know have been told how far its calendar is off. */
+  clockTold = false;
   /** When it was acknowledged last, by our monotonic clock. */
   acknowledgedMs = Number.NEGATIVE_INFINITY;
   /** In the order of their use. */

@@ -111,6 +111,10 @@ export class Intake {
     const nowMs = clock.now().getTime() - (clock.monotonicMs() - receivedMs);
     line.epoch = payload.epoch;
     if (line.offset.seen(Date.parse(payload.at) - nowMs, receivedMs)) this.#step(line);
+    if (!line.clockTold) {
+      line.clockTold = true;
+      this.parts.listeners.clockSeen(agent, line.offset.ms / 1000);
+    }
     const sources = payload.readings.map(({ endpoint }) => this.#source(agent, endpoint));
     const points = this.#take(line, payload, sources, nowMs, receivedMs);
     const { spool, seq, oldest } = payload;
@@ -230,14 +234,14 @@ export class Intake {
 
   /** The agent's calendar is off by something else than before. */
   #step(line: AgentLine): void {
-    const { remembered, listeners, log } = this.parts;
+    const { remembered, log } = this.parts;
     const offsetSeconds = line.offset.ms / 1000;
     log.warn({ agent: line.agent, offsetSeconds }, "the calendar of an agent is another one now");
     line.settling = true;
     void remembered.keepOffset(line.agent, line.offset.ms).then(() => {
       line.settling = false;
     });
-    listeners.clockSeen(line.agent, offsetSeconds);
+    line.clockTold = false;
   }
 
   #line(agent: AgentId, offsetMs = 0): AgentLine {
