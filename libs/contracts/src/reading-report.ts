@@ -14,14 +14,7 @@ import {
   Timestamp,
 } from "./decorators.js";
 import type { EndpointId, NodeId } from "./ids.js";
-import {
-  ABSENCES,
-  PROOFS,
-  QUANTITY_PATTERN,
-  type Absence,
-  type Proof,
-  type Quantity,
-} from "./reading.js";
+import { ABSENCES, PROOFS, type Absence, type Proof, type Quantity } from "./reading.js";
 
 /** What one look for a sign of life saw. */
 export class HeartbeatReading {
@@ -40,6 +33,8 @@ export class HeartbeatReading {
   @Optional() @Finite(0, 1e10) uptimeSeconds?: number;
 }
 
+/** Also of quantities that only a later version knows: what is known of a reading is not lost over what is not. */
+const QUANTITY_NAMES = /^[a-z][A-Za-z0-9]{0,63}$/;
 /** What every quantity fits into; its own range is narrower, and kept by the agent. */
 const VALUES = [-1e15, 1e15] as const;
 
@@ -52,11 +47,11 @@ export class EndpointReading {
   /** How old it was when it was sent, in milliseconds, by the agent's monotonic clock. */
   @Integer(0) ageMs!: number;
   /** By quantity, whose name has the unit. */
-  @Optional() @MapOf(QUANTITY_PATTERN, { finite: VALUES }, 64) values?: Partial<
+  @Optional() @MapOf(QUANTITY_NAMES, { finite: VALUES }, 64) values?: Partial<
     Record<Quantity, number>
   >;
   /** Of each quantity that has no value, why. */
-  @Optional() @MapOf(QUANTITY_PATTERN, { words: ABSENCES }, 64) absent?: Partial<
+  @Optional() @MapOf(QUANTITY_NAMES, { words: ABSENCES }, 64) absent?: Partial<
     Record<Quantity, Absence>
   >;
   @Optional() @Nested(() => HeartbeatReading) heartbeat?: HeartbeatReading;

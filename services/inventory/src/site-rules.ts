@@ -1,4 +1,5 @@
 import { isAgentId } from "@outrider/contracts/ids";
+import { RESERVED_SENSOR_NAMES } from "@outrider/contracts/telemetry";
 import { entryOf, interfacesIn, isMap } from "./site-interfaces.js";
 import { pathText, quoted, type Report, type SitePath } from "./site-problem.js";
 import { endpointsOf, type Site } from "./site.js";
@@ -24,6 +25,7 @@ export function ruleProblems(site: Site, { value: given, lineOf }: SiteYaml, rep
   wiresAreNotShared(site, lineOf, report);
   policiesCanBeDone(site, given, report);
   identitiesAreUnique(given, report);
+  sensorsHaveNamesOfTheirOwn(given, report);
   for (const { options, needs, path } of site.nodes.flatMap(({ endpoints }) => endpoints)) {
     optionsArePortable(options, [...path, "options"], report);
     for (const [name, need] of Object.entries(needs)) {
@@ -70,6 +72,19 @@ function agentsAreNotOverloaded(site: Site, report: Report): void {
       report(
         ["agents", agent],
         `the options of its endpoints have more than ${MAXIMUM_BYTES} bytes`,
+      );
+    }
+  }
+}
+
+/** Beside the sensors of a node stands what is told of them all. */
+function sensorsHaveNamesOfTheirOwn(given: unknown, report: Report): void {
+  for (const [id, node] of nodesOf(given)) {
+    for (const { kind, name, path } of interfacesIn(node)) {
+      if (kind !== "sensor" || !RESERVED_SENSOR_NAMES.some((one) => one === name)) continue;
+      report(
+        ["nodes", id, ...path],
+        `no sensor may be called ${quoted(name ?? "")}, which says something else in node/${id}/telemetry; expected another name`,
       );
     }
   }
