@@ -19,14 +19,36 @@ export interface HostReport {
   /** Why it did not go down when it was told to; empty: it was not, or it does. */
   readonly problem: string;
   readonly challenge: string;
+  /** `Linux 6.12.47+rpt-rpi-v8`. */
+  readonly kernel: string;
+}
+
+/** A disk as the kernel of its host and it itself tell of it; what nobody knows is missing. */
+export interface HostDisk {
+  readonly serial?: string;
+  readonly model?: string;
+  readonly sizeBytes?: number;
+  /** What it says of itself (SMART). */
+  readonly healthy?: boolean;
+  readonly temperatureCelsius?: number;
+  readonly mediaLifeLeftPercent?: number;
+}
+
+/** How a host is, by its own word. */
+export interface HostReadings {
+  readonly load: readonly number[];
+  readonly memoryTotalBytes: number;
+  readonly memoryAvailableBytes: number;
+  /** By the kernel's name: `sda`, `nvme0n1`. */
+  readonly disks: Readonly<Record<string, HostDisk>>;
 }
 
 const PROTOCOL = "outrider-reporter/1";
 /** The command is given three seconds to fail. */
 const SHUTDOWN_WITHIN = seconds(7);
-const MAX_BYTES = 16_384;
+const MAX_BYTES = 65_536;
 
-/** The small program on a host that says that it runs, and that shuts it down. */
+/** The small program on a host that says that it runs and how it is, and that shuts it down. */
 export class Reporter implements Disposable {
   readonly #http: HttpClient;
 
@@ -51,18 +73,37 @@ export class Reporter implements Disposable {
     const answer = await this.#post("/v1/hello", body, milliseconds(waitMs), signal);
     if (answer.status !== 200) throw this.#refused(answer);
     const said = this.#object(answer);
-    const { bootId, uptimeSeconds, state, problem, challenge, mac } = said;
+    const { bootId, uptimeSeconds, state, problem, challenge, kernel, mac } = said;
     if (
       typeof bootId !== "string" ||
       typeof uptimeSeconds !== "number" ||
       (state !== "running" && state !== "going-down") ||
       typeof problem !== "string" ||
-      typeof challenge !== "string"
+      typeof challenge !== "string" ||
+      typeof kernel !== "string"
     ) {
       throw this.#stranger();
     }
-    this.#check(mac, "host", nonce, bootId, uptimeSeconds, state, problem, challenge);
-    return { bootId, uptimeSeconds, state, problem, challenge };
+    this.#check(mac, "host", nonce, bootId, uptimeSeconds, state, problem, challenge, kernel);
+    return { bootId, uptimeSeconds, state, problem, challenge, kernel };
+  }
+
+  /** How the host is now. @throws PortError as {@link report} */
+  async readings(waitMs: number, signal: AbortSignal): Promise<HostReadings> {
+    const nonce = randomBytes(32).toString("hex");
+    const body = { nonce, mac: this.#sign("readings", nonce) };
+    const answer = await this.#post("/v1/readings", body, milliseconds(waitMs), signal);
+    if (answer.status === 404) {
+      throw new PortError(
+        "unsupported",
+        `${this.what} is of an older version, which measures nothing. Install the present outrider-reporter there.`,
+      );
+    }
+    if (answer.status !== 200) throw this.#refused(answer);
+    const { readings, mac } = this.#object(answer);
+    if (typeof readings !== "string") throw this.#stranger();
+    this.#check(mac, "measured", nonce, readings);
+    return hostReadings(readings) ?? this.#nonsense();
   }
 
   /** Asks once, for the boot that is running now. @throws PortError as above; `refused` also with why it does not go down */
@@ -113,6 +154,13 @@ export class Reporter implements Disposable {
     throw this.#stranger();
   }
 
+  #nonsense(): never {
+    throw new PortError(
+      "protocol",
+      `${this.what} says of its host what is none of what it should. Install the outrider-reporter of this version there.`,
+    );
+  }
+
   #stranger(): PortError {
     return new PortError(
       "protocol",
@@ -138,4 +186,39 @@ export class Reporter implements Disposable {
       `${this.what} answers with status ${status}, as no reporter does. Check that the address and port belong to it.`,
     );
   }
+}
+
+/** What was signed came from who knows the secret, and may be wrong all the same. */
+function hostReadings(text: string): HostReadings | undefined {
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(said)) return undefined;
+  const { load, memoryTotalBytes, memoryAvailableBytes, disks } = said;
+  const isLoad = Array.isArray(load) && load.every((one) => typeof one === "number");
+  if (!isLoad || typeof memoryTotalBytes !== "number" || typeof memoryAvailableBytes !== "number")
+    return undefined;
+  if (!isRecord(disks)) return undefined;
+  const known = Object.entries(disks).map(([name, disk]) => [name, hostDisk(disk)] as const);
+  return { load, memoryTotalBytes, memoryAvailableBytes, disks: Object.fromEntries(known) };
+}
+
+function hostDisk(said: unknown): HostDisk {
+  const disk = isRecord(said) ? said : {};
+  const of = <T>(type: string, keys: readonly string[]): Record<string, T> =>
+    Object.fromEntries(
+      keys.filter((key) => typeof disk[key] === type).map((key) => [key, disk[key] as T]),
+    );
+  return {
+    ...of<string>("string", ["serial", "model"]),
+    ...of<number>("number", ["sizeBytes", "temperatureCelsius", "mediaLifeLeftPercent"]),
+    ...of<boolean>("boolean", ["healthy"]),
+  };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -109,7 +109,8 @@ class Lab implements AsyncDisposable {
       await this.pass(1000);
       await stat(this.directory);
     }
-    expect(this.stored).toEqual(this.made);
+    if (this.stored.join(" ") !== this.made.join(" "))
+      throw new Error(`stored: ${this.stored.join(" ")}`);
   }
 
   get made(): number[] {

@@ -9,7 +9,7 @@ export const driver = defineDriver({
   port: "heartbeat",
   driver: "reporter",
   summary:
-    "The reporter on the host says, signed, which boot of its system runs and for how long: proves that the system runs.",
+    "The reporter on the host says, signed, which boot of which kernel runs and for how long: proves that the system runs.",
   actions: [],
   options: ReporterOptions,
   example: { options: REPORTER_EXAMPLE },
@@ -34,9 +34,15 @@ export const driver = defineDriver({
   },
 });
 
-function saidBy({ bootId, uptimeSeconds, state, problem }: HostReport): Omit<Heartbeat, "alive"> {
+function saidBy({
+  bootId,
+  uptimeSeconds,
+  state,
+  problem,
+  kernel,
+}: HostReport): Omit<Heartbeat, "alive"> {
   const words = state === "going-down" ? "It is going down." : problem.slice(0, 300);
-  return { bootId, uptimeSeconds, ...(words === "" ? {} : { detail: words }) };
+  return { bootId, uptimeSeconds, detail: [kernel, words].filter(Boolean).join(". ") };
 }
 
 /** What a host that is off, or starts, or has no reporter running comes to. */

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +25,8 @@ export interface ReporterRig extends AsyncDisposable {
   readonly port: number;
   readonly options: { host: string; port: number; waitMs: number; secret: { file: string } };
   readonly secrets: Readonly<Record<string, string>>;
+  /** Where it looks for what disks say of themselves. */
+  readonly disksFile: string;
   /** How often the command was run. */
   asked(): number;
   log(): string;
@@ -34,17 +37,19 @@ export interface ReporterRig extends AsyncDisposable {
   command(words: string): void;
 }
 
-export async function startReporter(): Promise<ReporterRig> {
+/** @param root where `/sys` is */
+export async function startReporter({ root = "/" } = {}): Promise<ReporterRig> {
   const dir = mkdtempSync(join(tmpdir(), "or-"));
   const port = await freePort();
   const asked = join(dir, "asked");
   const config = join(dir, "reporter.conf");
   const log = join(dir, "log");
+  const disksFile = join(dir, "disks.json");
   writeFileSync(join(dir, "reporter-secret"), `${REPORTER_SECRET}\n`);
   const command = (words: string): void =>
     writeFileSync(
       config,
-      `[reporter]\nlisten = 127.0.0.1\nport = ${port}\nshutdown = /bin/sh -c 'echo asked >> ${asked}; ${words}'\n`,
+      `[reporter]\nlisten = 127.0.0.1\nport = ${port}\nroot = ${root}\ndisks_file = ${disksFile}\nshutdown = /bin/sh -c 'echo asked >> ${asked}; ${words}'\n`,
     );
   command("exit 0");
   let running: ForeignProcess | undefined;
@@ -71,6 +76,7 @@ export async function startReporter(): Promise<ReporterRig> {
     port,
     options: { host: "127.0.0.1", port, waitMs: 4000, secret: { file: REPORTER_SECRET_FILE } },
     secrets: { [REPORTER_SECRET_FILE]: REPORTER_SECRET },
+    disksFile,
     asked: () => (existsSync(asked) ? readFileSync(asked, "utf8").split("\n").length - 1 : 0),
     log: () => readFileSync(log, "utf8"),
     start,
@@ -82,4 +88,33 @@ export async function startReporter(): Promise<ReporterRig> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Lets the program for disks ask once, as its timer would. @param smart what smartctl prints, by disk; of others it fails */
+export function askDisks(
+  { disksFile }: ReporterRig,
+  root: string,
+  smart: Readonly<Record<string, string>>,
+): void {
+  const dir = mkdtempSync(join(tmpdir(), "or-"));
+  const smartctl = join(dir, "smartctl");
+  const cases = Object.entries(smart).map(
+    ([disk, text]) => `/dev/${disk}) printf '%s' '${text}'; exit 4 ;;`,
+  );
+  const script = [
+    "#!/bin/sh",
+    "for last; do :; done",
+    'case "$last" in',
+    ...cases,
+    "*) exit 2 ;;",
+    "esac",
+  ];
+  writeFileSync(smartctl, `${script.join("\n")}\n`, { mode: 0o755 });
+  try {
+    execFileSync(PYTHON, ["-I", "-S", REPORTER, "--disks", disksFile, root, smartctl], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
