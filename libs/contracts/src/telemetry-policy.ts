@@ -75,7 +75,7 @@ export const MAIL_ADDRESS_PATTERN = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Z
 
 /**
  * Where the host of the telemetry service has a secret; never the secret itself. Exactly one of the two. Files lie in
- * `/etc/outrider/secrets`, in `secrets` of the service's data, or among systemd's credentials.
+ * `/etc/outrider/secrets`, in `telemetry/secrets` of the data folder, or among systemd's credentials.
  */
 export class ServiceSecret {
   @Optional() @Matches(SECRET_FILE) file?: string;

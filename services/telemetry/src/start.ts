@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { auditMigrations } from "@outrider/audit/audit-migrations";
 import { systemClock, type Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
+import { AddressPolicy } from "@outrider/service-kit/outbound/address-policy";
+import { ServiceSecrets } from "@outrider/service-kit/outbound/service-secrets";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
 import type { TelemetryConfig } from "./config.js";
@@ -42,7 +44,11 @@ export async function startTelemetryService(
         ]);
         const directory = join(dataDirectory, "telemetry");
         const store = stack.use(await openStore({ url, directory }, { clock, log }));
-        return TelemetryModule.with({ storage, store, dataDirectory, defect });
+        const outbound = {
+          addresses: new AddressPolicy(config.webhookAllow),
+          secrets: config.secrets ?? new ServiceSecrets([], {}),
+        };
+        return TelemetryModule.with({ storage, store, dataDirectory, outbound, defect });
       },
     },
     mqtt: { url: config.mqttUrl, username: config.username, password: config.password },

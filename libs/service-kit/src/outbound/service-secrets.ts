@@ -75,15 +75,19 @@ export class ServiceSecrets {
   }
 }
 
-/** Where a service looks for the secrets of others. */
+/**
+ * Where a service looks for the secrets of others. Not in `secrets` of the deployment's data, where credentials of
+ * Outrider itself are.
+ * @param ownDirectory the service's own folder
+ */
 export function serviceSecretDirectories(
-  dataDirectory: string,
+  ownDirectory: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
   const credentials = environment["CREDENTIALS_DIRECTORY"];
   return [
     "/etc/outrider/secrets",
-    `${dataDirectory}/secrets`,
+    `${ownDirectory}/secrets`,
     ...(credentials ? [credentials] : []),
   ];
 }

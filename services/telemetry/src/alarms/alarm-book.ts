@@ -1,0 +1,388 @@
+import { minutes, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import { isNodeId } from "@outrider/contracts/ids";
+import type { NodeEvent } from "@outrider/contracts/node";
+import { nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
+import type { AlarmRecord, AlarmRecords, AlarmsAsked } from "@outrider/contracts/telemetry-pages";
+import { RequestError } from "@outrider/messaging/request-error";
+import type { Session } from "@outrider/messaging/session";
+import type { Statement, Storage } from "@outrider/storage/storage";
+import { fromJson, toJson } from "@outrider/storage/values";
+import type { EventLog } from "../events/event-log.js";
+import type { AlarmHealth } from "../state/alarm-health.js";
+import type { Point } from "../store/store.js";
+import type { AlarmId, Findings } from "./alarm-engine.js";
+import {
+  alarmKey,
+  nodeOfSubject,
+  type Alarm,
+  type Finding,
+  type Place,
+  type Turn,
+} from "./alarm.js";
+import type { Ledger } from "./ledger.js";
+
+/** An alarm that turns so often in this span comes and goes: it is kept raised until it has been quiet for as long. */
+const FLAPS_AT = 5;
+const FLAP_SPAN = minutes(10);
+const TICK = seconds(1);
+/** Alarms that are over are kept so long, and so many. */
+const KEPT_MS = 365 * 86_400_000;
+const MOST_KEPT = 100_000;
+
+/** An alarm that stands. */
+export interface Standing extends Alarm {
+  /** Its place in the history. */
+  readonly seq: number;
+}
+
+interface Flapping {
+  /** When it is over; undefined: it is not. */
+  clearAtMs: number | undefined;
+  /** When it turned last. */
+  turnedMs: number;
+  /** What was found since and not told. */
+  latest: Finding | undefined;
+}
+
+export interface AlarmBookParts {
+  readonly storage: Storage;
+  readonly ledger: Ledger;
+  readonly events: EventLog;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly health: AlarmHealth;
+  readonly put: (points: readonly Point[]) => void;
+}
+
+/** Alarms from their raising to their end: kept over restarts, said on the bus, told as events. */
+export class AlarmBook implements Findings {
+  readonly #standing = new Map<string, Standing>();
+  /** Ids of those that stand, with their severity, by subject. */
+  readonly #bySubject = new Map<string, Map<string, Alarm["severity"]>>();
+  readonly #flapping = new Map<string, Flapping>();
+  readonly #turns = new Map<string, number[]>();
+  #seq = 0;
+  #changed: (alarm: Standing) => void = () => undefined;
+  #stopTicking: (() => void) | undefined;
+
+  constructor(private readonly parts: AlarmBookParts) {}
+
+  /** Takes up what stood before. @throws StorageError */
+  async start(): Promise<void> {
+    const { storage, session, clock, ledger } = this.parts;
+    const last = await storage.get<{ seq: number | null }>(
+      "SELECT MAX(seq) AS seq FROM telemetry_alarms",
+    );
+    this.#seq = last?.seq ?? 0;
+    const rows = await storage.all<{ seq: number; alarm: string }>(
+      "SELECT seq, alarm FROM telemetry_alarms WHERE cleared_ms IS NULL ORDER BY seq",
+    );
+    session.own(nodeAlarm);
+    for (const { seq, alarm } of rows) {
+      const standing = { ...fromJson<Alarm>(alarm), seq };
+      this.#keep(standing);
+      this.#publish(standing);
+    }
+    void ledger.put([
+      {
+        sql: "DELETE FROM telemetry_alarms WHERE cleared_ms < ? OR (cleared_ms IS NOT NULL AND seq <= ?)",
+        params: [clock.now().getTime() - KEPT_MS, this.#seq - MOST_KEPT],
+      },
+    ]);
+    this.#stopTicking = clock.every(TICK, () => this.#tick());
+  }
+
+  stop(): void {
+    this.#stopTicking?.();
+  }
+
+  /** Told of each alarm that has turned, once that is written down. */
+  onChange(changed: (alarm: Standing) => void): void {
+    this.#changed = changed;
+  }
+
+  get standing(): Iterable<Standing> {
+    return this.#standing.values();
+  }
+
+  found(finding: Finding, place: Place): void {
+    const key = alarmKey(finding);
+    const before = this.#standing.get(key);
+    const flapping = this.#flapping.get(key);
+    if (before && flapping) return this.#cameAgain(before, flapping, finding);
+    if (before) return this.#change(before, finding);
+    const turns = this.#turned(key);
+    const alarm: Standing = {
+      ...finding,
+      ...(turns >= FLAPS_AT ? { message: comesAndGoes(finding.message, turns) } : {}),
+      place,
+      raisedAt: timestamp(this.parts.clock),
+      seq: ++this.#seq,
+    };
+    void this.#turn(alarm, "raised", alarm.message);
+  }
+
+  over({ subject, id }: AlarmId, why?: string): void {
+    const key = alarmKey({ subject, id });
+    const alarm = this.#standing.get(key);
+    if (!alarm) return;
+    const flapping = this.#flapping.get(key);
+    if (flapping && why === undefined) {
+      const nowMs = this.parts.clock.monotonicMs();
+      flapping.clearAtMs = nowMs + FLAP_SPAN;
+      flapping.turnedMs = nowMs;
+      return;
+    }
+    this.#clear(alarm, why);
+  }
+
+  /** Somebody has seen it. @throws RequestError `not-found` */
+  async acknowledge(
+    { subject, id }: AlarmId,
+    actor: string,
+    comment: string | undefined,
+  ): Promise<AlarmState> {
+    const before = this.#standing.get(alarmKey({ subject, id }));
+    if (!before) {
+      throw new RequestError("not-found", `there is no alarm ${id} of ${subject}; it may be over`);
+    }
+    const at = timestamp(this.parts.clock);
+    const acknowledged = { actor, at, ...(comment === undefined ? {} : { comment }) };
+    const alarm = { ...before, acknowledged };
+    const said = comment === undefined ? "" : `: ${comment}`;
+    await this.#turn(alarm, "acknowledged", `${actor} has seen ${id}${said}`);
+    return stateOf(alarm);
+  }
+
+  /** Newest first. @throws StorageError; the signal's reason */
+  async alarms(asked: AlarmsAsked, signal: AbortSignal): Promise<AlarmRecords> {
+    const { state, severity, before = Number.MAX_SAFE_INTEGER, limit } = asked;
+    const nodes = asked.nodes && new Set<string>(asked.nodes);
+    const fits = (alarm: Standing): boolean => {
+      if (alarm.seq >= before || (severity && alarm.severity !== severity)) return false;
+      const node = nodeOfSubject(alarm.subject);
+      return !nodes || (node !== undefined && nodes.has(node));
+    };
+    const found = state === "cleared" ? [] : [...this.#standing.values()].filter(fits);
+    if (state !== "active") found.push(...(await this.#cleared(fits, before, limit + 1, signal)));
+    const ordered = found.toSorted((a, b) => b.seq - a.seq);
+    const alarms = ordered.slice(0, limit);
+    const last = alarms.at(-1);
+    return {
+      alarms: alarms.map(recordOf),
+      ...(ordered.length > limit && last ? { next: last.seq } : {}),
+    };
+  }
+
+  /** An alarm by its place in the history. @throws StorageError */
+  async bySeq(seq: number): Promise<Standing | undefined> {
+    for (const alarm of this.#standing.values()) if (alarm.seq === seq) return alarm;
+    const row = await this.parts.storage.get<{ alarm: string }>(
+      "SELECT alarm FROM telemetry_alarms WHERE seq = ?",
+      [seq],
+    );
+    return row && { ...fromJson<Alarm>(row.alarm), seq };
+  }
+
+  async #cleared(
+    fits: (alarm: Standing) => boolean,
+    from: number,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<Standing[]> {
+    const found: Standing[] = [];
+    for (let before = from; found.length < limit;) {
+      signal.throwIfAborted();
+      const rows = await this.parts.storage.all<{ seq: number; alarm: string }>(
+        `SELECT seq, alarm FROM telemetry_alarms WHERE cleared_ms IS NOT NULL AND seq < ?
+          ORDER BY seq DESC LIMIT ?`,
+        [before, ROWS],
+      );
+      const alarms = rows.map(({ seq, alarm }) => ({ ...fromJson<Alarm>(alarm), seq }));
+      found.push(...alarms.filter(fits));
+      const last = rows.at(-1);
+      if (!last || rows.length < ROWS) break;
+      before = last.seq;
+    }
+    return found;
+  }
+
+  #change(before: Standing, finding: Finding): void {
+    const key = alarmKey(before);
+    const turns = this.#turned(key);
+    // What is worse than what somebody has seen, nobody has seen.
+    const isWorse = finding.severity === "Critical" && before.severity !== "Critical";
+    const { acknowledged, ...rest } = before;
+    const alarm: Standing = {
+      ...rest,
+      ...finding,
+      ...(turns >= FLAPS_AT ? { message: comesAndGoes(finding.message, turns) } : {}),
+      ...(acknowledged && !isWorse ? { acknowledged } : {}),
+    };
+    void this.#turn(alarm, "changed", alarm.message);
+  }
+
+  /** One that comes and goes is found again: only that it is worse is told. */
+  #cameAgain(before: Standing, flapping: Flapping, finding: Finding): void {
+    flapping.turnedMs = this.parts.clock.monotonicMs();
+    flapping.latest = finding;
+    const isAgain = flapping.clearAtMs !== undefined;
+    flapping.clearAtMs = undefined;
+    const flaps = (before.flaps ?? 0) + (isAgain ? 1 : 0);
+    const alarm = { ...before, ...(flaps > 0 ? { flaps } : {}) };
+    this.#standing.set(alarmKey(alarm), alarm);
+    if (finding.severity === "Critical" && before.severity !== "Critical")
+      this.#change(alarm, finding);
+  }
+
+  /** How often it has turned of late, with this time. From a number on it comes and goes. */
+  #turned(key: string): number {
+    const nowMs = this.parts.clock.monotonicMs();
+    const turns = (this.#turns.get(key) ?? []).filter((atMs) => nowMs - atMs < FLAP_SPAN);
+    turns.push(nowMs);
+    this.#turns.set(key, turns.slice(-FLAPS_AT * 2));
+    if (turns.length >= FLAPS_AT && !this.#flapping.has(key)) {
+      this.#flapping.set(key, { clearAtMs: undefined, turnedMs: nowMs, latest: undefined });
+    }
+    return turns.length;
+  }
+
+  #clear(before: Standing, why?: string): void {
+    const key = alarmKey(before);
+    this.#flapping.delete(key);
+    const alarm = { ...before, clearedAt: timestamp(this.parts.clock) };
+    const flaps = before.flaps === undefined ? "" : `; it came and went ${before.flaps} times`;
+    void this.#turn(
+      alarm,
+      "cleared",
+      `over${why === undefined ? "" : `, as ${why}`}${flaps}: ${before.message}`,
+    );
+  }
+
+  #tick(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const [key, turns] of this.#turns) {
+      if (nowMs - (turns.at(-1) ?? 0) >= FLAP_SPAN) this.#turns.delete(key);
+    }
+    for (const [key, { clearAtMs, turnedMs, latest }] of this.#flapping) {
+      const alarm = this.#standing.get(key);
+      if (!alarm) this.#flapping.delete(key);
+      else if (clearAtMs !== undefined) {
+        if (nowMs >= clearAtMs) this.#clear(alarm);
+      } else if (nowMs - turnedMs >= FLAP_SPAN) {
+        this.#flapping.delete(key);
+        if (latest && latest.severity !== alarm.severity) this.#change(alarm, latest);
+      }
+    }
+  }
+
+  /** Takes what an alarm has become: in memory at once, then written, then told. */
+  async #turn(alarm: Standing, turn: Turn, message: string): Promise<void> {
+    const { ledger, events, put, clock } = this.parts;
+    const key = alarmKey(alarm);
+    this.#keep(alarm);
+    const node = nodeOfSubject(alarm.subject);
+    if (node !== undefined && turn !== "acknowledged") {
+      const severity = turn === "cleared" ? 0 : alarm.severity === "Warning" ? 1 : 2;
+      const tags = { node, alarm: alarm.id };
+      put([{ measurement: "node_alarm", tags, atMs: clock.now().getTime(), fields: { severity } }]);
+    }
+    await ledger.put([statementOf(alarm)]);
+    // Another turn may have come meanwhile: what stands now is said.
+    this.#publish(this.#standing.get(key) ?? { ...alarm, clearedAt: alarm.clearedAt ?? "" });
+    this.#changed(alarm);
+    await events.happened({
+      subject: alarm.subject,
+      severity: EVENT_SEVERITY[turn] ?? (alarm.severity === "Critical" ? "critical" : "warning"),
+      kind: `alarm-${turn}`,
+      message,
+      data: { alarm: alarm.id, rule: alarm.rule, severity: alarm.severity },
+    });
+  }
+
+  #publish(alarm: Standing): void {
+    const node = nodeOfSubject(alarm.subject);
+    if (node === undefined || !isNodeId(node)) return;
+    const isOver = alarm.clearedAt !== undefined;
+    const topic = { node, alarm: alarm.id };
+    this.parts.session.retain(nodeAlarm, topic, isOver ? undefined : stateOf(alarm));
+  }
+
+  #keep(alarm: Standing): void {
+    const { subject, id, severity } = alarm;
+    const own = this.#bySubject.get(subject) ?? new Map<string, Alarm["severity"]>();
+    if (alarm.clearedAt === undefined) {
+      this.#standing.set(alarmKey(alarm), alarm);
+      own.set(id, severity);
+      this.#bySubject.set(subject, own);
+    } else {
+      this.#standing.delete(alarmKey(alarm));
+      own.delete(id);
+      if (own.size === 0) this.#bySubject.delete(subject);
+    }
+    const node = nodeOfSubject(subject);
+    if (node === undefined || !isNodeId(node)) return;
+    const severities = [...own.values()];
+    const worst = severities.includes("Critical") ? "Critical" : severities[0];
+    this.parts.health.set(node, worst);
+  }
+}
+
+const ROWS = 1000;
+const EVENT_SEVERITY: Readonly<Partial<Record<Turn, NodeEvent["severity"]>>> = {
+  acknowledged: "info",
+  cleared: "notice",
+};
+
+function comesAndGoes(message: string, turns: number): string {
+  return `${message} (it comes and goes: ${turns} times in 10 min; from now on only its end is told)`.slice(
+    0,
+    1000,
+  );
+}
+
+function stateOf(alarm: Alarm): AlarmState {
+  const { id, rule, kind, severity, message, raisedAt, value, limit, unit, acknowledged } = alarm;
+  return {
+    id,
+    rule,
+    kind,
+    severity,
+    message: message.slice(0, 1000),
+    raisedAt,
+    ...(value === undefined ? {} : { value }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(acknowledged === undefined ? {} : { acknowledged }),
+  };
+}
+
+function recordOf(alarm: Standing): AlarmRecord {
+  const { seq, subject, clearedAt, flaps } = alarm;
+  return {
+    ...stateOf(alarm),
+    seq,
+    subject,
+    ...(clearedAt === undefined ? {} : { clearedAt }),
+    ...(flaps === undefined ? {} : { flaps }),
+  };
+}
+
+function statementOf({ seq, ...alarm }: Standing): Statement {
+  const { subject, id, severity, raisedAt, clearedAt } = alarm;
+  return {
+    sql: `INSERT INTO telemetry_alarms (seq, subject, node, id, severity, raised_ms, cleared_ms, alarm)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET severity = excluded.severity,
+        cleared_ms = excluded.cleared_ms, alarm = excluded.alarm`,
+    params: [
+      seq,
+      subject,
+      nodeOfSubject(subject) ?? null,
+      id,
+      severity,
+      Date.parse(raisedAt),
+      clearedAt === undefined ? null : Date.parse(clearedAt),
+      toJson(alarm),
+    ],
+  };
+}

@@ -1,0 +1,294 @@
+import type { Clock } from "@outrider/contracts/clock";
+import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
+import type { AlarmKind, AlarmSeverity } from "@outrider/contracts/telemetry";
+import {
+  alarmRulesOf,
+  type AlarmRule,
+  type RuleKind,
+  type TelemetryPolicy,
+} from "@outrider/contracts/telemetry-policy";
+import type { StoreHealth } from "../store/store.js";
+import { budgetWords, clockWords } from "./alarm-words.js";
+import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
+import { NodeWatches, type NodePower } from "./node-watches.js";
+import { MeanWindow } from "./rate-window.js";
+import type { SensorReading } from "./sensor-watches.js";
+import { Watch } from "./watch.js";
+
+/** What alarms are told apart by. */
+export interface AlarmId {
+  readonly subject: string;
+  readonly id: string;
+}
+
+/** What rules have found, in the order of finding. */
+export interface Findings {
+  /** Something is wrong, or is wrong in another way than before. */
+  found(finding: Finding, place: Place): void;
+  /** It is not so any more. @param why other than by what was measured */
+  over(alarm: AlarmId, why?: string): void;
+}
+
+/** A power domain as it is now. */
+export interface DomainDraw {
+  readonly domain: string;
+  readonly watts: number;
+  readonly budgetWatts: number;
+  readonly nodes: readonly string[];
+}
+
+const STORE_SUBJECT = "service:telemetry";
+
+/** Holds the rules against what is read and known. Pure but for the clock: what it finds is somebody else's to keep and tell. */
+export class AlarmEngine {
+  readonly #nodes = new Map<string, NodeWatches>();
+  /** About agents, domains and the store, by subject and rule. */
+  readonly #others = new Map<string, Watch>();
+  readonly #means = new Map<string, MeanWindow>();
+  readonly #domainOf = new Map<string, string>();
+  readonly #nodesOf = new Map<string, readonly string[]>();
+  #policy: TelemetryPolicy | undefined;
+  #policyText = "";
+  /** What stood before this process and has no watch yet. */
+  readonly #restored = new Map<string, AlarmId & { readonly severity: AlarmSeverity }>();
+  #dropped: number | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly findings: Findings,
+  ) {}
+
+  /** Alarms that stood when the process before this one ended; to be called first. */
+  restore(alarms: Iterable<AlarmId & { readonly severity: AlarmSeverity }>): void {
+    for (const { subject, id, severity } of alarms)
+      this.#restored.set(`${subject} ${id}`, { subject, id, severity });
+  }
+
+  govern(policy: TelemetryPolicy): void {
+    const text = JSON.stringify([policy.profiles, policy.nodes, policy.siteRules]);
+    if (text === this.#policyText) return;
+    this.#policyText = text;
+    this.#policy = policy;
+    const nowMs = this.clock.monotonicMs();
+    for (const [node, watches] of this.#nodes) {
+      this.#end(watches.govern(alarmRulesOf(policy, node), nowMs), "its rule is gone");
+      this.#takeUp(watches);
+    }
+    for (const [key, watch] of [...this.#others]) {
+      const rule = policy.siteRules[watch.name];
+      this.#others.delete(key);
+      if (!rule || rule.kind !== watch.rule.kind) this.#end([watch], "its rule is gone");
+      else {
+        const next = new Watch(watch.subject, watch.id, watch.name, rule);
+        next.inherit(watch);
+        this.#others.set(key, next);
+      }
+    }
+    this.#dropStale();
+  }
+
+  describe(node: string, description: NodeDescription): void {
+    const watches = this.#node(node);
+    this.#end(watches.describe(description, this.clock.monotonicMs()), "its sensor is gone");
+    this.#takeUp(watches);
+    this.#dropStale();
+  }
+
+  /** The node is gone, and its alarms with it. */
+  forget(node: string): void {
+    const watches = this.#nodes.get(node);
+    this.#nodes.delete(node);
+    this.#end([...(watches?.watches() ?? [])], "the node is gone");
+    for (const [key, { subject, id }] of this.#restored) {
+      if (subject !== `node:${node}`) continue;
+      this.#restored.delete(key);
+      this.findings.over({ subject, id }, "the node is gone");
+    }
+  }
+
+  read(node: string, sensor: string, reading: SensorReading): void {
+    this.#tellAll(this.#node(node).read(sensor, reading, this.clock.monotonicMs()));
+  }
+
+  /** The newest reading of a sensor has become too old. */
+  expired(node: string, sensor: string): void {
+    this.#tellAll(this.#node(node).expire(sensor));
+  }
+
+  power(node: string, power: NodePower): void {
+    this.#tellAll(this.#node(node).setPower(power, this.clock.monotonicMs()));
+  }
+
+  liveness(node: string, liveness: NodeStatus["liveness"]): void {
+    this.#tellAll(this.#node(node).setLiveness(liveness, this.clock.monotonicMs()));
+  }
+
+  /** @param offsetSeconds how far an agent's calendar is ahead */
+  clockSeen(agent: string, offsetSeconds: number): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const watch of this.#ofSite("clock", `agent:${agent}`)) {
+      watch.measure(Math.abs(offsetSeconds), nowMs, (severity) => ({
+        message: clockWords(agent, offsetSeconds),
+        value: offsetSeconds,
+        limit: limitOf(watch.rule, severity),
+        unit: "s",
+      }));
+      this.#tell(watch);
+    }
+  }
+
+  draw({ domain, watts, budgetWatts, nodes }: DomainDraw): void {
+    const nowMs = this.clock.monotonicMs();
+    this.#nodesOf.set(domain, nodes);
+    for (const node of nodes) this.#domainOf.set(node, domain);
+    for (const watch of this.#ofSite("budget", `domain:${domain}`)) {
+      const overMs = watch.rule.overMs ?? 0;
+      const key = `${domain} ${watch.name} ${overMs}`;
+      let window = this.#means.get(key);
+      if (!window) this.#means.set(key, (window = new MeanWindow(overMs)));
+      const mean = window.add(nowMs, watts);
+      watch.measure((mean / budgetWatts) * 100, nowMs, (severity) => ({
+        message: budgetWords(domain, mean, budgetWatts, overMs),
+        value: mean,
+        limit: ((limitOf(watch.rule, severity) ?? 100) * budgetWatts) / 100,
+        unit: "W",
+      }));
+      this.#tell(watch);
+    }
+  }
+
+  store({ state, detail, droppedPoints, refusedPoints }: StoreHealth): void {
+    const nowMs = this.clock.monotonicMs();
+    const lost = droppedPoints + refusedPoints;
+    const isLosing = lost > (this.#dropped ?? lost);
+    this.#dropped = lost;
+    for (const watch of this.#ofSite("store", STORE_SUBJECT)) {
+      const words = detail ?? "what is measured cannot be stored";
+      if (isLosing) {
+        watch.assert("Critical", nowMs, () => ({
+          message: `what is measured is lost, ${lost} points so far: ${words}`.slice(0, 1000),
+        }));
+      } else {
+        watch.hold(state === "degraded", nowMs, () => ({ message: words.slice(0, 1000) }));
+      }
+      this.#tell(watch);
+    }
+  }
+
+  /** To be called each second or so. */
+  tick(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const watches of this.#nodes.values()) this.#tellAll(watches.tick(nowMs));
+    for (const watch of this.#others.values()) {
+      if (!watch.isPending) continue;
+      watch.tick(nowMs);
+      this.#tell(watch);
+    }
+  }
+
+  /** Where what an alarm is about is. */
+  placeOf(subject: string, id: string): Place {
+    const node = nodeOfSubject(subject);
+    if (node !== undefined) {
+      const watches = this.#nodes.get(node);
+      const agent = watches?.agentOfAlarm(id);
+      const domain = this.#domainOf.get(node);
+      return {
+        nodes: [node],
+        ...(agent === undefined ? {} : { agent }),
+        ...(domain === undefined ? {} : { domain }),
+      };
+    }
+    if (subject.startsWith("domain:")) {
+      const domain = subject.slice(7);
+      return { nodes: this.#nodesOf.get(domain) ?? [], domain };
+    }
+    if (!subject.startsWith("agent:")) return { nodes: [] };
+    const agent = subject.slice(6);
+    const nodes = [...this.#nodes]
+      .filter(([, watches]) => watches.agents.has(agent))
+      .map(([one]) => one);
+    return { nodes, agent };
+  }
+
+  #node(node: string): NodeWatches {
+    let found = this.#nodes.get(node);
+    if (!found) {
+      this.#nodes.set(node, (found = new NodeWatches(node)));
+      if (this.#policy) found.govern(alarmRulesOf(this.#policy, node), this.clock.monotonicMs());
+      this.#takeUp(found);
+    }
+    return found;
+  }
+
+  /** The watches of a kind for a subject that is no node. */
+  *#ofSite(kind: RuleKind, subject: string): Generator<Watch> {
+    for (const [name, rule] of Object.entries(this.#policy?.siteRules ?? {})) {
+      if (rule.kind !== kind) continue;
+      const key = `${subject} ${name}`;
+      let watch = this.#others.get(key);
+      if (!watch) {
+        this.#others.set(key, (watch = new Watch(subject, name, name, rule)));
+        this.#takeUpOne(watch);
+      }
+      yield watch;
+    }
+  }
+
+  #takeUp(watches: NodeWatches): void {
+    if (this.#restored.size > 0) for (const watch of watches.watches()) this.#takeUpOne(watch);
+  }
+
+  /** A watch begins where the process before this one was. */
+  #takeUpOne(watch: Watch): void {
+    const key = `${watch.subject} ${watch.id}`;
+    const before = this.#restored.get(key);
+    if (!before) return;
+    this.#restored.delete(key);
+    watch.restore(before.severity, this.clock.monotonicMs());
+  }
+
+  /** What stood of nodes that are known now and has no watch will never have one. */
+  #dropStale(): void {
+    if (!this.#policy) return;
+    for (const [key, { subject, id }] of this.#restored) {
+      const node = nodeOfSubject(subject);
+      const isKnown =
+        node === undefined
+          ? !Object.hasOwn(this.#policy.siteRules, id)
+          : this.#nodes.get(node)?.description !== undefined;
+      if (!isKnown) continue;
+      this.#restored.delete(key);
+      this.findings.over({ subject, id }, "its rule or its sensor is gone");
+    }
+  }
+
+  #end(watches: Iterable<Watch>, why: string): void {
+    // Also one that is calm: its alarm may still be kept raised.
+    for (const { subject, id } of watches) this.findings.over({ subject, id }, why);
+  }
+
+  #tellAll(watches: Iterable<Watch>): void {
+    for (const watch of watches) this.#tell(watch);
+  }
+
+  #tell(watch: Watch): void {
+    const news = watch.news();
+    if (news === undefined) return;
+    const { subject, id, name, rule } = watch;
+    if (news === "over") return this.findings.over({ subject, id });
+    const { severity, said } = news;
+    const finding = { subject, id, rule: name, kind: kindOf(rule.kind), severity, ...said };
+    this.findings.found(finding, this.placeOf(subject, id));
+  }
+}
+
+/** What people are told that an alarm is. */
+function kindOf(kind: RuleKind): AlarmKind {
+  if (kind === "budget") return "threshold";
+  return kind === "store" ? "fault" : kind;
+}
+
+function limitOf({ upper }: Pick<AlarmRule, "upper">, severity: AlarmSeverity): number | undefined {
+  return severity === "Critical" ? upper?.critical : upper?.warning;
+}

@@ -1,0 +1,66 @@
+import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
+import { powerState, type PowerState } from "@outrider/contracts/power";
+import { acknowledgeAlarm, type AcknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
+import type { AlarmState } from "@outrider/contracts/telemetry";
+import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telemetry-policy";
+import type { Meta, Received } from "@outrider/messaging/session";
+import { OnMessage } from "@outrider/service-kit/on-message";
+import { OnRequest, type Asked } from "@outrider/service-kit/on-request";
+import type { SensorTaken, TelemetryListener } from "../telemetry-listener.js";
+import type { AlarmBook } from "./alarm-book.js";
+import type { AlarmEngine } from "./alarm-engine.js";
+
+type OfNode = { readonly node: string };
+
+/** Hands on what rules look at, and what people say of alarms. */
+export class AlarmIntake implements TelemetryListener {
+  constructor(
+    private readonly engine: AlarmEngine,
+    private readonly book: AlarmBook,
+    private readonly governed: (policy: TelemetryPolicy) => void,
+  ) {}
+
+  @OnMessage(telemetryPolicy)
+  policy({ payload }: Received<TelemetryPolicy, object>): void {
+    this.engine.govern(payload);
+    this.governed(payload);
+  }
+
+  @OnMessage(nodeDescription, { cleared: "nodeGone" })
+  node({ payload, parameters: { node } }: Received<NodeDescription, OfNode>): void {
+    this.engine.describe(node, payload);
+  }
+
+  nodeGone({ parameters: { node } }: Meta<OfNode>): void {
+    this.engine.forget(node);
+  }
+
+  @OnMessage(powerState)
+  power({
+    payload: { supply, host, fault },
+    parameters: { node },
+  }: Received<PowerState, OfNode>): void {
+    this.engine.power(node, { supply: supply.value, host: host.value, fault });
+  }
+
+  @OnRequest(acknowledgeAlarm)
+  acknowledge({ body, actor }: Asked<AcknowledgeAlarm>): Promise<AlarmState> {
+    return this.book.acknowledge(body, actor, body.comment);
+  }
+
+  sensorRead({ node, sensor, values, absent }: SensorTaken): void {
+    this.engine.read(node, sensor, { values, absent });
+  }
+
+  sensorExpired(node: string, sensor: string): void {
+    this.engine.expired(node, sensor);
+  }
+
+  livenessChanged(node: string, liveness: "Alive" | "Silent" | "Unknown"): void {
+    this.engine.liveness(node, liveness);
+  }
+
+  clockSeen(agent: string, offsetSeconds: number): void {
+    this.engine.clockSeen(agent, offsetSeconds);
+  }
+}

@@ -1,0 +1,95 @@
+import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
+import { QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
+import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+
+/** What alarms say, for people. */
+
+/** A limit that a value is beyond. */
+export interface Passed {
+  readonly limit: number;
+  readonly side: "upper" | "lower";
+}
+
+/** The limit of a severity that a value is beyond or has not come back from; the nearer one where it is neither. */
+export function limitOf(
+  { upper, lower }: Pick<AlarmRule, "upper" | "lower">,
+  severity: AlarmSeverity,
+  value: number,
+): Passed | undefined {
+  const level = severity === "Critical" ? "critical" : "warning";
+  const [high, low] = [upper?.[level], lower?.[level]];
+  if (high === undefined) return low === undefined ? undefined : { limit: low, side: "lower" };
+  if (low === undefined || high - value < value - low) return { limit: high, side: "upper" };
+  return { limit: low, side: "lower" };
+}
+
+/** `87.2 °C`, `11,532 rpm` */
+export function withUnit(value: number, unit: string): string {
+  const digits = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  return unit === "" ? digits : `${digits} ${unit}`;
+}
+
+/** `temperature Celsius` → `temperature`: the unit stands beside the number. */
+export function quantityWords(quantity: Quantity): string {
+  const words = quantity.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.replace(UNIT_WORDS, "");
+}
+const UNIT_WORDS =
+  / (volts|amperes|watts|watt hours|hertz|celsius|percent|revolutions per minute|megabits per second|bytes|seconds|milliseconds|hours)$/;
+
+export function thresholdWords(
+  sensor: string,
+  quantity: Quantity,
+  severity: AlarmSeverity,
+  value: number,
+  passed: Passed | undefined,
+): string {
+  const { unit, min, max } = QUANTITIES[quantity];
+  const what = `${quantityWords(quantity)} of ${sensor}`;
+  if (unit === "" && min === 0 && max === 1) return `${what} is ${value >= 0.5 ? "yes" : "no"}`;
+  return `${what} is ${withUnit(value, unit)}${limitWords(severity, passed, unit)}`;
+}
+
+export function rateWords(
+  sensor: string,
+  quantity: Quantity,
+  severity: AlarmSeverity,
+  rate: number,
+  passed: Passed | undefined,
+  per: "minute" | "hour",
+): string {
+  const { unit } = QUANTITIES[quantity];
+  const how = rate < 0 ? "falls" : "rises";
+  return `${quantityWords(quantity)} of ${sensor} ${how} by ${withUnit(Math.abs(rate), unit)} in a ${per}${limitWords(severity, passed, unit)}`;
+}
+
+export function missingWords(sensor: string, ageMs: number, why: Absence | undefined): string {
+  return `no reading of ${sensor} for ${spanWords(ageMs)}${why === undefined ? "" : `: ${why}`}`;
+}
+
+export function clockWords(agent: string, offsetSeconds: number): string {
+  const how = offsetSeconds > 0 ? "ahead" : "behind";
+  return `the clock of agent ${agent} is ${withUnit(Math.abs(offsetSeconds), "s")} ${how}; set it, by NTP at best`;
+}
+
+export function budgetWords(domain: string, watts: number, budget: number, overMs: number): string {
+  const mean =
+    overMs === 0
+      ? ""
+      : ` in the mean of ${spanWords(overMs)} (${withUnit((watts * overMs) / 3_600_000, "Wh")})`;
+  const percent = withUnit((watts / budget) * 100, "%");
+  return `power domain ${domain} draws ${withUnit(watts, "W")}${mean}, ${percent} of its budget of ${withUnit(budget, "W")}`;
+}
+
+/** `90 s`, `5 min`, `3 h`, `2 d` */
+export function spanWords(ms: number): string {
+  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
+}
+
+function limitWords(severity: AlarmSeverity, passed: Passed | undefined, unit: string): string {
+  if (!passed) return "";
+  return `; its ${passed.side} ${severity.toLowerCase()} limit is ${withUnit(passed.limit, unit)}`;
+}

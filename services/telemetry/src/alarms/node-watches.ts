@@ -1,0 +1,178 @@
+import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
+import type { Host, Supply } from "@outrider/contracts/power";
+import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
+import { spanWords } from "./alarm-words.js";
+import { SensorWatches, type SensorReading } from "./sensor-watches.js";
+import { Watch } from "./watch.js";
+
+/** What is known of a node's power. */
+export interface NodePower {
+  readonly supply: Supply;
+  readonly host: Host;
+  readonly fault?: string | undefined;
+}
+
+type Liveness = NodeStatus["liveness"];
+
+/** The rules that look at one node and its sensors. */
+export class NodeWatches {
+  readonly #subject: string;
+  #rules: Readonly<Record<string, AlarmRule>> = {};
+  #description: NodeDescription | undefined;
+  #sensors = new Map<string, SensorWatches>();
+  #own = new Map<string, Watch>();
+  #power: NodePower | undefined;
+  #liveness: Liveness = "Unknown";
+
+  constructor(node: string) {
+    this.#subject = `node:${node}`;
+  }
+
+  get description(): NodeDescription | undefined {
+    return this.#description;
+  }
+
+  *watches(): Generator<Watch> {
+    yield* this.#own.values();
+    for (const sensor of this.#sensors.values()) yield* sensor.all;
+  }
+
+  /** The agents that it is wired to. */
+  get agents(): ReadonlySet<string> {
+    const bindings = Object.values(this.#description?.interfaces ?? {}).flat();
+    return new Set(bindings.map(({ agent }) => agent));
+  }
+
+  /** By which agent one knows what an alarm tells. */
+  agentOfAlarm(id: string): string | undefined {
+    for (const sensor of this.#sensors.values()) {
+      for (const watch of sensor.all) if (watch.id === id) return sensor.facts.agent;
+    }
+    const { heartbeat = [], power = [] } = this.#description?.interfaces ?? {};
+    const [first] = this.#own.get(id)?.rule.kind === "silent" ? heartbeat : power;
+    return first?.agent;
+  }
+
+  /** The rules for it are others now. @returns the watches that are no more */
+  govern(rules: Readonly<Record<string, AlarmRule>>, nowMs: number): Watch[] {
+    if (rules === this.#rules) return [];
+    this.#rules = rules;
+    return this.#rebuild(nowMs);
+  }
+
+  /** @returns the watches that are no more */
+  describe(description: NodeDescription, nowMs: number): Watch[] {
+    this.#description = description;
+    return this.#rebuild(nowMs);
+  }
+
+  *read(sensor: string, reading: SensorReading, nowMs: number): Generator<Watch> {
+    yield* this.#sensor(sensor, nowMs).read(reading, nowMs);
+  }
+
+  /** The newest reading of a sensor is too old to be relied on. */
+  *expire(sensor: string): Generator<Watch> {
+    const watches = this.#sensors.get(sensor);
+    watches?.expired();
+    yield* watches?.all ?? [];
+  }
+
+  *setPower(power: NodePower, nowMs: number): Generator<Watch> {
+    this.#power = power;
+    yield* this.#judge(nowMs);
+  }
+
+  *setLiveness(liveness: Liveness, nowMs: number): Generator<Watch> {
+    this.#liveness = liveness;
+    yield* this.#judge(nowMs);
+  }
+
+  /** Time has passed. */
+  *tick(nowMs: number): Generator<Watch> {
+    for (const watch of this.#own.values()) {
+      if (!watch.isPending) continue;
+      watch.tick(nowMs);
+      yield watch;
+    }
+    const hasSupply = this.#power?.supply !== "Off";
+    for (const sensor of this.#sensors.values()) yield* sensor.tick(nowMs, hasSupply);
+  }
+
+  *#judge(nowMs: number): Generator<Watch> {
+    for (const watch of this.#own.values()) {
+      if (watch.rule.kind === "fault") this.#judgeFault(watch, nowMs);
+      else this.#judgeSilence(watch, nowMs);
+      yield watch;
+    }
+  }
+
+  #judgeFault(watch: Watch, nowMs: number): void {
+    if (!this.#power) return;
+    const { fault } = this.#power;
+    watch.hold(fault !== undefined, nowMs, () => ({
+      message: `power-on attempts are exhausted: ${fault ?? ""}`.slice(0, 1000),
+    }));
+  }
+
+  /** Only silence that nobody expects counts, and only what is known ends it. */
+  #judgeSilence(watch: Watch, nowMs: number): void {
+    const supply = this.#power?.supply ?? (this.#hasPower() ? "Unknown" : "On");
+    const host = this.#power?.host;
+    if (this.#liveness === "Alive" || supply === "Off" || host === "Halted") return watch.calm();
+    if (this.#liveness === "Unknown" || supply !== "On") return watch.lose();
+    watch.hold(true, nowMs, () => ({
+      message: `no sign of life for ${spanWords(watch.rule.forMs)} although its supply is on`,
+    }));
+  }
+
+  #hasPower(): boolean {
+    return (this.#description?.interfaces.power ?? []).length > 0;
+  }
+
+  #sensor(name: string, nowMs: number): SensorWatches {
+    let found = this.#sensors.get(name);
+    if (!found) {
+      found = new SensorWatches(this.#subject, name, {}, nowMs, this.#rules, undefined);
+      this.#sensors.set(name, found);
+    }
+    return found;
+  }
+
+  /** Makes the watches anew, which go on where those before them were. */
+  #rebuild(nowMs: number): Watch[] {
+    const before = [...this.watches()];
+    const own = new Map<string, Watch>();
+    for (const [name, rule] of Object.entries(this.#rules)) {
+      if (rule.kind !== "fault" && rule.kind !== "silent") continue;
+      const watch = new Watch(this.#subject, name, name, rule);
+      const old = this.#own.get(name);
+      if (old?.rule.kind === rule.kind) watch.inherit(old);
+      own.set(name, watch);
+    }
+    this.#own = own;
+    this.#sensors = this.#sensorsAnew(nowMs);
+    const ids = new Set([...this.watches()].map(({ id }) => id));
+    return before.filter(({ id }) => !ids.has(id));
+  }
+
+  #sensorsAnew(nowMs: number): Map<string, SensorWatches> {
+    const declared = new Map(
+      (this.#description?.interfaces.sensor ?? []).map(({ endpoint, agent, driver }) => [
+        endpoint.split(".")[2] ?? "",
+        { agent, driver },
+      ]),
+    );
+    // Before the node has been described, what is read counts.
+    const names = this.#description ? declared.keys() : this.#sensors.keys();
+    return new Map(
+      [...names].map((name) => {
+        const facts = declared.get(name) ?? {};
+        const before = this.#sensors.get(name);
+        return [
+          name,
+          new SensorWatches(this.#subject, name, facts, nowMs, this.#rules, before),
+        ] as const;
+      }),
+    );
+  }
+}

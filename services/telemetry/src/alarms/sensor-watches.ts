@@ -1,0 +1,171 @@
+import { isQuantity, QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
+import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
+import { limitOf, missingWords, rateWords, thresholdWords } from "./alarm-words.js";
+import { RateWindow } from "./rate-window.js";
+import { Watch, type Said } from "./watch.js";
+
+/** What a sensor gave once: of each quantity its value, or why there is none. */
+export interface SensorReading {
+  readonly values?: Readonly<Partial<Record<Quantity, number>>> | undefined;
+  readonly absent?: Readonly<Partial<Record<Quantity, Absence>>> | undefined;
+}
+
+/** Where a sensor is read; undefined where that is not known. */
+export interface SensorFacts {
+  readonly driver?: string | undefined;
+  readonly agent?: string | undefined;
+}
+
+/** That nothing can be measured is known then, and no alarm. */
+const EXPLAINED: readonly Absence[] = ["DeviceOff"];
+/** There is nothing whose value could be wrong. */
+const NOTHING_THERE: readonly Absence[] = ["DeviceOff", "NotPresent"];
+
+/** The rules that look at one sensor. */
+export class SensorWatches {
+  readonly #watches = new Map<string, Watch>();
+  readonly #rates = new Map<string, RateWindow>();
+  /** When there was a value last, by the quantity that a rule asks for; empty: any. */
+  readonly #seenMs = new Map<string, number>();
+  #why: Absence | undefined;
+
+  constructor(
+    subject: string,
+    private readonly sensor: string,
+    readonly facts: SensorFacts,
+    private readonly sinceMs: number,
+    rules: Readonly<Record<string, AlarmRule>>,
+    before: SensorWatches | undefined,
+  ) {
+    for (const [name, rule] of Object.entries(rules)) {
+      if (!this.#isFor(rule)) continue;
+      const id = rule.sensor === undefined ? `${name}-${sensor}` : name;
+      const watch = new Watch(subject, id, name, rule);
+      const old = before ? before.#watches.get(name) : undefined;
+      if (old?.id === id && old.rule.kind === rule.kind) watch.inherit(old);
+      this.#watches.set(name, watch);
+    }
+    if (!before) return;
+    for (const [quantity, seenMs] of before.#seenMs) this.#seenMs.set(quantity, seenMs);
+    this.#why = before.#why;
+  }
+
+  get all(): Iterable<Watch> {
+    return this.#watches.values();
+  }
+
+  /** Takes a reading that is of now. @returns the watches that have judged it */
+  *read(reading: SensorReading, nowMs: number): Generator<Watch> {
+    for (const quantity of Object.keys(reading.values ?? {})) this.#seen(quantity, nowMs);
+    for (const [quantity, why] of Object.entries(reading.absent ?? {})) {
+      this.#why = why;
+      if (EXPLAINED.includes(why)) this.#seen(quantity, nowMs);
+    }
+    for (const [name, watch] of this.#watches) {
+      const { kind, quantity } = watch.rule;
+      if (kind === "missing") this.#age(watch, nowMs, true);
+      else if (quantity !== undefined) this.#judge(name, watch, quantity, reading, nowMs);
+      yield watch;
+    }
+  }
+
+  /** Time has passed. @param hasSupply whether there is a reason to expect readings */
+  *tick(nowMs: number, hasSupply: boolean): Generator<Watch> {
+    for (const watch of this.#watches.values()) {
+      if (watch.rule.kind === "missing") this.#age(watch, nowMs, hasSupply);
+      else if (watch.isPending) watch.tick(nowMs);
+      else continue;
+      yield watch;
+    }
+  }
+
+  /** Of the newest reading, what is of no use any more by its age. */
+  expired(): void {
+    for (const watch of this.#watches.values()) {
+      if (watch.rule.kind !== "missing") watch.lose();
+    }
+    for (const window of this.#rates.values()) window.clear();
+  }
+
+  #isFor({ kind, sensor, drivers }: AlarmRule): boolean {
+    if (kind !== "threshold" && kind !== "rate" && kind !== "missing") return false;
+    if (sensor !== undefined && sensor !== this.sensor) return false;
+    return drivers === undefined || drivers.includes(this.facts.driver ?? "");
+  }
+
+  #seen(quantity: string, nowMs: number): void {
+    this.#seenMs.set(quantity, nowMs);
+    this.#seenMs.set("", nowMs);
+  }
+
+  #judge(
+    name: string,
+    watch: Watch,
+    quantity: Quantity,
+    { values, absent }: SensorReading,
+    nowMs: number,
+  ): void {
+    const value = values?.[quantity];
+    const { rule } = watch;
+    if (value === undefined) {
+      const why = absent?.[quantity];
+      if (why === undefined) return;
+      this.#rates.get(name)?.clear();
+      if (NOTHING_THERE.includes(why)) watch.calm();
+      else watch.lose();
+      return;
+    }
+    if (rule.kind === "threshold") {
+      watch.measure(value, nowMs, (severity) => this.#threshold(rule, quantity, severity, value));
+      return;
+    }
+    const per = rule.per ?? "minute";
+    let window = this.#rates.get(name);
+    if (!window) this.#rates.set(name, (window = new RateWindow(rule.overMs ?? 300_000, per)));
+    const rate = window.add(nowMs, value);
+    if (rate === undefined) return;
+    watch.measure(rate, nowMs, (severity) => {
+      const passed = limitOf(rule, severity, rate);
+      return {
+        message: rateWords(this.sensor, quantity, severity, rate, passed, per),
+        value: rate,
+        limit: passed?.limit,
+        unit: unitOf(quantity) === "" ? `/${per}` : `${unitOf(quantity)}/${per}`,
+      };
+    });
+  }
+
+  #threshold(rule: AlarmRule, quantity: Quantity, severity: AlarmSeverity, value: number): Said {
+    const passed = limitOf(rule, severity, value);
+    const unit = unitOf(quantity);
+    return {
+      message: thresholdWords(this.sensor, quantity, severity, value, passed),
+      value,
+      limit: passed?.limit,
+      ...(unit === "" ? {} : { unit }),
+    };
+  }
+
+  /** Judges how old the newest value is; the rule's delay is the age. */
+  #age(watch: Watch, nowMs: number, hasSupply: boolean): void {
+    const key = watch.rule.quantity ?? "";
+    if (!hasSupply) this.#seenMs.set(key, nowMs);
+    const ageMs = nowMs - (this.#seenMs.get(key) ?? this.sinceMs);
+    const { rule } = watch;
+    // What was raised before a restart stays until there is a value.
+    const holds = ageMs >= rule.forMs || (watch.severity !== undefined && !this.#seenMs.has(key));
+    const severity = rule.severity ?? "Warning";
+    if (!holds) {
+      watch.calm();
+      return;
+    }
+    watch.assert(severity, nowMs, () => ({
+      message: missingWords(this.sensor, ageMs, this.#why),
+    }));
+  }
+}
+
+function unitOf(quantity: string): string {
+  return isQuantity(quantity) ? QUANTITIES[quantity].unit : "";
+}

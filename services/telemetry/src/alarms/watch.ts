@@ -1,0 +1,105 @@
+import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
+import {
+  CALM,
+  held,
+  isPending,
+  measured,
+  restored,
+  severityOf,
+  unknown,
+  waited,
+  type Condition,
+} from "./condition.js";
+
+/** What an alarm of a watch says when it is raised or becomes another one. */
+export interface Said {
+  readonly message: string;
+  readonly value?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly unit?: string | undefined;
+}
+
+/** One rule looking at one thing. */
+export class Watch {
+  #condition: Condition = CALM;
+  #severity: AlarmSeverity | undefined;
+  #words: (severity: AlarmSeverity) => Said = () => ({ message: "" });
+
+  /**
+   * @param subject `node:n1` …
+   * @param id of the alarm
+   * @param name of the rule
+   */
+  constructor(
+    readonly subject: string,
+    readonly id: string,
+    readonly name: string,
+    readonly rule: AlarmRule,
+  ) {}
+
+  /** What has been told last. */
+  get severity(): AlarmSeverity | undefined {
+    return this.#severity;
+  }
+
+  get isPending(): boolean {
+    return isPending(this.#condition);
+  }
+
+  /** Whether it would do anything if nothing more came. */
+  get isQuiet(): boolean {
+    return this.#severity === undefined && !this.isPending;
+  }
+
+  restore(severity: AlarmSeverity, nowMs: number): void {
+    this.#condition = restored(severity, nowMs);
+    this.#severity = severity;
+  }
+
+  /** Goes on where another rule of the same name has been. */
+  inherit(other: Watch): void {
+    this.#condition = other.#condition;
+    this.#severity = other.#severity;
+    this.#words = other.#words;
+  }
+
+  measure(value: number, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
+    this.#words = words;
+    this.#condition = measured(this.#condition, this.rule, value, nowMs);
+  }
+
+  hold(holds: boolean, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
+    if (holds) this.#words = words;
+    const { severity = "Warning", forMs } = this.rule;
+    this.#condition = held(this.#condition, severity, holds, nowMs, forMs);
+  }
+
+  /** It is certain, whatever the rule's delay. */
+  assert(severity: AlarmSeverity, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
+    this.#words = words;
+    this.#condition = held(this.#condition, severity, true, nowMs, 0);
+  }
+
+  tick(nowMs: number): void {
+    this.#condition = waited(this.#condition, nowMs, this.rule.forMs);
+  }
+
+  /** It is not known any more how it is. */
+  lose(): void {
+    this.#condition = unknown(this.#condition);
+  }
+
+  /** It is certain that nothing is wrong. */
+  calm(): void {
+    this.#condition = CALM;
+  }
+
+  /** @returns what is to be told since the last call; undefined: nothing */
+  news(): { readonly severity: AlarmSeverity; readonly said: Said } | "over" | undefined {
+    const severity = severityOf(this.#condition);
+    if (severity === this.#severity) return undefined;
+    this.#severity = severity;
+    return severity === undefined ? "over" : { severity, said: this.#words(severity) };
+  }
+}

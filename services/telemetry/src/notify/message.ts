@@ -1,0 +1,147 @@
+import { foldNodes } from "@outrider/contracts/node-set";
+import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+import { nodeOfSubject } from "../alarms/alarm.js";
+import type { Standing } from "../alarms/alarm-book.js";
+
+/** What has become of an alarm since somebody was told last. */
+export interface Change {
+  readonly alarm: Standing;
+  readonly what: "raised" | "over" | "still";
+}
+
+/** What several alarms have in common. */
+export interface Cause {
+  readonly kind: "agent" | "domain" | "rule";
+  readonly id: string;
+}
+
+/** Told once, by one channel. */
+export interface Message {
+  readonly id: string;
+  readonly site: string;
+  readonly at: string;
+  readonly kind: "raised" | "resolved" | "reminder";
+  readonly severity: AlarmSeverity;
+  /** One line. */
+  readonly title: string;
+  /** Some lines. */
+  readonly text: string;
+  readonly cause?: Cause;
+  /** Folded: `n[1-12]`; empty where it is about no node. */
+  readonly nodes: string;
+  readonly alarms: readonly ToldAlarm[];
+  /** How many alarms there are, which may be more than are listed. */
+  readonly total: number;
+}
+
+export interface ToldAlarm {
+  readonly subject: string;
+  readonly id: string;
+  readonly rule: string;
+  readonly severity: AlarmSeverity;
+  readonly message: string;
+  readonly raisedAt: string;
+  readonly clearedAt?: string;
+}
+
+const MOST_LISTED = 100;
+const MOST_LINES = 20;
+
+/** The message of changes that are told together. */
+export function messageOf(
+  changes: readonly Change[],
+  cause: Cause | undefined,
+  about: { readonly id: string; readonly site: string; readonly at: string },
+): Message {
+  const kind = kindOf(changes);
+  const isCritical = changes.some(({ alarm }) => alarm.severity === "Critical");
+  const severity = isCritical ? "Critical" : "Warning";
+  const nodes = foldNodes(nodesOf(changes));
+  const word = { raised: severity, resolved: "Resolved", reminder: `Still ${severity}` }[kind];
+  return {
+    ...about,
+    kind,
+    severity,
+    title: plain(`[${about.site}] ${word}: ${headOf(changes, nodes, cause)}`).slice(0, 250),
+    text: linesOf(changes).join("\n"),
+    ...(cause === undefined ? {} : { cause }),
+    nodes: nodes.slice(0, 10_000),
+    alarms: changes.slice(0, MOST_LISTED).map(({ alarm }) => toldOf(alarm)),
+    total: changes.length,
+  };
+}
+
+function kindOf(changes: readonly Change[]): Message["kind"] {
+  if (changes.every(({ what }) => what === "over")) return "resolved";
+  return changes.every(({ what }) => what === "still") ? "reminder" : "raised";
+}
+
+/** `12 nodes: n[1-12]: silent`, or of one alarm what it says. */
+function headOf(changes: readonly Change[], nodes: string, cause: Cause | undefined): string {
+  const [first] = changes;
+  if (first && changes.length === 1)
+    return `${subjectWords(first.alarm.subject)}: ${first.alarm.message}`;
+  const rules = [...new Set(changes.map(({ alarm }) => alarm.rule))];
+  const count = new Set(nodesOf(changes)).size;
+  const set = nodes.length > 80 ? `${nodes.slice(0, 77)}...` : nodes;
+  const who =
+    count === 0 ? `${changes.length} alarms` : count === 1 ? set : `${count} nodes: ${set}`;
+  const by = cause && cause.kind !== "rule" ? ` (${cause.kind} ${cause.id})` : "";
+  return `${who}: ${rules.slice(0, 4).join(", ")}${rules.length > 4 ? ", …" : ""}${by}`;
+}
+
+/** One line for each rule, with the nodes folded and what one of them says. */
+function linesOf(changes: readonly Change[]): string[] {
+  const buckets = Map.groupBy(
+    changes,
+    ({ alarm: { rule, severity }, what }) => `${what === "over" ? "over" : severity} ${rule}`,
+  );
+  const lines = [...buckets].flatMap(([bucket, inside]) => {
+    const [first] = inside;
+    if (!first) return [];
+    const nodes = foldNodes(nodesOf(inside));
+    const others = inside.filter(({ alarm }) => nodeOfSubject(alarm.subject) === undefined);
+    const who = [
+      ...(nodes === "" ? [] : [nodes]),
+      ...new Set(others.map(({ alarm }) => subjectWords(alarm.subject))),
+    ].join(", ");
+    const example = inside.length === 1 ? "" : "for one: ";
+    return [plain(`${bucket} - ${who.slice(0, 500)}: ${example}${first.alarm.message}`)];
+  });
+  const more = lines.length - MOST_LINES;
+  return more > 0 ? [...lines.slice(0, MOST_LINES), `and ${more} rules more`] : lines;
+}
+
+function nodesOf(changes: readonly Change[]): string[] {
+  return changes.flatMap(({ alarm }) => nodeOfSubject(alarm.subject) ?? []);
+}
+
+/** `node:n1` → `n1`, `agent:rack-a` → `agent rack-a` */
+function subjectWords(subject: string): string {
+  return nodeOfSubject(subject) ?? subject.replace(":", " ");
+}
+
+function toldOf({
+  subject,
+  id,
+  rule,
+  severity,
+  message,
+  raisedAt,
+  clearedAt,
+}: Standing): ToldAlarm {
+  return {
+    subject,
+    id,
+    rule,
+    severity,
+    message: plain(message),
+    raisedAt,
+    ...(clearedAt === undefined ? {} : { clearedAt }),
+  };
+}
+
+/** Devices say part of it: it must not be able to make lines or headers of its own. */
+function plain(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, " ");
+}
