@@ -40,6 +40,7 @@ export const driver = defineDriver({
       token: { file: "/etc/outrider/secrets/home-assistant" },
     },
   },
+  proof: "Home Assistant 2024.3.3 with switches by template and by command line",
   open: async (options, { clock, secret }) => {
     const { url, entity } = options;
     refuseInTheClear(options);
