@@ -1,7 +1,7 @@
 import { minutes, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import { isNodeId } from "@outrider/contracts/ids";
 import type { NodeEvent } from "@outrider/contracts/node";
-import { nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
+import { ALARM_SEVERITIES, nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
 import type { AlarmRecord, AlarmRecords, AlarmsAsked } from "@outrider/contracts/telemetry-pages";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
@@ -25,6 +25,8 @@ import type { Ledger } from "./ledger.js";
 const FLAPS_AT = 5;
 const FLAP_SPAN = minutes(10);
 const TICK = seconds(1);
+/** What stands is stored again each minute, so that whoever looks at one minute sees it. */
+const STORE = minutes(1);
 /** Alarms that are over are kept so long, and so many. */
 const KEPT_MS = 365 * 86_400_000;
 const MOST_KEPT = 100_000;
@@ -64,6 +66,7 @@ export class AlarmBook implements Findings {
   #seq = 0;
   #changed: (alarm: Standing) => void = () => undefined;
   #stopTicking: (() => void) | undefined;
+  #stopStoring: (() => void) | undefined;
 
   constructor(private readonly parts: AlarmBookParts) {}
 
@@ -90,10 +93,12 @@ export class AlarmBook implements Findings {
       },
     ]);
     this.#stopTicking = clock.every(TICK, () => this.#tick());
+    this.#stopStoring = clock.every(STORE, () => this.#store(this.#standing.values()));
   }
 
   stop(): void {
     this.#stopTicking?.();
+    this.#stopStoring?.();
   }
 
   /** Told of each alarm that has turned, once that is written down. */
@@ -278,15 +283,10 @@ export class AlarmBook implements Findings {
 
   /** Takes what an alarm has become: in memory at once, then written, then told. */
   async #turn(alarm: Standing, turn: Turn, message: string): Promise<void> {
-    const { ledger, events, put, clock } = this.parts;
+    const { ledger, events } = this.parts;
     const key = alarmKey(alarm);
     this.#keep(alarm);
-    const node = nodeOfSubject(alarm.subject);
-    if (node !== undefined && turn !== "acknowledged") {
-      const severity = turn === "cleared" ? 0 : alarm.severity === "Warning" ? 1 : 2;
-      const tags = { node, alarm: alarm.id };
-      put([{ measurement: "node_alarm", tags, atMs: clock.now().getTime(), fields: { severity } }]);
-    }
+    if (turn !== "acknowledged") this.#store([alarm]);
     await ledger.put([statementOf(alarm)]);
     // Another turn may have come meanwhile: what stands now is said.
     this.#publish(this.#standing.get(key) ?? { ...alarm, clearedAt: alarm.clearedAt ?? "" });
@@ -298,6 +298,18 @@ export class AlarmBook implements Findings {
       message,
       data: { alarm: alarm.id, rule: alarm.rule, severity: alarm.severity },
     });
+  }
+
+  #store(alarms: Iterable<Standing>): void {
+    const atMs = this.parts.clock.now().getTime();
+    const points = [...alarms].flatMap(({ subject, id, severity, clearedAt }) => {
+      const node = nodeOfSubject(subject);
+      if (node === undefined) return [];
+      const code = clearedAt === undefined ? ALARM_SEVERITIES.indexOf(severity) + 1 : 0;
+      const tags = { node, alarm: id };
+      return [{ measurement: "node_alarm", tags, atMs, fields: { severity: code } }];
+    });
+    this.parts.put(points);
   }
 
   #publish(alarm: Standing): void {

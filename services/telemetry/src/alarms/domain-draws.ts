@@ -1,5 +1,6 @@
 import { seconds, type Clock } from "@outrider/contracts/clock";
 import { sitePolicy, type SitePolicy } from "@outrider/contracts/fleet";
+import { powerState, type PowerState } from "@outrider/contracts/power";
 import type { Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import type { Point } from "../store/store.js";
@@ -9,12 +10,16 @@ import type { DomainDraw } from "./alarm-engine.js";
 const LOOK = seconds(5);
 /** Every so many looks the draw is stored. */
 const STORED_EVERY = 12;
+/** A node starts while its supply comes on, and for so long after it came on. */
+const STARTING_MS = 60_000;
 
-/** What power domains draw, as far as sensors of their nodes measure it. */
+/** What power domains draw, as far as sensors of their nodes measure it, and how many of their nodes start. */
 export class DomainDraws implements TelemetryListener {
   #domains: SitePolicy["powerDomains"] = {};
   /** Watts by node and sensor. */
   readonly #watts = new Map<string, Map<string, number>>();
+  /** Of nodes whose supply is on or coming on, since when. */
+  readonly #onSinceMs = new Map<string, number>();
   #looks = 0;
   #stop: (() => void) | undefined;
 
@@ -39,6 +44,16 @@ export class DomainDraws implements TelemetryListener {
     this.#domains = payload.powerDomains;
   }
 
+  @OnMessage(powerState)
+  power({
+    payload: { supply },
+    parameters: { node },
+  }: Received<PowerState, { readonly node: string }>): void {
+    if (supply.value === "PoweringOn") this.#onSinceMs.set(node, Number.POSITIVE_INFINITY);
+    else if (supply.value === "On") this.#onSinceMs.set(node, Date.parse(supply.since));
+    else this.#onSinceMs.delete(node);
+  }
+
   sensorRead({ node, sensor, values, absent }: SensorTaken): void {
     const watts = values.powerWatts;
     if (watts !== undefined) {
@@ -57,22 +72,26 @@ export class DomainDraws implements TelemetryListener {
   #look(): void {
     const isStored = this.#looks++ % STORED_EVERY === 0;
     const points: Point[] = [];
+    const atMs = this.parts.clock.now().getTime();
     for (const [domain, { nodes, wattBudget }] of Object.entries(this.#domains)) {
       const known = nodes.flatMap((node) => {
         // Several sensors of one node measure the same current at several places.
         const own = [...(this.#watts.get(node)?.values() ?? [])];
         return own.length > 0 ? [Math.max(...own)] : [];
       });
-      if (known.length === 0) continue;
       const watts = known.reduce((sum, one) => sum + one, 0);
       if (isStored) {
+        const startsRunning = nodes.filter(
+          (node) => (this.#onSinceMs.get(node) ?? 0) >= atMs - STARTING_MS,
+        ).length;
         const fields = {
-          drawWatts: watts,
+          startsRunning,
+          ...(known.length === 0 ? {} : { drawWatts: watts }),
           ...(wattBudget === undefined ? {} : { budgetWatts: wattBudget }),
         };
-        const atMs = this.parts.clock.now().getTime();
         points.push({ measurement: "domain_power", tags: { domain }, atMs, fields });
       }
+      if (known.length === 0) continue;
       if (wattBudget !== undefined && wattBudget > 0) {
         this.parts.draw({ domain, watts, budgetWatts: wattBudget, nodes });
       }
