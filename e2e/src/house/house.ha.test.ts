@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { topicOf } from "@outrider/contracts/contract";
 import { homeAssistantObject } from "@outrider/contracts/home-assistant";
 import { powerSet } from "@outrider/contracts/power";
@@ -14,6 +15,40 @@ const NODES: Readonly<Record<string, HouseNode>> = {
   n2: { slot: 2, name: "Only to look at" },
   n3: { slot: 3, labels: { "home-assistant": "hidden" } },
 };
+
+const BLUEPRINTS = fileURLToPath(
+  new URL("../../../deploy/home-assistant/blueprints", import.meta.url),
+);
+
+/** One automation by each blueprint, on things of this house. */
+const AUTOMATIONS = [
+  `input_boolean: ${JSON.stringify({ fan: {}, film: {}, alarmed: {} })}`,
+  `automation: ${JSON.stringify([
+    automation("cool-the-rack", {
+      temperatures: ["sensor.n1_board_temperature"],
+      fan: "input_boolean.fan",
+      // A machine of the rack is at 72 °C while it runs, and far below when it does not.
+      warm: 60,
+      cool: 40,
+      minutes: 0,
+    }),
+    automation("wake-a-node", {
+      reason: "input_boolean.film",
+      node: "switch.n1_power",
+      minutes: 0,
+    }),
+    automation("console-panic", {
+      events: ["event.n1_events", "event.n2_events"],
+      actions: [
+        { service: "input_boolean.turn_on", target: { entity_id: "input_boolean.alarmed" } },
+      ],
+    }),
+  ])}`,
+].join("\n");
+
+function automation(name: string, input: object): object {
+  return { alias: name, use_blueprint: { path: `outrider/${name}.yaml`, input } };
+}
 
 const cases = RELEASES.flatMap((release) => {
   const program = programOf(release);
@@ -35,7 +70,10 @@ for (const { version, program = "", form, protocol, broker } of cases) {
 
       beforeAll(async () => {
         house = await House.start({ nodes: NODES, form, broker });
-        home = await house.startHome(program, protocol);
+        home = await house.startHome(program, protocol, {
+          more: AUTOMATIONS,
+          blueprints: BLUEPRINTS,
+        });
         await home.is("switch.n1_power", "off");
       });
 
@@ -173,6 +211,22 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         expect(await edgesOf(node)).toEqual(["supply-off", "supply-on"]);
       });
 
+      it("wakes a node and lets it go by a blueprint, and cools the rack by another", async () => {
+        for (const name of ["cool_the_rack", "wake_a_node", "console_panic"])
+          await home.is(`automation.${name}`, "on");
+        const node = await house.node("n1");
+        await home.call("input_boolean.turn_on", "input_boolean.film");
+        await home.is("switch.n1_power", "on");
+        await home.is("sensor.n1_host", "Running");
+        await home.until("sensor.n1_board_temperature", "warm", (one) => Number(one?.state) >= 60);
+        await home.is("input_boolean.fan", "on");
+        await home.call("input_boolean.turn_off", "input_boolean.film");
+        await home.is("switch.n1_power", "off");
+        await node.result("it is down", (one) => one.action === "GracefulShutdown" && one.terminal);
+        await home.is("input_boolean.fan", "off");
+        await home.call("switch.turn_on", "switch.n1_power");
+      });
+
       it("lets the lamp shine", async () => {
         await home.press("button.n1_identify");
         await eventually("it shines", async () => (await house.rack.client.lamp(1)).on);
@@ -196,6 +250,7 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         );
         await eventually("the trigger", () => trigger.times() === 1);
         trigger.close();
+        await home.is("input_boolean.alarmed", "on");
         await house.tell("n1", "never-heard-of", "something new");
         const other = await home.until(
           "event.n1_events",

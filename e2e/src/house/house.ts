@@ -175,7 +175,13 @@ export class House implements AsyncDisposable {
     const rackFolder = join(folder.path, "rack");
     await Promise.all([mkdir(rackFolder), mkdir(join(folder.path, "data"))]);
     this.#rack = this.#stack.use(
-      await startRack({ dir: rackFolder, slots: SLOTS, bootMs: 200, shutdownMs: 200 }),
+      await startRack({
+        dir: rackFolder,
+        slots: SLOTS,
+        bootMs: 200,
+        shutdownMs: 200,
+        runningWatts: 10,
+      }),
     );
     await this.#startBroker();
     const account = this.#isOurs ? await this.identities.secret("person", "operator") : {};

@@ -34,6 +34,8 @@ const SETTLE_AFTER = seconds(3);
 const MIGRATION_STEP = seconds(3);
 /** For how long an entity that goes is named by its platform alone. */
 const FAREWELL = seconds(5);
+/** Devices that are looked at, or said again, at once: others in the process want to go on. */
+const AT_ONCE = 50;
 /** All bridges of a house would answer Home Assistant's birth at once: each waits some part of this. */
 const BIRTH_JITTER_MS = 2000;
 
@@ -134,6 +136,7 @@ export class Bridge {
     for (const object of [...facts.objects(), ...standing.objects()]) this.touch(object);
     this.#flush();
     if (old.length === 0) return void (this.#isMigrated = true);
+    while (this.#dirty.size > 0) await clock.sleep(GATHER, signal);
     if (!this.#isMigrated) await clock.sleep(MIGRATION_STEP, signal);
     for (const one of old) this.#clear(one);
     this.#isMigrated = true;
@@ -142,23 +145,29 @@ export class Bridge {
   /** Home Assistant has started: whatever it has not kept is said again. */
   async #born(): Promise<void> {
     const { clock, standing, log, random = Math.random } = this.parts;
+    const { signal } = this.#connection;
     const turn = ++this.#births;
-    await clock.sleep(
-      milliseconds(Math.ceil(random() * BIRTH_JITTER_MS) + 1),
-      this.#connection.signal,
-    );
+    await clock.sleep(milliseconds(Math.ceil(random() * BIRTH_JITTER_MS) + 1), signal);
     // Of several births in a row the last one counts.
     if (turn !== this.#births) return;
     const said = standing.all(true);
     log.info({ documents: said.length }, "Home Assistant has started and is told again");
-    for (const one of said) this.#retain(one);
+    for (let at = 0; at < said.length; at += AT_ONCE) {
+      for (const { levels } of said.slice(at, at + AT_ONCE)) {
+        // It may have changed, or gone, meanwhile.
+        const now = standing.saidOn({ levels });
+        if (now) this.#retain(now);
+      }
+      await clock.sleep(GATHER, signal);
+    }
   }
 
   #flush(): void {
     if (this.#phase !== "settled") return;
-    const objects = [...this.#dirty];
-    this.#dirty.clear();
-    for (const object of objects) this.#announce(object);
+    for (const object of Array.from(this.#dirty).slice(0, AT_ONCE)) {
+      this.#dirty.delete(object);
+      this.#announce(object);
+    }
   }
 
   #announce(object: string): void {
