@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PortError } from "@outrider/ports/port-error";
 import { seconds, type Clock } from "@outrider/ports/time";
 import { CHILD_PATH, runChild } from "./child.js";
@@ -9,6 +12,16 @@ export interface LibvirtAddress {
   readonly uri: string;
   /** The socket of its daemon, where it is not the usual one. */
   readonly socket?: string | undefined;
+  /** Of `qemu+ssh`. */
+  readonly ssh?: SshLogin | undefined;
+}
+
+/** Who the agent is to a host, and who that is. */
+export interface SshLogin {
+  /** Without a passphrase. In no argument: it is read from a file that lives no longer than the call. */
+  readonly privateKey: string;
+  /** The only host key that is believed: `ssh-ed25519 AAAA…`. */
+  readonly hostKey: string;
 }
 
 /** What libvirt says of a machine, by its numbers (`virDomainState` and the reasons of that state). */
@@ -60,11 +73,32 @@ export class Virsh implements Disposable {
     deadline: typeof READ_DEADLINE,
     signal: AbortSignal,
   ): Promise<string> {
+    const { ssh } = this.libvirt;
+    if (ssh === undefined) return this.#child(undefined, command, deadline, signal);
+    signal.throwIfAborted();
+    const dir = await mkdtemp(join(tmpdir(), "outrider-ssh-"));
+    try {
+      await writeFile(join(dir, KEY), `${ssh.privateKey.trimEnd()}\n`, { mode: 0o600 });
+      const known = `${knownName(this.libvirt.uri)} ${ssh.hostKey}\n`;
+      await writeFile(join(dir, KNOWN), known, { mode: 0o600 });
+      return await this.#child(dir, command, deadline, signal);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  /** @param keys the folder with the keys of SSH */
+  async #child(
+    keys: string | undefined,
+    command: readonly string[],
+    deadline: typeof READ_DEADLINE,
+    signal: AbortSignal,
+  ): Promise<string> {
     const { what, clock, libvirt } = this;
     const { code, stdout, stderr } = await runChild(
       {
         command: "virsh",
-        args: ["--quiet", "--connect", connectionOf(libvirt), ...command],
+        args: ["--quiet", "--connect", connectionOf(libvirt, keys), ...command],
         // No daemon of the agent's own is started where there is none.
         env: { PATH: CHILD_PATH, LC_ALL: "C", LIBVIRT_AUTOSTART: "0" },
         what,
@@ -79,14 +113,34 @@ export class Virsh implements Disposable {
   }
 }
 
-/** The address as libvirt takes it. */
-export function connectionOf({ uri, socket }: LibvirtAddress): string {
+const KEY = "key";
+const KNOWN = "known";
+
+/** The address as libvirt takes it. @param keys the folder with the keys of SSH */
+export function connectionOf({ uri, socket }: LibvirtAddress, keys?: string): string {
   const query = new URLSearchParams();
   if (socket !== undefined) query.set("socket", socket);
-  // Nobody is there to be asked for a password or a new host's key.
-  if (uri.startsWith("qemu+ssh:")) query.set("no_tty", "1");
-  const whole = socket === undefined ? uri : uri.replace(/^([a-z]+):/, "$1+unix:");
+  if (keys !== undefined) {
+    query.set("keyfile", join(keys, KEY));
+    query.set("known_hosts", join(keys, KNOWN));
+    query.set("known_hosts_verify", "normal");
+    query.set("sshauth", "privkey");
+    // Nobody is there to be asked for a password or a new host's key.
+    query.set("no_tty", "1");
+    // The helper of libvirt on the other host knows the usual socket only.
+    if (socket !== undefined) query.set("proxy", "netcat");
+  }
+  // The transport `ssh` runs OpenSSH as whoever runs the agent has set it up; this one has nothing but what is given.
+  const exact = uri.replace(/^qemu\+ssh:/, "qemu+libssh:");
+  const whole = socket === undefined ? exact : exact.replace(/^qemu:/, "qemu+unix:");
   return query.size === 0 ? whole : `${whole}?${query.toString()}`;
+}
+
+/** As a file of known hosts has it. */
+function knownName(uri: string): string {
+  const { hostname, port } = new URL(uri);
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  return port === "" || port === "22" ? host : `[${host}]:${port}`;
 }
 
 /** Lines as `Domain: 'vm1'`, then `  state.state=1` and `  state.reason=1`. */
@@ -105,6 +159,18 @@ function statesIn(text: string): ReadonlyMap<string, DomainState> {
 /** By what virsh says, since it exits with 1 for everything. */
 function failureOf(what: string, said: string): PortError {
   const words = wordsOf(said);
+  if (/HOST KEY VERIFICATION FAILED|SSH host key .* was not accepted/.test(said)) {
+    return new PortError(
+      "refused",
+      `${what}: the host has another key than the endpoint says. When it was installed anew, correct hostKey (ssh-keyscan shows it); else somebody else answers at its address.`,
+    );
+  }
+  if (/failed to authenticate: |private key/i.test(said)) {
+    return new PortError(
+      "refused",
+      `${what}: the host does not let the user in with this key. Check its authorized_keys, and that the key of the endpoint is one of OpenSSH without a passphrase.`,
+    );
+  }
   if (/authentication (failed|unavailable|cancelled)|Permission denied|access denied/i.test(said)) {
     return new PortError(
       "refused",

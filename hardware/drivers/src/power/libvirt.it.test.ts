@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { openDriver } from "@outrider/ports/driver";
 import type { PowerPort } from "@outrider/ports/power-port";
 import { mustSkip } from "@outrider/simulators/peers";
@@ -7,14 +9,17 @@ import { driverContext } from "../testing/context.js";
 import { libvirtRig, type LibvirtRig } from "../testing/libvirt-rig.js";
 import { describePowerPort } from "../testing/power-conformance.js";
 import { failure, forever, openSlot } from "../testing/power-rig.js";
+import { lacksSshd, startSshd, type Sshd } from "../testing/sshd.js";
 import { driver } from "./libvirt.js";
 
 const skip = mustSkip("power by libvirt", {
   virsh: "libvirt-clients",
   libvirtd: "libvirt-daemon",
   "qemu-system-x86_64": "qemu-system-x86",
+  nc: "netcat-openbsd",
 });
 
+const KEY = { file: "/etc/outrider/secrets/hypervisor" };
 /** Generous, because a machine that boots without KVM shares its processor with all the other tests. */
 const BOOTED = { timeout: 30_000, interval: 50 };
 
@@ -123,10 +128,74 @@ describe.skipIf(skip)("libvirtd with machines of QEMU", { timeout: 60_000 }, () 
   it("says what is missing for another way to a libvirt", async () => {
     await using tls = await open({ uri: "qemu+tls://127.0.0.1:1/system" });
     expect(["invalid-options", "unreachable"]).toContain((await failure(tls.read(forever))).code);
-    await using ssh = await open({ uri: "qemu+ssh://nobody@127.0.0.1:1/system" });
-    const error = await failure(ssh.read(forever));
-    expect(error).toMatchObject({ code: "unreachable" });
-    expect(error.message).toContain("port 1: Connection refused");
+  });
+
+  describe.skipIf(lacksSshd("power by libvirt over SSH"))("over SSH", () => {
+    let sshd: Sshd;
+    let login: { readonly privateKey: string; readonly publicKey: string };
+    beforeAll(async () => {
+      sshd = await startSshd();
+      login = sshd.newKey("login");
+      // As a site restricts it: the key can do nothing but speak to libvirt.
+      const command = `nc -U ${rig.dir}/home/libvirt-sock`;
+      sshd.authorize(`restrict,command="${command}" ${login.publicKey}`);
+    });
+    afterAll(() => sshd[Symbol.asyncDispose]());
+
+    const bySsh = (rest: object = {}, privateKey = login.privateKey): Promise<PowerPort> => {
+      const uri = `qemu+ssh://${sshd.user}@127.0.0.1:${sshd.port}/session`;
+      const socket = `${rig.dir}/home/libvirt-sock`;
+      const options = { uri, socket, domain: "slot-1", hostKey: sshd.hostKey, key: KEY, ...rest };
+      return openDriver(driver, options, driverContext({ secrets: { [KEY.file]: privateKey } }));
+    };
+
+    it("switches a machine of another host, and leaves no key behind", async () => {
+      const before = readdirSync(tmpdir()).filter((name) => name.startsWith("outrider-ssh-"));
+      await using over = await bySsh();
+      await over.setSupply(true, forever);
+      expect(await rig.virsh("domstate", "slot-1")).toBe("running");
+      expect(await over.read(forever)).toMatchObject({ supply: "On", host: "Running" });
+      await over.setSupply(false, forever);
+      expect(await rig.virsh("domstate", "slot-1")).toBe("shut off");
+      const after = readdirSync(tmpdir()).filter((name) => name.startsWith("outrider-ssh-"));
+      expect(after.filter((name) => !before.includes(name))).toEqual([]);
+    });
+
+    it("believes no host with another key, and says which is let in nowhere", async () => {
+      await using other = await bySsh({ hostKey: sshd.newKey("other").publicKey });
+      const host = await failure(other.read(forever));
+      expect(host).toMatchObject({ code: "refused" });
+      expect(host.message).toContain("the host has another key than the endpoint says");
+      for (const key of [sshd.newKey("unknown").privateKey, "canary-that-is-no-key"]) {
+        await using unknown = await bySsh({}, key);
+        const error = await failure(unknown.read(forever));
+        expect(error).toMatchObject({ code: "refused" });
+        expect(error.message).toContain("does not let the user in with this key");
+        expect(`${error.message} ${error.stack}`).not.toContain("canary");
+      }
+    });
+
+    it("is timed out at a host that hangs, and unreachable where nobody listens", async () => {
+      await using over = await bySsh();
+      sshd.freeze(true);
+      expect(await failure(over.read(AbortSignal.timeout(500)))).toMatchObject({
+        code: "timed-out",
+      });
+      sshd.freeze(false);
+      await using nobody = await bySsh({ uri: `qemu+ssh://${sshd.user}@127.0.0.1:1/session` });
+      const error = await failure(nobody.read(forever));
+      expect(error).toMatchObject({ code: "unreachable" });
+      expect(error.message).toContain("127.0.0.1:1': Connection refused");
+    });
+
+    it.each([
+      { key: undefined },
+      { hostKey: undefined },
+      { uri: "qemu+ssh://127.0.0.1/system" },
+      { uri: "qemu:///system" },
+    ])("is not tried with half of what it needs: %j", async (rest) => {
+      expect(await failure(bySsh(rest))).toMatchObject({ code: "invalid-options" });
+    });
   });
 });
 
@@ -158,6 +227,8 @@ describe("where a libvirt is", () => {
     expect(connectionOf({ uri: "qemu:///system", socket: "/run/a+b" })).toBe(
       "qemu+unix:///system?socket=%2Frun%2Fa%2Bb",
     );
-    expect(connectionOf({ uri: "qemu+ssh://u@h/system" })).toBe("qemu+ssh://u@h/system?no_tty=1");
+    expect(connectionOf({ uri: "qemu+ssh://u@h/system" }, "/tmp/x")).toBe(
+      "qemu+libssh://u@h/system?keyfile=%2Ftmp%2Fx%2Fkey&known_hosts=%2Ftmp%2Fx%2Fknown&known_hosts_verify=normal&sshauth=privkey&no_tty=1",
+    );
   });
 });

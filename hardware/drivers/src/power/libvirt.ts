@@ -1,4 +1,5 @@
-import { Optional, WordList } from "@outrider/contracts/decorators";
+import { Nested, Optional, WordList } from "@outrider/contracts/decorators";
+import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import {
@@ -37,6 +38,12 @@ export class LibvirtPowerOptions {
   /** The machine's name, as `virsh list --all` has it. A name of digits alone would be taken for a running number. */
   @Matches(/^(?!\d+$)[A-Za-z0-9_][A-Za-z0-9_.+:@-]{0,254}$/)
   domain!: string;
+  /** Of `qemu+ssh`: the host's public key, as `ssh-keyscan` shows it after the name; any other is refused. */
+  @Optional()
+  @Matches(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1200}={0,2}$/)
+  hostKey?: string;
+  /** Of `qemu+ssh`: the private key, without a passphrase. */
+  @Optional() @Nested(() => SecretReference) key?: SecretReference;
   /** What the machine can be told. Default: all of them. */
   @Optional() @WordList(NATIVE) controls?: Control[];
 }
@@ -51,12 +58,21 @@ export const driver = defineDriver({
   exclusive: ["uri", "socket", "domain"],
   network: "uri",
   example: { options: { uri: "qemu:///system", domain: "vm1" } },
-  proof: "libvirtd 9.0.0 with machines of QEMU 7.2",
-  open: async ({ uri, socket, domain, controls = NATIVE }, { clock }) => {
+  proof: "libvirtd 9.0.0 with machines of QEMU 7.2, by its socket and by OpenSSH 9.2",
+  open: async (options, { clock, secret }) => {
+    const { uri, socket, domain, controls = NATIVE, key, hostKey } = options;
+    const bySsh = /^qemu\+ssh:\/\/[^/]*@/.test(uri) && key !== undefined && hostKey !== undefined;
+    if (!bySsh && (uri.startsWith("qemu+ssh:") || key !== undefined || hostKey !== undefined)) {
+      throw new PortError(
+        "invalid-options",
+        "The options uri, key and hostKey: qemu+ssh://user@host/system needs a user and both keys, and nothing else takes a key. Correct the endpoint.",
+      );
+    }
+    const ssh = bySsh ? { privateKey: await secret(key), hostKey } : undefined;
     const shared = libvirts.get(clock) ?? new Shared<Virsh>();
     libvirts.set(clock, shared);
-    const share = shared.take(JSON.stringify([uri, socket]), () => {
-      return new Virsh({ uri, socket }, clock);
+    const share = shared.take(JSON.stringify([uri, socket, ssh]), () => {
+      return new Virsh({ uri, socket, ssh }, clock);
     });
     return portOf(share.value, domain, controls, () => share[Symbol.dispose]());
   },
