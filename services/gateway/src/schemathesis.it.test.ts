@@ -15,6 +15,8 @@ expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "422", "42
 expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "423", "429"]
 [parameters]
 node = "n1"
+nodes = "n[1-2]"
+target = "@all"
 service = "power"
 agent = "lab"
 endpoint = "n1.power"
@@ -27,7 +29,7 @@ describe.skipIf(program === undefined)("schemathesis", () => {
   let token: string;
 
   beforeAll(async () => {
-    lab = await startLab({ closed: true, nodes: 2, consoles: true });
+    lab = await startLab({ closed: true, nodes: 2, consoles: true, sensors: true });
     token = await administratorToken(lab);
   });
 

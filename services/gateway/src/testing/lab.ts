@@ -29,6 +29,8 @@ export interface Lab extends AsyncDisposable {
   readonly rack: Simulator;
   readonly data: string;
   readonly siteFile: string;
+  /** That of its processes, for those that a test starts again. */
+  readonly env: Readonly<Record<string, string>>;
   readonly gateway: Child;
   readonly power: Child;
   readonly agent: Child;
@@ -127,6 +129,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       rack,
       data,
       siteFile,
+      env,
       gateway,
       power,
       agent,
