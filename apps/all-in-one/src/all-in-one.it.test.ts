@@ -5,6 +5,11 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  homeAssistantContracts,
+  homeAssistantObject,
+  type HomeAssistantConfig,
+} from "@outrider/contracts/home-assistant";
 import { identifySet } from "@outrider/contracts/identify";
 import { Session } from "@outrider/messaging/session";
 import { isRunning, SlotClient } from "@outrider/simulators/spawn";
@@ -94,7 +99,7 @@ describe.each([
 
   beforeAll(async () => {
     folder = await tempDir();
-    site = await start(program, folder.path);
+    site = await start(program, folder.path, { OUTRIDER_HOME_ASSISTANT: "yes" });
   });
 
   afterAll(async () => {
@@ -138,6 +143,23 @@ describe.each([
     expect(shining.stdout).toMatch(/^n1: on until 2.*Z\nn2: on until 2.*Z\n$/);
     expect(outrider(site, ["identify", "n[1-2]", "off"]).status).toBe(0);
     expect(await lamp(folder.path, 2)).toBe(false);
+  });
+
+  it("is in Home Assistant, to be looked at", async () => {
+    const house = new Session({ url: String(site.ready["url"]), clientId: "house" });
+    const devices = new Map<string, HomeAssistantConfig>();
+    const { device } = homeAssistantContracts();
+    house.subscribe(device, { platform: "device" }, ({ payload, parameters: { object } }) => {
+      devices.set(object, payload);
+    });
+    house.start();
+    const { components = {} } = await eventually("n1 is there", () =>
+      devices.get(homeAssistantObject("node", "n1")),
+    );
+    await house.stop();
+    expect(components["board_temperature"]).toMatchObject({ device_class: "temperature" });
+    const acting = Object.values(components).filter((one) => one.command_topic !== undefined);
+    expect(acting).toEqual([]);
   });
 
   it("keeps its data to itself", async () => {
