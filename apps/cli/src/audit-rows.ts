@@ -25,6 +25,7 @@ export const ACTS: readonly string[] = [
   "console.open",
   "console.power",
   "console.disconnect",
+  "alarm.acknowledge",
   "site.apply",
   "proposal.dismiss",
   "session.sign-in",

@@ -1,4 +1,5 @@
 import { searchAudit, verifyAudit } from "@outrider/contracts/audit";
+import { acknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
 import { silentLog } from "@outrider/messaging/log";
 import { RequestClient } from "@outrider/messaging/request-client";
 import { Session } from "@outrider/messaging/session";
@@ -31,5 +32,12 @@ it("lets its audit log be searched and verified as every service that acts does 
     client.ask(verifyAudit.telemetry, {}, anna).catch(() => undefined),
   );
   expect(verdict).toMatchObject({ log: "telemetry", intact: true });
-  expect(await client.ask(searchAudit.telemetry, {}, anna)).toEqual({ records: [] });
+  const alarm = { subject: "node:n1", id: "silent", comment: "on my way" };
+  await expect(client.ask(acknowledgeAlarm, alarm, anna)).rejects.toMatchObject({
+    code: "not-found",
+  });
+  const { records } = await client.ask(searchAudit.telemetry, {}, anna);
+  expect(records).toMatchObject([
+    { actor: "person:anna", act: "alarm.acknowledge", subject: "node:n1", reason: "on my way" },
+  ]);
 });

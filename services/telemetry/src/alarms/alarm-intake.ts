@@ -1,3 +1,4 @@
+import type { AuditLog } from "@outrider/audit/audit-log";
 import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
 import { powerState, type PowerState } from "@outrider/contracts/power";
 import { acknowledgeAlarm, type AcknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
@@ -17,6 +18,7 @@ export class AlarmIntake implements TelemetryListener {
   constructor(
     private readonly engine: AlarmEngine,
     private readonly book: AlarmBook,
+    private readonly audit: Pick<AuditLog, "append">,
     private readonly governed: (policy: TelemetryPolicy) => void,
   ) {}
 
@@ -44,7 +46,16 @@ export class AlarmIntake implements TelemetryListener {
   }
 
   @OnRequest(acknowledgeAlarm)
-  acknowledge({ body, actor }: Asked<AcknowledgeAlarm>): Promise<AlarmState> {
+  async acknowledge({ body, actor, via }: Asked<AcknowledgeAlarm>): Promise<AlarmState> {
+    const { subject, id, comment: reason } = body;
+    await this.audit.append({
+      actor,
+      via,
+      act: "alarm.acknowledge",
+      subject,
+      data: { alarm: id },
+      ...(reason === undefined ? {} : { reason }),
+    });
     return this.book.acknowledge(body, actor, body.comment);
   }
 

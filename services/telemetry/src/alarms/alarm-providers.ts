@@ -1,4 +1,5 @@
 import type { Provider } from "@nestjs/common";
+import { AuditLog } from "@outrider/audit/audit-log";
 import { seconds, type Clock } from "@outrider/contracts/clock";
 import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telemetry-policy";
 import { check } from "@outrider/contracts/codec";
@@ -175,15 +176,16 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
     },
     {
       provide: AlarmIntake,
-      inject: [AlarmEngine, AlarmBook, Notifier, Ledger, TelemetryListeners],
+      inject: [AlarmEngine, AlarmBook, AuditLog, Notifier, Ledger, TelemetryListeners],
       useFactory: (
         engine: AlarmEngine,
         book: AlarmBook,
+        audit: AuditLog,
         notifier: Notifier,
         ledger: Ledger,
         listeners: TelemetryListeners,
       ) => {
-        const intake = new AlarmIntake(engine, book, (policy) => {
+        const intake = new AlarmIntake(engine, book, audit, (policy) => {
           void ledger.put([
             {
               sql: `INSERT INTO telemetry_policies (name, policy) VALUES ('last', ?)
