@@ -46,8 +46,10 @@ const PEERS = {
   snmpd: "/usr/sbin/snmpd",
   snmp: "/usr/bin/snmpwalk",
   "avahi-daemon": "/usr/sbin/avahi-daemon",
+  smartmontools: "/usr/sbin/smartctl",
   iproute2: "/sbin/ip",
   "gensio-bin": "/usr/bin/gensiot",
+  "python3-aiosmtpd": "/usr/bin/aiosmtpd",
   "python3-serial": "/usr/lib/python3/dist-packages/serial/rfc2217.py",
   // Packages that a person may build: none of ours needs a compiler.
   "g++": "/usr/bin/g++",

@@ -1,6 +1,10 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { openDriver } from "@outrider/ports/driver";
 import type { SensorPort } from "@outrider/ports/sensor-port";
+import { mustSkip } from "@outrider/simulators/peers";
 import { afterAll, describe, expect, it } from "vitest";
 import { driverContext } from "../testing/context.js";
 import { never } from "../testing/port-rig.js";
@@ -8,6 +12,7 @@ import { failure } from "../testing/power-rig.js";
 import {
   askDisks,
   lacksReporter,
+  REPORTER,
   REPORTER_SECRET_FILE,
   startReporter,
   type ReporterRig,
@@ -152,6 +157,37 @@ describe.skipIf(lacksReporter("sensor/reporter"))(
       const error = await failure(port.read(never));
       expect(error).toMatchObject({ code: "refused" });
       expect(error.message).not.toContain("canary");
+    });
+  },
+);
+
+describe.skipIf(mustSkip("the reporter's units", { "systemd-analyze": "systemd" }))(
+  "the units of the reporter",
+  () => {
+    it.each([
+      "outrider-reporter.service",
+      "outrider-reporter-disks.service",
+      "outrider-reporter-disks.timer",
+    ])("%s is understood by systemd", (unit) => {
+      const dir = mkdtempSync(join(tmpdir(), "or-"));
+      try {
+        for (const name of readdirSync(dirname(REPORTER)).filter((one) => one.includes("."))) {
+          const text = readFileSync(join(dirname(REPORTER), name), "utf8");
+          // It is nowhere on this machine.
+          writeFileSync(
+            join(dir, name),
+            text.replaceAll("/usr/local/sbin/outrider-reporter", "/bin/true"),
+          );
+        }
+        const { stdout, stderr } = spawnSync("systemd-analyze", ["verify", join(dir, unit)], {
+          env: { ...process.env, SYSTEMD_UNIT_PATH: `${dir}:` },
+          encoding: "utf8",
+          timeout: 30_000,
+        });
+        expect(stdout + stderr).toBe("");
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
     });
   },
 );

@@ -40,6 +40,7 @@ export const driver = defineDriver({
   actions: [],
   options: ReporterSensorOptions,
   example: { options: REPORTER_EXAMPLE },
+  proof: "smartctl 7.3 on an NVMe disk of QEMU 7.2",
   open: async (options, context) => {
     const { waitMs = WAIT_MS, disk } = options;
     const reporter = await openReporter(options, context);
