@@ -11,6 +11,7 @@ const PEERS = {
   curl: "/usr/bin/curl",
   "conserver-server": "/usr/sbin/conserver",
   ser2net: "/usr/sbin/ser2net",
+  influxdb: "/usr/bin/influxd",
 };
 
 installPackages();

@@ -16,6 +16,7 @@ import { measureSize } from "./one-process.js";
 import { measureParts } from "./parts.js";
 import { FULL, QUICK, type Plan } from "./plan.js";
 import { measurePoe } from "./poe.js";
+import { measureReadings } from "./readings.js";
 import { measureRest } from "./rest-commands.js";
 import { measureSensorSweep } from "./sensor-sweep.js";
 import { measureTransition } from "./transition.js";
@@ -53,6 +54,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
         await measureAgentSize(plan.agentSize),
       ].join("\n\n"),
   },
+  readings: { title: "Readings", measure: (plan) => measureReadings(plan.readings) },
   size: { title: "Everything in one process", measure: (plan) => measureSize(plan.size) },
   parts: { title: "Checks and commits", measure: (plan) => measureParts(plan.parts) },
 };

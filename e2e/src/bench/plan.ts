@@ -7,6 +7,7 @@ import type { FrozenReaderPlan } from "./frozen-reader.js";
 import type { SizePlan } from "./one-process.js";
 import type { PartsPlan } from "./parts.js";
 import type { PoePlan } from "./poe.js";
+import type { ReadingsPlan } from "./readings.js";
 import type { RestPlan } from "./rest-commands.js";
 import type { SensorSweepPlan } from "./sensor-sweep.js";
 import type { TransitionPlan } from "./transition.js";
@@ -25,6 +26,7 @@ export interface Plan {
   readonly sensorSweep: SensorSweepPlan;
   readonly poe: PoePlan;
   readonly agentSize: AgentSizePlan;
+  readonly readings: ReadingsPlan;
 }
 
 export const FULL: Plan = {
@@ -46,6 +48,7 @@ export const FULL: Plan = {
   parts: { rounds: 9 },
   sensorSweep: { chips: 64, sweeps: 40 },
   poe: { rounds: 9 },
+  readings: { rounds: 3, agents: 20, floodMs: 20_000, pacedMs: 60_000 },
   agentSize: { nodes: 48, settleMs: 10_000, spanMs: 20_000 },
 };
 
@@ -68,5 +71,6 @@ export const QUICK: Plan = {
   parts: { rounds: 2 },
   sensorSweep: { chips: 64, sweeps: 10 },
   poe: { rounds: 2 },
+  readings: { rounds: 1, agents: 20, floodMs: 5000, pacedMs: 10_000 },
   agentSize: { nodes: 48, settleMs: 3000, spanMs: 5000 },
 };
