@@ -159,16 +159,16 @@ async function startTelemetry(broker: OutriderBroker, influx: TestDatabase): Pro
       OUTRIDER_INFLUX_URL: `${influx.url}/outrider`,
     },
   });
-  return bringer("the telemetry service", child, '"outrider"."raw"');
+  return bringing("the telemetry service", child, '"outrider"."raw"');
 }
 
 async function startFloor(broker: OutriderBroker, influx: TestDatabase): Promise<Bringer> {
   const { username, password } = await broker.identity("service", "telemetry");
   await fetch(`${influx.url}/query?q=CREATE+DATABASE+least`, { method: "POST" });
   const args = [broker.url, username, password, `${influx.url}/write?db=least`];
-  return bringer("the least", await startNode(FLOOR, { args }), '"least"."autogen"');
+  return bringing("the least", await startNode(FLOOR, { args }), '"least"."autogen"');
 }
 
-function bringer(name: string, child: Child, into: string): Bringer {
+function bringing(name: string, child: Child, into: string): Bringer {
   return { name, child, into, [Symbol.asyncDispose]: () => child.kill("SIGTERM") };
 }
