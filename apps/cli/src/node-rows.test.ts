@@ -68,6 +68,16 @@ describe("the table of nodes", () => {
     expect(lines[1]).toContain("locked by person:anna; fault: refused?[2J??n2");
   });
 
+  it("names the worst alarms that stand", () => {
+    const alarm = (id: string, severity: "Warning" | "Critical") => ({ id, severity });
+    const alarms = [
+      alarm("silent", "Critical"),
+      ...["a", "b", "c"].map((id) => alarm(id, "Warning")),
+    ];
+    expect(shown([node("n1", { alarms })])[1]).toContain("Critical: silent, a, b and 1 more");
+    expect(shown([node("n1", { alarms: [] })])[1]).not.toContain("Critical");
+  });
+
   it("prints names alone, one a line, for other commands", () => {
     expect(shown([node("n1"), node("n2")], "name")).toEqual(["n1", "n2"]);
   });

@@ -1,6 +1,7 @@
 import type { ConsoleState } from "@outrider/contracts/console";
 import type { NodeLock } from "@outrider/contracts/lock";
 import type { LastCommand } from "@outrider/contracts/power";
+import type { AlarmState } from "@outrider/contracts/telemetry";
 import { ageText, type Columns } from "./output.js";
 
 interface Aged {
@@ -26,6 +27,8 @@ export interface NodeView {
   readonly fault?: string;
   readonly lock?: NodeLock;
   readonly console?: ConsoleState & { readonly stale: boolean };
+  /** Those that stand, the worst first. */
+  readonly alarms?: readonly Pick<AlarmState, "id" | "severity">[];
 }
 
 /** Nodes with what was measured. A stale value is never shown as if it were fresh (P9). */
@@ -68,9 +71,21 @@ function notes(node: NodeView): string {
     isUnavailable(node) ? "cannot be managed now" : "",
     lock?.held ? `locked by ${lock.held.holder}` : "",
     fault === undefined ? "" : `fault: ${fault}`,
+    alarmsText(node),
   ]
     .filter((text) => text !== "")
     .join("; ");
+}
+
+const ALARMS_SHOWN = 3;
+
+/** The worst of them. */
+function alarmsText({ alarms = [] }: NodeView): string {
+  const [worst] = alarms;
+  if (!worst) return "";
+  const ids = alarms.slice(0, ALARMS_SHOWN).map(({ id }) => id);
+  const more = alarms.length - ids.length;
+  return `${worst.severity}: ${ids.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 function shown(value: Aged | undefined): string {

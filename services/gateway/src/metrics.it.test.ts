@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { QUANTITIES } from "@outrider/contracts/reading";
 import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { requirePeer } from "@outrider/testing/peers";
@@ -9,6 +10,8 @@ import { tempDir } from "@outrider/testing/temp-dir";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { alarmOf } from "./testing/telemetry-stand-in.js";
 import { startTelemetryLab, usualAnswer, type TelemetryLab } from "./testing/telemetry-lab.js";
+
+const AT = "2026-11-23T05:00:00.000Z";
 
 let lab: TelemetryLab;
 beforeAll(async () => {
@@ -100,6 +103,31 @@ describe("metrics", () => {
 
     it("has nothing against what is told of nodes", async () => {
       expect(check((await fetched("oper", "/metrics?target=@storage")).text)).toBe("");
+    });
+
+    it("has nothing against the metric of any quantity", async () => {
+      const values = Object.entries(QUANTITIES).map(([quantity, { unit }]) => ({
+        quantity,
+        unit,
+        value: 1,
+      }));
+      const sensor = {
+        sensor: "all",
+        at: AT,
+        ageMs: 1,
+        staleAfterMs: 30_000,
+        stale: false,
+        values,
+      };
+      lab.telemetry.answer = () => ({
+        body: { nodes: [{ node: "n1", sensors: [sensor], heartbeats: [] }] },
+      });
+      const { text } = await fetched("oper", "/metrics?target=n1");
+      lab.telemetry.answer = usualAnswer;
+      expect(text.match(/^outrider_node_\w+\{node="n1",sensor="all"\} /gm)).toHaveLength(
+        values.length + 1,
+      );
+      expect(check(text)).toBe("");
     });
 
     it("reads what is told of the system, and has nothing against names of ours", async () => {
