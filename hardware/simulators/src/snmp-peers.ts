@@ -6,20 +6,18 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { findProgram } from "./find-program.js";
+import { CACHE, INSTALL_MS, installOnce } from "./install-once.js";
 import type { Peers } from "./peers.js";
 
 /** What {@link startSnmpd} needs, and the tools that ask it beside us. */
 export const SNMPD_PEERS: Peers = { snmpd: "snmpd", snmpwalk: "snmp" };
 
 const run = promisify(execFile);
-const CACHE = fileURLToPath(new URL("../../../node_modules/.cache", import.meta.url));
 const SNMPSIM = "1.2.2";
 /** snmpsim does not bring pysmi; the rest is pinned with it. */
 const PACKAGES = [`snmpsim==${SNMPSIM}`, "pysnmp==7.1.30", "pysmi==2.0.0"];
-const INSTALL_MS = 180_000;
 const READY_MS = 30_000;
 
 /** An SNMP agent that nobody of this project wrote. */
@@ -49,16 +47,13 @@ export async function startSnmpd(udpPort: number, config: readonly string[]): Pr
  */
 export async function lackOfSnmpsim(): Promise<string | undefined> {
   const home = join(CACHE, `snmpsim-${SNMPSIM}`);
-  if (existsSync(join(home, "ready"))) return undefined;
   // Its index files need a Python with dbm, which that of the operating system has.
   const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
   try {
-    await mkdir(CACHE, { recursive: true });
-    await rm(home, { recursive: true, force: true });
-    await run(python, ["-m", "venv", home], { timeout: INSTALL_MS });
-    await run(join(home, "bin", "pip"), ["install", "-q", ...PACKAGES], { timeout: INSTALL_MS });
-    // Last, so that an installation that was interrupted is not taken for one.
-    await mkdir(join(home, "ready"));
+    await installOnce(home, async () => {
+      await run(python, ["-m", "venv", home], { timeout: INSTALL_MS });
+      await run(join(home, "bin", "pip"), ["install", "-q", ...PACKAGES], { timeout: INSTALL_MS });
+    });
     return undefined;
   } catch (error) {
     return `snmpsim ${SNMPSIM} cannot be had from PyPI: ${String(error)}`;

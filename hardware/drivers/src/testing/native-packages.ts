@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { mustSkip } from "@outrider/simulators/peers";
 import { OPTIONAL_PACKAGES } from "@outrider/transports/optional-package";
-import { CACHE, INSTALL_MS, installOnce } from "./install-once.js";
+import { CACHE, INSTALL_MS, installOnce } from "@outrider/simulators/install-once";
 
 const COMPILER = { "g++": "g++", make: "make", python3: "python3" };
 

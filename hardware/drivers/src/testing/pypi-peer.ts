@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { CACHE, INSTALL_MS, installOnce } from "./install-once.js";
+import { CACHE, INSTALL_MS, installOnce } from "@outrider/simulators/install-once";
 
 /**
  * The `bin` of an environment of its own below `node_modules/.cache` that has these packages of PyPI and nothing else.

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** Where things are kept that tests install for themselves. */
-export const CACHE = fileURLToPath(new URL("../../../../node_modules/.cache", import.meta.url));
+export const CACHE = fileURLToPath(new URL("../../../node_modules/.cache", import.meta.url));
 /** An installation may take so long. */
 export const INSTALL_MS = 240_000;
 
