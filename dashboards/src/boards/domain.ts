@@ -45,7 +45,8 @@ export const DOMAIN: DashboardDescription = {
         },
         {
           title: "Starting",
-          description: "Nodes that start now. Others wait for their turn.",
+          description:
+            "Nodes whose supply comes on, or came on within the last minute. Others wait for their turn.",
           view: "stat",
           width: 8,
           height: 6,

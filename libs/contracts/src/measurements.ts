@@ -58,17 +58,19 @@ export const MEASUREMENTS = {
     },
   },
   node_event: { tags: ["node", "kind", "severity"], fields: { count: COUNT }, text: "message" },
+  /** On change, and each minute while it stands. */
   node_alarm: {
     tags: ["node", "alarm"],
     fields: { severity: codes(["Cleared", "Warning", "Critical"]) },
   },
+  /** Each minute. A node starts while its supply comes on and for a minute after. */
   domain_power: {
     tags: ["domain"],
     fields: { drawWatts: { unit: "W" }, budgetWatts: { unit: "W" }, startsRunning: COUNT },
   },
-  /** How far an agent's calendar is from the service's. */
+  /** How far an agent's calendar is from the service's, each minute. */
   agent_clock: { tags: ["agent"], fields: { offsetSeconds: { unit: "s" } } },
-  /** Of each service whether it is there; of telemetry, how its store is. */
+  /** Of each service whether it is there, on change and each minute; of telemetry, how its store is. */
   system_health: {
     tags: ["service"],
     fields: {
