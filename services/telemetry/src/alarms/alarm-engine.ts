@@ -74,15 +74,16 @@ export class AlarmEngine {
       this.#end(watches.govern(alarmRulesOf(policy, node), nowMs), "its rule is gone");
       this.#takeUp(watches);
     }
-    for (const [key, watch] of [...this.#others]) {
+    for (const [key, watch] of this.#others) {
       const rule = policy.siteRules[watch.name];
-      this.#others.delete(key);
-      if (!rule || rule.kind !== watch.rule.kind) this.#end([watch], "its rule is gone");
-      else {
-        const next = new Watch(watch.subject, watch.id, watch.name, rule);
-        next.inherit(watch);
-        this.#others.set(key, next);
+      if (rule?.kind !== watch.rule.kind) {
+        this.#others.delete(key);
+        this.#end([watch], "its rule is gone");
+        continue;
       }
+      const next = new Watch(watch.subject, watch.id, watch.name, rule);
+      next.inherit(watch);
+      this.#others.set(key, next);
     }
     this.#dropStale();
   }

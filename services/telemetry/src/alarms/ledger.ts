@@ -52,9 +52,7 @@ export class Ledger {
         oldest.done();
       }
       if (this.#fails) resolve();
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -65,32 +63,40 @@ export class Ledger {
   }
 
   async #run(): Promise<void> {
+    // Whatever else comes in this turn goes with the first.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const group = this.#next();
-      try {
-        await this.parts.storage.write(group.flatMap(({ statements }) => statements));
-        this.#fails = false;
-      } catch (error) {
-        if (!isStorageError(error)) return this.parts.defect(error);
-        if (!this.#fails) {
-          this.parts.log.error(
-            { err: error },
-            "alarms and events are told and cannot be written down",
-          );
-        }
-        this.#fails = true;
-        for (const { done } of [...group, ...this.#waiting]) done();
-        if (this.#stopped.signal.aborted) return;
-        this.#waiting.unshift(...group);
-        await this.parts.clock.sleep(RETRY, this.#stopped.signal).catch(() => undefined);
-        continue;
+    while (this.#waiting.length > 0 && (await this.#write()));
+    // In the same turn as the last look at what waits: nobody comes in between and is left waiting.
+    this.#running = undefined;
+  }
+
+  /** Writes the next few. @returns whether to go on */
+  async #write(): Promise<boolean> {
+    const { storage, log, defect, clock } = this.parts;
+    const group = this.#next();
+    try {
+      await storage.write(group.flatMap(({ statements }) => statements));
+      this.#fails = false;
+    } catch (error) {
+      if (!isStorageError(error)) {
+        defect(error);
+        return false;
       }
-      for (const { statements, done } of group) {
-        this.#count -= statements.length;
-        done();
+      if (!this.#fails) {
+        log.error({ err: error }, "alarms and events are told and cannot be written down");
       }
+      this.#fails = true;
+      this.#waiting.unshift(...group);
+      for (const { done } of this.#waiting) done();
+      if (this.#stopped.signal.aborted) return false;
+      await clock.sleep(RETRY, this.#stopped.signal).catch(() => undefined);
+      return true;
     }
+    for (const { statements, done } of group) {
+      this.#count -= statements.length;
+      done();
+    }
+    return true;
   }
 
   #next(): Entry[] {

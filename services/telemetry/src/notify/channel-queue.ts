@@ -53,9 +53,7 @@ export class ChannelQueue {
       const [oldest] = this.#waiting.splice(1, 1);
       if (oldest) this.#giveUp(oldest, `more than ${MOST_WAITING} messages wait`);
     }
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** The channel is gone, and what waits for it. */
@@ -72,31 +70,39 @@ export class ChannelQueue {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     for (let next = this.#waiting[0]; next && !signal.aborted; next = this.#waiting[0]) {
-      const sent = await this.parts.senders.send(this.channel, next.message, signal);
-      if (signal.aborted && !sent.ok) return;
-      if (sent.ok) {
-        this.#waiting.shift();
-        void this.parts.ledger.put([ChannelQueue.done(next)]);
-        this.#works();
-        continue;
-      }
-      const attempts = next.attempts + 1;
-      this.#fails(sent.detail);
-      if (attempts >= MOST_ATTEMPTS) {
-        this.#waiting.shift();
-        this.#giveUp(next, sent.detail);
-        continue;
-      }
-      this.#waiting[0] = { ...next, attempts };
-      void this.parts.ledger.put([
-        {
-          sql: "UPDATE telemetry_notifications SET attempts = ? WHERE id = ?",
-          params: [attempts, next.id],
-        },
-      ]);
-      const pause = milliseconds(Math.min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE));
-      await this.parts.clock.sleep(pause, signal).catch(() => undefined);
+      await this.#sendOne(next, signal);
     }
+    // In the same turn as the last look at what waits: nobody comes in between and is left waiting.
+    this.#running = undefined;
+  }
+
+  async #sendOne(next: Queued, signal: AbortSignal): Promise<void> {
+    const { senders, ledger, clock } = this.parts;
+    const sent = await senders.send(this.channel, next.message, signal);
+    // The channel may have been taken away meanwhile.
+    if (this.#waiting[0] !== next || (signal.aborted && !sent.ok)) return;
+    if (sent.ok) {
+      this.#waiting.shift();
+      void ledger.put([ChannelQueue.done(next)]);
+      this.#works();
+      return;
+    }
+    const attempts = next.attempts + 1;
+    this.#fails(sent.detail);
+    if (attempts >= MOST_ATTEMPTS) {
+      this.#waiting.shift();
+      this.#giveUp(next, sent.detail);
+      return;
+    }
+    this.#waiting[0] = { ...next, attempts };
+    void ledger.put([
+      {
+        sql: "UPDATE telemetry_notifications SET attempts = ? WHERE id = ?",
+        params: [attempts, next.id],
+      },
+    ]);
+    const pause = milliseconds(Math.min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE));
+    await clock.sleep(pause, signal).catch(() => undefined);
   }
 
   #works(): void {

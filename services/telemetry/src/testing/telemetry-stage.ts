@@ -127,7 +127,7 @@ export class TelemetryStage implements AsyncDisposable {
   }
 
   /** Asks the service's own listener. */
-  async page<T>(path: "latest" | "readings", asked: object): Promise<T> {
+  async page<T>(path: "latest" | "readings" | "events" | "alarms", asked: object): Promise<T> {
     const listener = await eventually("the listener is known", () => this.#listener);
     const reply = await fetch(`${listener.url}/${path}`, {
       method: "POST",

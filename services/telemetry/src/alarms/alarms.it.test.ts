@@ -1,0 +1,267 @@
+import { createServer, type Server } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { nodeEvent } from "@outrider/contracts/node";
+import { nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
+import { acknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
+import type { AlarmRecords, LoggedEvents } from "@outrider/contracts/telemetry-pages";
+import {
+  telemetryPolicy,
+  type AlarmRule,
+  type TelemetryPolicy,
+} from "@outrider/contracts/telemetry-policy";
+import { RequestClient } from "@outrider/messaging/request-client";
+import { mintId } from "@outrider/messaging/mint-id";
+import { eventually } from "@outrider/testing/eventually";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Message } from "../notify/message.js";
+import { TelemetryStage, voltageOf } from "../testing/telemetry-stage.js";
+
+const ALLOW = { OUTRIDER_WEBHOOK_ALLOW: "127.0.0.0/8" };
+const LOW: AlarmRule = {
+  kind: "threshold",
+  quantity: "voltageVolts",
+  lower: { warning: 4.8, critical: 4.6 },
+  hysteresis: 0.1,
+  forMs: 0,
+};
+
+describe("alarms of a running service", () => {
+  let stage: TelemetryStage;
+  let hook: Server;
+  let asking: RequestClient;
+  let seq = 0;
+  let volts: Readonly<Record<string, number>> = {};
+  let talking: NodeJS.Timeout;
+  const messages: Message[] = [];
+  const retained = new Map<string, AlarmState>();
+  const turns: string[] = [];
+
+  const policy = (rules: Record<string, AlarmRule>): TelemetryPolicy => ({
+    site: "lab",
+    profiles: [{ rules }],
+    nodes: { n1: 0, n2: 0, n3: 0 },
+    siteRules: {},
+    notifications: {
+      channels: {
+        hook: {
+          webhook: { url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/alarms` },
+        },
+      },
+      routes: { all: { channels: ["hook"], severity: "Warning" } },
+      groupWithinMs: 300,
+      repeatAfterMs: 0,
+    },
+  });
+  const ask = <T>(path: "alarms" | "events", asked: object): Promise<T> =>
+    stage.page<T>(path, asked);
+  const stands = (node: string, severity: string): Promise<unknown> =>
+    eventually(
+      `${node} has an alarm`,
+      () => retained.get(`${node} low-supply`)?.severity === severity,
+    );
+  const isOver = (node: string): Promise<unknown> =>
+    eventually(`${node} has none`, () => !retained.has(`${node} low-supply`));
+
+  beforeAll(async () => {
+    hook = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        messages.push(JSON.parse(Buffer.concat(chunks).toString()) as Message);
+        response.writeHead(204).end();
+      });
+    });
+    hook.listen(0, "127.0.0.1");
+    await once(hook, "listening");
+    stage = await TelemetryStage.start(["n1", "n2", "n3"]);
+    await stage.service.kill("SIGTERM");
+    await stage.startService(ALLOW);
+    asking = new RequestClient(stage.inventory, "inventory");
+    stage.inventory.subscribe(
+      nodeAlarm,
+      {},
+      ({ payload, parameters: { node, alarm } }) => void retained.set(`${node} ${alarm}`, payload),
+      { cleared: ({ parameters: { node, alarm } }) => void retained.delete(`${node} ${alarm}`) },
+    );
+    stage.inventory.subscribe(nodeEvent, {}, ({ payload: { kind }, parameters: { node } }) => {
+      if (kind.startsWith("alarm-")) turns.push(`${node} ${kind}`);
+    });
+    stage.inventory.retain(telemetryPolicy, {}, policy({ low: LOW }));
+    talking = setInterval(() => {
+      const now = Date.now();
+      const readings = Object.entries(volts).map(([node, value]) => voltageOf(node, value, now));
+      if (readings.length === 0) return;
+      seq += 1;
+      stage.send({ spool: "s1", oldest: seq, seq, readings }).catch(() => undefined);
+    }, 200);
+  });
+  afterAll(async () => {
+    clearInterval(talking);
+    hook?.close();
+    await stage?.[Symbol.asyncDispose]();
+  });
+
+  it("are raised, get worse and better, and are over, each told once as state, event and message", async () => {
+    volts = { n1: 5, n2: 5, n3: 5 };
+    await eventually(
+      "readings are there",
+      async () => (await stage.latest("n1")).sensors.length > 0,
+    );
+    volts = { ...volts, n1: 4.7 };
+    await stands("n1", "Warning");
+    expect(retained.get("n1 low-supply")).toMatchObject({
+      rule: "low",
+      kind: "threshold",
+      value: 4.7,
+      limit: 4.8,
+      unit: "V",
+      message: "voltage of supply is 4.7 V; its lower warning limit is 4.8 V",
+    });
+    volts = { ...volts, n1: 4.5 };
+    await stands("n1", "Critical");
+    await eventually("the health says it", () =>
+      stage.statuses.some(({ node, payload }) => node === "n1" && payload.health === "Critical"),
+    );
+    await eventually("somebody was told", () => messages.some(({ kind }) => kind === "raised"));
+    // Inside the hysteresis nothing is over.
+    volts = { ...volts, n1: 4.85 };
+    await stands("n1", "Warning");
+    volts = { ...volts, n1: 5 };
+    await isOver("n1");
+    await eventually("all is told", () => turns.length >= 4);
+    expect(turns).toEqual([
+      "n1 alarm-raised",
+      "n1 alarm-changed",
+      "n1 alarm-changed",
+      "n1 alarm-cleared",
+    ]);
+    await eventually("its end is told", () => messages.some(({ kind }) => kind === "resolved"));
+    const { alarms } = await ask<AlarmRecords>("alarms", { state: "all", limit: 10 });
+    expect(alarms).toMatchObject([
+      { subject: "node:n1", id: "low-supply", clearedAt: expect.any(String) },
+    ]);
+    expect((await ask<AlarmRecords>("alarms", { state: "active", limit: 10 })).alarms).toEqual([]);
+  });
+
+  it("of one cause are one message with the nodes folded", async () => {
+    messages.length = 0;
+    volts = { n1: 5, n2: 4.5, n3: 4.5 };
+    await stands("n3", "Critical");
+    await eventually("somebody was told", () => messages.length > 0);
+    expect(messages).toHaveLength(1);
+    expect(messages[0]).toMatchObject({
+      site: "lab",
+      kind: "raised",
+      severity: "Critical",
+      title: "[lab] Critical: 2 nodes: n[2-3]: low (agent rack-a)",
+      nodes: "n[2-3]",
+      total: 2,
+    });
+  });
+
+  it("survive a kill: not raised twice, and what somebody has seen is not forgotten", async () => {
+    const seen = await asking.ask(
+      acknowledgeAlarm,
+      { subject: "node:n2", id: "low-supply", comment: "a new supply is on its way" },
+      { actor: "person:ada", via: "rest" },
+    );
+    expect(seen).toMatchObject({ acknowledged: { actor: "person:ada" } });
+    await eventually("all see it", () => retained.get("n2 low-supply")?.acknowledged !== undefined);
+    const before = retained.get("n2 low-supply");
+    const told = messages.length;
+    turns.length = 0;
+    retained.clear();
+    await stage.service.kill("SIGKILL");
+    await stage.startService(ALLOW);
+    await stands("n2", "Critical");
+    await stands("n3", "Critical");
+    expect(retained.get("n2 low-supply")).toEqual(before);
+    // What was settled after the start is still there, as is what is read.
+    const from = Date.now();
+    await eventually("it reads again", async () => {
+      const { sensors } = await stage.latest("n2");
+      return sensors.some(({ at }) => Date.parse(at) > from + 6000);
+    });
+    expect([...retained.keys()].toSorted()).toEqual(["n2 low-supply", "n3 low-supply"]);
+    expect(turns).toEqual([]);
+    expect(messages).toHaveLength(told);
+    volts = { n1: 5, n2: 5, n3: 5 };
+    await isOver("n2");
+    await isOver("n3");
+    await eventually("their end is told", () => messages.at(-1)?.kind === "resolved");
+    expect(messages.at(-1)).toMatchObject({ nodes: "n[2-3]" });
+  });
+
+  it("come and go no more than a few times for all to see", async () => {
+    turns.length = 0;
+    volts = { n1: 5, n2: 5, n3: 5 };
+    for (let times = 0; times < 6; times++) {
+      volts = { ...volts, n1: 4.5 };
+      await stands("n1", "Critical");
+      volts = { ...volts, n1: 5 };
+      await eventually("it is over, or held", () => {
+        const { message } = retained.get("n1 low-supply") ?? {};
+        return message === undefined || message.includes("comes and goes");
+      });
+    }
+    await eventually("it was told that it comes and goes", () =>
+      stage.events.some(({ payload }) => payload.message.includes("comes and goes")),
+    );
+    const known = turns.length;
+    expect(known).toBeLessThan(10);
+    for (let times = 0; times < 5; times++) {
+      const value = times % 2 === 0 ? 4.5 : 5;
+      volts = { ...volts, n1: value };
+      await eventually("it is read", async () => {
+        const { sensors } = await stage.latest("n1");
+        return sensors.some(({ values }) => values.some((one) => one.value === value));
+      });
+    }
+    expect(turns).toHaveLength(known);
+  });
+
+  it("are over when their rule is gone", async () => {
+    volts = { n1: 5, n2: 4.5, n3: 5 };
+    await stands("n2", "Critical");
+    stage.inventory.retain(telemetryPolicy, {}, policy({}));
+    await isOver("n2");
+    await isOver("n1");
+  });
+  it("and whatever else happens are in a log that can be searched and survives", async () => {
+    await stage.inventory.publish(
+      nodeEvent,
+      { node: "n3" },
+      {
+        id: mintId(),
+        at: new Date().toISOString(),
+        severity: "error",
+        kind: "console-oops",
+        message: "Oops: 0000",
+      },
+    );
+    const search = (asked: object): Promise<LoggedEvents> =>
+      ask<LoggedEvents>("events", { limit: 100, ...asked });
+    await eventually("it is in the log", async () => {
+      const { events } = await search({ kinds: ["console-oops"] });
+      return events.length === 1;
+    });
+    await stage.service.kill("SIGKILL");
+    await stage.startService(ALLOW);
+    const oops = await search({ nodes: ["n3"], severities: ["error"] });
+    expect(oops.events).toMatchObject([
+      { subject: "node:n3", kind: "console-oops", message: "Oops: 0000" },
+    ]);
+    expect((await search({ nodes: ["n1"], kinds: ["console-oops"] })).events).toEqual([]);
+    const raised = await search({ kinds: ["alarm-raised"], nodes: ["n2"] });
+    // Each of our own comes back from the bus and is the same.
+    expect(new Set(raised.events.map(({ seq: place }) => place)).size).toBe(raised.events.length);
+    expect(raised.events.length).toBe(2);
+    const first = await search({ limit: 3 });
+    expect(first.events).toHaveLength(3);
+    const next = await search({ limit: 3, before: first.next });
+    expect(next.events[0]?.seq).toBeLessThan(first.events[2]?.seq ?? 0);
+    const agents = await search({ kinds: ["agent-ready"] });
+    expect(agents.events).toHaveLength(1);
+  });
+});

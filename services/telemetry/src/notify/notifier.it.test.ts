@@ -1,0 +1,209 @@
+import type { NotificationPolicy } from "@outrider/contracts/telemetry-policy";
+import { openStorage } from "@outrider/storage/open-storage";
+import type { Storage } from "@outrider/storage/storage";
+import type { Posted } from "@outrider/service-kit/outbound/guarded-post";
+import { silentLog } from "@outrider/messaging/log";
+import { eventually } from "@outrider/testing/eventually";
+import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Standing } from "../alarms/alarm-book.js";
+import { ALARM_MIGRATION } from "../alarms/alarm-migrations.js";
+import { Ledger } from "../alarms/ledger.js";
+import type { Happened } from "../events/event-log.js";
+import type { Message } from "./message.js";
+import { Notifier } from "./notifier.js";
+
+const POLICY: NotificationPolicy = {
+  channels: { hook: { webhook: { url: "https://hook.example.org/" } } },
+  routes: { all: { channels: ["hook"], severity: "Warning" } },
+  groupWithinMs: 30_000,
+  repeatAfterMs: 3_600_000,
+};
+
+describe("telling people", () => {
+  let directory: TempDir;
+  let storage: Storage;
+  let ledger: Ledger;
+  let clock: VirtualClock;
+  let notifier: Notifier;
+  let sent: Message[];
+  let happened: Happened[];
+  let answer: Posted;
+  const alarms = new Map<number, Standing>();
+
+  beforeEach(async () => {
+    directory = await tempDir();
+    clock = new VirtualClock();
+    alarms.clear();
+    sent = [];
+    happened = [];
+    answer = { ok: true };
+    await begin();
+  });
+  afterEach(async () => {
+    await end();
+    await directory.remove();
+  });
+
+  async function begin(policy = POLICY): Promise<void> {
+    storage = await openStorage({
+      file: `${directory.path}/t.sqlite`,
+      migrations: { namespace: "telemetry", steps: [ALARM_MIGRATION] },
+    });
+    ledger = new Ledger({ storage, clock, log: silentLog, defect: raise });
+    notifier = new Notifier({
+      storage,
+      ledger,
+      clock,
+      senders: {
+        send: (_, message) => {
+          sent.push(message);
+          return Promise.resolve(answer);
+        },
+      },
+      happened: (one) => void happened.push(one),
+      standing: () => [...alarms.values()].filter(({ clearedAt }) => clearedAt === undefined),
+      bySeq: (seq) => Promise.resolve(alarms.get(seq)),
+    });
+    await notifier.start();
+    await notifier.govern("lab", policy);
+  }
+  async function end(): Promise<void> {
+    await notifier.stop();
+    await ledger.stop();
+    await storage.close();
+  }
+  function turn(seq: number, more: Partial<Standing> = {}): void {
+    const alarm: Standing = {
+      seq,
+      subject: `node:n${seq}`,
+      id: "silent",
+      rule: "silent",
+      kind: "silent",
+      severity: "Critical",
+      message: "silent",
+      raisedAt: "2026-11-23T12:00:00.000Z",
+      place: { nodes: [`n${seq}`], agent: "rack-a" },
+      ...more,
+    };
+    alarms.set(seq, alarm);
+    notifier.changed(alarm);
+  }
+  const over = (seq: number): void => turn(seq, { clearedAt: "2026-11-23T13:00:00.000Z" });
+  const arrives = (count: number): Promise<unknown> =>
+    eventually(`${count} were sent`, () => sent.length >= count);
+  /** What is under way in the database is done: everything is written in order. */
+  const settled = (): Promise<void> => ledger.put([{ sql: "DELETE FROM telemetry_policies" }]);
+
+  it("waits for what comes with it, then says it once, and once that it is over", async () => {
+    turn(1);
+    await clock.advance(20_000);
+    turn(2);
+    await clock.advance(9000);
+    await settled();
+    expect(sent).toEqual([]);
+    await clock.advance(1000);
+    await arrives(1);
+    expect(sent[0]).toMatchObject({ kind: "raised", nodes: "n[1-2]" });
+    over(1);
+    over(2);
+    await clock.advance(30_000);
+    await arrives(2);
+    await clock.advance(10_000_000);
+    await settled();
+    expect(sent.map(({ kind }) => kind)).toEqual(["raised", "resolved"]);
+  });
+
+  it("says nothing of what has come and gone meanwhile, or that somebody has seen before", async () => {
+    turn(1);
+    await clock.advance(10_000);
+    over(1);
+    turn(2);
+    turn(2, { acknowledged: { actor: "person:ada", at: "2026-11-23T12:00:01.000Z" } });
+    await clock.advance(7_200_000);
+    await settled();
+    expect(sent).toEqual([]);
+  });
+
+  it("says again what nobody has seen, and not what somebody has", async () => {
+    turn(1);
+    turn(2);
+    await clock.advance(30_000);
+    await arrives(1);
+    turn(2, { acknowledged: { actor: "person:ada", at: "2026-11-23T12:00:01.000Z" } });
+    await clock.advance(3_640_000);
+    await arrives(2);
+    expect(sent[1]).toMatchObject({ kind: "reminder", nodes: "n1" });
+    over(2);
+    await clock.advance(30_000);
+    await arrives(3);
+    expect(sent[2]).toMatchObject({ kind: "resolved", nodes: "n2" });
+  });
+
+  it("says after a restart what it owes, and nothing twice", async () => {
+    turn(1);
+    await clock.advance(30_000);
+    await arrives(1);
+    turn(2);
+    await settled();
+    await end();
+    alarms.set(1, { ...(alarms.get(1) as Standing), clearedAt: "2026-11-23T13:00:00.000Z" });
+    await begin();
+    await clock.advance(30_000);
+    await arrives(3);
+    await settled();
+    expect(
+      sent
+        .slice(1)
+        .map(({ kind, nodes }) => `${kind} ${nodes}`)
+        .toSorted(),
+    ).toEqual(["raised n2", "resolved n1"]);
+    expect(await storage.all("SELECT alarm FROM telemetry_told")).toEqual([{ alarm: 2 }]);
+    expect(await storage.all("SELECT id FROM telemetry_notifications")).toEqual([]);
+  });
+
+  it("tries again, ever more rarely, says that it fails once, and what was never told", async () => {
+    answer = { ok: false, detail: "hook.example.org answered 500" };
+    turn(1);
+    await clock.advance(30_000);
+    await arrives(1);
+    await clock.advance(5000);
+    await arrives(2);
+    await clock.advance(9000);
+    expect(sent).toHaveLength(2);
+    await clock.advance(1000);
+    await arrives(3);
+    expect(happened.map(({ kind }) => kind)).toEqual(["notification-failed"]);
+    // What waits is there after a restart, too, with its number of attempts.
+    await settled();
+    await end();
+    await begin();
+    await arrives(4);
+    for (let tries = 0; tries < 12; tries++) await clock.advance(900_000);
+    await eventually("it is given up", () =>
+      happened.some(({ kind }) => kind === "notification-lost"),
+    );
+    expect(happened.at(-1)?.message).toContain("hook.example.org answered 500");
+    answer = { ok: true };
+    over(1);
+    // Reminders wait before it, as long as the longest pause is.
+    await clock.advance(930_000);
+    await eventually("it works", () => happened.at(-1)?.kind === "notification-works");
+  });
+
+  it("forgets a channel that is gone, with all that was to be told by it", async () => {
+    answer = { ok: false, detail: "no" };
+    turn(1);
+    await clock.advance(30_000);
+    await arrives(1);
+    await notifier.govern("lab", { ...POLICY, channels: {}, routes: {} });
+    await settled();
+    expect(await storage.all("SELECT id FROM telemetry_notifications")).toEqual([]);
+    expect(await storage.all("SELECT alarm FROM telemetry_told")).toEqual([]);
+  });
+});
+
+function raise(error: unknown): void {
+  throw error;
+}
