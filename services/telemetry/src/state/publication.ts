@@ -11,6 +11,8 @@ import { nodeTelemetryOf } from "./node-telemetry.js";
 /** Of one node no more often. */
 const AT_MOST_EVERY_MS = 1000;
 const LOOK_EVERY = milliseconds(250);
+/** Messages that wait for the connection at once. Who has waited longest is told first. */
+const MOST_UNDER_WAY = 500;
 
 interface Told {
   /** When it was told last, by our monotonic clock. */
@@ -29,6 +31,7 @@ export class Publication implements TelemetryListener {
   readonly #told = new Map<NodeId, Told>();
   /** Sensors whose newest reading is too old, and was told to be. */
   readonly #expired = new Map<NodeId, Set<string>>();
+  #underWay = 0;
   #stopLooking: (() => void) | undefined;
 
   constructor(
@@ -66,7 +69,9 @@ export class Publication implements TelemetryListener {
 
   #look(): void {
     const nowMs = this.parts.clock.monotonicMs();
+    // Who is told goes to the end, where it is met again and has nothing to be told.
     for (const [node, { atMs, isDue, nextMs }] of this.#told) {
+      if (this.#underWay >= MOST_UNDER_WAY) return;
       if (isDue ? nowMs - atMs >= AT_MOST_EVERY_MS : nowMs >= nextMs) this.#tell(node, nowMs);
     }
   }
@@ -75,13 +80,20 @@ export class Publication implements TelemetryListener {
     const { latest, session, log } = this.parts;
     const sensors = latest.sensors(node);
     this.#expire(node, sensors, nowMs);
+    this.#told.delete(node);
     this.#told.set(node, { atMs: nowMs, isDue: false, nextMs: nextOf(sensors, nowMs) });
     const telemetry = nodeTelemetryOf(sensors, nowMs);
     if (!telemetry || !session.connected) return;
-    session.publish(nodeTelemetry, { node }, telemetry).catch((error: unknown) => {
-      if (!(error instanceof MessagingError)) throw error;
-      log.debug({ code: error.code, node }, "not told; it is told again");
-    });
+    this.#underWay += 1;
+    session
+      .publish(nodeTelemetry, { node }, telemetry)
+      .catch((error: unknown) => {
+        if (!(error instanceof MessagingError)) throw error;
+        log.debug({ code: error.code, node }, "not told; it is told again");
+      })
+      .finally(() => {
+        this.#underWay -= 1;
+      });
   }
 
   #expire(node: NodeId, sensors: ReadonlyMap<string, SensorTaken>, nowMs: number): void {
