@@ -12,6 +12,8 @@ export class AgentLine {
   settling = false;
   /** Whether those who want to know have been told how far its calendar is off. */
   clockTold = false;
+  /** When it was logged last that its calendar is another one. */
+  stepLoggedMs = Number.NEGATIVE_INFINITY;
   /** When it was acknowledged last, by our monotonic clock. */
   acknowledgedMs = Number.NEGATIVE_INFINITY;
   /** In the order of their use. */

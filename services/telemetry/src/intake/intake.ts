@@ -27,6 +27,8 @@ type OfAgent = { readonly agent: string };
 
 /** Numbers that are missing are asked for so often at most. */
 const REPEAT_ACK_MS = 200;
+/** A calendar that jumps all the time fills no log. */
+const LOG_STEP_EVERY_MS = 60_000;
 /** Once inventory has spoken, what an agent was told to be only now may be on its way for so long. */
 const SETTLE_MS = 5000;
 
@@ -234,9 +236,13 @@ export class Intake {
 
   /** The agent's calendar is off by something else than before. */
   #step(line: AgentLine): void {
-    const { remembered, log } = this.parts;
+    const { remembered, log, clock } = this.parts;
     const offsetSeconds = line.offset.ms / 1000;
-    log.warn({ agent: line.agent, offsetSeconds }, "the calendar of an agent is another one now");
+    const nowMs = clock.monotonicMs();
+    if (nowMs - line.stepLoggedMs >= LOG_STEP_EVERY_MS) {
+      line.stepLoggedMs = nowMs;
+      log.warn({ agent: line.agent, offsetSeconds }, "the calendar of an agent is another one now");
+    }
     line.settling = true;
     void remembered.keepOffset(line.agent, line.offset.ms).then(() => {
       line.settling = false;
