@@ -146,6 +146,16 @@ describe.each(DIALECTS)("dashboards of a running site, in %s", (dialect) => {
           { withinMs: 90_000, everyMs: 1000 },
         );
         await person.stop();
+        if (dialect === "promql") return;
+        const [told] = await askInflux(
+          database.url,
+          `SELECT "message", "node" FROM "node_event" WHERE "kind" = 'power-result'`,
+        );
+        const [, message, node] = told?.values.at(-1) ?? [];
+        expect({ message, node }).toEqual({
+          message: expect.stringMatching(/^On by \S+: Succeeded/) as string,
+          node: "n2",
+        });
       });
 
       it("show services, the store and the calendars of agents", async () => {
