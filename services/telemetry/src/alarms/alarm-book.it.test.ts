@@ -61,7 +61,7 @@ describe("alarms and events as they are kept", () => {
     });
     storage = new Proxy(opened, {
       get: (target, key) => {
-        if (key === "write" && broken) return () => Promise.reject(broken as StorageError);
+        if (key === "write" && broken) return () => Promise.reject(broken);
         const value: unknown = Reflect.get(target, key);
         return typeof value === "function" ? value.bind(target) : value;
       },
