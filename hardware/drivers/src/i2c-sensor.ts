@@ -63,14 +63,14 @@ export function absent(quantities: readonly Quantity[], why: Absence): Sample {
 /** Checks the registers by which parts of Texas Instruments say what they are. */
 export async function identifyTexas(
   chip: I2cChip,
-  parts: readonly number[],
+  part: number,
   signal: AbortSignal,
 ): Promise<void> {
   const maker = await chip.readWord(0xfe, signal);
-  const part = await chip.readWord(0xff, signal);
+  const said = await chip.readWord(0xff, signal);
   // The last four bits are the revision.
-  if (maker === 0x5449 && parts.some((known) => known >> 4 === part >> 4)) return;
-  throw chip.wrong(`it says maker 0x${hex(maker)}, part 0x${hex(part)}`);
+  if (maker === 0x5449 && said >> 4 === part >> 4) return;
+  throw chip.wrong(`it says maker 0x${hex(maker)}, part 0x${hex(said)}`);
 }
 
 const hex = (word: number): string => word.toString(16).padStart(4, "0");

@@ -11,8 +11,6 @@ export interface OutletWrite {
  * cord, infeed or bank, and `{outlet}`.
  */
 export interface PduProfile {
-  /** What it is for, as people know it, with the MIB. */
-  readonly title: string;
   /** What the outlet is, read back: never the object that it was told by, where there are two. */
   readonly stateOid: string;
   readonly states: Readonly<Record<number, Supply>>;
@@ -41,49 +39,49 @@ function told(oid: string, on: number, off: number, reboot?: number) {
 }
 
 export const PDU_PROFILES = {
+  /** APC MasterSwitch (PowerNet-MIB, sPDUOutletCtl). */
   "apc-masterswitch": {
-    title: "APC MasterSwitch (PowerNet-MIB, sPDUOutletCtl)",
     stateOid: `${APC}.4.4.2.1.3.{outlet}`,
     states: { 1: "On", 2: "Off" },
     ...told(`${APC}.4.4.2.1.3.{outlet}`, 1, 2, 3),
   },
+  /** APC Switched Rack PDU, AP79xx (PowerNet-MIB, rPDUOutletControl). */
   "apc-rpdu": {
-    title: "APC Switched Rack PDU, AP79xx (PowerNet-MIB, rPDUOutletControl)",
     stateOid: `${APC}.12.3.5.1.1.4.{outlet}`,
     states: { 1: "On", 2: "Off" },
     ...told(`${APC}.12.3.3.1.1.4.{outlet}`, 1, 2, 3),
   },
+  /** APC Rack PDU 2G, AP84xx, AP86xx, AP89xx (PowerNet-MIB, rPDU2OutletSwitched). */
   "apc-rpdu2": {
-    title: "APC Rack PDU 2G, AP84xx, AP86xx, AP89xx (PowerNet-MIB, rPDU2OutletSwitched)",
     stateOid: `${APC}.26.9.2.3.1.5.{outlet}`,
     states: { 1: "Off", 2: "On" },
     ...told(`${APC}.26.9.2.4.1.5.{outlet}`, 1, 2, 3),
     draw: { oid: `${APC}.26.9.4.3.1.7.{outlet}`, stepWatts: 1 },
   },
+  /** Raritan PX2, PX3 and Server Technology PX4 (PDU2-MIB, outletSwitchControl). */
   raritan: {
-    title: "Raritan PX2, PX3 and Server Technology PX4 (PDU2-MIB, outletSwitchControl)",
     stateOid: `${RARITAN}.4.1.2.1.3.{unit}.{outlet}`,
     states: { 7: "On", 8: "Off", 9: "PoweringOff" },
     ...told(`${RARITAN}.4.1.2.1.2.{unit}.{outlet}`, 1, 0, 2),
     // Sensor 5 is the active power.
     draw: { oid: `${RARITAN}.5.4.3.1.4.{unit}.{outlet}.5`, stepWatts: 1 },
   },
+  /** Server Technology Sentry Switched CDU (Sentry3-MIB, outletControlAction). */
   sentry3: {
-    title: "Server Technology Sentry Switched CDU (Sentry3-MIB, outletControlAction)",
     stateOid: `${SENTRY}.3.2.3.1.5.{unit}.{branch}.{outlet}`,
     states: { 0: "Off", 1: "On", 2: "PoweringOff", 3: "PoweringOn", 4: "Off", 5: "On" },
     ...told(`${SENTRY}.3.2.3.1.11.{unit}.{branch}.{outlet}`, 1, 2, 3),
     draw: { oid: `${SENTRY}.3.2.3.1.14.{unit}.{branch}.{outlet}`, stepWatts: 1 },
   },
+  /** Server Technology PRO1, PRO2 (Sentry4-MIB, st4OutletControlAction). */
   sentry4: {
-    title: "Server Technology PRO1, PRO2 (Sentry4-MIB, st4OutletControlAction)",
     stateOid: `${SENTRY}.4.1.8.3.1.1.{unit}.{branch}.{outlet}`,
     states: { 1: "On", 2: "Off" },
     ...told(`${SENTRY}.4.1.8.5.1.2.{unit}.{branch}.{outlet}`, 1, 2, 3),
     draw: { oid: `${SENTRY}.4.1.8.3.1.7.{unit}.{branch}.{outlet}`, stepWatts: 1 },
   },
+  /** Eaton ePDU G2 and G3 (EATON-EPDU-MIB, outletControl). */
   eaton: {
-    title: "Eaton ePDU G2 and G3 (EATON-EPDU-MIB, outletControl)",
     stateOid: `${EATON}.6.1.2.{unit}.{outlet}`,
     states: { 0: "Off", 1: "On", 2: "PoweringOff", 3: "PoweringOn" },
     // Each is a delay in seconds.
@@ -93,8 +91,8 @@ export const PDU_PROFILES = {
     draw: { oid: `${EATON}.5.1.3.{unit}.{outlet}`, stepWatts: 1 },
     firstUnit: 0,
   },
+  /** CyberPower ePDU (CPS-MIB, ePDUOutletControl). */
   cyberpower: {
-    title: "CyberPower ePDU (CPS-MIB, ePDUOutletControl)",
     stateOid: `${CYBERPOWER}.5.1.1.4.{outlet}`,
     states: { 1: "On", 2: "Off" },
     ...told(`${CYBERPOWER}.3.1.1.4.{outlet}`, 1, 2, 3),

@@ -75,7 +75,7 @@ export class RedfishSystem implements AsyncDisposable {
   }
 
   /** The resource that a property of the system links to, or the first of several; undefined: none. */
-  async linked(system: Json, ...names: string[]): Promise<string | undefined> {
+  linked(system: Json, ...names: string[]): string | undefined {
     let value: unknown = system;
     for (const name of names) value = isJson(value) ? value[name] : undefined;
     return linkOf(Array.isArray(value) ? (value as unknown[])[0] : value);

@@ -4,6 +4,4 @@ export interface DigitalInputPort extends AsyncDisposable {
   read(signal: AbortSignal): Promise<boolean>;
   /** How often it has become active since it was opened, where the device counts or catches edges between two looks. */
   edges?(signal: AbortSignal): Promise<number>;
-  /** Calls back when it may have changed, where the device tells. */
-  watch?(changed: () => void): Disposable;
 }

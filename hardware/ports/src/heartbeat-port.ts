@@ -20,6 +20,4 @@ export interface HeartbeatPort extends AsyncDisposable {
   readonly proves: Proof;
   /** Looks once. A host that does not answer is a {@link Heartbeat}; @throws PortError when one could not look · the signal's reason */
   read(signal: AbortSignal): Promise<Heartbeat>;
-  /** Calls back at each sign that comes by itself, where the host sends them. */
-  watch?(seen: (heartbeat: Heartbeat) => void): Disposable;
 }

@@ -2,7 +2,6 @@
 import type { I2cTransfer } from "./i2c-bus.js";
 
 export const I2C_SLAVE = 0x0703;
-export const I2C_FUNCS = 0x0705;
 export const I2C_RDWR = 0x0707;
 export const I2C_SMBUS = 0x0720;
 

@@ -88,8 +88,7 @@ export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends 
     await super.close();
   }
 
-  /** Something was heard without asking. */
-  protected heard(said: Said): void {
+  #heard(said: Said): void {
     const { clock, desired } = this;
     const { endpoint, node } = desired;
     const takenMs = clock.monotonicMs();
@@ -101,11 +100,11 @@ export abstract class SampledEndpoint<P extends "sensor" | "heartbeat"> extends 
 
   async #take(signal: AbortSignal): Promise<void> {
     try {
-      this.heard(await this.sample(signal));
+      this.#heard(await this.sample(signal));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof PortError)) throw error;
-      this.heard(this.failed(error));
+      this.#heard(this.failed(error));
     }
   }
 
@@ -162,7 +161,6 @@ export class SensorEndpoint extends SampledEndpoint<"sensor"> {
 export class HeartbeatEndpoint extends SampledEndpoint<"heartbeat"> {
   protected readonly kind = "heartbeat";
   #proves: Proof = "activity";
-  #watch: Disposable | undefined;
 
   override get traits(): Pick<DescribedEndpoint, "proves"> {
     return this.port ? { proves: this.#proves } : {};
@@ -170,17 +168,6 @@ export class HeartbeatEndpoint extends SampledEndpoint<"heartbeat"> {
 
   protected override opened(port: Ports["heartbeat"]): void {
     this.#proves = port.proves;
-  }
-
-  override attend(): void {
-    super.attend();
-    this.#watch ??= this.port?.watch?.((seen) => this.heard(this.#said(seen)));
-  }
-
-  override async close(): Promise<void> {
-    this.#watch?.[Symbol.dispose]();
-    this.#watch = undefined;
-    await super.close();
   }
 
   protected sample(signal: AbortSignal): Promise<Said> {

@@ -197,7 +197,6 @@ function profileOf({ profile, own }: SnmpPduOptions): PduProfile {
   // The schema demands one of the two.
   const { stateOid, stateOn, stateOff, controlOid, on, off } = own as OwnPduProfile;
   return {
-    title: "own",
     stateOid,
     states: { [stateOn]: "On", [stateOff]: "Off" },
     on: { oid: controlOid, integer: on },

@@ -19,7 +19,7 @@ const sensor = (options: ShuntOptions): I2cSensor => ({
   part: "INA226",
   address: 0x40,
   quantities: QUANTITIES,
-  identify: (chip, signal) => identifyTexas(chip, [DIE], signal),
+  identify: (chip, signal) => identifyTexas(chip, DIE, signal),
   read: async (chip, signal) => {
     if (IDLE.includes((await chip.readWord(CONFIGURATION, signal)) & 7))
       return absent(QUANTITIES, "NoReading");

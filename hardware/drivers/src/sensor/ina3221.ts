@@ -22,7 +22,7 @@ const sensor = (options: Ina3221Options): I2cSensor => ({
   part: "INA3221",
   address: 0x40,
   quantities: QUANTITIES,
-  identify: (chip, signal) => identifyTexas(chip, [DIE], signal),
+  identify: (chip, signal) => identifyTexas(chip, DIE, signal),
   read: async (chip, signal) => {
     const { channel } = options;
     const configuration = await chip.readWord(CONFIGURATION, signal);

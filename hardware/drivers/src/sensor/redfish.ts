@@ -67,7 +67,7 @@ export const driver = defineDriver({
 });
 
 async function chassisOf(system: RedfishSystem, signal: AbortSignal): Promise<Json> {
-  const path = await system.linked(await system.get(signal), "Links", "Chassis");
+  const path = system.linked(await system.get(signal), "Links", "Chassis");
   if (path !== undefined) return system.service.get(path, signal);
   throw new PortError(
     "unsupported",
@@ -81,7 +81,7 @@ async function resource(
   name: string,
   signal: AbortSignal,
 ): Promise<Json> {
-  const path = await system.linked(chassis, name);
+  const path = system.linked(chassis, name);
   return path === undefined ? {} : system.service.get(path, signal);
 }
 
