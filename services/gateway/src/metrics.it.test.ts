@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { freePort } from "@outrider/testing/free-port";
 import { requirePeer } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasPromtool, promtoolSays } from "./testing/promtool.js";
 import { alarmOf } from "./testing/telemetry-stand-in.js";
 import { startTelemetryLab, usualAnswer, type TelemetryLab } from "./testing/telemetry-lab.js";
 
@@ -91,18 +92,9 @@ describe("metrics", () => {
     lab.telemetry.answer = usualAnswer;
   });
 
-  describe.skipIf(!requirePeer("promtool", "apt-get install prometheus"))("promtool", () => {
-    const check = (text: string): string => {
-      try {
-        return execFileSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" });
-      } catch (error) {
-        const { stdout, stderr } = error as { stdout: string; stderr: string };
-        return stdout + stderr;
-      }
-    };
-
+  describe.skipIf(!hasPromtool())("promtool", () => {
     it("has nothing against what is told of nodes", async () => {
-      expect(check((await fetched("oper", "/metrics?target=@storage")).text)).toBe("");
+      expect(promtoolSays((await fetched("oper", "/metrics?target=@storage")).text)).toBe("");
     });
 
     it("has nothing against the metric of any quantity", async () => {
@@ -127,17 +119,17 @@ describe("metrics", () => {
       expect(text.match(/^outrider_node_\w+\{node="n1",sensor="all"\} /gm)).toHaveLength(
         values.length + 1,
       );
-      expect(check(text)).toBe("");
+      expect(promtoolSays(text)).toBe("");
     });
 
     it("reads what is told of the system, and has nothing against names of ours", async () => {
-      const report = check((await fetched("oper", "/metrics")).text);
+      const report = promtoolSays((await fetched("oper", "/metrics")).text);
       expect(report).not.toMatch(/error while linting|expected|parse/);
       expect(report.split("\n").filter((line) => line.startsWith("outrider_"))).toEqual([]);
     });
 
     it("would find what is wrong", () => {
-      expect(check("outrider_x_minutes 1\n")).toMatch(/outrider_x_minutes/);
+      expect(promtoolSays("outrider_x_minutes 1\n")).toMatch(/outrider_x_minutes/);
     });
   });
 

@@ -2,6 +2,7 @@ import type { NodeSensors, ReadingsPage } from "@outrider/contracts/telemetry-pa
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startLab, type Lab } from "./testing/lab.js";
+import { hasPromtool, promtoolSays } from "./testing/promtool.js";
 
 /** From the rack over agent, broker, telemetry service and store to whoever asks the gateway. */
 let lab: Lab;
@@ -87,6 +88,19 @@ describe("readings of a running site", () => {
     const system = await (await fetch(`${lab.url}/metrics`)).text();
     expect(system).toContain('outrider_service_up{service="telemetry"} 1');
     expect(system).toContain('outrider_agent_up{agent="lab"} 1');
+  });
+
+  it.skipIf(!hasPromtool())("that promtool reads, with names as they should be", async () => {
+    const system = await (await fetch(`${lab.url}/metrics`)).text();
+    const said = promtoolSays(system);
+    expect(said).not.toMatch(/error while linting|parse/);
+    // What Node tells of its process is not ours to name.
+    expect(said.split("\n").filter((line) => line !== "" && !line.startsWith("nodejs_"))).toEqual(
+      [],
+    );
+    for (const service of ["gateway", "inventory", "power", "telemetry"]) {
+      expect(system).toContain(`outrider_service_up{service="${service}"} 1`);
+    }
   });
 
   it("grow old when their agent has gone, and are not told as if they were fresh (P9)", async () => {
