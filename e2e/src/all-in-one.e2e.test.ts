@@ -139,7 +139,9 @@ describe.skipIf(!hasMosquittoClients())("the demonstration", () => {
     for (const command of (blocks[0] ?? "").trim().split("\n")) {
       const shell = Shell.run(command, demo.env);
       expect([command, await shell.exited]).toEqual([command, 0]);
-      if (command.includes("get nodes")) expect(shell.lines.join("\n")).toMatch(/\bn1\b.*\bOn\b/);
+      const said = shell.lines.join("\n");
+      if (command.includes("get nodes")) expect(said).toMatch(/\bn1\b.*\bOn\b/);
+      else if (command.includes("sensors")) expect(said).toMatch(/\bn1 .*\bvoltageVolts .* V /);
       else expect(shell.lines).toEqual(["n[1-3]: Succeeded"]);
     }
     expect((await rack.edges({ since: before, slot: 1 })).map(({ edge }) => edge)).toEqual([
