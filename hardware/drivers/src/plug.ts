@@ -1,5 +1,5 @@
 import type { NativeAction, PowerPort, PowerReading } from "@outrider/ports/power-port";
-import { SUPPLY_OFF } from "@outrider/ports/power-port";
+import { SUPPLY_OFF, SUPPLY_ON } from "@outrider/ports/power-port";
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
 
@@ -52,10 +52,8 @@ export function plugPower(plug: Plug, clock: Clock, off: Duration): PowerPort {
 function readingOf({ on, drawWatts, evidence = "ReadBack" }: PlugState): PowerReading {
   if (!on) return { ...SUPPLY_OFF, supplyEvidence: evidence };
   return {
-    supply: "On",
+    ...SUPPLY_ON,
     supplyEvidence: evidence,
-    host: "Unknown",
-    hostEvidence: "Assumed",
     ...(drawWatts === undefined ? {} : { drawWatts }),
   };
 }

@@ -25,6 +25,17 @@ export const SUPPLY_OFF: PowerReading = {
   hostEvidence: "Assumed",
 };
 
+/** The reading of a supply that was read back as on. What feeds a machine does not see whether it runs. */
+export const SUPPLY_ON: PowerReading = {
+  supply: "On",
+  supplyEvidence: "ReadBack",
+  host: "Unknown",
+  hostEvidence: "Assumed",
+};
+
+/** The reading of a supply that is neither on nor off by what was read back. */
+export const SUPPLY_UNKNOWN: PowerReading = { ...SUPPLY_ON, supply: "Unknown" };
+
 export interface ReadOptions {
   /**
    * How long the question may be kept back so that one exchange answers for many endpoints. Default: not at all.

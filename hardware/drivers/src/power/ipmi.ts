@@ -1,7 +1,12 @@
 import { Optional, WordList } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { SUPPLY_OFF, type NativeAction, type PowerPort } from "@outrider/ports/power-port";
+import {
+  SUPPLY_OFF,
+  SUPPLY_ON,
+  type NativeAction,
+  type PowerPort,
+} from "@outrider/ports/power-port";
 import type { Ipmitool } from "@outrider/transports/ipmitool";
 import { EXAMPLE_BMC, IpmiOptions, openIpmi } from "../ipmi-bmc.js";
 
@@ -59,16 +64,7 @@ function portOf(bmc: Ipmitool, offered: readonly Control[]): PowerPort {
     await bmc.act([...CHASSIS_CONTROL, CONTROLS[action]], signal);
   };
   return {
-    read: async (signal) =>
-      (await isOn(signal))
-        ? {
-            supply: "On",
-            supplyEvidence: "ReadBack",
-            // A BMC of IPMI sees the supply, not what runs on it.
-            host: "Unknown",
-            hostEvidence: "Assumed",
-          }
-        : SUPPLY_OFF,
+    read: async (signal) => ((await isOn(signal)) ? SUPPLY_ON : SUPPLY_OFF),
     setSupply: async (on, signal) => {
       // Some BMCs answer a request for the present state with an error.
       if ((await isOn(signal)) === on) return;

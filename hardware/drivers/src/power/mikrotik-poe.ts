@@ -2,7 +2,13 @@ import { Nested, OneOf, Optional, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
+import {
+  SUPPLY_OFF,
+  SUPPLY_ON,
+  SUPPLY_UNKNOWN,
+  type PowerPort,
+  type PowerReading,
+} from "@outrider/ports/power-port";
 import { seconds } from "@outrider/ports/time";
 import { HttpClient } from "@outrider/transports/http";
 import { Matches } from "class-validator";
@@ -82,19 +88,13 @@ class MikrotikPoe implements PowerPort {
       // RouterOS sends numbers as text.
       const watts = Number.parseFloat(String(row?.["poe-out-power"]));
       return {
-        supply: "On",
-        supplyEvidence: "ReadBack",
-        host: "Unknown",
-        hostEvidence: "Assumed",
+        ...SUPPLY_ON,
         ...(Number.isFinite(watts) ? { drawWatts: watts } : {}),
       };
     }
     if (setting === "off") return SUPPLY_OFF;
     return {
-      supply: "Unknown",
-      supplyEvidence: "ReadBack",
-      host: "Unknown",
-      hostEvidence: "Assumed",
+      ...SUPPLY_UNKNOWN,
       problem: `${this.what} is switched on and gives no power: ${status.slice(0, 100)}. Look at the cable and at the node's PoE hat.`,
     };
   }

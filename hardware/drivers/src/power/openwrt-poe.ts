@@ -4,6 +4,8 @@ import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import {
   SUPPLY_OFF,
+  SUPPLY_ON,
+  SUPPLY_UNKNOWN,
   type PowerPort,
   type PowerReading,
   type ReadOptions,
@@ -106,14 +108,12 @@ class OpenwrtPoe implements PowerPort {
     }
     const { status, consumption } = own;
     if (status === DISABLED) return SUPPLY_OFF;
-    const host = { host: "Unknown", hostEvidence: "Assumed", supplyEvidence: "ReadBack" } as const;
     if (status === DELIVERING) {
       const draw = typeof consumption === "number" ? { drawWatts: consumption } : {};
-      return { supply: "On", ...host, ...draw };
+      return { ...SUPPLY_ON, ...draw };
     }
     return {
-      supply: "Unknown",
-      ...host,
+      ...SUPPLY_UNKNOWN,
       problem: `${this.#ubus.what}, port ${this.port} is switched on and gives no power: ${String(status).slice(0, 100)}. Look at the cable and at the node's PoE hat.`,
     };
   }

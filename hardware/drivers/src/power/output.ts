@@ -1,6 +1,11 @@
 import { OneOf, Optional } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
-import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
+import {
+  SUPPLY_OFF,
+  SUPPLY_ON,
+  type PowerPort,
+  type PowerReading,
+} from "@outrider/ports/power-port";
 
 /** What switches the supply has its own options. */
 export class OutputPowerOptions {
@@ -63,6 +68,6 @@ function readingOf(
             : "The output is on, and the sense line says that there is no supply: look at the fuse, the relay and its wires.",
         };
   return on
-    ? { supply: "On", supplyEvidence, host: "Unknown", hostEvidence: "Assumed", ...problem }
+    ? { ...SUPPLY_ON, supplyEvidence, ...problem }
     : { ...SUPPLY_OFF, supplyEvidence, ...problem };
 }

@@ -3,6 +3,7 @@ import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import {
   SUPPLY_OFF,
+  SUPPLY_ON,
   type NativeAction,
   type PowerPort,
   type PowerReading,
@@ -136,10 +137,7 @@ function readingOf(now: Json, what: string): PowerReading {
     }
     case "Paused":
       return {
-        supply: "On",
-        supplyEvidence: "ReadBack",
-        host: "Unknown",
-        hostEvidence: "Assumed",
+        ...SUPPLY_ON,
         problem: "The BMC says that the system is paused.",
       };
     default:

@@ -3,6 +3,7 @@ import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import {
   SUPPLY_OFF,
+  SUPPLY_ON,
   type PowerPort,
   type PowerReading,
   type ReadOptions,
@@ -134,11 +135,8 @@ class SnmpPdu implements PowerPort {
     if (supply === "Off") return SUPPLY_OFF;
     const watts = numberAt(values, drawn);
     return {
+      ...SUPPLY_ON,
       supply,
-      supplyEvidence: "ReadBack",
-      // An outlet does not see what hangs on it.
-      host: "Unknown",
-      hostEvidence: "Assumed",
       // Negative: a PDU that cannot measure it.
       ...(draw === undefined || watts === undefined || watts < 0
         ? {}

@@ -2,6 +2,8 @@ import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import {
   SUPPLY_OFF,
+  SUPPLY_ON,
+  SUPPLY_UNKNOWN,
   type PowerPort,
   type PowerReading,
   type ReadOptions,
@@ -90,7 +92,7 @@ class SnmpPoe implements PowerPort {
     }
     // Neither on nor off: there is no power now, and there will be as soon as the device at the port answers.
     const problem = `${this.#what} is switched on and gives no power: ${await this.#whyNot(detection, values, signal)}`;
-    return { ...UNKNOWN, problem: problem.slice(0, 500) };
+    return { ...SUPPLY_UNKNOWN, problem: problem.slice(0, 500) };
   }
 
   async setSupply(on: boolean, signal: AbortSignal): Promise<void> {
@@ -112,11 +114,7 @@ class SnmpPoe implements PowerPort {
     const step = this.options.profile && POE_PROFILES[this.options.profile].stepMilliwatts;
     const draw = numberAt(values, this.#draw);
     return {
-      supply: "On",
-      supplyEvidence: "ReadBack",
-      // A port that feeds a machine does not see whether it runs.
-      host: "Unknown",
-      hostEvidence: "Assumed",
+      ...SUPPLY_ON,
       ...(draw === undefined || step === undefined ? {} : { drawWatts: (draw * step) / 1000 }),
       ...(admin === POE_ADMIN.off
         ? {
@@ -155,13 +153,6 @@ class SnmpPoe implements PowerPort {
 }
 
 type Values = ReadonlyMap<string, number | string | Buffer | undefined>;
-
-const UNKNOWN = {
-  supply: "Unknown",
-  supplyEvidence: "ReadBack",
-  host: "Unknown",
-  hostEvidence: "Assumed",
-} as const satisfies PowerReading;
 
 function word(detection: number): string {
   return DETECTION[detection] ?? String(detection);
