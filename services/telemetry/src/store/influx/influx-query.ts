@@ -1,14 +1,6 @@
-import {
-  BucketFold,
-  checkAmount,
-  pointBucket,
-  tooMuch,
-  windowOf,
-  type Window,
-} from "../buckets.js";
-import { compare } from "../embedded/catalogue.js";
-import { seriesKey } from "../line-protocol.js";
-import { BUCKET_LIMIT, type Bucket, type RangeQuery, type Series } from "../store.js";
+import { checkAmount, tooMuch, type Window } from "../buckets.js";
+import { SeriesCollector, type Collected } from "../series-collector.js";
+import { BUCKET_LIMIT, type RangeQuery, type Series } from "../store.js";
 import type { InfluxClient, InfluxSeries, Policy } from "./influx-client.js";
 import { quotedName, quotedValue } from "./influx-text.js";
 
@@ -24,20 +16,12 @@ interface Piece {
   readonly toMs: number;
 }
 
-interface Found {
-  readonly tags: Readonly<Record<string, string>>;
-  readonly field: string;
-  readonly key: string;
-  readonly fold: BucketFold | undefined;
-  readonly points: Bucket[];
-}
-
 /** Answers a query from as coarse a policy as there is, and what is not rolled up yet from raw points. */
 export class InfluxRange {
   readonly #limit: number;
+  readonly #collector: SeriesCollector;
   readonly #window: Window;
   readonly #where: string;
-  readonly #found = new Map<string, Found>();
   #points = 0;
 
   constructor(
@@ -46,7 +30,8 @@ export class InfluxRange {
     private readonly complete: Complete,
   ) {
     this.#limit = query.limit ?? BUCKET_LIMIT;
-    this.#window = windowOf(query);
+    this.#collector = new SeriesCollector(query);
+    this.#window = this.#collector.window;
     this.#where = whereOf(query.tags);
   }
 
@@ -58,15 +43,7 @@ export class InfluxRange {
     for (const piece of this.#pieces()) {
       if (piece.toMs > piece.fromMs) await this.#read(piece, fields, signal);
     }
-    return [...this.#found.values()]
-      .toSorted((a, b) => compare(a.key, b.key) || compare(a.field, b.field))
-      .map(({ tags, field, fold, points }) => ({
-        measurement: this.query.measurement,
-        tags,
-        field,
-        buckets: fold ? fold.buckets() : points,
-      }))
-      .filter(({ buckets }) => buckets.length > 0);
+    return this.#collector.series();
   }
 
   async #fields(signal: AbortSignal): Promise<readonly string[]> {
@@ -138,10 +115,13 @@ export class InfluxRange {
   async #read(piece: Piece, fields: readonly string[], signal: AbortSignal): Promise<void> {
     const isRolled = piece.policy === "minutes" || piece.policy === "hours";
     const { everyMs } = this.#window;
+    // What is rolled up by just that need not be put together, which would take most of the time.
+    const isReady = everyMs === (piece.policy === "minutes" ? MINUTE_MS : HOUR_MS) && isRolled;
     const columns = fields.flatMap((field, index) => {
       const name = (suffix: string): string => quotedName(`${field}${suffix}`);
       if (everyMs === 0) return [`${name("")} AS v${index}`];
-      const of = (how: string, suffix: string): string => `${how}(${name(isRolled ? suffix : "")})`;
+      const of = (how: string, suffix: string): string =>
+        isReady ? name(suffix) : `${how}(${name(isRolled ? suffix : "")})`;
       return [
         `${of("sum", "_sum")} AS s${index}`,
         `${of("min", "_min")} AS n${index}`,
@@ -150,8 +130,9 @@ export class InfluxRange {
         `${of(isRolled ? "sum" : "count", "_count")} AS c${index}`,
       ];
     });
-    const by = everyMs === 0 ? "*" : `time(${everyMs}ms), *`;
-    const fill = everyMs === 0 ? "" : " fill(none)";
+    const isPlain = everyMs === 0 || isReady;
+    const by = isPlain ? "*" : `time(${everyMs}ms), *`;
+    const fill = isPlain ? "" : " fill(none)";
     const source = this.client.source(piece.policy, this.query.measurement);
     const text = `SELECT ${columns.join(", ")} FROM ${source} WHERE ${this.#during(piece)} GROUP BY ${by}${fill}`;
     const found = await this.client.query(text, signal);
@@ -161,50 +142,27 @@ export class InfluxRange {
 
   #take({ tags = {}, columns, values }: InfluxSeries, fields: readonly string[]): void {
     const own = Object.fromEntries(Object.entries(tags).filter(([, value]) => value !== ""));
-    const key = seriesKey(this.query.measurement, own) ?? JSON.stringify(own);
     fields.forEach((field, index) => {
+      const series = this.#collector.of(own, field);
       const at = (name: string): number => columns.indexOf(`${name}${index}`);
-      const [v, s, n, x, l, c] = ["v", "s", "n", "x", "l", "c"].map(at) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-      let found: Found | undefined;
-      for (const row of values) {
-        const atMs = Number(row[0]);
-        const value = row[v];
-        if (this.#window.everyMs === 0) {
-          if (typeof value !== "number") continue;
-          found ??= this.#of(key, own, field);
-          found.points.push(pointBucket(atMs, value));
-          if (++this.#points > this.#limit) throw tooMuch(this.query, 1, this.#limit);
-        } else if (row[c]) {
-          found ??= this.#of(key, own, field);
-          const [sum, min, max, last, count] = [s, n, x, l, c].map((one) => Number(row[one])) as [
-            number,
-            number,
-            number,
-            number,
-            number,
-          ];
-          found.fold?.add(atMs, count, sum, min, max, last);
+      if (this.#window.everyMs === 0) this.#takePoints(series, values, at("v"));
+      else {
+        const [s, n, x, l, c] = [at("s"), at("n"), at("x"), at("l"), at("c")];
+        for (const row of values) {
+          const of = (column: number): number => Number(row[column]);
+          if (row[c]) series.addPart(Number(row[0]), of(c), of(s), of(n), of(x), of(l));
         }
       }
     });
   }
 
-  #of(key: string, tags: Readonly<Record<string, string>>, field: string): Found {
-    const id = `${key} ${field}`;
-    let found = this.#found.get(id);
-    if (!found) {
-      const { everyMs } = this.#window;
-      const fold = everyMs === 0 ? undefined : new BucketFold(this.#window);
-      this.#found.set(id, (found = { tags, field, key, fold, points: [] }));
+  #takePoints(series: Collected, values: InfluxSeries["values"], column: number): void {
+    for (const row of values) {
+      const value = row[column];
+      if (typeof value !== "number") continue;
+      if (++this.#points > this.#limit) throw tooMuch(this.query, 1, this.#limit);
+      series.addPoint(Number(row[0]), value);
     }
-    return found;
   }
 
   #during({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): string {
