@@ -12,6 +12,7 @@ const PEERS = {
   "conserver-server": "/usr/sbin/conserver",
   ser2net: "/usr/sbin/ser2net",
   influxdb: "/usr/bin/influxd",
+  "victoria-metrics": "/usr/bin/victoria-metrics",
 };
 
 installPackages();

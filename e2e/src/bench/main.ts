@@ -19,6 +19,7 @@ import { measurePoe } from "./poe.js";
 import { measureReadings } from "./readings.js";
 import { measureRest } from "./rest-commands.js";
 import { measureSensorSweep } from "./sensor-sweep.js";
+import { measureStores } from "./telemetry-stores.js";
 import { measureTransition } from "./transition.js";
 
 const DOCUMENT = new URL("../../../docs/performance.md", import.meta.url);
@@ -53,6 +54,10 @@ const SECTIONS: Readonly<Record<string, Section>> = {
         await measurePoe(plan.poe),
         await measureAgentSize(plan.agentSize),
       ].join("\n\n"),
+  },
+  stores: {
+    title: "Where measured values are kept",
+    measure: (plan) => measureStores(plan.stores),
   },
   readings: { title: "Readings", measure: (plan) => measureReadings(plan.readings) },
   size: { title: "Everything in one process", measure: (plan) => measureSize(plan.size) },

@@ -9,6 +9,7 @@ import type { PartsPlan } from "./parts.js";
 import type { PoePlan } from "./poe.js";
 import type { ReadingsPlan } from "./readings.js";
 import type { RestPlan } from "./rest-commands.js";
+import type { StoresPlan } from "./telemetry-stores.js";
 import type { SensorSweepPlan } from "./sensor-sweep.js";
 import type { TransitionPlan } from "./transition.js";
 
@@ -27,6 +28,7 @@ export interface Plan {
   readonly poe: PoePlan;
   readonly agentSize: AgentSizePlan;
   readonly readings: ReadingsPlan;
+  readonly stores: StoresPlan;
 }
 
 export const FULL: Plan = {
@@ -48,6 +50,7 @@ export const FULL: Plan = {
   parts: { rounds: 9 },
   sensorSweep: { chips: 64, sweeps: 40 },
   poe: { rounds: 9 },
+  stores: { nodes: 100, hours: 24, queries: 15, values: 3_000_000 },
   readings: { rounds: 3, agents: 20, floodMs: 20_000, pacedMs: 60_000 },
   agentSize: { nodes: 48, settleMs: 10_000, spanMs: 20_000 },
 };
@@ -71,6 +74,7 @@ export const QUICK: Plan = {
   parts: { rounds: 2 },
   sensorSweep: { chips: 64, sweeps: 10 },
   poe: { rounds: 2 },
+  stores: { nodes: 100, hours: 6, queries: 5, values: 600_000 },
   readings: { rounds: 1, agents: 20, floodMs: 5000, pacedMs: 10_000 },
   agentSize: { nodes: 48, settleMs: 3000, spanMs: 5000 },
 };

@@ -72,7 +72,7 @@ export async function measureStores(plan: StoresPlan): Promise<string> {
 }
 
 async function measureIngest({ name, store, pid }: Kept, plan: StoresPlan): Promise<string[]> {
-  const source = new ReadingSource(1000, Math.floor(Date.now() / HOUR_MS - 2) * HOUR_MS, "ingest");
+  const source = new ReadingSource(1000, Math.floor(Date.now() / HOUR_MS - 12) * HOUR_MS, "ingest");
   const before = { own: process.cpuUsage(), theirs: pid === undefined ? 0 : cpuMs(pid) };
   const startMs = hostMs();
   const calls: Promise<void>[] = [];
