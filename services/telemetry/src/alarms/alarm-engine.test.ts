@@ -137,7 +137,7 @@ describe("rules", () => {
     engine.read("n1", "soc", { absent: { temperatureCelsius: "TimedOut" } });
     await pass(299_000, 10_000);
     expect(said).toEqual([]);
-    await pass(1000);
+    await pass(5000);
     expect(said).toEqual(["Warning node:n1 readings-missing-soc"]);
     expect(findings[0]?.message).toBe("no reading of soc for 5 min: TimedOut");
     engine.read("n1", "soc", { absent: { temperatureCelsius: "DeviceOff" } });

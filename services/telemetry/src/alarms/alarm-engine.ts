@@ -37,6 +37,8 @@ export interface DomainDraw {
   readonly nodes: readonly string[];
 }
 
+/** How often all is looked at; what is about to be an alarm is at every tick. */
+const LOOK_MS = 5000;
 const STORE_SUBJECT = "service:telemetry";
 
 /** Holds the rules against what is read and known. Pure but for the clock: what it finds is somebody else's to keep and tell. */
@@ -51,6 +53,9 @@ export class AlarmEngine {
   #policyText = "";
   /** What stood before this process and has no watch yet. */
   readonly #restored = new Map<string, AlarmId & { readonly severity: AlarmSeverity }>();
+  /** Nodes of which something is about to be an alarm. */
+  readonly #pending = new Set<NodeWatches>();
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #dropped: number | undefined;
 
   constructor(
@@ -108,20 +113,24 @@ export class AlarmEngine {
   }
 
   read(node: string, sensor: string, reading: SensorReading): void {
-    this.#tellAll(this.#node(node).read(sensor, reading, this.clock.monotonicMs()));
+    const watches = this.#node(node);
+    this.#tellAll(watches, watches.read(sensor, reading, this.clock.monotonicMs()));
   }
 
   /** The newest reading of a sensor has become too old. */
   expired(node: string, sensor: string): void {
-    this.#tellAll(this.#node(node).expire(sensor));
+    const watches = this.#node(node);
+    this.#tellAll(watches, watches.expire(sensor));
   }
 
   power(node: string, power: NodePower): void {
-    this.#tellAll(this.#node(node).setPower(power, this.clock.monotonicMs()));
+    const watches = this.#node(node);
+    this.#tellAll(watches, watches.setPower(power, this.clock.monotonicMs()));
   }
 
   liveness(node: string, liveness: NodeStatus["liveness"]): void {
-    this.#tellAll(this.#node(node).setLiveness(liveness, this.clock.monotonicMs()));
+    const watches = this.#node(node);
+    this.#tellAll(watches, watches.setLiveness(liveness, this.clock.monotonicMs()));
   }
 
   /** @param offsetSeconds how far an agent's calendar is ahead */
@@ -179,7 +188,11 @@ export class AlarmEngine {
   /** To be called each second or so. */
   tick(): void {
     const nowMs = this.clock.monotonicMs();
-    for (const watches of this.#nodes.values()) this.#tellAll(watches.tick(nowMs));
+    const isLook = nowMs - this.#lookedMs >= LOOK_MS;
+    if (isLook) this.#lookedMs = nowMs;
+    const due = isLook ? [...this.#nodes.values()] : [...this.#pending];
+    this.#pending.clear();
+    for (const watches of due) this.#tellAll(watches, watches.tick(nowMs));
     for (const watch of this.#others.values()) {
       if (!watch.isPending) continue;
       watch.tick(nowMs);
@@ -269,8 +282,11 @@ export class AlarmEngine {
     for (const { subject, id } of watches) this.findings.over({ subject, id }, why);
   }
 
-  #tellAll(watches: Iterable<Watch>): void {
-    for (const watch of watches) this.#tell(watch);
+  #tellAll(node: NodeWatches, watches: Iterable<Watch>): void {
+    for (const watch of watches) {
+      this.#tell(watch);
+      if (watch.isPending) this.#pending.add(node);
+    }
   }
 
   #tell(watch: Watch): void {

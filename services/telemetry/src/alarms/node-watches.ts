@@ -66,8 +66,8 @@ export class NodeWatches {
     return this.#rebuild(nowMs);
   }
 
-  *read(sensor: string, reading: SensorReading, nowMs: number): Generator<Watch> {
-    yield* this.#sensor(sensor, nowMs).read(reading, nowMs);
+  read(sensor: string, reading: SensorReading, nowMs: number): Watch[] {
+    return this.#sensor(sensor, nowMs).read(reading, nowMs);
   }
 
   /** The newest reading of a sensor is too old to be relied on. */

@@ -25,6 +25,11 @@ const NOTHING_THERE: readonly Absence[] = ["DeviceOff", "NotPresent"];
 /** The rules that look at one sensor. */
 export class SensorWatches {
   readonly #watches = new Map<string, Watch>();
+  /** Thresholds and rates, by what they are of. */
+  readonly #byQuantity = new Map<string, Watch[]>();
+  readonly #missing: Watch[] = [];
+  /** Quantities of which somebody wants to know when there was a value; empty: any. */
+  readonly #asked = new Set<string>();
   readonly #rates = new Map<string, RateWindow>();
   /** When there was a value last, by the quantity that a rule asks for; empty: any. */
   readonly #seenMs = new Map<string, number>();
@@ -45,6 +50,7 @@ export class SensorWatches {
       const old = before ? before.#watches.get(name) : undefined;
       if (old?.id === id && old.rule.kind === rule.kind) watch.inherit(old);
       this.#watches.set(name, watch);
+      this.#file(watch);
     }
     if (!before) return;
     for (const [quantity, seenMs] of before.#seenMs) this.#seenMs.set(quantity, seenMs);
@@ -56,18 +62,35 @@ export class SensorWatches {
   }
 
   /** Takes a reading that is of now. @returns the watches that have judged it */
-  *read(reading: SensorReading, nowMs: number): Generator<Watch> {
-    for (const quantity of Object.keys(reading.values ?? {})) this.#seen(quantity, nowMs);
-    for (const [quantity, why] of Object.entries(reading.absent ?? {})) {
+  read({ values = {}, absent = {} }: SensorReading, nowMs: number): Watch[] {
+    const judged: Watch[] = [];
+    for (const quantity in values) {
+      this.#seen(quantity, nowMs);
+      const value = values[quantity as Quantity];
+      for (const watch of this.#byQuantity.get(quantity) ?? []) {
+        if (value === undefined) continue;
+        this.#judge(watch, quantity as Quantity, value, nowMs);
+        judged.push(watch);
+      }
+    }
+    for (const quantity in absent) {
+      const why = absent[quantity as Quantity];
+      if (why === undefined) continue;
       this.#why = why;
       if (EXPLAINED.includes(why)) this.#seen(quantity, nowMs);
+      for (const watch of this.#byQuantity.get(quantity) ?? []) {
+        this.#rates.get(watch.name)?.clear();
+        if (NOTHING_THERE.includes(why)) watch.calm();
+        else watch.lose();
+        judged.push(watch);
+      }
     }
-    for (const [name, watch] of this.#watches) {
-      const { kind, quantity } = watch.rule;
-      if (kind === "missing") this.#age(watch, nowMs, true);
-      else if (quantity !== undefined) this.#judge(name, watch, quantity, reading, nowMs);
-      yield watch;
+    for (const watch of this.#missing) {
+      if (watch.isQuiet) continue;
+      this.#age(watch, nowMs, true);
+      judged.push(watch);
     }
+    return judged;
   }
 
   /** Time has passed. @param hasSupply whether there is a reason to expect readings */
@@ -94,28 +117,25 @@ export class SensorWatches {
     return drivers === undefined || drivers.includes(this.facts.driver ?? "");
   }
 
-  #seen(quantity: string, nowMs: number): void {
-    this.#seenMs.set(quantity, nowMs);
-    this.#seenMs.set("", nowMs);
-  }
-
-  #judge(
-    name: string,
-    watch: Watch,
-    quantity: Quantity,
-    { values, absent }: SensorReading,
-    nowMs: number,
-  ): void {
-    const value = values?.[quantity];
-    const { rule } = watch;
-    if (value === undefined) {
-      const why = absent?.[quantity];
-      if (why === undefined) return;
-      this.#rates.get(name)?.clear();
-      if (NOTHING_THERE.includes(why)) watch.calm();
-      else watch.lose();
+  #file(watch: Watch): void {
+    const { kind, quantity = "" } = watch.rule;
+    if (kind === "missing") {
+      this.#missing.push(watch);
+      this.#asked.add(quantity);
       return;
     }
+    const own = this.#byQuantity.get(quantity);
+    if (own) own.push(watch);
+    else this.#byQuantity.set(quantity, [watch]);
+  }
+
+  #seen(quantity: string, nowMs: number): void {
+    if (this.#asked.has(quantity)) this.#seenMs.set(quantity, nowMs);
+    if (this.#asked.has("")) this.#seenMs.set("", nowMs);
+  }
+
+  #judge(watch: Watch, quantity: Quantity, value: number, nowMs: number): void {
+    const { rule, name } = watch;
     if (rule.kind === "threshold") {
       watch.measure(value, nowMs, (severity) => this.#threshold(rule, quantity, severity, value));
       return;
