@@ -85,6 +85,16 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         await house?.[Symbol.asyncDispose]();
       });
 
+      const hasNo = (node: string) =>
+        eventually(
+          `the device of ${node} is gone`,
+          async () =>
+            (await home.devices()).every(({ identifiers }) =>
+              identifiers.every(([, id]) => id !== homeAssistantObject("node", node)),
+            ),
+          { withinMs: 60_000, everyMs: 100 },
+        );
+
       it("shows each node with what it can do, and no more", async () => {
         const ids = (await home.entities()).map(({ entity_id }) => entity_id);
         const acting = ids.filter((id) => /^(switch|button|select)\./.test(id)).toSorted();
@@ -263,6 +273,17 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         });
       });
 
+      it("keeps the buttons of a node that hangs, and shows that it does not live", async () => {
+        await home.is("sensor.n1_host", "Running");
+        await home.is("binary_sensor.n1_connectivity", "on");
+        await house.rack.client.guest(1, "panic");
+        await home.is("binary_sensor.n1_connectivity", "off");
+        const node = await house.node("n1");
+        await home.press("button.n1_force_restart");
+        await node.result("the reset", (one) => one.action === "ForceRestart" && one.terminal);
+        await home.is("binary_sensor.n1_connectivity", "on");
+      });
+
       it("cannot act while the agent is away, and shows no old value as a new one", async () => {
         await home.is("switch.n1_power", "on");
         await house.part("agent").kill();
@@ -327,6 +348,18 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         await home.until("binary_sensor.n1_powered", "there", (one) => one !== undefined);
         await home.until("switch.n2_power", "there", (one) => one !== undefined);
         await home.isGone("binary_sensor.n2_powered");
+      });
+
+      it("forgets a node that went while Home Assistant was down", async () => {
+        const stays = { n1: { slot: 1, name: "Storage one" }, n2: { slot: 2, labels: CONTROL } };
+        await house.changeSite({ ...stays, n4: { slot: 4 } });
+        await home.until("sensor.n4_supply", "there", (one) => one !== undefined);
+        await home.stop();
+        await house.changeSite({ n1: { slot: 1 }, n2: { slot: 2, labels: CONTROL } });
+        await home.start();
+        await hasNo("n4");
+        await home.isGone("sensor.n4_supply");
+        await home.until("sensor.n1_supply", "there", (one) => one !== undefined);
       });
 
       it("forgets a node that is not there any more, also one that went while the bridge was away", async () => {

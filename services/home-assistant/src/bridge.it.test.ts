@@ -7,16 +7,21 @@ import {
 import { agentId, nodeId } from "@outrider/contracts/ids";
 import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
 import { serviceStatus } from "@outrider/contracts/service";
+import { silentLog } from "@outrider/messaging/log";
 import { presenceOf } from "@outrider/messaging/presence";
 import { Session } from "@outrider/messaging/session";
+import type { RunningService } from "@outrider/service-kit/service";
 import { brokerKinds, startTestBroker, type TestBroker } from "@outrider/testing/broker";
-import { startNode, type Child } from "@outrider/testing/child";
-import { eventually, within } from "@outrider/testing/eventually";
+import { eventually as soon, within } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { readHomeAssistantConfig } from "./config.js";
 import type { Form } from "./forms.js";
+import { startHomeAssistantService } from "./start.js";
 import { AGENT, FULL } from "./testing/samples.js";
 
+/** Many run at once. */
+const eventually: typeof soon = (what, check) => soon(what, check, { withinMs: 60_000 });
 const written = homeAssistantContracts();
 const read = homeAssistantDocuments();
 const agent = agentId("rack-a");
@@ -26,13 +31,14 @@ interface Heard {
   readonly config: HomeAssistantConfig | undefined;
 }
 
-/** A broker, an inventory and an agent that the test plays, the bridge as it ships, and ears. */
+/** A broker, an inventory and an agent that the test plays, the bridge, and ears. */
 class Stage implements AsyncDisposable {
   readonly heard: Heard[] = [];
   readonly services = new Set<string>();
+  readonly defects: unknown[] = [];
   inventory!: Session;
   ears!: Session;
-  #bridge: Child | undefined;
+  #bridge: RunningService | undefined;
 
   private constructor(
     readonly broker: TestBroker,
@@ -85,19 +91,23 @@ class Stage implements AsyncDisposable {
     this.ears.retain(agentDescription, { agent }, { ...AGENT, endpoints: [...endpoints] });
   }
 
+  /** Starts the bridge, in the place of the one that runs. */
   async bridge(form: Form): Promise<void> {
-    await this.#bridge?.kill("SIGTERM");
-    this.#bridge = await startNode(import.meta.resolve("./main.js"), {
-      env: {
-        OUTRIDER_MQTT_URL: this.broker.url,
-        OUTRIDER_DATA: this.data.path,
-        OUTRIDER_HOME_ASSISTANT_FORM: form,
-      },
+    await this.stopBridge();
+    const config = readHomeAssistantConfig({
+      OUTRIDER_MQTT_URL: this.broker.url,
+      OUTRIDER_DATA: this.data.path,
+      OUTRIDER_HOME_ASSISTANT_FORM: form,
+    });
+    this.#bridge = await startHomeAssistantService(config, {
+      log: silentLog,
+      defect: (error) => this.defects.push(error),
     });
   }
 
   async stopBridge(): Promise<void> {
-    await this.#bridge?.kill("SIGTERM");
+    await this.#bridge?.stop();
+    this.#bridge = undefined;
   }
 
   /** What stands on the topics now, by topic. */
@@ -119,7 +129,8 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#bridge?.kill();
+    await this.stopBridge();
+    if (this.defects.length > 0) throw new AggregateError(this.defects, "the bridge has a defect");
     await this.inventory?.stop();
     await this.ears.stop();
     await this.broker.kill();
@@ -132,16 +143,10 @@ const DEVICE = "homeassistant/device/outrider_node_n-1/config";
 const SWITCH = "homeassistant/switch/outrider_node_n-1/power/config";
 const FOREIGN = "homeassistant/light/0x0017/light/config";
 
-describe.each(brokerKinds())("the bridge on %s", (kind) => {
-  let stage: Stage;
-
-  beforeEach(async () => {
-    stage = await Stage.start(kind);
-  });
-
-  afterEach(() => stage[Symbol.asyncDispose]());
-
+// At once, as each has a broker of its own and waits most of the time.
+describe.concurrent.each(brokerKinds())("the bridge on %s", (kind) => {
   it("says nothing before it is known what there is, and then all", async () => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.bridge("device");
     await eventually("it is there", () => stage.services.has("home-assistant"));
@@ -154,6 +159,7 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
   });
 
   it("leaves what is not ours alone, whatever it is", async () => {
+    await using stage = await Stage.start(kind);
     await stage.declare(N1);
     stage.ears.retain(
       written.entity,
@@ -171,6 +177,7 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
   });
 
   it("takes nothing away that an agent has not spoken of yet", async () => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.declare(N1);
     await stage.bridge("device");
@@ -192,6 +199,7 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
   });
 
   it("bids farewell to an entity that goes, and forgets it then", async () => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.declare(N1);
     await stage.bridge("device");
@@ -212,6 +220,7 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
   });
 
   it("clears the device of a node that is not declared any more", async () => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.declare(N1);
     await stage.bridge("entity");
@@ -223,7 +232,35 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
     );
   });
 
+  it("takes away what went while Home Assistant was away when it is back and can hear of it", async () => {
+    await using stage = await Stage.start(kind);
+    stage.describeAgent();
+    await stage.declare(N1, { ...FULL, id: nodeId("n2") });
+    await stage.bridge("device");
+    await stage.stands(DEVICE);
+    await stage.ears.publish(written.status, {}, { state: "offline" });
+    stage.inventory.retain(nodeDescription, { node: N1.id }, undefined);
+    stage.inventory.retain(
+      nodeDescription,
+      { node: nodeId("n2") },
+      { ...FULL, id: nodeId("n2"), name: "Renamed", labels: {} },
+    );
+    const other = "homeassistant/device/outrider_node_n2/config";
+    await eventually("the rename is said", () => {
+      const config = stage.standing.get(other);
+      return config?.device?.["name"] === "Renamed" && config.components?.["power"];
+    });
+    expect(stage.standing.has(DEVICE)).toBe(true);
+    await stage.ears.publish(written.status, {}, { state: "online" });
+    await stage.gone(DEVICE);
+    await eventually("control is gone", () => {
+      const { components = {} } = stage.standing.get(other) ?? {};
+      return !("power" in components) && "powered" in components;
+    });
+  });
+
   it("says all again when Home Assistant starts", async () => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.declare(N1);
     await stage.bridge("device");
@@ -240,6 +277,7 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
     ["entity", "device", SWITCH, DEVICE],
     ["device", "entity", DEVICE, SWITCH],
   ] as const)("leads from the %s form to the %s form", async (from, to, old, next) => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.declare(N1);
     await stage.bridge(from);
@@ -261,6 +299,7 @@ describe.each(brokerKinds())("the bridge on %s", (kind) => {
   });
 
   it("says all again to a broker that has forgotten everything", async () => {
+    await using stage = await Stage.start(kind);
     stage.describeAgent();
     await stage.declare(N1);
     await stage.bridge("device");

@@ -52,6 +52,13 @@ export class Bridge {
   #phase: "unsettled" | "settling" | "settled" = "unsettled";
   #isMigrated = false;
   #births = 0;
+  /**
+   * Whether Home Assistant has said that it ends. What is taken away then would stay in its registry for ever: it stands
+   * until Home Assistant is back, has read it once more, and can be told.
+   */
+  #isHomeAway = false;
+  /** Devices of which something is to be taken away when Home Assistant is back. */
+  readonly #deferred = new Set<string>();
   #stopGathering: (() => void) | undefined;
 
   constructor(
@@ -87,6 +94,7 @@ export class Bridge {
       },
     );
     session.subscribe(this.#topics.status, {}, ({ payload }) => {
+      this.#isHomeAway = payload.state === "offline";
       if (payload.state === "online") this.#during(() => this.#born());
     });
     session.onDisconnect(() => {
@@ -160,6 +168,8 @@ export class Bridge {
       }
       await clock.sleep(GATHER, signal);
     }
+    for (const object of this.#deferred) this.touch(object);
+    this.#deferred.clear();
   }
 
   #flush(): void {
@@ -175,10 +185,13 @@ export class Bridge {
     const { form, url, version } = this.options;
     const device = facts.device(object, url);
     const wanted = device ? documentsOf(device, form, version) : [];
+    const isAway = this.#isHomeAway;
+    if (isAway) this.#deferred.add(object);
+    if (isAway && wanted.length === 0) return;
     const { say, after, clear } = announcement(
       wanted,
       standing.of(object, form),
-      device?.complete ?? true,
+      !isAway && (device?.complete ?? true),
     );
     for (const one of say) this.#say(one);
     for (const one of clear) this.#clear(one);

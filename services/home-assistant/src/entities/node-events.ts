@@ -25,6 +25,7 @@ export const TRIGGER_KINDS = [
 /** The other kinds that services tell. A kind that is in neither list is `other`. */
 const MORE_KINDS = [
   "alarm-acknowledged",
+  "alarm-changed",
   "configuration-refused",
   "console-capture",
   "console-capture-failed",
