@@ -59,14 +59,18 @@ describe("readings of a running site", () => {
       ["powerWatts", "W"],
       ["voltageVolts", "V"],
     ]);
-    const { from, to } = page;
+    const { from } = page;
+    // What is read later comes after the last of them.
+    const to = page.series[0]?.points.at(-1)?.at ?? page.to;
     const span = `from=${from}&to=${to}`;
     const csv = await lab.ask("GET", `/readings?nodes=n1,n2&${span}&every=raw&format=csv`);
     const lines = (await csv.text()).trimEnd().split("\r\n");
     for (const { quantity, unit, points } of page.series) {
       const told = lines.filter((line) => line.includes(`,n1,supply,${quantity},${unit},`));
       expect(told).toEqual(
-        points.map(({ at, last }) => `${at},n1,supply,${quantity},${unit},${last}`),
+        points
+          .filter(({ at }) => at < to)
+          .map(({ at, last }) => `${at},n1,supply,${quantity},${unit},${last}`),
       );
     }
     const bucketed = await json<ReadingsPage>(
@@ -98,6 +102,12 @@ describe("readings of a running site", () => {
     expect(said.split("\n").filter((line) => line !== "" && !line.startsWith("nodejs_"))).toEqual(
       [],
     );
+    expect(system).toContain(
+      'outrider_agent_clock_offset_seconds{service="telemetry",agent="lab"} 0',
+    );
+    expect(system).toMatch(/^outrider_telemetry_store_degraded\{service="telemetry"\} 0$/m);
+    expect(system).toMatch(/^outrider_telemetry_series\{service="telemetry"\} [1-9]/m);
+    expect(system).toMatch(/^outrider_alarms\{service="telemetry",severity="Critical"\} \d+$/m);
     for (const service of ["gateway", "inventory", "power", "telemetry"]) {
       expect(system).toContain(`outrider_service_up{service="${service}"} 1`);
     }

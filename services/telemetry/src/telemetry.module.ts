@@ -34,6 +34,7 @@ import { StateIntake } from "./state/state-intake.js";
 import { SystemPoints } from "./state/system-points.js";
 import type { Store } from "./store/store.js";
 import { TelemetryListeners } from "./telemetry-listener.js";
+import { measureTelemetry } from "./telemetry-metrics.js";
 
 /** By then inventory's descriptions have arrived, and what is published of nodes that it does not name is left over. */
 const SETTLE_AFTER = seconds(5);
@@ -268,19 +269,21 @@ export class TelemetryModule {
         },
         {
           provide: Pages,
-          inject: [Latest, EventLog, AlarmBook],
-          useFactory: (latest: Latest, events: EventLog, alarms: AlarmBook) =>
-            new Pages(
-              telemetryPages(
-                {
-                  latest,
-                  store,
-                  events,
-                  alarms,
-                },
-                defect,
-              ),
-            ),
+          inject: [Latest, EventLog, AlarmBook, Intake, METRICS],
+          useFactory: (
+            latest: Latest,
+            events: EventLog,
+            alarms: AlarmBook,
+            intake: Intake,
+            metrics: Metrics,
+          ) => {
+            measureTelemetry(metrics, {
+              store,
+              offsets: () => intake.offsets(),
+              standing: () => alarms.standing,
+            });
+            return new Pages(telemetryPages({ latest, store, events, alarms }, defect));
+          },
         },
         {
           provide: Lifecycle,
