@@ -18,6 +18,7 @@ nodes:
     alarms:
       soc-temperature: { upper: { warning: 60 } }
       silent: off
+      disk-health: { for: 1m }
   n2: { roles: [storage] }
   n3: {}
   n4: {}
@@ -71,6 +72,8 @@ describe("alarms of a site", () => {
     expect(Object.keys(rules("n1"))).not.toContain("throttled");
     expect(Object.keys(rules("n2"))).not.toContain("disk-health");
     expect(Object.keys(rules("n3"))).toContain("disk-health");
+    // Further up a map brings it back, as it was but for what it says.
+    expect(rules("n1")["disk-health"]).toEqual({ ...DEFAULT_ALARMS["disk-health"], forMs: 60_000 });
     expect(Object.keys(rules("n1"))).not.toContain("silent");
     expect(Object.keys(rules("n2"))).toContain("silent");
   });

@@ -4,9 +4,10 @@ import { openStorage } from "@outrider/storage/open-storage";
 import type { Storage } from "@outrider/storage/storage";
 import { StorageError } from "@outrider/storage/storage-error";
 import { eventually } from "@outrider/testing/eventually";
+import { hasPostgres, startPostgres, type TestPostgres } from "@outrider/testing/postgres";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { EventLog } from "../events/event-log.js";
 import { AlarmHealth } from "../state/alarm-health.js";
 import type { Point } from "../store/store.js";
@@ -30,7 +31,17 @@ const PLACE = { nodes: ["n1"], agent: "rack-a" };
 const NEVER = new AbortController().signal;
 const ALL = { state: "all", limit: 100 } as const;
 
-describe("alarms and events as they are kept", () => {
+const BACKENDS = ["SQLite", "PostgreSQL"] as const;
+const isThere = hasPostgres();
+
+describe.each(BACKENDS)("alarms and events as they are kept in %s", (kind) => {
+  if (kind === "PostgreSQL" && !isThere) {
+    it.skip("needs PostgreSQL", () => {});
+    return;
+  }
+  let postgres: TestPostgres | undefined;
+  /** Of this test's database. */
+  let url = "";
   let directory: TempDir;
   let clock: VirtualClock;
   let storage: Storage;
@@ -42,8 +53,13 @@ describe("alarms and events as they are kept", () => {
   /** While set, the database takes nothing. */
   let broken: StorageError | undefined;
 
+  beforeAll(async () => {
+    if (kind === "PostgreSQL") postgres = await startPostgres();
+  }, 60_000);
+  afterAll(() => postgres?.[Symbol.asyncDispose]());
   beforeEach(async () => {
     directory = await tempDir();
+    if (postgres) url = await postgres.database();
     clock = new VirtualClock();
     points = [];
     broken = undefined;
@@ -55,10 +71,9 @@ describe("alarms and events as they are kept", () => {
   });
 
   async function begin(mostKept?: number): Promise<void> {
-    const opened = await openStorage({
-      file: `${directory.path}/t.sqlite`,
-      migrations: { namespace: "telemetry", steps: [ALARM_MIGRATION] },
-    });
+    const migrations = { namespace: "telemetry", steps: [ALARM_MIGRATION] };
+    const file = `${directory.path}/t.sqlite`;
+    const opened = await openStorage(postgres ? { url, migrations } : { file, migrations });
     storage = new Proxy(opened, {
       get: (target, key) => {
         if (key === "write" && broken) return () => Promise.reject(broken);
