@@ -75,11 +75,9 @@ class Writer {
 
   tidy(nowMs: number, sealAll: boolean): void {
     if (nowMs - this.#prunedMs > PRUNE_EVERY_MS || nowMs < this.#prunedMs) this.#prune(nowMs);
+    if (sealAll) return this.#sealNow(nowMs);
     const waited = this.#intakeSinceMs !== undefined && nowMs - this.#intakeSinceMs > INTAKE_MS;
-    if (this.#intakePoints > 0 && (sealAll || waited || this.#intakePoints > INTAKE_POINTS)) {
-      this.#seal(nowMs);
-      if (sealAll) while (this.#sealing) this.#sealSlice();
-    }
+    if (waited || this.#intakePoints > INTAKE_POINTS) this.#seal(nowMs);
   }
 
   close(): void {
@@ -93,6 +91,13 @@ class Writer {
     this.#intakePoints = 0;
     this.#intakeSinceMs = undefined;
     this.#planSlice();
+  }
+
+  /** All of it, also what came while some was being sorted. */
+  #sealNow(nowMs: number): void {
+    while (this.#sealing) this.#sealSlice();
+    if (this.#intakePoints > 0) this.#seal(nowMs);
+    while (this.#sealing) this.#sealSlice();
   }
 
   /** Between two slices of sorting, requests have their turn. */
