@@ -25,12 +25,11 @@ import { measureIntake } from "./intake/counts.js";
 import { Intake } from "./intake/intake.js";
 import { PointWriter } from "./intake/point-writer.js";
 import { RememberedSpools } from "./intake/remembered-spools.js";
-import { AlarmHealth } from "./state/alarm-health.js";
 import { Latest } from "./state/latest.js";
 import { Management } from "./state/management.js";
 import { NodeStates } from "./state/node-states.js";
 import { Publication } from "./state/publication.js";
-import { StateIntake } from "./state/state-intake.js";
+import { stateProviders } from "./state/state-providers.js";
 import { SystemPoints } from "./state/system-points.js";
 import type { Store } from "./store/store.js";
 import { TelemetryListeners } from "./telemetry-listener.js";
@@ -115,10 +114,8 @@ export class TelemetryModule {
       module: TelemetryModule,
       providers: [
         Declared,
-        AlarmHealth,
         ...alarmProviders({ storage, store, ...outbound, defect }),
         AuditRequests,
-        Management,
         TelemetryListeners,
         {
           provide: AuditLog,
@@ -132,7 +129,6 @@ export class TelemetryModule {
               problem: (what, error) => log.error({ err: error }, what),
             }),
         },
-        { provide: Latest, inject: [CLOCK], useFactory: (clock: Clock) => new Latest(clock) },
         {
           provide: PointWriter,
           inject: [CLOCK, LOG],
@@ -143,69 +139,7 @@ export class TelemetryModule {
           inject: [CLOCK, LOG],
           useFactory: (clock: Clock, log: Log) => new RememberedSpools(storage, clock, log, defect),
         },
-        {
-          provide: NodeStates,
-          inject: [
-            Session,
-            CLOCK,
-            LOG,
-            Latest,
-            Management,
-            AlarmHealth,
-            TelemetryListeners,
-            PointWriter,
-          ],
-          useFactory: (
-            session: Session,
-            clock: Clock,
-            log: Log,
-            latest: Latest,
-            management: Management,
-            alarms: AlarmHealth,
-            listeners: TelemetryListeners,
-            writer: PointWriter,
-          ) => {
-            const states = new NodeStates({
-              session,
-              clock,
-              log,
-              latest,
-              management,
-              alarms,
-              livenessChanged: (node, liveness) => listeners.livenessChanged(node, liveness),
-              store: (points) => writer.put(points),
-            });
-            listeners.add(states);
-            return states;
-          },
-        },
-        {
-          provide: Publication,
-          inject: [Session, CLOCK, LOG, Latest, TelemetryListeners],
-          useFactory: (
-            session: Session,
-            clock: Clock,
-            log: Log,
-            latest: Latest,
-            listeners: TelemetryListeners,
-          ) => {
-            const publication = new Publication({
-              session,
-              clock,
-              log,
-              latest,
-              expired: (node, sensor) => listeners.sensorExpired(node, sensor),
-            });
-            listeners.add(publication);
-            return publication;
-          },
-        },
-        {
-          provide: StateIntake,
-          inject: [Management, NodeStates],
-          useFactory: (management: Management, states: NodeStates) =>
-            new StateIntake(management, states),
-        },
+        ...stateProviders(),
         {
           provide: Intake,
           inject: [

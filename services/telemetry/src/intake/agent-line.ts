@@ -8,6 +8,8 @@ export class AgentLine {
   readonly offset: ClockOffset;
   /** The newest one that was heard of; acknowledgements are for it. */
   epoch = "";
+  /** The spool that it has now. */
+  spoolId = "";
   /** Whether its offset is being written, before which nothing is stored by it. */
   settling = false;
   /** Whether those who want to know have been told how far its calendar is off. */

@@ -23,11 +23,12 @@ function stage() {
   const acks: number[] = [];
   const stored: Point[] = [];
   const told: number[] = [];
+  const stuck: (() => void)[] = [];
   const store = { mode: "well" as "well" | "full" | "stuck" };
   const writer = new PointWriter({
     store: {
       write: (points) => {
-        if (store.mode === "stuck") return new Promise(() => undefined);
+        if (store.mode === "stuck") return new Promise((resolve) => void stuck.push(resolve));
         if (store.mode === "full") return Promise.reject(new StoreError("full", "no room"));
         stored.push(...points);
         return Promise.resolve();
@@ -75,7 +76,7 @@ function stage() {
     redeclared: () => undefined,
   });
   /** A batch of 100 readings that were taken one a millisecond until now. */
-  const send = (seq: number): void => {
+  const send = (seq: number, spool = "s"): void => {
     const nowMs = clock.now().getTime();
     const readings = Array.from({ length: 100 }, (_, at) => ({
       endpoint: ENDPOINT,
@@ -85,7 +86,7 @@ function stage() {
       values: { voltageVolts: seq },
     }));
     const at = clock.now().toISOString();
-    const payload: AgentReadings = { v: 1, epoch: "e", spool: "s", oldest: 1, seq, at, readings };
+    const payload: AgentReadings = { v: 1, epoch: "e", spool, oldest: 1, seq, at, readings };
     intake.readings({
       payload,
       parameters: { agent: AGENT },
@@ -97,7 +98,7 @@ function stage() {
       dup: false,
     });
   };
-  return { clock, acks, stored, told, store, writer, send };
+  return { clock, acks, stored, told, store, stuck, writer, send };
 }
 
 describe("a store without room", () => {
@@ -129,5 +130,19 @@ describe("a store without room", () => {
     await turn();
     expect(writer.waiting).toBe(100_000);
     expect(Math.max(0, ...acks)).toBe(0);
+  });
+
+  it("acknowledges nothing of a spool that its agent has lost meanwhile", async () => {
+    const { acks, store, stuck, send } = stage();
+    store.mode = "stuck";
+    send(1);
+    await turn();
+    send(1, "made-anew");
+    for (const resolve of stuck.splice(0)) resolve();
+    await turn();
+    expect(acks).toEqual([]);
+    for (const resolve of stuck.splice(0)) resolve();
+    await turn();
+    expect(acks).toEqual([1]);
   });
 });

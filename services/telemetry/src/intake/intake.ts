@@ -1,4 +1,4 @@
-import { agentAck, agentDesired, type AgentDesired } from "@outrider/contracts/agent";
+import { agentDesired, type AgentDesired } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
 import { isAgentId, type AgentId, type NodeId } from "@outrider/contracts/ids";
 import {
@@ -7,7 +7,6 @@ import {
   type EndpointReading,
 } from "@outrider/contracts/reading-report";
 import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
-import { MessagingError } from "@outrider/messaging/errors";
 import type { Log } from "@outrider/messaging/log";
 import type { Meta, Received, Refused, Session } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
@@ -15,6 +14,7 @@ import type { Declared, DeclaredSource } from "../declared.js";
 import type { Latest } from "../state/latest.js";
 import type { Point } from "../store/store.js";
 import type { TelemetryListeners } from "../telemetry-listener.js";
+import { Acknowledgements } from "./acknowledgements.js";
 import { AgentLine } from "./agent-line.js";
 import { takenAtMs } from "./clock-offset.js";
 import type { IntakeCounts, Refusal } from "./counts.js";
@@ -25,8 +25,6 @@ import type { SpoolOrder } from "./spool-order.js";
 
 type OfAgent = { readonly agent: string };
 
-/** Numbers that are missing are asked for so often at most. */
-const REPEAT_ACK_MS = 200;
 /** A calendar that jumps all the time fills no log. */
 const LOG_STEP_EVERY_MS = 60_000;
 /** Once inventory has spoken, what an agent was told to be only now may be on its way for so long. */
@@ -53,12 +51,14 @@ interface IntakeParts {
  */
 export class Intake {
   readonly #lines = new Map<AgentId, AgentLine>();
+  readonly #acknowledgements: Acknowledgements;
   /** Since when inventory has been heard on this connection, by our monotonic clock. */
   #declaredMs = Number.POSITIVE_INFINITY;
   /** Agents whose messages cannot be read, and when the last one came. */
   readonly #unreadable = new Map<string, number>();
 
   constructor(private readonly parts: IntakeParts) {
+    this.#acknowledgements = new Acknowledgements(parts);
     parts.session.onDisconnect(() => {
       this.#declaredMs = Number.POSITIVE_INFINITY;
     });
@@ -125,6 +125,7 @@ export class Intake {
       writer.put(points());
       return;
     }
+    line.spoolId = spool;
     const order = line.spool(spool, Math.min(oldest ?? seq, seq));
     switch (order.judge(seq, oldest)) {
       case "next":
@@ -134,7 +135,7 @@ export class Intake {
         return;
       case "stored":
       case "early":
-        return this.#acknowledge(line, order.stored, REPEAT_ACK_MS);
+        return this.#acknowledgements.repeat(line, spool, order);
     }
   }
 
@@ -156,7 +157,7 @@ export class Intake {
       counts.readings.add({}, readings.length);
       if (!order.kept(seq)) return undefined;
       line.keep(spool, order);
-      return this.#acknowledgeSoon(line, order);
+      return this.#acknowledgements.advanced(line, spool, order);
     });
     if (!isTaken) return;
     order.accept();
@@ -261,27 +262,5 @@ export class Intake {
 
   #refuse(why: Refusal, count: number): void {
     if (count > 0) this.parts.counts.refused.add({ why }, count);
-  }
-
-  /** Several batches of a group are acknowledged by one message. */
-  #acknowledgeSoon(line: AgentLine, order: SpoolOrder): void {
-    const { stored } = order;
-    queueMicrotask(() => {
-      if (order.stored === stored) this.#acknowledge(line, stored, 0);
-    });
-  }
-
-  #acknowledge(line: AgentLine, reading: number, atMostEveryMs: number): void {
-    const { session, clock, log } = this.parts;
-    const nowMs = clock.monotonicMs();
-    if (nowMs - line.acknowledgedMs < atMostEveryMs) return;
-    line.acknowledgedMs = nowMs;
-    const { agent, epoch } = line;
-    session
-      .publish(agentAck, { agent, service: "telemetry" }, { epoch, reading })
-      .catch((error: unknown) => {
-        if (!(error instanceof MessagingError)) throw error;
-        log.debug({ code: error.code, agent }, "not acknowledged; the agent sends it again");
-      });
   }
 }
