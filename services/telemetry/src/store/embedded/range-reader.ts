@@ -9,6 +9,9 @@ import { edgesOf, HOURS, MINUTES, RAW, SERIES_IDS, type Tier } from "./tables.js
 export class Cancelled extends Error {}
 export class TooMuch extends Error {}
 
+/** Blocks from the first to before the second. */
+type Span = readonly [first: number, end: number];
+
 type Sink = (
   atMs: number,
   count: number,
@@ -47,18 +50,25 @@ export class RangeReader {
       Math.floor(window.fromMs / RAW.blockMs) * RAW.blockMs,
       Math.ceil(window.toMs / RAW.blockMs) * RAW.blockMs,
     );
+    const blocks = this.#blocks(tier, window);
     let left = request.limit;
     return Array.from(request.ids, (id, index) => {
       if (Atomics.load(cancelled, 0) !== 0) throw new Cancelled();
-      const buckets = this.#series(id, fresh[index], window, tier);
+      const buckets = this.#series(id, fresh[index], window, tier, blocks);
       left -= buckets.length;
       if (left < 0) throw new TooMuch();
       return pack(buckets);
     });
   }
 
-  #series(id: number, fresh: IntakePoints | undefined, window: Window, tier: Tier): Bucket[] {
-    if (window.everyMs === 0) return this.#points(id, fresh, window);
+  #series(
+    id: number,
+    fresh: IntakePoints | undefined,
+    window: Window,
+    tier: Tier,
+    [first, end]: Span,
+  ): Bucket[] {
+    if (window.everyMs === 0) return this.#points(id, fresh, window, [first, end]);
     const fold = new BucketFold(window);
     const sink: Sink = (atMs, count, sum, min, max, last) =>
       fold.add(atMs, count, sum, min, max, last);
@@ -70,7 +80,6 @@ export class RangeReader {
       const merged = mergeRaw(raw && readRaw(raw), points.at, points.values);
       eachPoint(merged, hour * RAW.blockMs, sink);
     }
-    const [first, end] = this.#blocks(tier, window);
     for (let block = first; block < end; block++) {
       if (tier !== HOURS && known.has(block)) continue;
       const bytes = this.#read(tier, block, id);
@@ -104,10 +113,14 @@ export class RangeReader {
     }
   }
 
-  #points(id: number, fresh: IntakePoints | undefined, window: Window): Bucket[] {
+  #points(
+    id: number,
+    fresh: IntakePoints | undefined,
+    window: Window,
+    [first, end]: Span,
+  ): Bucket[] {
     const buckets: Bucket[] = [];
     const byHours = byHour(fresh);
-    const [first, end] = this.#blocks(RAW, window);
     const hours = new Set(byHours.keys());
     for (let hour = first; hour < end; hour++) hours.add(hour);
     for (const hour of [...hours].toSorted((a, b) => a - b)) {
@@ -127,8 +140,8 @@ export class RangeReader {
     return this.#get[tier.table].get(block * SERIES_IDS + id)?.["data"] as Uint8Array | undefined;
   }
 
-  /** Blocks of the window that there are, from the first to before the second. */
-  #blocks(tier: Tier, window: Window): [number, number] {
+  /** Blocks of the window that there are. */
+  #blocks(tier: Tier, window: Window): Span {
     const { first, last } = this.#edges[tier.table].get() as {
       first: number | null;
       last: number | null;
