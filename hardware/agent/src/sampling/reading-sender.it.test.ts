@@ -2,7 +2,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { agentId, endpointId, nodeId } from "@outrider/contracts/ids";
-import type { AgentReadings } from "@outrider/contracts/reading-report";
+import { encode } from "@outrider/contracts/codec";
+import { agentReading, type AgentReadings } from "@outrider/contracts/reading-report";
 import { MessagingError } from "@outrider/messaging/errors";
 import { silentLog } from "@outrider/messaging/log";
 import { ManualClock } from "@outrider/ports/testing/manual-clock";
@@ -123,6 +124,7 @@ class Lab implements AsyncDisposable {
 
   async #hear(message: AgentReadings): Promise<void> {
     if (this.epoch === undefined) throw new MessagingError("disconnected", "gone");
+    encode(agentReading, message);
     this.sent.push(message);
     if (!this.listens || this.loses()) return;
     const { epoch } = message;
@@ -163,6 +165,36 @@ describe("readings on their way", { timeout: 60_000 }, () => {
       lab.connect();
       await lab.settle();
       expect(lab.sent[0]?.readings[0]?.ageMs).toBe(Date.parse(lab.sent[0]?.at ?? ""));
+    }));
+
+  it("that nobody can be told hold up none, neither now nor after a restart", () =>
+    withLab(async (lab) => {
+      lab.connect();
+      await lab.second();
+      const impossible = { proves: "system", alive: true, uptimeSeconds: 1e11 } as const;
+      const taken = { at: lab.clock.now().toISOString(), takenMs: 5000 };
+      const batch: Batch = {
+        boot: "boot-1",
+        readings: [
+          {
+            endpoint: endpointId("n1", "heartbeat", "host"),
+            node: nodeId("n1"),
+            ...taken,
+            heartbeat: impossible,
+          },
+        ],
+      };
+      lab.sender.notify(lab.spool.append(batch), batch);
+      await lab.second();
+      await lab.close();
+      await lab.open();
+      lab.connect();
+      await lab.second();
+      await lab.settle();
+      expect(lab.store.readings).toHaveLength(3);
+      expect(
+        lab.spool.stats().dropped + lab.sent.filter(({ readings }) => readings.length === 0).length,
+      ).toBeGreaterThan(0);
     }));
 
   it("cost next to nothing while nobody stores them, are told live all the same, and come when somebody does", () =>

@@ -6,6 +6,7 @@ import {
   type Clock,
   type Duration,
 } from "@outrider/contracts/clock";
+import { ContractError } from "@outrider/contracts/codec";
 import type { AgentId } from "@outrider/contracts/ids";
 import {
   agentReading,
@@ -27,6 +28,8 @@ const READINGS_PER_SECOND = 2000;
 const RETRY_AFTER = seconds(1);
 /** Numbers beyond are no acknowledgement of anything. */
 const LAST_NUMBER = 2 ** 52;
+/** Takes the place of readings that nobody can be told, so that their number does not hold up those behind it. */
+const EMPTY: Batch = { boot: "", readings: [] };
 /** Made once: an abort without a reason makes an error with a stack each time. */
 const WOKEN = new Error("woken");
 
@@ -92,7 +95,7 @@ export class ReadingSender implements AsyncDisposable {
     const { seq } = record;
     if (this.#window.last === seq - 1 && this.#window.maySend(seq)) this.#tell();
     else
-      this.#live ??= this.#send(seq, batch, this.#lowest(), undefined).finally(() => {
+      this.#live ??= this.#send(record, batch, this.#lowest(), undefined).finally(() => {
         this.#live = undefined;
       });
   }
@@ -149,13 +152,13 @@ export class ReadingSender implements AsyncDisposable {
     const connection = this.#connections;
     const batch = this.#newest?.seq === seq ? this.#newest.batch : this.#batchOf(record);
     const oldest = this.#window.oldest ?? seq;
-    const isSent = await this.#send(seq, batch, oldest, spool.droppedBetween(after, seq));
+    const isSent = await this.#send(record, batch, oldest, spool.droppedBetween(after, seq));
     if (!isSent) return false;
     if (connection === this.#connections) this.#window.sent(seq, clock.monotonicMs());
     return true;
   }
 
-  /** One that cannot be read is sent as an empty one, so that the number does not hold up those behind it. */
+  /** One that cannot be read is sent as an empty one. */
   #batchOf(record: BatchRecord): Batch {
     try {
       return batchOf(record);
@@ -163,19 +166,20 @@ export class ReadingSender implements AsyncDisposable {
       const { seq } = record;
       this.options.log.error({ err: error, seq }, "readings on disk cannot be read; they are lost");
       this.options.spool.giveUp(record);
-      return { boot: "", readings: [] };
+      return EMPTY;
     }
   }
 
   /** @returns whether it was sent */
   async #send(
-    seq: number,
+    record: BatchRecord,
     { boot, readings }: Batch,
     oldest: number,
     dropped: Drop | undefined,
   ): Promise<boolean> {
     const { session, agent, clock, spool, log } = this.options;
     const { epoch } = session;
+    const { seq } = record;
     if (epoch === undefined) return false;
     const ageMs = boot === this.options.boot ? this.#ageByBoot() : ageByCalendar(clock);
     const message: AgentReadings = {
@@ -192,6 +196,12 @@ export class ReadingSender implements AsyncDisposable {
       await session.publish(agentReading, { agent }, message);
       return true;
     } catch (error) {
+      // What another release has put there, or a defect let through: nobody would ever take it.
+      if (error instanceof ContractError && readings.length > 0) {
+        log.error({ err: error, seq }, "readings cannot be told in a message; they are lost");
+        spool.giveUp(record);
+        return this.#send(record, EMPTY, oldest, dropped);
+      }
       if (!(error instanceof MessagingError)) throw error;
       log.debug({ code: error.code, problem: error.message }, "readings were not sent");
       return false;

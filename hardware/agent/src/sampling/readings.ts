@@ -1,6 +1,8 @@
 import type { AgentAck } from "@outrider/contracts/agent";
 import { seconds, type Clock } from "@outrider/contracts/clock";
+import { check } from "@outrider/contracts/codec";
 import type { AgentId, EndpointId, NodeId } from "@outrider/contracts/ids";
+import { agentReading, EndpointReading } from "@outrider/contracts/reading-report";
 import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
 import type { AgentLog } from "../log.js";
@@ -11,8 +13,9 @@ import { ReadingSpool } from "./reading-spool.js";
 
 /** What is taken within so long goes out together; it is what a process that is killed loses at most. */
 const BATCH_EVERY = seconds(1);
-/** So many readings fit into a message, whatever they say. */
 const MOST_IN_BATCH = 500;
+/** Of readings in one message, which may have twice as much. */
+const MOST_BYTES_IN_BATCH = agentReading.maxBytes / 2;
 
 /** A sample that was taken. */
 export interface Taken {
@@ -44,6 +47,7 @@ export class Readings {
   readonly #bootOffsetMs: number;
   readonly #boot: string;
   #taken: KeptReading[] = [];
+  #takenBytes = 0;
   #stop: (() => void) | undefined;
 
   private constructor(
@@ -101,12 +105,24 @@ export class Readings {
   }
 
   take({ endpoint, node, at, takenMs, said }: Taken): void {
-    this.#taken.push({ endpoint, node, at, takenMs: takenMs + this.#bootOffsetMs, ...said });
-    if (this.#taken.length >= MOST_IN_BATCH) this.#flush();
+    const reading = { endpoint, node, at, ...said };
+    const checked = check(EndpointReading, { ...reading, ageMs: 0 }, true);
+    if (!checked.ok) {
+      // Said by a device or a host: neither may keep the others from being heard.
+      const { field, message } = checked.refusal;
+      this.options.log.warn({ endpoint, field, problem: message }, "a reading cannot be told");
+      return;
+    }
+    this.#taken.push({ ...reading, takenMs: takenMs + this.#bootOffsetMs });
+    this.#takenBytes += Buffer.byteLength(JSON.stringify(reading));
+    if (this.#taken.length >= MOST_IN_BATCH || this.#takenBytes >= MOST_BYTES_IN_BATCH) {
+      this.#flush();
+    }
   }
 
   #flush(): void {
     const readings = this.#taken.splice(0);
+    this.#takenBytes = 0;
     if (readings.length === 0) return;
     const batch = { boot: this.#boot, readings };
     this.#sender.notify(this.#spool.append(batch), batch);

@@ -14,6 +14,9 @@ import type { Readings, Taken } from "./readings.js";
 import { ReportFilter } from "./report-filter.js";
 import { Sampler } from "./sampler.js";
 
+/** As a reading can say it. What a host says of itself beyond that is no uptime. */
+const LONGEST_UPTIME_S = 1e10;
+const LONGEST_MS = 3_600_000;
 /** No device needs longer to say something; their own deadlines are shorter. */
 const READ_WITHIN = seconds(12);
 
@@ -204,10 +207,12 @@ export class HeartbeatEndpoint extends SampledEndpoint<"heartbeat"> {
       heartbeat: {
         proves: this.#proves,
         alive,
-        ...(tookMs === undefined ? {} : { tookMs: Math.max(0, tookMs) }),
+        ...(tookMs === undefined ? {} : { tookMs: Math.min(Math.max(0, tookMs), LONGEST_MS) }),
         ...(detail === undefined ? {} : { detail: detail.slice(0, 500) }),
         ...(bootId === undefined ? {} : { bootId: bootId.slice(0, 64) }),
-        ...(uptimeSeconds === undefined ? {} : { uptimeSeconds: Math.max(0, uptimeSeconds) }),
+        ...(uptimeSeconds !== undefined && uptimeSeconds >= 0 && uptimeSeconds <= LONGEST_UPTIME_S
+          ? { uptimeSeconds }
+          : {}),
       },
     };
   }
