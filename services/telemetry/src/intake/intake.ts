@@ -209,7 +209,7 @@ export class Intake {
     takenMs: number,
   ): void {
     const { latest, listeners } = this.parts;
-    if (!latest.isNews(source, atMs)) return;
+    if (!latest.isNews(source, { atMs, takenMs })) return;
     const { node, agent, name, staleAfterMs } = source;
     const { problem, heartbeat } = reading;
     const common = { node, agent, atMs, takenMs, staleAfterMs, problem };

@@ -21,17 +21,30 @@ interface NodeLatest {
   readonly heartbeats: Map<string, LastHeartbeat>;
 }
 
+/** Times of one calendar against the monotonic clock differ by no more, however long messages are on their way. */
+const SAME_CALENDAR_MS = 5000;
+
 /** What every sensor and heartbeat said last. Bounded by what is declared. */
 export class Latest {
   readonly #nodes = new Map<NodeId, NodeLatest>();
 
   constructor(private readonly clock: Pick<Clock, "monotonicMs">) {}
 
-  /** Whether a reading is newer than what is known. */
-  isNews({ node, kind, name }: DeclaredSource, atMs: number): boolean {
+  /**
+   * Whether a reading is newer than what is known. The monotonic clock decides, so that no calendar that is set back
+   * makes what is new look old. It knows the time only as well as messages are quick: where the calendar has gone on
+   * like it, the calendar says which of two readings is the older one, and that one that is sent twice is the same.
+   */
+  isNews(
+    { node, kind, name }: Pick<DeclaredSource, "node" | "kind" | "name">,
+    { atMs, takenMs }: Pick<SensorTaken, "atMs" | "takenMs">,
+  ): boolean {
     const known = this.#nodes.get(node);
     const last = kind === "sensor" ? known?.sensors.get(name) : known?.heartbeats.get(name);
-    return last === undefined || atMs > last.atMs;
+    if (last === undefined) return true;
+    const [byCalendarMs, byClockMs] = [atMs - last.atMs, takenMs - last.takenMs];
+    const isSameCalendar = Math.abs(byCalendarMs - byClockMs) <= SAME_CALENDAR_MS;
+    return (isSameCalendar ? byCalendarMs : byClockMs) > 0;
   }
 
   sensorRead(reading: SensorTaken): void {
