@@ -17,6 +17,7 @@ import type { Session } from "@outrider/messaging/session";
 import type { Point } from "../store/store.js";
 import type { HeartbeatTaken, TelemetryListener } from "../telemetry-listener.js";
 import type { AlarmHealth } from "./alarm-health.js";
+import { HeardPower } from "./heard-power.js";
 import { HeartbeatTurns, type HeartbeatTurn } from "./heartbeat-turns.js";
 import { isFresh, type Latest, type LastHeartbeat } from "./latest.js";
 import { canLook, livenessOf, type Look } from "./liveness.js";
@@ -39,7 +40,7 @@ interface Told {
 interface Known {
   told: Told | undefined;
   stored: { readonly code: string; readonly atMs: number } | undefined;
-  power: PowerState | undefined;
+  readonly power: HeardPower;
   /** Whether it was told that it is silent, so that its return is news. */
   toldSilent: boolean;
   readonly turns: Map<string, HeartbeatTurns>;
@@ -80,9 +81,10 @@ export class NodeStates implements TelemetryListener {
     this.parts.session.retain(nodeStatus, { node }, undefined);
   }
 
-  powerSeen(node: NodeId, power: PowerState | undefined): void {
+  /** @param receivedMs by our monotonic clock */
+  powerSeen(node: NodeId, power: PowerState | undefined, receivedMs: number): void {
     if (!this.parts.management.knows(node)) return;
-    this.#known(node).power = power;
+    this.#known(node).power.heard(power, receivedMs);
     this.judge(node);
   }
 
@@ -187,7 +189,7 @@ export class NodeStates implements TelemetryListener {
 
   /** Faults and alarms make a node unwell; where nobody looks, nobody knows. */
   #healthOf(node: NodeId, { power }: Known, nowMs: number): NodeStatus["health"] {
-    if (power?.fault !== undefined) return "Critical";
+    if (power.fault !== undefined) return "Critical";
     const worst = this.parts.alarms.of(node);
     if (worst !== undefined) return worst;
     const { latest } = this.parts;
@@ -197,13 +199,15 @@ export class NodeStates implements TelemetryListener {
 
   #isSilenceExpected(node: NodeId): boolean {
     const power = this.#nodes.get(node)?.power;
-    return power?.supply.value === "Off" || power?.host.value === "Halted";
+    if (!power) return false;
+    const nowMs = this.parts.clock.monotonicMs();
+    return power.supply(nowMs) === "Off" || power.host(nowMs) === "Halted";
   }
 
   #store(node: NodeId, known: Known, said: Said, nowMs: number): void {
     const fields = {
-      supply: SUPPLY_VALUES.indexOf(known.power?.supply.value ?? "Unknown"),
-      host: HOST_VALUES.indexOf(known.power?.host.value ?? "Unknown"),
+      supply: SUPPLY_VALUES.indexOf(known.power.supply(nowMs)),
+      host: HOST_VALUES.indexOf(known.power.host(nowMs)),
       management: MANAGEMENT.indexOf(said.management),
       liveness: LIVENESS.indexOf(said.liveness),
       health: HEALTH.indexOf(said.health),
@@ -222,7 +226,7 @@ export class NodeStates implements TelemetryListener {
       known = {
         told: undefined,
         stored: undefined,
-        power: undefined,
+        power: new HeardPower(),
         toldSilent: false,
         turns: new Map(),
       };

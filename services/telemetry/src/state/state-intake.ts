@@ -36,12 +36,12 @@ export class StateIntake {
   }
 
   @OnMessage(powerState, { cleared: "noPower" })
-  power({ payload, parameters: { node } }: Received<PowerState, OfNode>): void {
-    if (isNodeId(node)) this.states.powerSeen(node, payload);
+  power({ payload, parameters: { node }, receivedMs }: Received<PowerState, OfNode>): void {
+    if (isNodeId(node)) this.states.powerSeen(node, payload, receivedMs);
   }
 
-  noPower({ parameters: { node } }: Meta<OfNode>): void {
-    if (isNodeId(node)) this.states.powerSeen(node, undefined);
+  noPower({ parameters: { node }, receivedMs }: Meta<OfNode>): void {
+    if (isNodeId(node)) this.states.powerSeen(node, undefined, receivedMs);
   }
 
   @OnMessage(agentStatus)

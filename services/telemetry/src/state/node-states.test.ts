@@ -1,0 +1,113 @@
+import { milliseconds, timestamp } from "@outrider/contracts/clock";
+import { agentId, nodeId } from "@outrider/contracts/ids";
+import type { NodeDescription } from "@outrider/contracts/node";
+import { SUPPLY_VALUES, type PowerState } from "@outrider/contracts/power";
+import { silentLog } from "@outrider/messaging/log";
+import type { Session } from "@outrider/messaging/session";
+import { VirtualClock } from "@outrider/testing/virtual-clock";
+import { describe, expect, it } from "vitest";
+import type { Point } from "../store/store.js";
+import { AlarmHealth } from "./alarm-health.js";
+import { Latest } from "./latest.js";
+import { Management } from "./management.js";
+import { NodeStates } from "./node-states.js";
+
+const NODE = nodeId("n1");
+
+function stage() {
+  const clock = new VirtualClock();
+  const points: Point[] = [];
+  const kinds: string[] = [];
+  const session: Pick<Session, "retain" | "publish"> = {
+    retain: () => undefined,
+    publish: (_, __, payload) => {
+      kinds.push((payload as { kind: string }).kind);
+      return Promise.resolve();
+    },
+  };
+  const management = new Management();
+  const description: Pick<NodeDescription, "interfaces"> = { interfaces: {} };
+  management.describe(NODE, description as NodeDescription);
+  const latest = new Latest(clock);
+  const states = new NodeStates({
+    session: session as Session,
+    clock,
+    log: silentLog,
+    latest,
+    management,
+    alarms: new AlarmHealth(),
+    livenessChanged: () => undefined,
+    store: (more) => points.push(...more),
+  });
+  states.start();
+  const power = (value: "On" | "Off", observedAt = timestamp(clock)): PowerState => {
+    const told = {
+      evidence: "ReadBack",
+      since: observedAt,
+      observedAt,
+      staleAfterMs: 10_000,
+    } as const;
+    return { supply: { value, ...told }, host: { value: "Unknown", ...told } };
+  };
+  const hears = (state: PowerState): void => states.powerSeen(NODE, state, clock.monotonicMs());
+  const looks = (alive: boolean): void => {
+    const reading = {
+      node: NODE,
+      agent: agentId("rack-a"),
+      heartbeat: "lan",
+      atMs: clock.now().getTime(),
+      takenMs: clock.monotonicMs(),
+      staleAfterMs: 2000,
+      look: { proves: "network", alive } as const,
+    };
+    latest.heartbeatRead(reading);
+    states.heartbeatRead(reading);
+  };
+  const supply = (): string | undefined => SUPPLY_VALUES[points.at(-1)?.fields["supply"] ?? -1];
+  return { clock, kinds, power, hears, looks, supply };
+}
+
+describe("what the power service has said of a node", () => {
+  it("is not known any more when it has said nothing for too long", async () => {
+    const { clock, power, hears, supply } = stage();
+    hears(power("On"));
+    await clock.advance(milliseconds(9000));
+    expect(supply()).toBe("On");
+    await clock.advance(milliseconds(3000));
+    expect(supply()).toBe("Unknown");
+    hears(power("On"));
+    expect(supply()).toBe("On");
+  });
+
+  it("is no younger because the broker says it again", async () => {
+    const { clock, power, hears, supply } = stage();
+    const state = power("On");
+    hears(state);
+    await clock.advance(milliseconds(8000));
+    hears(state);
+    await clock.advance(milliseconds(4000));
+    expect(supply()).toBe("Unknown");
+  });
+
+  it("holds by when it was heard, whatever the calendar of whoever observed it", async () => {
+    const { clock, power, hears, supply } = stage();
+    hears(power("On", "2021-01-01T00:00:00.000Z"));
+    await clock.advance(milliseconds(5000));
+    expect(supply()).toBe("On");
+  });
+
+  it.each([
+    ["excuses silence while it holds", 1000, []],
+    ["excuses no silence once it is stale", 15_000, ["heartbeat-missed", "node-silent"]],
+  ])("%s", async (_, agoMs, told) => {
+    const { clock, kinds, power, hears, looks } = stage();
+    hears(power("Off"));
+    await clock.advance(milliseconds(agoMs));
+    looks(true);
+    looks(false);
+    await clock.advance(milliseconds(1500));
+    looks(false);
+    await clock.advance(milliseconds(1000));
+    expect(kinds).toEqual(told);
+  });
+});
