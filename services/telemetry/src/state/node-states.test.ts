@@ -107,7 +107,7 @@ describe("what the power service has said of a node", () => {
     looks(false);
     await clock.advance(milliseconds(1500));
     looks(false);
-    await clock.advance(milliseconds(1000));
+    await clock.advance(milliseconds(1700));
     expect(kinds).toEqual(told);
   });
 });
