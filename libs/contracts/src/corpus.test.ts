@@ -92,7 +92,7 @@ describe.each(PAYLOADS.map((type) => [type.name, type] as const))("%s", (_, type
     expect(verdicts.refused).toBeGreaterThan(50);
     expect(verdicts.accepted).toBeGreaterThan(0);
     // The decorators take their time over a whole site, thousands of times.
-  }, 180_000);
+  }, 360_000);
 
   it("an open reader lets through what is valid and says more", () => {
     fc.assert(

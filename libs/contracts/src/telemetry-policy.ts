@@ -63,6 +63,9 @@ export class AlarmRule {
   @Optional() @OneOf(ALARM_SEVERITIES) severity?: AlarmSeverity;
 }
 
+/** Different sets of rules that the nodes of a site may have. */
+export const MAX_PROFILES = 200;
+
 /** Rules by name, as many nodes share them. */
 export class AlarmProfile {
   @MapOf(ID_PATTERN, { nested: () => AlarmRule }, 200) rules!: Record<string, AlarmRule>;
@@ -141,9 +144,9 @@ export class NotificationPolicy {
 export class TelemetryPolicy {
   @Id() site!: string;
   /** Rules as nodes share them. */
-  @NestedList(() => AlarmProfile, 10_000) profiles!: AlarmProfile[];
+  @NestedList(() => AlarmProfile, MAX_PROFILES) profiles!: AlarmProfile[];
   /** By node, which of the profiles it has. */
-  @MapOf(ID_PATTERN, { integer: [0, 9999] }, 100_000) nodes!: Record<string, number>;
+  @MapOf(ID_PATTERN, { integer: [0, MAX_PROFILES - 1] }, 100_000) nodes!: Record<string, number>;
   /** Rules about agents, power domains and the store. */
   @MapOf(ID_PATTERN, { nested: () => AlarmRule }, 200) siteRules!: Record<string, AlarmRule>;
   @Nested(() => NotificationPolicy) notifications!: NotificationPolicy;

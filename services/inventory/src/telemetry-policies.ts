@@ -1,4 +1,8 @@
-import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telemetry-policy";
+import {
+  MAX_PROFILES,
+  telemetryPolicy,
+  type TelemetryPolicy,
+} from "@outrider/contracts/telemetry-policy";
 import type { Report } from "./site-problem.js";
 import type { Site } from "./site.js";
 
@@ -20,6 +24,12 @@ export function telemetryPolicyOf({
 /** What must fit together for alarms. */
 export function alarmProblems(site: Site, report: Report): void {
   alarmsAreToldApart(site, report);
+  if (site.alarms.profiles.length > MAX_PROFILES) {
+    report(
+      ["alarms"],
+      `nodes have ${site.alarms.profiles.length} different sets of rules; expected at most ${MAX_PROFILES}: say of roles what many nodes have in common`,
+    );
+  }
   const { maxBytes } = telemetryPolicy;
   if (Buffer.byteLength(JSON.stringify(telemetryPolicyOf(site))) > maxBytes) {
     report(
