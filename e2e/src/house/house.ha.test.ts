@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { topicOf } from "@outrider/contracts/contract";
 import { homeAssistantObject } from "@outrider/contracts/home-assistant";
@@ -110,6 +112,14 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         ]);
         expect(ids).toContain("binary_sensor.n2_powered");
         expect(ids.filter((id) => id.includes("n3"))).toEqual([]);
+      });
+
+      it("has every entity of the example of a dashboard", async () => {
+        const example = await readFile(join(BLUEPRINTS, "..", "lovelace.yaml"), "utf8");
+        const named = example.match(/\b(switch|button|sensor|binary_sensor)\.(?!press)\w+/g) ?? [];
+        expect(named.length).toBeGreaterThan(10);
+        const ids = (await home.entities()).map(({ entity_id }) => entity_id);
+        expect(ids).toEqual(expect.arrayContaining(named));
       });
 
       it("shows classes and units as they are", async () => {
