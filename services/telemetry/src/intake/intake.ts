@@ -6,7 +6,6 @@ import {
   type AgentReadings,
   type EndpointReading,
 } from "@outrider/contracts/reading-report";
-import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
 import type { Log } from "@outrider/messaging/log";
 import type { Meta, Received, Refused, Session } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
@@ -27,8 +26,8 @@ type OfAgent = { readonly agent: string };
 
 /** A calendar that jumps all the time fills no log. */
 const LOG_STEP_EVERY_MS = 60_000;
-/** Once inventory has spoken, what an agent was told to be only now may be on its way for so long. */
-const SETTLE_MS = 5000;
+/** What an agent was told to be only now may reach it before it reaches us by so long. */
+const GRACE_MS = 5000;
 
 interface IntakeParts {
   readonly session: Session;
@@ -52,16 +51,17 @@ interface IntakeParts {
 export class Intake {
   readonly #lines = new Map<AgentId, AgentLine>();
   readonly #acknowledgements: Acknowledgements;
-  /** Since when inventory has been heard on this connection, by our monotonic clock. */
-  #declaredMs = Number.POSITIVE_INFINITY;
+  /**
+   * Agents of which it has been heard on this connection what they are to be, and since when each sends what is not
+   * part of that, by our monotonic clock.
+   */
+  readonly #heard = new Map<AgentId, { strangeMs: number | undefined }>();
   /** Agents whose messages cannot be read, and when the last one came. */
   readonly #unreadable = new Map<string, number>();
 
   constructor(private readonly parts: IntakeParts) {
     this.#acknowledgements = new Acknowledgements(parts);
-    parts.session.onDisconnect(() => {
-      this.#declaredMs = Number.POSITIVE_INFINITY;
-    });
+    parts.session.onDisconnect(() => this.#heard.clear());
   }
 
   /** @throws StorageError */
@@ -86,23 +86,13 @@ export class Intake {
     }
   }
 
-  @OnMessage(serviceStatus)
-  service({
-    payload: { state },
-    parameters: { service },
-  }: Received<ServiceStatus, { readonly service: string }>): void {
-    if (service !== "inventory") return;
-    if (state !== "ready" && state !== "degraded") return;
-    this.#declaredMs = Math.min(this.#declaredMs, this.parts.clock.monotonicMs());
-  }
-
   @OnMessage(agentDesired, { cleared: "noMore" })
   desired({ payload, parameters: { agent } }: Received<AgentDesired, OfAgent>): void {
-    if (isAgentId(agent)) this.parts.redeclared(this.parts.declared.declare(agent, payload));
+    if (isAgentId(agent)) this.#declare(agent, payload);
   }
 
   noMore({ parameters: { agent } }: Meta<OfAgent>): void {
-    if (isAgentId(agent)) this.parts.redeclared(this.parts.declared.declare(agent, undefined));
+    if (isAgentId(agent)) this.#declare(agent, undefined);
   }
 
   @OnMessage(agentReading, { retained: "drop", refused: "unreadable" })
@@ -224,15 +214,26 @@ export class Intake {
     }
   }
 
-  /** Unknown: inventory has not said yet what there is. Undefined: the agent has no such endpoint. */
+  #declare(agent: AgentId, desired: AgentDesired | undefined): void {
+    this.#heard.set(agent, { strangeMs: undefined });
+    this.parts.redeclared(this.parts.declared.declare(agent, desired));
+  }
+
+  /**
+   * Unknown: it has not been heard what this agent is to be, or not long enough ago to judge by. Undefined: the agent
+   * has no such endpoint.
+   */
   #source(
     agent: AgentId,
     endpoint: EndpointReading["endpoint"],
   ): DeclaredSource | "unknown" | undefined {
     const source = this.parts.declared.source(endpoint);
     if (source?.agent === agent) return source;
-    const isSettled = this.parts.clock.monotonicMs() - this.#declaredMs >= SETTLE_MS;
-    return isSettled ? undefined : "unknown";
+    const heard = this.#heard.get(agent);
+    if (!heard) return "unknown";
+    const nowMs = this.parts.clock.monotonicMs();
+    heard.strangeMs ??= nowMs;
+    return nowMs - heard.strangeMs >= GRACE_MS ? undefined : "unknown";
   }
 
   /** The agent's calendar is off by something else than before. */
