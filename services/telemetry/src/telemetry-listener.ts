@@ -34,7 +34,7 @@ export interface HeartbeatTaken extends Taken {
  */
 export interface TelemetryListener {
   sensorRead?(reading: SensorTaken): void;
-  /** The newest reading of a sensor has become too old. */
+  /** The newest reading of a sensor has become too old, or the sensor is none any more. */
   sensorExpired?(node: NodeId, sensor: string): void;
   heartbeatRead?(reading: HeartbeatTaken): void;
   livenessChanged?(node: NodeId, liveness: NodeStatus["liveness"]): void;

@@ -29,6 +29,7 @@ import { Latest } from "./state/latest.js";
 import { Management } from "./state/management.js";
 import { NodeStates } from "./state/node-states.js";
 import { Publication } from "./state/publication.js";
+import { redeclaring } from "./state/redeclaring.js";
 import { stateProviders } from "./state/state-providers.js";
 import { SystemPoints } from "./state/system-points.js";
 import type { Store } from "./store/store.js";
@@ -178,12 +179,7 @@ export class TelemetryModule {
               writer,
               remembered,
               counts: measureIntake(metrics, writer),
-              redeclared: (nodes) => {
-                for (const node of nodes) {
-                  latest.prune(node, declared);
-                  if (latest.sensors(node).size === 0) publication.forget(node);
-                }
-              },
+              redeclared: redeclaring({ latest, declared, listeners, publication }),
             });
             health.add(() => intake.problems());
             health.add(() => problemsOf(store));

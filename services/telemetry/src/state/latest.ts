@@ -66,10 +66,11 @@ export class Latest {
     return this.#nodes.get(node)?.heartbeats ?? new Map<string, LastHeartbeat>();
   }
 
-  /** Forgets what is not declared any more. */
-  prune(node: NodeId, declared: Declared): void {
+  /** Forgets what is not declared any more. @returns the sensors of it */
+  prune(node: NodeId, declared: Pick<Declared, "of">): string[] {
     const known = this.#nodes.get(node);
-    if (!known) return;
+    if (!known) return [];
+    const before = [...known.sensors.keys()];
     const sources = declared.of(node);
     for (const [kind, all] of [
       ["sensor", known.sensors],
@@ -80,6 +81,7 @@ export class Latest {
       }
     }
     if (known.sensors.size === 0 && known.heartbeats.size === 0) this.#nodes.delete(node);
+    return before.filter((sensor) => !known.sensors.has(sensor));
   }
 
   /** With ages as they are now; empty lists for a node that never said anything. */

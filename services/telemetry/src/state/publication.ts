@@ -67,6 +67,11 @@ export class Publication implements TelemetryListener {
     this.#expired.delete(node);
   }
 
+  /** Of a sensor that is none any more. */
+  forgetSensor(node: NodeId, sensor: string): void {
+    this.#expired.get(node)?.delete(sensor);
+  }
+
   #look(): void {
     const nowMs = this.parts.clock.monotonicMs();
     // Who is told goes to the end, where it is met again and has nothing to be told.
