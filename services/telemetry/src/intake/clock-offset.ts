@@ -23,6 +23,11 @@ export class ClockOffset {
     return this.#heldMs;
   }
 
+  /** Whether it may be smaller, which is not known yet: no time can be told by it. */
+  get isDoubtful(): boolean {
+    return this.#behind !== undefined;
+  }
+
   /**
    * @param offsetMs the time that a message says it was sent at, less the time at which it arrived
    * @returns whether it is another one now

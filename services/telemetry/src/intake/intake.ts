@@ -119,7 +119,8 @@ export class Intake {
     const order = line.spool(spool, Math.min(oldest ?? seq, seq));
     switch (order.judge(seq, oldest)) {
       case "next":
-        if (line.settling || sources.includes("unknown")) return;
+        // What cannot be given its time or its name yet is sent again.
+        if (line.settling || line.offset.isDoubtful || sources.includes("unknown")) return;
         return this.#store(line, spool, order, payload, points());
       case "under-way":
         return;
