@@ -2,7 +2,6 @@ import { milliseconds, timestamp } from "@outrider/contracts/clock";
 import { agentId, nodeId } from "@outrider/contracts/ids";
 import type { NodeDescription } from "@outrider/contracts/node";
 import { SUPPLY_VALUES, type PowerState } from "@outrider/contracts/power";
-import { silentLog } from "@outrider/messaging/log";
 import type { Session } from "@outrider/messaging/session";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { describe, expect, it } from "vitest";
@@ -18,13 +17,7 @@ function stage() {
   const clock = new VirtualClock();
   const points: Point[] = [];
   const kinds: string[] = [];
-  const session: Pick<Session, "retain" | "publish"> = {
-    retain: () => undefined,
-    publish: (_, __, payload) => {
-      kinds.push((payload as { kind: string }).kind);
-      return Promise.resolve();
-    },
-  };
+  const session: Pick<Session, "retain"> = { retain: () => undefined };
   const management = new Management();
   const description: Pick<NodeDescription, "interfaces"> = { interfaces: {} };
   management.describe(NODE, description as NodeDescription);
@@ -32,11 +25,11 @@ function stage() {
   const states = new NodeStates({
     session: session as Session,
     clock,
-    log: silentLog,
     latest,
     management,
     alarms: new AlarmHealth(),
     livenessChanged: () => undefined,
+    happened: ({ kind }) => void kinds.push(kind),
     store: (more) => points.push(...more),
   });
   states.start();

@@ -4,16 +4,13 @@ import {
   HEALTH,
   LIVENESS,
   MANAGEMENT,
-  nodeEvent,
   nodeStatus,
   type NodeEvent,
   type NodeStatus,
 } from "@outrider/contracts/node";
 import { HOST_VALUES, SUPPLY_VALUES, type PowerState } from "@outrider/contracts/power";
-import { MessagingError } from "@outrider/messaging/errors";
-import type { Log } from "@outrider/messaging/log";
-import { mintId } from "@outrider/messaging/mint-id";
 import type { Session } from "@outrider/messaging/session";
+import type { Happened } from "../events/event-log.js";
 import type { Point } from "../store/store.js";
 import type { HeartbeatTaken, TelemetryListener } from "../telemetry-listener.js";
 import type { AlarmHealth } from "./alarm-health.js";
@@ -49,11 +46,12 @@ interface Known {
 interface NodeStatesParts {
   readonly session: Session;
   readonly clock: Clock;
-  readonly log: Log;
   readonly latest: Latest;
   readonly management: Management;
   readonly alarms: AlarmHealth;
   readonly livenessChanged: (node: NodeId, liveness: NodeStatus["liveness"]) => void;
+  /** Writes down what happened and tells it, also when the broker comes back only later. */
+  readonly happened: (happened: Happened) => void;
   readonly store: (points: readonly Point[]) => void;
 }
 
@@ -177,14 +175,8 @@ export class NodeStates implements TelemetryListener {
     message: string,
     data?: Record<string, unknown>,
   ): void {
-    const { session, clock, log } = this.parts;
-    const event: NodeEvent = { id: mintId(), at: timestamp(clock), severity, kind, message };
-    session
-      .publish(nodeEvent, { node }, data ? { ...event, data } : event)
-      .catch((error: unknown) => {
-        if (!(error instanceof MessagingError)) throw error;
-        log.warn({ node, kind, code: error.code }, "an event of a node was not told");
-      });
+    const at = timestamp(this.parts.clock);
+    this.parts.happened({ subject: `node:${node}`, at, severity, kind, message, data });
   }
 
   /** Faults and alarms make a node unwell; where nobody looks, nobody knows. */

@@ -3,6 +3,7 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { Log } from "@outrider/messaging/log";
 import { Session } from "@outrider/messaging/session";
 import { CLOCK, LOG } from "@outrider/service-kit/tokens";
+import { EventLog } from "../events/event-log.js";
 import { PointWriter } from "../intake/point-writer.js";
 import { TelemetryListeners } from "../telemetry-listener.js";
 import { AlarmHealth } from "./alarm-health.js";
@@ -23,31 +24,31 @@ export function stateProviders(): Provider[] {
       inject: [
         Session,
         CLOCK,
-        LOG,
         Latest,
         Management,
         AlarmHealth,
         TelemetryListeners,
         PointWriter,
+        EventLog,
       ],
       useFactory: (
         session: Session,
         clock: Clock,
-        log: Log,
         latest: Latest,
         management: Management,
         alarms: AlarmHealth,
         listeners: TelemetryListeners,
         writer: PointWriter,
+        events: EventLog,
       ) => {
         const states = new NodeStates({
           session,
           clock,
-          log,
           latest,
           management,
           alarms,
           livenessChanged: (node, liveness) => listeners.livenessChanged(node, liveness),
+          happened: (happened) => void events.happened(happened),
           store: (points) => writer.put(points),
         });
         listeners.add(states);
