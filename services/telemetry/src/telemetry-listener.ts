@@ -1,5 +1,6 @@
 import type { AgentId, NodeId } from "@outrider/contracts/ids";
 import type { NodeStatus } from "@outrider/contracts/node";
+import type { Host, Supply } from "@outrider/contracts/power";
 import type { Absence, Quantity } from "@outrider/contracts/reading";
 import type { HeartbeatReading } from "@outrider/contracts/reading-report";
 
@@ -28,6 +29,13 @@ export interface HeartbeatTaken extends Taken {
   readonly look: HeartbeatReading;
 }
 
+/** What is still known of a node's power. */
+export interface PowerLeft {
+  readonly supply: Supply;
+  readonly host: Host;
+  readonly fault: string | undefined;
+}
+
 /**
  * Somebody who wants to know what is read and what follows from it. Called in the order of times of each endpoint, once
  * for each reading that is of now: what is late is in the store only. Nothing may be thrown.
@@ -38,6 +46,8 @@ export interface TelemetryListener {
   sensorExpired?(node: NodeId, sensor: string): void;
   heartbeatRead?(reading: HeartbeatTaken): void;
   livenessChanged?(node: NodeId, liveness: NodeStatus["liveness"]): void;
+  /** Of what the power service has said of a node, something does not hold any more. */
+  powerExpired?(node: NodeId, left: PowerLeft): void;
   /** How far an agent's calendar is ahead of ours, in seconds; 0 within the tolerance. */
   clockSeen?(agent: AgentId, offsetSeconds: number): void;
 }
@@ -64,6 +74,10 @@ export class TelemetryListeners implements Required<TelemetryListener> {
 
   livenessChanged(node: NodeId, liveness: NodeStatus["liveness"]): void {
     for (const one of this.#listeners) one.livenessChanged?.(node, liveness);
+  }
+
+  powerExpired(node: NodeId, left: PowerLeft): void {
+    for (const one of this.#listeners) one.powerExpired?.(node, left);
   }
 
   clockSeen(agent: AgentId, offsetSeconds: number): void {

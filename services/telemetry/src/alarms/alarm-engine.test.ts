@@ -179,6 +179,15 @@ describe("rules", () => {
     expect(said).toHaveLength(2);
   });
 
+  it("take silence for nothing while it is not known whether there is supply", async () => {
+    engine.power("n1", { supply: "On", host: "Running" });
+    engine.liveness("n1", "Silent");
+    await pass(30_000);
+    engine.power("n1", { supply: "Unknown", host: "Unknown", fault: undefined });
+    await pass(120_000, 5000);
+    expect(said).toEqual([]);
+  });
+
   it("pass on a fault of power", () => {
     engine.power("n1", { supply: "Off", host: "Unknown", fault: "three attempts" });
     expect(findings[0]).toMatchObject({

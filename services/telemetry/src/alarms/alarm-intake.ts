@@ -7,7 +7,7 @@ import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telem
 import type { Meta, Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { OnRequest, type Asked } from "@outrider/service-kit/on-request";
-import type { SensorTaken, TelemetryListener } from "../telemetry-listener.js";
+import type { PowerLeft, SensorTaken, TelemetryListener } from "../telemetry-listener.js";
 import type { AlarmBook } from "./alarm-book.js";
 import type { AlarmEngine } from "./alarm-engine.js";
 
@@ -65,6 +65,10 @@ export class AlarmIntake implements TelemetryListener {
 
   sensorExpired(node: string, sensor: string): void {
     this.engine.expired(node, sensor);
+  }
+
+  powerExpired(node: string, left: PowerLeft): void {
+    this.engine.power(node, left);
   }
 
   livenessChanged(node: string, liveness: "Alive" | "Silent" | "Unknown"): void {

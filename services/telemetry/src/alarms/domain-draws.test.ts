@@ -71,4 +71,12 @@ describe("draw of power domains", () => {
     await clock.advance(60_000);
     expect(stored("psu-a").map(({ startsRunning }) => startsRunning)).toEqual([2, 1, 0]);
   });
+
+  it("counts no start of which nothing is heard any more", async () => {
+    isSupplied("n1", "PoweringOn");
+    await clock.advance(5000);
+    draws.powerExpired("n1", { supply: "Unknown", host: "Unknown", fault: undefined });
+    await clock.advance(60_000);
+    expect(stored("psu-a").map(({ startsRunning }) => startsRunning)).toEqual([1, 0]);
+  });
 });

@@ -4,7 +4,7 @@ import { powerState, type PowerState } from "@outrider/contracts/power";
 import type { Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import type { Point } from "../store/store.js";
-import type { SensorTaken, TelemetryListener } from "../telemetry-listener.js";
+import type { PowerLeft, SensorTaken, TelemetryListener } from "../telemetry-listener.js";
 import type { DomainDraw } from "./alarm-engine.js";
 
 const LOOK = seconds(5);
@@ -52,6 +52,10 @@ export class DomainDraws implements TelemetryListener {
     if (supply.value === "PoweringOn") this.#onSinceMs.set(node, Number.POSITIVE_INFINITY);
     else if (supply.value === "On") this.#onSinceMs.set(node, Date.parse(supply.since));
     else this.#onSinceMs.delete(node);
+  }
+
+  powerExpired(node: string, { supply }: PowerLeft): void {
+    if (supply === "Unknown") this.#onSinceMs.delete(node);
   }
 
   sensorRead({ node, sensor, values, absent }: SensorTaken): void {

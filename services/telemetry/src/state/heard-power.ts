@@ -16,12 +16,15 @@ export class HeardPower {
   #supply: Heard<Supply> | undefined;
   #host: Heard<Host> | undefined;
   #fault: string | undefined;
+  /** How many of the two held when that was looked at last. */
+  #holding = 0;
 
   /** @param power undefined: nothing is said any more */
   heard(power: PowerState | undefined, receivedMs: number): void {
     this.#supply = power && heardOf(power.supply, this.#supply, receivedMs);
     this.#host = power && heardOf(power.host, this.#host, receivedMs);
     this.#fault = power?.fault;
+    this.#holding = power ? 2 : 0;
   }
 
   supply(nowMs: number): Supply {
@@ -30,6 +33,13 @@ export class HeardPower {
 
   host(nowMs: number): Host {
     return this.#host && nowMs <= this.#host.untilMs ? this.#host.value : "Unknown";
+  }
+
+  /** Time has passed. @returns whether something that held does not any more */
+  expire(nowMs: number): boolean {
+    const before = this.#holding;
+    this.#holding = [this.#supply, this.#host].filter((one) => one && nowMs <= one.untilMs).length;
+    return this.#holding < before;
   }
 
   /** Stands until it is said that it does not. */

@@ -66,6 +66,7 @@ it("what is found of a node while the broker is away is written down at once, an
     management,
     alarms: new AlarmHealth(),
     livenessChanged: () => undefined,
+    powerExpired: () => undefined,
     happened: (happened) => void events.happened(happened),
     store: () => undefined,
   });

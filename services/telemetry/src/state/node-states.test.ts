@@ -6,6 +6,7 @@ import type { Session } from "@outrider/messaging/session";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { describe, expect, it } from "vitest";
 import type { Point } from "../store/store.js";
+import type { PowerLeft } from "../telemetry-listener.js";
 import { AlarmHealth } from "./alarm-health.js";
 import { Latest } from "./latest.js";
 import { Management } from "./management.js";
@@ -17,6 +18,7 @@ function stage() {
   const clock = new VirtualClock();
   const points: Point[] = [];
   const kinds: string[] = [];
+  const expired: PowerLeft[] = [];
   const session: Pick<Session, "retain"> = { retain: () => undefined };
   const management = new Management();
   const description: Pick<NodeDescription, "interfaces"> = { interfaces: {} };
@@ -29,6 +31,7 @@ function stage() {
     management,
     alarms: new AlarmHealth(),
     livenessChanged: () => undefined,
+    powerExpired: (_, left) => void expired.push(left),
     happened: ({ kind }) => void kinds.push(kind),
     store: (more) => points.push(...more),
   });
@@ -57,7 +60,7 @@ function stage() {
     states.heartbeatRead(reading);
   };
   const supply = (): string | undefined => SUPPLY_VALUES[points.at(-1)?.fields["supply"] ?? -1];
-  return { clock, kinds, power, hears, looks, supply };
+  return { clock, expired, kinds, power, hears, looks, supply };
 }
 
 describe("what the power service has said of a node", () => {
@@ -70,6 +73,20 @@ describe("what the power service has said of a node", () => {
     expect(supply()).toBe("Unknown");
     hears(power("On"));
     expect(supply()).toBe("On");
+  });
+
+  it("is told once not to hold any more, whatever it excused or accused", async () => {
+    const { clock, expired, power, hears } = stage();
+    hears({ ...power("On"), fault: "three attempts" });
+    await clock.advance(milliseconds(9000));
+    hears({ ...power("On"), fault: "three attempts" });
+    await clock.advance(milliseconds(9000));
+    expect(expired).toEqual([]);
+    await clock.advance(milliseconds(5000));
+    expect(expired).toEqual([{ supply: "Unknown", host: "Unknown", fault: "three attempts" }]);
+    hears(power("On"));
+    await clock.advance(milliseconds(20_000));
+    expect(expired).toHaveLength(2);
   });
 
   it("is no younger because the broker says it again", async () => {

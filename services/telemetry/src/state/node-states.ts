@@ -12,7 +12,7 @@ import { HOST_VALUES, SUPPLY_VALUES, type PowerState } from "@outrider/contracts
 import type { Session } from "@outrider/messaging/session";
 import type { Happened } from "../events/event-log.js";
 import type { Point } from "../store/store.js";
-import type { HeartbeatTaken, TelemetryListener } from "../telemetry-listener.js";
+import type { HeartbeatTaken, PowerLeft, TelemetryListener } from "../telemetry-listener.js";
 import type { AlarmHealth } from "./alarm-health.js";
 import { HeardPower } from "./heard-power.js";
 import { HeartbeatTurns, type HeartbeatTurn } from "./heartbeat-turns.js";
@@ -50,6 +50,7 @@ interface NodeStatesParts {
   readonly management: Management;
   readonly alarms: AlarmHealth;
   readonly livenessChanged: (node: NodeId, liveness: NodeStatus["liveness"]) => void;
+  readonly powerExpired: (node: NodeId, left: PowerLeft) => void;
   /** Writes down what happened and tells it, also when the broker comes back only later. */
   readonly happened: (happened: Happened) => void;
   readonly store: (points: readonly Point[]) => void;
@@ -130,6 +131,15 @@ export class NodeStates implements TelemetryListener {
     const { management, latest, clock } = this.parts;
     const nowMs = clock.monotonicMs();
     for (const node of management.nodes()) {
+      const { power } = this.#known(node);
+      if (power.expire(nowMs)) {
+        const { fault } = power;
+        this.parts.powerExpired(node, {
+          supply: power.supply(nowMs),
+          host: power.host(nowMs),
+          fault,
+        });
+      }
       for (const [heartbeat, last] of latest.heartbeats(node)) {
         if (canLook(lookOf(last), nowMs)) continue;
         // An agent that is away is told of itself.

@@ -48,6 +48,7 @@ export function stateProviders(): Provider[] {
           management,
           alarms,
           livenessChanged: (node, liveness) => listeners.livenessChanged(node, liveness),
+          powerExpired: (node, left) => listeners.powerExpired(node, left),
           happened: (happened) => void events.happened(happened),
           store: (points) => writer.put(points),
         });
