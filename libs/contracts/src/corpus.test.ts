@@ -16,6 +16,8 @@ import {
 
 type Payload = new () => object;
 
+const isHuge = (value: unknown): boolean => (JSON.stringify(value) ?? "").length > 300_000;
+
 const PAYLOADS: readonly Payload[] = [
   ...new Set<Payload>([...CATALOG.map(({ payload }) => payload), SiteFile]),
 ];
@@ -75,8 +77,15 @@ describe.each(PAYLOADS.map((type) => [type.name, type] as const))("%s", (_, type
   it("schema and decorators give one verdict on every change of a value", () => {
     const verdicts = { accepted: 0, refused: 0 };
     const disagreements: string[] = [];
-    for (const value of fc.sample(validValues(schema), { numRuns: 5, seed: 42 })) {
+    const values = fc.sample(validValues(schema), { numRuns: 5, seed: 42 });
+    for (const [turn, value] of values.entries()) {
+      // Of a large document, whose every change is judged as a whole, each value has its share of the changes.
+      const shares = JSON.stringify(value).length > 10_000 ? values.length : 1;
+      let at = turn;
       for (const mutation of mutationsOf(schema, value)) {
+        if (at++ % shares !== 0) continue;
+        // One entry too many of thousands says the same of each value, and takes a while.
+        if (turn > 0 && isHuge(mutation.value)) continue;
         const verdict = schemaAccepts(type, mutation.value);
         verdicts[verdict ? "accepted" : "refused"]++;
         if (decoratorsAccept(type, mutation.value) !== verdict) {
@@ -91,8 +100,7 @@ describe.each(PAYLOADS.map((type) => [type.name, type] as const))("%s", (_, type
     // A corpus that only one of the two verdicts was ever given on would prove nothing.
     expect(verdicts.refused).toBeGreaterThan(50);
     expect(verdicts.accepted).toBeGreaterThan(0);
-    // The decorators take their time over a whole site, thousands of times.
-  }, 360_000);
+  }, 120_000);
 
   it("an open reader lets through what is valid and says more", () => {
     fc.assert(
