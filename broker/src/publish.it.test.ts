@@ -132,7 +132,7 @@ describe("a message that its sender may not publish", () => {
     ["alice", "outrider/v1/service/power/status"],
     ["alice", "outrider/v1/agent/rack-a/command/n1.power"],
     ["alice", "outrider/v1/nothing"],
-    ["alice", "homeassistant/status"],
+    ["alice", "homeassistant/light/lamp/set"],
     ["alice", "$SYS/broker/uptime"],
     ["alice", "outrider/v1/node/n\u0001/power/set"],
     ["viewer.vera", SET],
