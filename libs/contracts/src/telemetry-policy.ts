@@ -191,10 +191,19 @@ export const DEFAULT_ALARMS = {
   "soc-temperature": {
     kind: "threshold",
     quantity: "temperatureCelsius",
-    drivers: ["thermal", "reporter"],
+    drivers: ["thermal"],
     upper: { warning: 75, critical: 85 },
     hysteresis: 3,
     forMs: 10_000,
+  },
+  // What the reporter tells a temperature of is a disk.
+  "disk-temperature": {
+    kind: "threshold",
+    quantity: "temperatureCelsius",
+    drivers: ["reporter"],
+    upper: { warning: 60, critical: 70 },
+    hysteresis: 3,
+    forMs: 60_000,
   },
   "disk-health": {
     kind: "threshold",
