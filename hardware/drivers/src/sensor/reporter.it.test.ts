@@ -36,6 +36,7 @@ const tree = sysfsTree({
   "block/zram0/size": 4096,
   "block/loop0/size": 4096,
   "block/sdb/size": 0,
+  "block/sdc/size": 1_000_215_216,
 });
 afterAll(() => tree[Symbol.dispose]());
 
@@ -118,7 +119,7 @@ describe.skipIf(lacksReporter("sensor/reporter"))(
       await using nvme = await open(rig, "nvme0n1");
       askDisks(rig, tree.root, { sda: smart(true), nvme0n1: NVME });
       expect(await host.read(never)).toMatchObject({ diskHealthy: 1 });
-      expect(await disk.read(never)).toMatchObject({ diskHealthy: 1, temperatureCelsius: 33 });
+      expect(await disk.read(never)).toMatchObject({ diskHealthy: 1 });
       expect(await nvme.read(never)).toEqual({
         diskHealthy: 1,
         temperatureCelsius: 41.85,
@@ -139,6 +140,27 @@ describe.skipIf(lacksReporter("sensor/reporter"))(
       expect(await host.read(never)).toMatchObject({ diskHealthy: 1 });
     });
 
+    it("believes of temperatures what is measured now, and nothing that is older than two minutes", async () => {
+      await using rig = await startReporter({ root: tree.root });
+      await using seen = await open(rig, "sda");
+      await using unseen = await open(rig, "sdc");
+      askDisks(rig, tree.root, { sda: smart(true), sdc: smart(true) });
+      expect(await seen.read(never)).toMatchObject({ diskHealthy: 1, temperatureCelsius: 31 });
+      expect(await unseen.read(never)).toMatchObject({ diskHealthy: 1, temperatureCelsius: 33 });
+      const said = JSON.parse(readFileSync(rig.disksFile, "utf8")) as { uptimeSeconds: number };
+      const age = (seconds: number): void =>
+        writeFileSync(
+          rig.disksFile,
+          JSON.stringify({ ...said, uptimeSeconds: said.uptimeSeconds - seconds }),
+        );
+      age(121);
+      expect(await seen.read(never)).toMatchObject({ diskHealthy: 1, temperatureCelsius: 31 });
+      expect(await unseen.read(never)).toMatchObject({
+        diskHealthy: 1,
+        temperatureCelsius: "NoReading",
+      });
+    });
+
     it("counts no part of the system for a disk, and says which disks there are", async () => {
       await using rig = await startReporter({ root: tree.root });
       await using port = await open(rig, "sdz");
@@ -146,7 +168,7 @@ describe.skipIf(lacksReporter("sensor/reporter"))(
       expect(error).toMatchObject({ code: "unreachable" });
       expect(error.message).toContain("no disk sdz");
       expect(error.message).toContain(
-        "It has mmcblk0 DG4032, nvme0n1 S5GXNF0R123456, sda Samsung SSD 870.",
+        "It has mmcblk0 DG4032, nvme0n1 S5GXNF0R123456, sda Samsung SSD 870, sdc.",
       );
     });
 
