@@ -124,15 +124,23 @@ describe("control", () => {
   });
 
   it("stays with a node that hangs: nothing that acts looks at its life", () => {
-    for (const { config } of deviceOf(FULL).entities) {
+    for (const { key, config } of deviceOf(FULL).entities) {
       expect(JSON.stringify(config.availability ?? [])).not.toContain("liveness");
       if (config.command_topic === undefined) continue;
+      if (key === "identify") continue;
       expect(config.availability_mode).toBe("all");
       expect(config.availability?.map(({ topic }) => topic)).toEqual([
         "outrider/v1/service/power/status",
         "outrider/v1/node/n-1/status",
       ]);
     }
+  });
+
+  it("of the lamp is there as long as somebody answers, as a node may have a lamp and no supply", () => {
+    const lamp = deviceOf(FULL).entities.find(({ key }) => key === "identify");
+    expect(lamp?.config.availability?.map(({ topic }) => topic)).toEqual([
+      "outrider/v1/service/power/status",
+    ]);
   });
 });
 

@@ -54,11 +54,11 @@ export function hasSwitch({
 /** The controls of a node that Home Assistant may act on. */
 export function controlsOf(description: NodeDescription): Entity[] {
   const { id: node, supportedActions, interfaces } = description;
+  const asked = { qos: 1, retain: false };
   const controllable = {
     availability: [whileWritten(powerState), whileManaged(node)],
     availability_mode: "all" as const,
-    qos: 1,
-    retain: false,
+    ...asked,
   };
   const switched = hasSwitch(description);
   const entities: Entity[] = [];
@@ -108,7 +108,9 @@ export function controlsOf(description: NodeDescription): Entity[] {
         device_class: "identify",
         command_topic: nodeTopic(identifySet, node),
         payload_press: String(IDENTIFY_SECONDS),
-        ...controllable,
+        // The same service answers, but management looks at the supply, which a node with a lamp need not have.
+        availability: [whileWritten(powerState)],
+        ...asked,
         entity_category: "diagnostic",
       },
     });
