@@ -37,7 +37,7 @@ export class SiteAlarm {
   @Optional() @Finite(0, 1e12) hysteresis?: number;
   /** Makes a rate of it: the limits are the change in this span. */
   @Optional() @OneOf(RATE_SPANS) per?: (typeof RATE_SPANS)[number];
-  /** Span over which a rate or a mean is taken, 0s to 24h. Default of a rate: 5m with `per: minute`, else 1h. */
+  /** Span over which a rate or a mean is taken or a loss is told, 0s to 24h. Default of a rate: 5m with `per: minute`, else 1h. */
   @Optional() @Matches(DURATION_PATTERN) over?: string;
   /** How long it must be so, 0s to 7d. Default 0s. */
   @Optional() @Matches(DURATION_PATTERN) for?: string;

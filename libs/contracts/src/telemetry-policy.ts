@@ -23,15 +23,23 @@ import { ALARM_KINDS, ALARM_SEVERITIES, type AlarmSeverity } from "./telemetry.j
  * What a rule looks at: what alarms are of, and
  * - `budget`: what the nodes of a power domain draw, in percent of its watt budget
  * - `store`: whether the time-series store takes what is measured
+ * - `away`: whether an agent on which something hangs is connected
+ * - `loss`: whether anything that was measured has been lost, by the store or an agent, in the last `overMs`
  *
  * A `threshold` or `rate` is of a quantity of a sensor; `missing` of a sensor whose node has supply; `silent` of a node
- * whose supply is on and whose host has not halted; `fault` of a node whose power-on attempts are exhausted; `clock` of
+ * that is not known to be off or halted; `fault` of a node whose power-on attempts are exhausted; `clock` of
  * an agent, in seconds that it is off.
  */
-export const RULE_KINDS = [...ALARM_KINDS, "budget", "store"] as const;
+export const RULE_KINDS = [...ALARM_KINDS, "budget", "store", "away", "loss"] as const;
 export type RuleKind = (typeof RULE_KINDS)[number];
 /** Those that are about no single node. */
-export const SITE_RULE_KINDS = ["clock", "budget", "store"] as const satisfies readonly RuleKind[];
+export const SITE_RULE_KINDS = [
+  "clock",
+  "away",
+  "budget",
+  "store",
+  "loss",
+] as const satisfies readonly RuleKind[];
 
 export const RATE_SPANS = ["minute", "hour"] as const;
 
@@ -55,7 +63,7 @@ export class AlarmRule {
   @Finite(0, 1e12) hysteresis!: number;
   /** Of `rate`: the limits are the change in this span. */
   @Optional() @OneOf(RATE_SPANS) per?: (typeof RATE_SPANS)[number];
-  /** Of `rate` the span over which the change is looked at, of `budget` that of the mean, in milliseconds. */
+  /** In milliseconds: of `rate` the span over which the change is looked at, of `budget` that of the mean, of `loss` how long it is told. */
   @Optional() @Integer(0, 86_400_000) overMs?: number;
   /** How long it must be so before the alarm is raised. */
   @Integer(0, 604_800_000) forMs!: number;
@@ -216,6 +224,7 @@ export const DEFAULT_ALARMS = {
   silent: { kind: "silent", severity: "Critical", hysteresis: 0, forMs: 60_000 },
   "power-fault": { kind: "fault", severity: "Critical", hysteresis: 0, forMs: 0 },
   "agent-clock": { kind: "clock", upper: { warning: 60 }, hysteresis: 10, forMs: 10_000 },
+  "agent-away": { kind: "away", severity: "Critical", hysteresis: 0, forMs: 60_000 },
   "watt-budget": {
     kind: "budget",
     upper: { warning: 90, critical: 100 },
@@ -224,4 +233,11 @@ export const DEFAULT_ALARMS = {
     forMs: 60_000,
   },
   "time-series-store": { kind: "store", severity: "Critical", hysteresis: 0, forMs: 60_000 },
+  "readings-lost": {
+    kind: "loss",
+    severity: "Critical",
+    hysteresis: 0,
+    overMs: 3_600_000,
+    forMs: 0,
+  },
 } satisfies Readonly<Record<string, AlarmRule>>;

@@ -35,6 +35,8 @@ alarms:
   throttled: off
   agent-clock: { upper: { warning: 5, critical: 30 } }
   watt-budget: { over: 1h }
+  agent-away: { for: 5m, severity: Warning }
+  readings-lost: { over: 10m }
   heating: { quantity: temperatureCelsius, sensor: inlet, per: hour, upper: { warning: 10 } }
   quiet-meter: { kind: missing, sensor: meter, quantity: powerWatts, for: 2m }
 notifications:
@@ -104,6 +106,8 @@ describe("alarms of a site", () => {
       "agent-clock": { ...DEFAULT_ALARMS["agent-clock"], upper: { warning: 5, critical: 30 } },
       "watt-budget": { ...DEFAULT_ALARMS["watt-budget"], overMs: 3_600_000 },
       "time-series-store": DEFAULT_ALARMS["time-series-store"],
+      "agent-away": { ...DEFAULT_ALARMS["agent-away"], forMs: 300_000, severity: "Warning" },
+      "readings-lost": { ...DEFAULT_ALARMS["readings-lost"], overMs: 600_000 },
     });
     expect(Object.keys(rules("n3"))).not.toContain("watt-budget");
   });

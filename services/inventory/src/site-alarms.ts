@@ -33,6 +33,7 @@ type Given = Readonly<Record<string, SiteAlarm | typeof OFF>>;
 
 const PRODUCT: Layer = new Map(Object.entries<Part>(DEFAULT_ALARMS));
 const RATE_OVER_MS = { minute: 300_000, hour: 3_600_000 } as const;
+const LOSS_OVER_MS = 3_600_000;
 const WITH_LIMITS: readonly RuleKind[] = ["threshold", "rate", "clock", "budget"];
 const OF_SENSORS: readonly RuleKind[] = ["threshold", "rate", "missing"];
 /** What only rules of these kinds say. */
@@ -43,8 +44,8 @@ const ONLY_OF: Readonly<Partial<Record<keyof AlarmRule, readonly RuleKind[]>>> =
   upper: WITH_LIMITS,
   lower: ["threshold", "rate"],
   per: ["rate"],
-  overMs: ["rate", "budget"],
-  severity: ["missing", "silent", "fault", "store"],
+  overMs: ["rate", "budget", "loss"],
+  severity: ["missing", "silent", "fault", "store", "away", "loss"],
 };
 /** As the file calls it. */
 const KEYS: Readonly<Record<string, string>> = { overMs: "over", forMs: "for" };
@@ -201,6 +202,7 @@ function completed(part: Part, say: Say): AlarmRule | undefined {
     hysteresis: rest.hysteresis ?? 0,
     forMs: rest.forMs ?? 0,
     ...(per === undefined ? {} : { per, overMs: rest.overMs ?? RATE_OVER_MS[per] }),
+    ...(kind === "loss" ? { overMs: rest.overMs ?? LOSS_OVER_MS } : {}),
     ...(WITH_LIMITS.includes(kind) ? {} : { severity: rest.severity ?? "Warning" }),
   };
 }

@@ -36,6 +36,14 @@ export interface PowerLeft {
   readonly fault: string | undefined;
 }
 
+/** What an agent has dropped; times are its own. */
+export interface DroppedReadings {
+  readonly readings: number;
+  /** RFC 3339. */
+  readonly since: string;
+  readonly until: string;
+}
+
 /**
  * Somebody who wants to know what is read and what follows from it. Called in the order of times of each endpoint, once
  * for each reading that is of now: what is late is in the store only. Nothing may be thrown.
@@ -50,6 +58,10 @@ export interface TelemetryListener {
   powerExpired?(node: NodeId, left: PowerLeft): void;
   /** How far an agent's calendar is ahead of ours, in seconds; 0 within the tolerance. */
   clockSeen?(agent: AgentId, offsetSeconds: number): void;
+  /** Inventory has said what an agent is to have. @param hasDuties whether that is anything at all */
+  agentDeclared?(agent: AgentId, hasDuties: boolean): void;
+  /** An agent could not keep readings until they were stored. */
+  readingsLost?(agent: AgentId, lost: DroppedReadings): void;
 }
 
 /** Tells all listeners. */
@@ -82,5 +94,13 @@ export class TelemetryListeners implements Required<TelemetryListener> {
 
   clockSeen(agent: AgentId, offsetSeconds: number): void {
     for (const one of this.#listeners) one.clockSeen?.(agent, offsetSeconds);
+  }
+
+  agentDeclared(agent: AgentId, hasDuties: boolean): void {
+    for (const one of this.#listeners) one.agentDeclared?.(agent, hasDuties);
+  }
+
+  readingsLost(agent: AgentId, lost: DroppedReadings): void {
+    for (const one of this.#listeners) one.readingsLost?.(agent, lost);
   }
 }

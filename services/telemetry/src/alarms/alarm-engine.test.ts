@@ -35,7 +35,14 @@ function described(
   };
 }
 
-const SITE_RULES = ["agent-clock", "watt-budget", "time-series-store"];
+const DOMAIN = { nodes: [], startSpacingMs: 0, startDurationMs: 0, oneAgent: true };
+const SITE_RULES = [
+  "agent-clock",
+  "agent-away",
+  "watt-budget",
+  "time-series-store",
+  "readings-lost",
+];
 
 function policyOf(more: Readonly<Record<string, AlarmRule>> = {}): TelemetryPolicy {
   const all = Object.entries<AlarmRule>({ ...DEFAULT_ALARMS, ...more });
@@ -179,13 +186,105 @@ describe("rules", () => {
     expect(said).toHaveLength(2);
   });
 
-  it("take silence for nothing while it is not known whether there is supply", async () => {
+  it("take silence for wrong also where nobody knows of the supply, as when a switch that gives it has died", async () => {
     engine.power("n1", { supply: "On", host: "Running" });
+    engine.power("n1", { supply: "Unknown", host: "Unknown", fault: undefined });
+    engine.liveness("n1", "Silent");
+    await pass(59_000);
+    expect(said).toEqual([]);
+    await pass(1000);
+    expect(said).toEqual(["Critical node:n1 silent"]);
+    expect(findings[0]?.message).toBe(
+      "no sign of life for 60 s, and it is not known whether it has supply; look at what gives it",
+    );
+    engine.liveness("n1", "Alive");
+    expect(said.slice(1)).toEqual(["over node:n1 silent"]);
+  });
+
+  it("give what is heard after a start a minute before silence without a known supply counts", async () => {
+    engine.govern(policyOf({ silent: { ...DEFAULT_ALARMS.silent, forMs: 0 } }));
     engine.liveness("n1", "Silent");
     await pass(30_000);
-    engine.power("n1", { supply: "Unknown", host: "Unknown", fault: undefined });
+    engine.power("n1", { supply: "Off", host: "Unknown" });
     await pass(120_000, 5000);
     expect(said).toEqual([]);
+  });
+
+  it.each([
+    { supply: "Off", host: "Unknown" },
+    { supply: "On", host: "Halted" },
+  ] as const)("expect silence of what was down when it was known last: %o", async (down) => {
+    engine.power("n1", down);
+    engine.liveness("n1", "Silent");
+    engine.power("n1", { supply: "Unknown", host: "Unknown" });
+    await pass(120_000, 5000);
+    expect(said).toEqual([]);
+    engine.power("n1", { supply: "On", host: "Unknown" });
+    await pass(60_000);
+    expect(said).toEqual(["Critical node:n1 silent"]);
+  });
+
+  it("say that an agent is away, with what hangs on it, until it is back", async () => {
+    engine.describe("n2", { ...described(), id: nodeId("n2") });
+    engine.agentDeclared("rack-a", true);
+    engine.agentThere("rack-a", true);
+    await pass(120_000, 5000);
+    engine.agentThere("rack-a", false);
+    await pass(59_000);
+    engine.agentThere("rack-a", false);
+    expect(said).toEqual([]);
+    await pass(1000);
+    expect(findings).toEqual([
+      {
+        subject: "agent:rack-a",
+        id: "agent-away",
+        rule: "agent-away",
+        kind: "silent",
+        severity: "Critical",
+        message:
+          "not connected for 60 s: n[1-2] cannot be seen or switched; look at the agent's host, its supply and its network",
+      },
+    ]);
+    expect(places[0]).toEqual({ nodes: ["n1", "n2"], agent: "rack-a" });
+    engine.agentThere("rack-a", true);
+    expect(said.slice(1)).toEqual(["over agent:rack-a agent-away"]);
+  });
+
+  it("say of an agent that it is away where it has never come, and not while it may not have been heard yet", async () => {
+    engine.govern(
+      policyOf({
+        "agent-away": { ...DEFAULT_ALARMS["agent-away"], severity: "Warning", forMs: 0 },
+      }),
+    );
+    engine.agentDeclared("rack-a", true);
+    await pass(59_000);
+    engine.disconnected();
+    await pass(120_000, 5000);
+    expect(said).toEqual([]);
+    engine.agentDeclared("rack-a", true);
+    await pass(59_000);
+    expect(said).toEqual([]);
+    await pass(1000);
+    expect(said).toEqual(["Warning agent:rack-a agent-away"]);
+    engine.agentThere("rack-a", true);
+    engine.agentThere("rack-a", false);
+    expect(said.slice(1)).toEqual([
+      "over agent:rack-a agent-away",
+      "Warning agent:rack-a agent-away",
+    ]);
+  });
+
+  it("miss no agent on which nothing hangs, or not any more", async () => {
+    engine.agentDeclared("spare", false);
+    engine.agentThere("unknown", false);
+    engine.agentDeclared("rack-a", true);
+    engine.agentThere("rack-a", false);
+    await pass(60_000);
+    expect(said).toEqual(["Critical agent:rack-a agent-away"]);
+    engine.agentDeclared("rack-a", false);
+    expect(said).toContain("over agent:rack-a agent-away: nothing hangs on the agent any more");
+    await pass(120_000, 5000);
+    expect(findings).toHaveLength(1);
   });
 
   it("pass on a fault of power", () => {
@@ -212,7 +311,8 @@ describe("rules", () => {
   });
 
   it("compare what a domain draws with its budget, in the mean where they say so", async () => {
-    const nodes = ["n1", "n2"];
+    const nodes = [N1, nodeId("n2")];
+    engine.domains({ "psu-a": { ...DOMAIN, nodes, wattBudget: 100 } });
     engine.draw({ domain: "psu-a", watts: 95, budgetWatts: 100, nodes });
     await pass(60_000);
     expect(findings[0]).toMatchObject({
@@ -251,7 +351,22 @@ describe("rules", () => {
     });
     engine.store(OK);
     engine.store({ ...OK, droppedPoints: 7 });
-    expect(findings[1]?.message).toContain("lost, 7 points");
+    expect(findings[1]).toMatchObject({ subject: "service:telemetry", id: "readings-lost" });
+    expect(findings[1]?.message).toContain("lost, points so far: 7 because the spool was full");
+  });
+
+  it("say that something was lost for an hour after the last of it, however fast it was over", async () => {
+    engine.forget("n1");
+    said.length = 0;
+    engine.store(OK);
+    engine.store({ ...OK, refusedPoints: 3 });
+    await pass(1_800_000, 10_000);
+    engine.store({ ...OK, refusedPoints: 4 });
+    await pass(3_590_000, 10_000);
+    engine.store({ ...OK, refusedPoints: 4 });
+    expect(said).toEqual(["Critical service:telemetry readings-lost"]);
+    await pass(10_000);
+    expect(said.slice(1)).toEqual(["over service:telemetry readings-lost"]);
   });
 
   it("of rates see how fast it gets hotter", async () => {

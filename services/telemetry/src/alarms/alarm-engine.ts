@@ -1,18 +1,17 @@
 import type { Clock } from "@outrider/contracts/clock";
+import type { SitePolicy } from "@outrider/contracts/fleet";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { AlarmKind, AlarmSeverity } from "@outrider/contracts/telemetry";
 import {
   alarmRulesOf,
-  type AlarmRule,
   type RuleKind,
   type TelemetryPolicy,
 } from "@outrider/contracts/telemetry-policy";
 import type { StoreHealth } from "../store/store.js";
-import { budgetWords, clockWords } from "./alarm-words.js";
 import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
 import { NodeWatches, type NodePower } from "./node-watches.js";
-import { MeanWindow } from "./rate-window.js";
 import type { SensorReading } from "./sensor-watches.js";
+import { SiteWatches } from "./site-watches.js";
 import { Watch } from "./watch.js";
 
 /** What alarms are told apart by. */
@@ -39,16 +38,11 @@ export interface DomainDraw {
 
 /** How often all is looked at; what is about to be an alarm is at every tick. */
 const LOOK_MS = 5000;
-const STORE_SUBJECT = "service:telemetry";
 
 /** Holds the rules against what is read and known. Pure but for the clock: what it finds is somebody else's to keep and tell. */
 export class AlarmEngine {
   readonly #nodes = new Map<string, NodeWatches>();
-  /** About agents, domains and the store, by subject and rule. */
-  readonly #others = new Map<string, Watch>();
-  readonly #means = new Map<string, MeanWindow>();
-  readonly #domainOf = new Map<string, string>();
-  readonly #nodesOf = new Map<string, readonly string[]>();
+  readonly #site: SiteWatches;
   #policy: TelemetryPolicy | undefined;
   #policyText = "";
   /** What stood before this process and has no watch yet. */
@@ -56,12 +50,19 @@ export class AlarmEngine {
   /** Nodes of which something is about to be an alarm. */
   readonly #pending = new Set<NodeWatches>();
   #lookedMs = Number.NEGATIVE_INFINITY;
-  #dropped: number | undefined;
 
   constructor(
     private readonly clock: Clock,
     private readonly findings: Findings,
-  ) {}
+  ) {
+    this.#site = new SiteWatches({
+      clock,
+      tell: (watch) => this.#tell(watch),
+      end: (watches, why) => this.#end(watches, why),
+      takeUp: (watch) => this.#takeUpOne(watch),
+      nodesOf: (agent) => this.#nodesOf(agent),
+    });
+  }
 
   /** Alarms that stood when the process before this one ended; to be called first. */
   restore(alarms: Iterable<AlarmId & { readonly severity: AlarmSeverity }>): void {
@@ -79,17 +80,7 @@ export class AlarmEngine {
       this.#end(watches.govern(alarmRulesOf(policy, node), nowMs), "its rule is gone");
       this.#takeUp(watches);
     }
-    for (const [key, watch] of this.#others) {
-      const rule = policy.siteRules[watch.name];
-      if (rule?.kind !== watch.rule.kind) {
-        this.#others.delete(key);
-        this.#end([watch], "its rule is gone");
-        continue;
-      }
-      const next = new Watch(watch.subject, watch.id, watch.name, rule);
-      next.inherit(watch);
-      this.#others.set(key, next);
-    }
+    this.#site.govern(policy.siteRules);
     this.#dropStale();
   }
 
@@ -133,56 +124,36 @@ export class AlarmEngine {
     this.#tellAll(watches, watches.setLiveness(liveness, this.clock.monotonicMs()));
   }
 
+  /** @param hasDuties whether anything hangs on the agent */
+  agentDeclared(agent: string, hasDuties: boolean): void {
+    this.#site.agentDeclared(agent, hasDuties);
+  }
+
+  agentThere(agent: string, isThere: boolean): void {
+    this.#site.agentThere(agent, isThere);
+  }
+
+  /** The broker went away. */
+  disconnected(): void {
+    this.#site.disconnected();
+  }
+
   /** @param offsetSeconds how far an agent's calendar is ahead */
   clockSeen(agent: string, offsetSeconds: number): void {
-    const nowMs = this.clock.monotonicMs();
-    for (const watch of this.#ofSite("clock", `agent:${agent}`)) {
-      watch.measure(Math.abs(offsetSeconds), nowMs, (severity) => ({
-        message: clockWords(agent, offsetSeconds),
-        value: offsetSeconds,
-        limit: limitOf(watch.rule, severity),
-        unit: "s",
-      }));
-      this.#tell(watch);
-    }
+    this.#site.clockSeen(agent, offsetSeconds);
   }
 
-  draw({ domain, watts, budgetWatts, nodes }: DomainDraw): void {
-    const nowMs = this.clock.monotonicMs();
-    this.#nodesOf.set(domain, nodes);
-    for (const node of nodes) this.#domainOf.set(node, domain);
-    for (const watch of this.#ofSite("budget", `domain:${domain}`)) {
-      const overMs = watch.rule.overMs ?? 0;
-      const key = `${domain} ${watch.name} ${overMs}`;
-      let window = this.#means.get(key);
-      if (!window) this.#means.set(key, (window = new MeanWindow(overMs)));
-      const mean = window.add(nowMs, watts);
-      watch.measure((mean / budgetWatts) * 100, nowMs, (severity) => ({
-        message: budgetWords(domain, mean, budgetWatts, overMs),
-        value: mean,
-        limit: ((limitOf(watch.rule, severity) ?? 100) * budgetWatts) / 100,
-        unit: "W",
-      }));
-      this.#tell(watch);
-    }
+  /** The power domains that there are. */
+  domains(domains: SitePolicy["powerDomains"]): void {
+    this.#site.domains(domains);
   }
 
-  store({ state, detail, droppedPoints, refusedPoints }: StoreHealth): void {
-    const nowMs = this.clock.monotonicMs();
-    const lost = droppedPoints + refusedPoints;
-    const isLosing = lost > (this.#dropped ?? lost);
-    this.#dropped = lost;
-    for (const watch of this.#ofSite("store", STORE_SUBJECT)) {
-      const words = detail ?? "what is measured cannot be stored";
-      if (isLosing) {
-        watch.assert("Critical", nowMs, () => ({
-          message: `what is measured is lost, ${lost} points so far: ${words}`.slice(0, 1000),
-        }));
-      } else {
-        watch.hold(state === "degraded", nowMs, () => ({ message: words.slice(0, 1000) }));
-      }
-      this.#tell(watch);
-    }
+  draw(draw: DomainDraw): void {
+    this.#site.draw(draw);
+  }
+
+  store(health: StoreHealth): void {
+    this.#site.store(health);
   }
 
   /** To be called each second or so. */
@@ -193,11 +164,7 @@ export class AlarmEngine {
     const due = isLook ? [...this.#nodes.values()] : [...this.#pending];
     this.#pending.clear();
     for (const watches of due) this.#tellAll(watches, watches.tick(nowMs));
-    for (const watch of this.#others.values()) {
-      if (!watch.isPending) continue;
-      watch.tick(nowMs);
-      this.#tell(watch);
-    }
+    this.#site.tick(isLook);
   }
 
   /** Where what an alarm is about is. */
@@ -206,7 +173,7 @@ export class AlarmEngine {
     if (node !== undefined) {
       const watches = this.#nodes.get(node);
       const agent = watches?.agentOfAlarm(id);
-      const domain = this.#domainOf.get(node);
+      const domain = this.#site.domainOf(node);
       return {
         nodes: [node],
         ...(agent === undefined ? {} : { agent }),
@@ -215,14 +182,18 @@ export class AlarmEngine {
     }
     if (subject.startsWith("domain:")) {
       const domain = subject.slice(7);
-      return { nodes: this.#nodesOf.get(domain) ?? [], domain };
+      return { nodes: this.#site.nodesOfDomain(domain), domain };
     }
     if (!subject.startsWith("agent:")) return { nodes: [] };
     const agent = subject.slice(6);
-    const nodes = [...this.#nodes]
+    return { nodes: this.#nodesOf(agent), agent };
+  }
+
+  /** Nodes that hang on an agent. */
+  #nodesOf(agent: string): string[] {
+    return [...this.#nodes]
       .filter(([, watches]) => watches.agents.has(agent))
-      .map(([one]) => one);
-    return { nodes, agent };
+      .map(([node]) => node);
   }
 
   #node(node: string): NodeWatches {
@@ -233,20 +204,6 @@ export class AlarmEngine {
       this.#takeUp(found);
     }
     return found;
-  }
-
-  /** The watches of a kind for a subject that is no node. */
-  *#ofSite(kind: RuleKind, subject: string): Generator<Watch> {
-    for (const [name, rule] of Object.entries(this.#policy?.siteRules ?? {})) {
-      if (rule.kind !== kind) continue;
-      const key = `${subject} ${name}`;
-      let watch = this.#others.get(key);
-      if (!watch) {
-        this.#others.set(key, (watch = new Watch(subject, name, name, rule)));
-        this.#takeUpOne(watch);
-      }
-      yield watch;
-    }
   }
 
   #takeUp(watches: NodeWatches): void {
@@ -303,9 +260,6 @@ export class AlarmEngine {
 /** What people are told that an alarm is. */
 function kindOf(kind: RuleKind): AlarmKind {
   if (kind === "budget") return "threshold";
-  return kind === "store" ? "fault" : kind;
-}
-
-function limitOf({ upper }: Pick<AlarmRule, "upper">, severity: AlarmSeverity): number | undefined {
-  return severity === "Critical" ? upper?.critical : upper?.warning;
+  if (kind === "away") return "silent";
+  return kind === "store" || kind === "loss" ? "fault" : kind;
 }

@@ -1,4 +1,5 @@
 import type { AuditLog } from "@outrider/audit/audit-log";
+import { agentStatus, type AgentStatus } from "@outrider/contracts/agent";
 import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
 import { powerState, type PowerState } from "@outrider/contracts/power";
 import { acknowledgeAlarm, type AcknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
@@ -45,6 +46,14 @@ export class AlarmIntake implements TelemetryListener {
     this.engine.power(node, { supply: supply.value, host: host.value, fault });
   }
 
+  @OnMessage(agentStatus)
+  agent({
+    payload: { state },
+    parameters: { agent },
+  }: Received<AgentStatus, { readonly agent: string }>): void {
+    this.engine.agentThere(agent, state === "ready");
+  }
+
   @OnRequest(acknowledgeAlarm)
   async acknowledge({ body, actor, via }: Asked<AcknowledgeAlarm>): Promise<AlarmState> {
     const { subject, id, comment: reason } = body;
@@ -77,5 +86,9 @@ export class AlarmIntake implements TelemetryListener {
 
   clockSeen(agent: string, offsetSeconds: number): void {
     this.engine.clockSeen(agent, offsetSeconds);
+  }
+
+  agentDeclared(agent: string, hasDuties: boolean): void {
+    this.engine.agentDeclared(agent, hasDuties);
   }
 }

@@ -176,8 +176,9 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
     },
     {
       provide: AlarmIntake,
-      inject: [AlarmEngine, AlarmBook, AuditLog, Notifier, Ledger, TelemetryListeners],
+      inject: [Session, AlarmEngine, AlarmBook, AuditLog, Notifier, Ledger, TelemetryListeners],
       useFactory: (
+        session: Session,
         engine: AlarmEngine,
         book: AlarmBook,
         audit: AuditLog,
@@ -196,6 +197,7 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
           govern(notifier, policy, defect);
         });
         listeners.add(intake);
+        session.onDisconnect(() => engine.disconnected());
         return intake;
       },
     },

@@ -1,3 +1,4 @@
+import { foldNodes } from "@outrider/contracts/node-set";
 import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
 import { QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
@@ -70,6 +71,42 @@ export function missingWords(sensor: string, ageMs: number, why: Absence | undef
 export function clockWords(agent: string, offsetSeconds: number): string {
   const how = offsetSeconds > 0 ? "ahead" : "behind";
   return `the clock of agent ${agent} is ${withUnit(Math.abs(offsetSeconds), "s")} ${how}; set it, by NTP at best`;
+}
+
+export function awayWords(nodes: readonly string[], forMs: number): string {
+  const since = forMs === 0 ? "" : ` for ${spanWords(forMs)}`;
+  const folded = foldNodes(nodes);
+  const set = folded.length > 300 ? `${folded.slice(0, 297)}...` : folded;
+  const who = nodes.length === 0 ? "what hangs on it" : set;
+  return `not connected${since}: ${who} cannot be seen or switched; look at the agent's host, its supply and its network`;
+}
+
+export function lossWords({
+  readings,
+  since,
+  until,
+}: {
+  readonly readings: number;
+  readonly since: string;
+  readonly until: string;
+}): string {
+  const count = readings === 1 ? "a reading is" : `${readings} readings are`;
+  return `${count} lost, of ${since} to ${until}: the agent had no room for more; give it more room, or look why it was away so long`;
+}
+
+export function storeLossWords(
+  dropped: number,
+  refused: number,
+  detail: string | undefined,
+): string {
+  const how = [
+    ...(dropped > 0
+      ? [`${dropped} because the spool was full or the database refused them for good`]
+      : []),
+    ...(refused > 0 ? [`${refused} because they were not valid or of a series too many`] : []),
+  ].join(", ");
+  const more = detail ?? "the log of the telemetry service says more";
+  return `what is measured is lost, points so far: ${how}; ${more}`.slice(0, 1000);
 }
 
 export function budgetWords(domain: string, watts: number, budget: number, overMs: number): string {

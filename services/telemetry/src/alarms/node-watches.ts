@@ -13,6 +13,8 @@ export interface NodePower {
 }
 
 type Liveness = NodeStatus["liveness"];
+/** Silence without a known supply must last so long, whatever the rule: after a start much is heard only in a while. */
+const UNSURE_MS = 60_000;
 
 /** The rules that look at one node and its sensors. */
 export class NodeWatches {
@@ -23,6 +25,8 @@ export class NodeWatches {
   #own = new Map<string, Watch>();
   #power: NodePower | undefined;
   #liveness: Liveness = "Unknown";
+  /** Whether it was off or halted when that was known last. */
+  #wasDown = false;
 
   constructor(node: string) {
     this.#subject = `node:${node}`;
@@ -79,11 +83,14 @@ export class NodeWatches {
 
   *setPower(power: NodePower, nowMs: number): Generator<Watch> {
     this.#power = power;
+    if (power.supply === "Off" || power.host === "Halted") this.#wasDown = true;
+    else if (power.supply !== "Unknown") this.#wasDown = false;
     yield* this.#judge(nowMs);
   }
 
   *setLiveness(liveness: Liveness, nowMs: number): Generator<Watch> {
     this.#liveness = liveness;
+    if (liveness === "Alive") this.#wasDown = false;
     yield* this.#judge(nowMs);
   }
 
@@ -114,15 +121,23 @@ export class NodeWatches {
     }));
   }
 
-  /** Only silence that nobody expects counts, and only what is known ends it. */
+  /**
+   * Only silence that nobody expects counts, and only what is known ends it. Where it is not known whether there is
+   * supply, perhaps because what gives it has died, silence counts unless the node was down before.
+   */
   #judgeSilence(watch: Watch, nowMs: number): void {
     const supply = this.#power?.supply ?? (this.#hasPower() ? "Unknown" : "On");
     const host = this.#power?.host;
     if (this.#liveness === "Alive" || supply === "Off" || host === "Halted") return watch.calm();
-    if (this.#liveness === "Unknown" || supply !== "On") return watch.lose();
-    watch.hold(true, nowMs, () => ({
-      message: `no sign of life for ${spanWords(watch.rule.forMs)} although its supply is on`,
-    }));
+    if (this.#liveness === "Unknown") return watch.lose();
+    const isUnsure = supply === "Unknown";
+    if (isUnsure ? this.#wasDown : supply !== "On") return watch.lose();
+    const leastMs = isUnsure ? UNSURE_MS : 0;
+    const span = spanWords(Math.max(watch.rule.forMs, leastMs));
+    const why = isUnsure
+      ? ", and it is not known whether it has supply; look at what gives it"
+      : " although its supply is on";
+    watch.hold(true, nowMs, () => ({ message: `no sign of life for ${span}${why}` }), leastMs);
   }
 
   #hasPower(): boolean {

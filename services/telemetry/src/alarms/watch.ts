@@ -25,6 +25,7 @@ export class Watch {
   #condition: Condition = CALM;
   #severity: AlarmSeverity | undefined;
   #words: (severity: AlarmSeverity) => Said = () => ({ message: "" });
+  #delayMs: number;
 
   /**
    * @param subject `node:n1` …
@@ -36,7 +37,9 @@ export class Watch {
     readonly id: string,
     readonly name: string,
     readonly rule: AlarmRule,
-  ) {}
+  ) {
+    this.#delayMs = rule.forMs;
+  }
 
   /** What has been told last. */
   get severity(): AlarmSeverity | undefined {
@@ -69,10 +72,12 @@ export class Watch {
     this.#condition = measured(this.#condition, this.rule, value, nowMs);
   }
 
-  hold(holds: boolean, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
+  /** @param leastMs how long it must hold at least, whatever the rule's delay */
+  hold(holds: boolean, nowMs: number, words: (severity: AlarmSeverity) => Said, leastMs = 0): void {
     if (holds) this.#words = words;
     const { severity = "Warning", forMs } = this.rule;
-    this.#condition = held(this.#condition, severity, holds, nowMs, forMs);
+    this.#delayMs = Math.max(forMs, leastMs);
+    this.#condition = held(this.#condition, severity, holds, nowMs, this.#delayMs);
   }
 
   /** It is certain, whatever the rule's delay. */
@@ -82,7 +87,7 @@ export class Watch {
   }
 
   tick(nowMs: number): void {
-    this.#condition = waited(this.#condition, nowMs, this.rule.forMs);
+    this.#condition = waited(this.#condition, nowMs, this.#delayMs);
   }
 
   /** It is not known any more how it is. */

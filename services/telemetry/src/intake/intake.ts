@@ -218,6 +218,7 @@ export class Intake {
   #declare(agent: AgentId, desired: AgentDesired | undefined): void {
     this.#heard.set(agent, { strangeMs: undefined });
     this.parts.redeclared(this.parts.declared.declare(agent, desired));
+    this.parts.listeners.agentDeclared(agent, (desired?.endpoints.length ?? 0) > 0);
   }
 
   /**
