@@ -8,6 +8,7 @@ import {
   type TelemetryPolicy,
 } from "@outrider/contracts/telemetry-policy";
 import type { StoreHealth } from "../store/store.js";
+import type { DroppedReadings } from "../telemetry-listener.js";
 import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
 import { NodeWatches, type NodePower } from "./node-watches.js";
 import type { SensorReading } from "./sensor-watches.js";
@@ -131,6 +132,10 @@ export class AlarmEngine {
 
   agentThere(agent: string, isThere: boolean): void {
     this.#site.agentThere(agent, isThere);
+  }
+
+  agentLost(agent: string, lost: DroppedReadings): void {
+    this.#site.agentLost(agent, lost);
   }
 
   /** The broker went away. */

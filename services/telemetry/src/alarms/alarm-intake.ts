@@ -8,7 +8,12 @@ import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telem
 import type { Meta, Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { OnRequest, type Asked } from "@outrider/service-kit/on-request";
-import type { PowerLeft, SensorTaken, TelemetryListener } from "../telemetry-listener.js";
+import type {
+  DroppedReadings,
+  PowerLeft,
+  SensorTaken,
+  TelemetryListener,
+} from "../telemetry-listener.js";
 import type { AlarmBook } from "./alarm-book.js";
 import type { AlarmEngine } from "./alarm-engine.js";
 
@@ -86,6 +91,10 @@ export class AlarmIntake implements TelemetryListener {
 
   clockSeen(agent: string, offsetSeconds: number): void {
     this.engine.clockSeen(agent, offsetSeconds);
+  }
+
+  readingsLost(agent: string, lost: DroppedReadings): void {
+    this.engine.agentLost(agent, lost);
   }
 
   agentDeclared(agent: string, hasDuties: boolean): void {

@@ -2,6 +2,7 @@ import { foldNodes } from "@outrider/contracts/node-set";
 import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
 import { QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+import type { DroppedReadings } from "../telemetry-listener.js";
 
 /** What alarms say, for people. */
 
@@ -81,15 +82,7 @@ export function awayWords(nodes: readonly string[], forMs: number): string {
   return `not connected${since}: ${who} cannot be seen or switched; look at the agent's host, its supply and its network`;
 }
 
-export function lossWords({
-  readings,
-  since,
-  until,
-}: {
-  readonly readings: number;
-  readonly since: string;
-  readonly until: string;
-}): string {
+export function lossWords({ readings, since, until }: DroppedReadings): string {
   const count = readings === 1 ? "a reading is" : `${readings} readings are`;
   return `${count} lost, of ${since} to ${until}: the agent had no room for more; give it more room, or look why it was away so long`;
 }

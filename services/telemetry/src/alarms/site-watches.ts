@@ -3,6 +3,7 @@ import type { PowerDomain } from "@outrider/contracts/fleet";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
 import type { AlarmRule, RuleKind } from "@outrider/contracts/telemetry-policy";
 import type { StoreHealth } from "../store/store.js";
+import type { DroppedReadings } from "../telemetry-listener.js";
 import { awayWords, budgetWords, clockWords, lossWords, storeLossWords } from "./alarm-words.js";
 import type { DomainDraw } from "./alarm-engine.js";
 import { MeanWindow } from "./rate-window.js";
@@ -102,10 +103,7 @@ export class SiteWatches {
   }
 
   /** An agent has dropped readings that were not stored yet. */
-  agentLost(
-    agent: string,
-    lost: { readonly readings: number; readonly since: string; readonly until: string },
-  ): void {
+  agentLost(agent: string, lost: DroppedReadings): void {
     this.#lost(`agent:${agent}`, lossWords(lost));
   }
 

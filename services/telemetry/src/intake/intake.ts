@@ -154,6 +154,7 @@ export class Intake {
     order.accept();
     if (!dropped) return;
     counts.lost.add({}, dropped.readings);
+    this.parts.listeners.readingsLost(line.agent, dropped);
     log.warn(
       { agent: line.agent, ...dropped },
       "an agent could not keep all of its readings until they were stored; give it more room, or look why it was away",

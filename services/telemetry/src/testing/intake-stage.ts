@@ -20,6 +20,7 @@ export class IntakeStage {
   readonly acks: string[] = [];
   readonly stored: Point[] = [];
   readonly refused: string[] = [];
+  readonly listeners = new TelemetryListeners();
   disconnect: () => void = () => undefined;
   readonly #intake: Intake;
 
@@ -61,7 +62,7 @@ export class IntakeStage {
       log: silentLog,
       declared: new Declared(),
       latest: new Latest(clock),
-      listeners: new TelemetryListeners(),
+      listeners: this.listeners,
       writer,
       remembered: remembered as RememberedSpools,
       counts: {
@@ -91,7 +92,19 @@ export class IntakeStage {
   }
 
   /** One reading that is taken now. @param aheadMs how far the agent's calendar is ahead */
-  async sends(agent: string, node: string, { seq = 1, aheadMs = 0 } = {}): Promise<void> {
+  async sends(
+    agent: string,
+    node: string,
+    {
+      seq = 1,
+      aheadMs = 0,
+      dropped,
+    }: {
+      readonly seq?: number;
+      readonly aheadMs?: number;
+      readonly dropped?: AgentReadings["dropped"];
+    } = {},
+  ): Promise<void> {
     const at = new Date(this.clock.now().getTime() + aheadMs).toISOString();
     const endpoint = endpointId(node, "sensor", "supply");
     const readings = [{ endpoint, node: nodeId(node), at, ageMs: 0, values: { voltageVolts: 5 } }];
@@ -103,6 +116,7 @@ export class IntakeStage {
       seq,
       at,
       readings,
+      ...(dropped ? { dropped } : {}),
     };
     this.#intake.readings({ ...this.#meta(agent), payload });
     await turn();
