@@ -313,7 +313,7 @@ describe("rules", () => {
   it("compare what a domain draws with its budget, in the mean where they say so", async () => {
     const nodes = [N1, nodeId("n2")];
     engine.domains({ "psu-a": { ...DOMAIN, nodes, wattBudget: 100 } });
-    engine.draw({ domain: "psu-a", watts: 95, budgetWatts: 100, nodes });
+    engine.draw({ domain: "psu-a", watts: 95, budgetWatts: 100 });
     await pass(60_000);
     expect(findings[0]).toMatchObject({
       subject: "domain:psu-a",
@@ -330,14 +330,38 @@ describe("rules", () => {
       hysteresis: 0,
     };
     engine.govern(policyOf({ "watt-budget": watt }));
-    engine.draw({ domain: "psu-a", watts: 10, budgetWatts: 100, nodes });
+    engine.draw({ domain: "psu-a", watts: 10, budgetWatts: 100 });
     expect(said.at(-1)).toBe("over domain:psu-a watt-budget");
     for (let minute = 0; minute < 60; minute++) {
       await clock.advance(60_000);
-      engine.draw({ domain: "psu-a", watts: minute < 30 ? 10 : 150, budgetWatts: 100, nodes });
+      engine.draw({ domain: "psu-a", watts: minute < 30 ? 10 : 150, budgetWatts: 100 });
     }
     // Half an hour at 150 W is 75 Wh: within an hour's budget of 100 Wh.
     expect(said).toHaveLength(2);
+  });
+
+  it("of budgets end with the budget or the domain, and know the nodes of domains without one", async () => {
+    const rule = { ...DEFAULT_ALARMS["watt-budget"], forMs: 0 };
+    engine.govern(policyOf({ "watt-budget": rule }));
+    const [a, b] = [
+      { ...DOMAIN, wattBudget: 100 },
+      { ...DOMAIN, nodes: [N1], wattBudget: 100 },
+    ];
+    engine.domains({ "psu-a": a, "psu-b": b });
+    engine.draw({ domain: "psu-a", watts: 95, budgetWatts: 100 });
+    engine.draw({ domain: "psu-b", watts: 95, budgetWatts: 100 });
+    expect(said).toHaveLength(2);
+    engine.domains({ "psu-b": { ...DOMAIN, nodes: [N1] } });
+    expect(said.slice(2)).toEqual([
+      "over domain:psu-a watt-budget: the power domain is gone",
+      "over domain:psu-b watt-budget: it has no watt budget any more",
+    ]);
+    engine.power("n1", { supply: "Off", host: "Unknown", fault: "three attempts" });
+    expect(places.at(-1)).toEqual({ nodes: ["n1"], agent: "rack-a", domain: "psu-b" });
+    engine.domains({});
+    engine.power("n1", { supply: "On", host: "Unknown" });
+    engine.power("n1", { supply: "Off", host: "Unknown", fault: "three attempts" });
+    expect(places.at(-1)).toEqual({ nodes: ["n1"], agent: "rack-a" });
   });
 
   it("say at once that what is measured is lost, and after a while that it cannot be stored", async () => {
@@ -431,5 +455,67 @@ describe("rules", () => {
     expect(said.slice(2)).toEqual(["over node:n1 readings-missing-soc: undefined"]);
     anew.forget("n2");
     expect(said.at(-1)).toBe("over node:n2 silent: the node is gone");
+  });
+
+  it("let go, once inventory has spoken, of what stood before of nodes, agents and domains that are gone", async () => {
+    const anew = new AlarmEngine(clock, {
+      found: ({ id }) => void said.push(`found ${id}`),
+      over: ({ subject, id }, why) => void said.push(`over ${subject} ${id}: ${why}`),
+    });
+    anew.restore(
+      [
+        "node:n1 silent",
+        "node:gone silent",
+        "agent:rack-a agent-clock",
+        "agent:gone agent-clock",
+        "agent:dismissed agent-away",
+        "domain:psu-a watt-budget",
+        "domain:gone watt-budget",
+        "service:telemetry time-series-store",
+      ].map((one) => {
+        const [subject = "", id = ""] = one.split(" ");
+        return { subject, id, severity: "Warning" };
+      }),
+    );
+    anew.govern(policyOf());
+    anew.inventorySpeaks();
+    anew.agentDeclared("dismissed", false);
+    anew.domains({ "psu-a": { ...DOMAIN, wattBudget: 5 } });
+    expect(said).toEqual([
+      "over agent:dismissed agent-away: nothing hangs on the agent any more",
+      "over domain:gone watt-budget: the power domain is gone",
+    ]);
+    await clock.advance(20_000);
+    // What comes after the broker was away is waited for as long again.
+    anew.disconnected();
+    anew.inventorySpeaks();
+    anew.describe("n1", described());
+    anew.agentDeclared("rack-a", true);
+    anew.agentThere("rack-a", true);
+    await clock.advance(20_000);
+    anew.tick();
+    expect(said).toHaveLength(2);
+    await clock.advance(10_000);
+    anew.tick();
+    expect(said.slice(2)).toEqual([
+      "over node:gone silent: the node is gone",
+      "over agent:gone agent-clock: nothing hangs on the agent any more",
+    ]);
+  });
+
+  it("look at no clock of an agent that is gone, and at it again when it is back", async () => {
+    engine.agentDeclared("rack-a", true);
+    engine.agentThere("rack-a", true);
+    engine.clockSeen("rack-a", 90);
+    await pass(10_000);
+    engine.agentDeclared("rack-a", false);
+    expect(said).toContain("over agent:rack-a agent-clock: nothing hangs on the agent any more");
+    engine.clockSeen("rack-a", 91);
+    await pass(20_000);
+    expect(findings).toHaveLength(1);
+    engine.agentDeclared("rack-a", true);
+    engine.clockSeen("rack-a", 90);
+    await pass(10_000);
+    expect(findings).toHaveLength(2);
   });
 });

@@ -34,11 +34,12 @@ export interface DomainDraw {
   readonly domain: string;
   readonly watts: number;
   readonly budgetWatts: number;
-  readonly nodes: readonly string[];
 }
 
 /** How often all is looked at; what is about to be an alarm is at every tick. */
 const LOOK_MS = 5000;
+/** So long after inventory has begun to speak it has said all that there is. */
+const SETTLE_MS = 30_000;
 
 /** Holds the rules against what is read and known. Pure but for the clock: what it finds is somebody else's to keep and tell. */
 export class AlarmEngine {
@@ -51,6 +52,8 @@ export class AlarmEngine {
   /** Nodes of which something is about to be an alarm. */
   readonly #pending = new Set<NodeWatches>();
   #lookedMs = Number.NEGATIVE_INFINITY;
+  /** When what stood before and is about nothing that is known is let go. */
+  #settleAtMs: number | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -96,12 +99,13 @@ export class AlarmEngine {
   forget(node: string): void {
     const watches = this.#nodes.get(node);
     this.#nodes.delete(node);
-    this.#end([...(watches?.watches() ?? [])], "the node is gone");
-    for (const [key, { subject, id }] of this.#restored) {
-      if (subject !== `node:${node}`) continue;
-      this.#restored.delete(key);
-      this.findings.over({ subject, id }, "the node is gone");
-    }
+    this.#end([...(watches?.watches() ?? [])], NODE_GONE);
+    this.#letGo((subject) => (subject === `node:${node}` ? NODE_GONE : undefined));
+  }
+
+  /** Inventory has begun to say what there is. */
+  inventorySpeaks(): void {
+    this.#settleAtMs ??= this.clock.monotonicMs() + SETTLE_MS;
   }
 
   read(node: string, sensor: string, reading: SensorReading): void {
@@ -128,6 +132,9 @@ export class AlarmEngine {
   /** @param hasDuties whether anything hangs on the agent */
   agentDeclared(agent: string, hasDuties: boolean): void {
     this.#site.agentDeclared(agent, hasDuties);
+    if (hasDuties) return;
+    const own = `agent:${agent}`;
+    this.#letGo((subject) => (subject === own ? this.#site.whyGone(subject) : undefined));
   }
 
   agentThere(agent: string, isThere: boolean): void {
@@ -140,6 +147,7 @@ export class AlarmEngine {
 
   /** The broker went away. */
   disconnected(): void {
+    this.#settleAtMs = undefined;
     this.#site.disconnected();
   }
 
@@ -151,6 +159,9 @@ export class AlarmEngine {
   /** The power domains that there are. */
   domains(domains: SitePolicy["powerDomains"]): void {
     this.#site.domains(domains);
+    this.#letGo((subject) =>
+      subject.startsWith("domain:") ? this.#site.whyGone(subject) : undefined,
+    );
   }
 
   draw(draw: DomainDraw): void {
@@ -170,6 +181,7 @@ export class AlarmEngine {
     this.#pending.clear();
     for (const watches of due) this.#tellAll(watches, watches.tick(nowMs));
     this.#site.tick(isLook);
+    if (nowMs >= (this.#settleAtMs ?? Number.POSITIVE_INFINITY)) this.#settle();
   }
 
   /** Where what an alarm is about is. */
@@ -239,6 +251,26 @@ export class AlarmEngine {
     }
   }
 
+  /** What stood before of nodes, agents and domains that are gone by now. */
+  #settle(): void {
+    this.#settleAtMs = undefined;
+    this.#letGo((subject) => {
+      const node = nodeOfSubject(subject);
+      if (node === undefined) return this.#site.whyGone(subject);
+      return this.#nodes.get(node)?.description ? undefined : NODE_GONE;
+    });
+  }
+
+  /** Ends what stood before and has no watch yet, where there is a reason. */
+  #letGo(whyOf: (subject: string) => string | undefined): void {
+    for (const [key, { subject, id }] of this.#restored) {
+      const why = whyOf(subject);
+      if (why === undefined) continue;
+      this.#restored.delete(key);
+      this.findings.over({ subject, id }, why);
+    }
+  }
+
   #end(watches: Iterable<Watch>, why: string): void {
     // Also one that is calm: its alarm may still be kept raised.
     for (const { subject, id } of watches) this.findings.over({ subject, id }, why);
@@ -261,6 +293,8 @@ export class AlarmEngine {
     this.findings.found(finding, this.placeOf(subject, id));
   }
 }
+
+const NODE_GONE = "the node is gone";
 
 /** What people are told that an alarm is. */
 function kindOf(kind: RuleKind): AlarmKind {

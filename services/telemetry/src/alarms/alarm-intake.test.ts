@@ -54,6 +54,19 @@ describe("what the service hears of agents", () => {
     ]);
   });
 
+  it("tells its clock, and nothing of one that is gone", async () => {
+    const clocks: string[] = [];
+    stage.listeners.add({ clockSeen: (agent, seconds) => void clocks.push(`${agent} ${seconds}`) });
+    stage.desires("rack-a", "n1");
+    await stage.sends("rack-a", "n1", { aheadMs: 90_000 });
+    expect([clocks, stage.offsets()]).toEqual([["rack-a 90"], ["rack-a 90000"]]);
+    stage.desires("rack-a");
+    expect(stage.offsets()).toEqual([]);
+    stage.desires("rack-a", "n1");
+    await stage.sends("rack-a", "n1", { seq: 2, aheadMs: 90_000 });
+    expect([clocks, stage.offsets()]).toEqual([["rack-a 90", "rack-a 90"], ["rack-a 90000"]]);
+  });
+
   it("becomes an alarm when one could not keep its readings, for an hour", async () => {
     stage.desires("rack-a", "n1");
     says("rack-a", "ready");

@@ -31,6 +31,7 @@ export class AlarmIntake implements TelemetryListener {
   @OnMessage(telemetryPolicy)
   policy({ payload }: Received<TelemetryPolicy, object>): void {
     this.engine.govern(payload);
+    this.engine.inventorySpeaks();
     this.governed(payload);
   }
 

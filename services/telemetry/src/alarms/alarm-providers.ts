@@ -154,6 +154,7 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
         const draws = new DomainDraws({
           clock,
           draw: (draw) => engine.draw(draw),
+          domains: (domains) => engine.domains(domains),
           put: (points) => writer.put(points),
         });
         listeners.add(draws);

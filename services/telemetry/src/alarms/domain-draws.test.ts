@@ -15,6 +15,7 @@ describe("draw of power domains", () => {
   let draws: DomainDraws;
   let points: Point[];
   let told: DomainDraw[];
+  let declared: string[];
   beforeEach(() => {
     clock = new VirtualClock();
     points = [];
@@ -22,6 +23,7 @@ describe("draw of power domains", () => {
     draws = new DomainDraws({
       clock,
       draw: (draw) => told.push(draw),
+      domains: (domains) => void (declared = Object.keys(domains)),
       put: (more) => points.push(...more),
     });
     const powerDomains = {
@@ -54,9 +56,8 @@ describe("draw of power domains", () => {
     reads("n1", "board", 5);
     reads("n2", "board", 4);
     await clock.advance(5000);
-    expect(told).toEqual([
-      { domain: "psu-a", watts: 10, budgetWatts: 20, nodes: ["n1", "n2", "n3"] },
-    ]);
+    expect(told).toEqual([{ domain: "psu-a", watts: 10, budgetWatts: 20 }]);
+    expect(declared).toEqual(["psu-a", "psu-b"]);
     expect(stored("psu-a")).toEqual([{ startsRunning: 0, drawWatts: 10, budgetWatts: 20 }]);
     expect(stored("psu-b")).toEqual([{ startsRunning: 0 }]);
   });

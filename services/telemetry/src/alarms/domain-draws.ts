@@ -27,6 +27,8 @@ export class DomainDraws implements TelemetryListener {
     private readonly parts: {
       readonly clock: Clock;
       readonly draw: (draw: DomainDraw) => void;
+      /** Told which domains there are. */
+      readonly domains: (domains: SitePolicy["powerDomains"]) => void;
       readonly put: (points: readonly Point[]) => void;
     },
   ) {}
@@ -42,6 +44,7 @@ export class DomainDraws implements TelemetryListener {
   @OnMessage(sitePolicy)
   policy({ payload }: Received<SitePolicy, object>): void {
     this.#domains = payload.powerDomains;
+    this.parts.domains(payload.powerDomains);
   }
 
   @OnMessage(powerState)
@@ -97,7 +100,7 @@ export class DomainDraws implements TelemetryListener {
       }
       if (known.length === 0) continue;
       if (wattBudget !== undefined && wattBudget > 0) {
-        this.parts.draw({ domain, watts, budgetWatts: wattBudget, nodes });
+        this.parts.draw({ domain, watts, budgetWatts: wattBudget });
       }
     }
     this.parts.put(points);

@@ -41,6 +41,8 @@ export class SiteWatches {
   readonly #losses = new Map<string, Loss>();
   /** Those on which something hangs. */
   readonly #agents = new Set<string>();
+  /** Those on which nothing hangs any more, whatever they still send. */
+  readonly #gone = new Set<string>();
   /** Those that have said on this connection whether they are there. */
   readonly #there = new Map<string, boolean>();
   readonly #domainOf = new Map<string, string>();
@@ -70,11 +72,13 @@ export class SiteWatches {
   agentDeclared(agent: string, hasDuties: boolean): void {
     if (hasDuties) {
       this.#agents.add(agent);
+      this.#gone.delete(agent);
       // What stood before is looked at from now on.
       for (const kind of ["clock", "loss"] as const) this.#of(kind, `agent:${agent}`);
       return this.#judgeAgent(agent);
     }
     this.#agents.delete(agent);
+    this.#gone.add(agent);
     this.#forget(`agent:${agent}`, GONE_AGENT);
   }
 
@@ -90,6 +94,7 @@ export class SiteWatches {
   }
 
   clockSeen(agent: string, offsetSeconds: number): void {
+    if (this.#gone.has(agent)) return;
     const nowMs = this.parts.clock.monotonicMs();
     for (const watch of this.#of("clock", `agent:${agent}`)) {
       watch.measure(Math.abs(offsetSeconds), nowMs, (severity) => ({
@@ -104,7 +109,7 @@ export class SiteWatches {
 
   /** An agent has dropped readings that were not stored yet. */
   agentLost(agent: string, lost: DroppedReadings): void {
-    this.#lost(`agent:${agent}`, lossWords(lost));
+    if (!this.#gone.has(agent)) this.#lost(`agent:${agent}`, lossWords(lost));
   }
 
   domains(domains: Domains): void {

@@ -56,6 +56,8 @@ export class Intake {
    * part of that, by our monotonic clock.
    */
   readonly #heard = new Map<AgentId, { strangeMs: number | undefined }>();
+  /** Agents that are to have anything. */
+  readonly #withDuties = new Set<AgentId>();
   /** Agents whose messages cannot be read, and when the last one came. */
   readonly #unreadable = new Map<string, number>();
 
@@ -71,9 +73,11 @@ export class Intake {
     for (const { agent, spool, stored } of spools) this.#line(agent).restore(spool, stored);
   }
 
-  /** How far the calendars of agents are ahead, in milliseconds. */
+  /** How far the calendars of agents on which something hangs are ahead, in milliseconds. */
   *offsets(): Generator<readonly [AgentId, number]> {
-    for (const [agent, { offset }] of this.#lines) yield [agent, offset.ms];
+    for (const [agent, { offset }] of this.#lines) {
+      if (this.#withDuties.has(agent)) yield [agent, offset.ms];
+    }
   }
 
   /** What is wrong, in sentences. */
@@ -219,7 +223,13 @@ export class Intake {
   #declare(agent: AgentId, desired: AgentDesired | undefined): void {
     this.#heard.set(agent, { strangeMs: undefined });
     this.parts.redeclared(this.parts.declared.declare(agent, desired));
-    this.parts.listeners.agentDeclared(agent, (desired?.endpoints.length ?? 0) > 0);
+    const hasDuties = (desired?.endpoints.length ?? 0) > 0;
+    if (hasDuties) this.#withDuties.add(agent);
+    else this.#withDuties.delete(agent);
+    this.parts.listeners.agentDeclared(agent, hasDuties);
+    // Of one that was gone meanwhile nobody knows it any more.
+    const line = this.#lines.get(agent);
+    if (line) line.clockTold = false;
   }
 
   /**

@@ -18,6 +18,7 @@ describe("a sensor that was renamed", () => {
     const draws = new DomainDraws({
       clock,
       draw: (draw) => void watts.push(draw.watts),
+      domains: () => undefined,
       put: () => undefined,
     });
     const powerDomains = { "psu-a": { nodes: ["n1"], wattBudget: 20 } };

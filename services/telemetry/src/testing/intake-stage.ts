@@ -91,6 +91,10 @@ export class IntakeStage {
     this.#intake.desired({ ...this.#meta(agent), payload });
   }
 
+  offsets(): string[] {
+    return Array.from(this.#intake.offsets(), ([agent, ms]) => `${agent} ${ms}`);
+  }
+
   /** One reading that is taken now. @param aheadMs how far the agent's calendar is ahead */
   async sends(
     agent: string,
