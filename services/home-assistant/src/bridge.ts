@@ -3,6 +3,7 @@ import { homeAssistantContracts, homeAssistantDocuments } from "@outrider/contra
 import type { Log } from "@outrider/messaging/log";
 import type { Meta, Session } from "@outrider/messaging/session";
 import { announcement } from "./announcement.js";
+import { fence } from "./fence.js";
 import { documentsOf, formOf, isOurs, type Document, type Form } from "./forms.js";
 import type { SiteFacts } from "./site-facts.js";
 import { readable, type Standing } from "./standing.js";
@@ -28,8 +29,12 @@ export interface BridgeParts {
 
 /** What changes within it is said once. */
 const GATHER = milliseconds(250);
-/** By then after inventory has said that it is ready, its descriptions and what stands on the topics have arrived. */
-const SETTLE_AFTER = seconds(3);
+/**
+ * For so long nothing must have arrived that was not known of before it is believed that all has: a broker may send what
+ * it keeps as slowly as it is read, and not every one keeps an order. Counted one by one, so that a process that stood
+ * still has read in between what came meanwhile.
+ */
+const QUIET_SECONDS = 10;
 /** Between two steps of leading Home Assistant from one form to the other. */
 const MIGRATION_STEP = seconds(3);
 /** For how long an entity that goes is named by its platform alone. */
@@ -41,7 +46,7 @@ const BIRTH_JITTER_MS = 2000;
 
 /**
  * Keeps Home Assistant told of what there is. Nothing is said before it is known what is declared, so that a start
- * never takes away what is only not known yet.
+ * never takes away what is only not known yet, and with it the names and areas that people gave it.
  */
 export class Bridge {
   readonly #dirty = new Set<string>();
@@ -49,7 +54,11 @@ export class Bridge {
   readonly #topics: ReturnType<typeof homeAssistantContracts>;
   /** Ends with the connection. */
   #connection = new AbortController();
-  #phase: "unsettled" | "settling" | "settled" = "unsettled";
+  #phase: "unsettled" | "arriving" | "migrating" | "settled" = "unsettled";
+  /** Topics of this connection that tell what there is. */
+  readonly #arrived = new Set<string>();
+  /** Ends with inventory's word, as long as it is not known to be all. */
+  #word = new AbortController();
   #isMigrated = false;
   #births = 0;
   /**
@@ -101,6 +110,7 @@ export class Bridge {
       this.#connection.abort();
       this.#connection = new AbortController();
       this.#phase = "unsettled";
+      this.#arrived.clear();
       this.parts.facts.doubt();
       this.parts.standing.forgetHeard();
     });
@@ -117,22 +127,47 @@ export class Bridge {
     this.#dirty.add(object);
   }
 
-  /** Inventory is there: what it declares arrives now, if it has not. */
-  inventoryReady(): void {
-    if (this.#phase !== "unsettled") return;
-    this.#phase = "settling";
-    this.#during(() => this.#settle());
+  /** Something was heard of what there is. */
+  arrived(topic: string): void {
+    this.#arrived.add(topic);
+  }
+
+  /** Whether inventory is there: what it declares stands on the broker before it says so, and arrives now. */
+  inventory(isReady: boolean): void {
+    if (isReady && this.#phase === "unsettled") {
+      this.#phase = "arriving";
+      this.#word = new AbortController();
+      const signal = AbortSignal.any([this.#connection.signal, this.#word.signal]);
+      this.#during(() => this.#settle(signal), signal);
+    } else if (!isReady && this.#phase === "arriving") {
+      this.#phase = "unsettled";
+      this.#word.abort();
+    }
   }
 
   #heard({ levels, config }: Document): void {
     if (!isOurs(levels[1])) return;
+    this.arrived(levels.join("/"));
     if (this.parts.standing.heard({ levels, config: readable(config) })) this.touch(levels[1]);
   }
 
-  async #settle(): Promise<void> {
+  /** Resolves when everything that the broker has kept is here. */
+  async #everything(signal: AbortSignal): Promise<void> {
+    const { clock, session } = this.parts;
+    await fence(session, signal);
+    let quiet = 0;
+    while (quiet < QUIET_SECONDS) {
+      const before = this.#arrived.size;
+      await clock.sleep(seconds(1), signal);
+      quiet = this.#arrived.size > before ? 0 : quiet + 1;
+    }
+  }
+
+  async #settle(word: AbortSignal): Promise<void> {
     const { clock, facts, standing, log } = this.parts;
     const { signal } = this.#connection;
-    await clock.sleep(SETTLE_AFTER, signal);
+    await this.#everything(word);
+    this.#phase = "migrating";
     facts.settle();
     const old = standing.all(false).filter((one) => formOf(one) !== this.options.form);
     if (!this.#isMigrated && old.length > 0) {
@@ -228,9 +263,8 @@ export class Bridge {
     else session.retain(this.#topics.entity, { platform, object, component }, config);
   }
 
-  /** Runs something that ends with the connection. */
-  #during(run: () => Promise<void>): void {
-    const { signal } = this.#connection;
+  /** Runs something that ends with the connection, or before. */
+  #during(run: () => Promise<void>, signal = this.#connection.signal): void {
     run().catch((error: unknown) => {
       if (!signal.aborted && !this.#stopped.signal.aborted) throw error;
     });

@@ -26,7 +26,8 @@ export class Listening {
   ) {}
 
   @OnMessage(nodeDescription, { cleared: "noNode" })
-  node({ payload, parameters: { node } }: Received<NodeDescription, OfNode>): void {
+  node({ topic, payload, parameters: { node } }: Received<NodeDescription, OfNode>): void {
+    this.bridge.arrived(topic);
     this.facts.node(node, payload);
   }
 
@@ -35,7 +36,8 @@ export class Listening {
   }
 
   @OnMessage(agentDescription, { cleared: "noAgent" })
-  agent({ payload, parameters: { agent } }: Received<AgentDescription, OfAgent>): void {
+  agent({ topic, payload, parameters: { agent } }: Received<AgentDescription, OfAgent>): void {
+    this.bridge.arrived(topic);
     this.facts.agent(agent, payload);
   }
 
@@ -44,7 +46,8 @@ export class Listening {
   }
 
   @OnMessage(agentStatus, { cleared: "noStatus" })
-  agentStatus({ payload, parameters: { agent } }: Received<AgentStatus, OfAgent>): void {
+  agentStatus({ topic, payload, parameters: { agent } }: Received<AgentStatus, OfAgent>): void {
+    this.bridge.arrived(topic);
     this.facts.agentStatus(agent, payload);
   }
 
@@ -59,16 +62,18 @@ export class Listening {
 
   @OnMessage(serviceStatus)
   service({
+    topic,
     payload: { state },
     parameters: { service },
   }: Received<ServiceStatus, { readonly service: string }>): void {
+    this.bridge.arrived(topic);
     this.facts.service(service);
-    if (service === "inventory" && (state === "ready" || state === "degraded"))
-      this.bridge.inventoryReady();
+    if (service === "inventory") this.bridge.inventory(state === "ready" || state === "degraded");
   }
 
   @OnMessage(site)
-  site({ payload }: Received<Site, object>): void {
+  site({ topic, payload }: Received<Site, object>): void {
+    this.bridge.arrived(topic);
     this.facts.site(payload);
   }
 }
