@@ -17,8 +17,10 @@ import {
   type Alarm,
   type Finding,
   type Place,
+  type Standing,
   type Turn,
 } from "./alarm.js";
+import { AlarmHistory } from "./alarm-history.js";
 import type { Ledger } from "./ledger.js";
 
 /** An alarm that turns so often in this span comes and goes: it is kept raised until it has been quiet for as long. */
@@ -27,15 +29,6 @@ const FLAP_SPAN = minutes(10);
 const TICK = seconds(1);
 /** What stands is stored again each minute, so that whoever looks at one minute sees it. */
 const STORE = minutes(1);
-/** Alarms that are over are kept so long, and so many. */
-const KEPT_MS = 365 * 86_400_000;
-const MOST_KEPT = 100_000;
-
-/** An alarm that stands. */
-export interface Standing extends Alarm {
-  /** Its place in the history. */
-  readonly seq: number;
-}
 
 interface Flapping {
   /** When it is over; undefined: it is not. */
@@ -68,11 +61,15 @@ export class AlarmBook implements Findings {
   #stopTicking: (() => void) | undefined;
   #stopStoring: (() => void) | undefined;
 
-  constructor(private readonly parts: AlarmBookParts) {}
+  readonly #history: AlarmHistory;
+
+  constructor(private readonly parts: AlarmBookParts) {
+    this.#history = new AlarmHistory({ ...parts, newest: () => this.#seq });
+  }
 
   /** Takes up what stood before. @throws StorageError */
   async start(): Promise<void> {
-    const { storage, session, clock, ledger } = this.parts;
+    const { storage, session, clock } = this.parts;
     const last = await storage.get<{ seq: number | null }>(
       "SELECT MAX(seq) AS seq FROM telemetry_alarms",
     );
@@ -86,12 +83,7 @@ export class AlarmBook implements Findings {
       this.#keep(standing);
       this.#publish(standing);
     }
-    void ledger.put([
-      {
-        sql: "DELETE FROM telemetry_alarms WHERE cleared_ms < ? OR (cleared_ms IS NOT NULL AND seq <= ?)",
-        params: [clock.now().getTime() - KEPT_MS, this.#seq - MOST_KEPT],
-      },
-    ]);
+    this.#history.start();
     this.#stopTicking = clock.every(TICK, () => this.#tick());
     this.#stopStoring = clock.every(STORE, () => this.#store(this.#standing.values()));
   }
@@ -99,6 +91,7 @@ export class AlarmBook implements Findings {
   stop(): void {
     this.#stopTicking?.();
     this.#stopStoring?.();
+    this.#history.stop();
   }
 
   /** Told of each alarm that has turned, once that is written down. */
@@ -169,7 +162,7 @@ export class AlarmBook implements Findings {
       return !nodes || (node !== undefined && nodes.has(node));
     };
     const found = state === "cleared" ? [] : [...this.#standing.values()].filter(fits);
-    if (state !== "active") found.push(...(await this.#cleared(fits, before, limit + 1, signal)));
+    if (state !== "active") found.push(...(await this.#history.cleared(asked, limit + 1, signal)));
     const ordered = found.toSorted((a, b) => b.seq - a.seq);
     const alarms = ordered.slice(0, limit);
     const last = alarms.at(-1);
@@ -187,29 +180,6 @@ export class AlarmBook implements Findings {
       [seq],
     );
     return row && { ...fromJson<Alarm>(row.alarm), seq };
-  }
-
-  async #cleared(
-    fits: (alarm: Standing) => boolean,
-    from: number,
-    limit: number,
-    signal: AbortSignal,
-  ): Promise<Standing[]> {
-    const found: Standing[] = [];
-    for (let before = from; found.length < limit;) {
-      signal.throwIfAborted();
-      const rows = await this.parts.storage.all<{ seq: number; alarm: string }>(
-        `SELECT seq, alarm FROM telemetry_alarms WHERE cleared_ms IS NOT NULL AND seq < ?
-          ORDER BY seq DESC LIMIT ?`,
-        [before, ROWS],
-      );
-      const alarms = rows.map(({ seq, alarm }) => ({ ...fromJson<Alarm>(alarm), seq }));
-      found.push(...alarms.filter(fits));
-      const last = rows.at(-1);
-      if (!last || rows.length < ROWS) break;
-      before = last.seq;
-    }
-    return found;
   }
 
   #change(before: Standing, finding: Finding): void {
@@ -340,7 +310,6 @@ export class AlarmBook implements Findings {
   }
 }
 
-const ROWS = 1000;
 const EVENT_SEVERITY: Readonly<Partial<Record<Turn, NodeEvent["severity"]>>> = {
   acknowledged: "info",
   cleared: "notice",

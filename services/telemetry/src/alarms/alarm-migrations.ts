@@ -49,3 +49,9 @@ export const ALARM_MIGRATION: Migration = {
       policy TEXT NOT NULL
     );`,
 };
+
+export const ALARM_INDEX_MIGRATION: Migration = {
+  id: 11,
+  name: "alarms by node",
+  sql: "CREATE INDEX telemetry_alarms_by_node ON telemetry_alarms (node, seq);",
+};

@@ -34,6 +34,12 @@ export interface Alarm extends Finding {
   readonly clearedAt?: string | undefined;
 }
 
+/** One that stands, or stood. */
+export interface Standing extends Alarm {
+  /** Its place in the history. */
+  readonly seq: number;
+}
+
 export function alarmKey({ subject, id }: Pick<Finding, "subject" | "id">): string {
   return `${subject} ${id}`;
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Standing } from "../alarms/alarm-book.js";
+import type { Standing } from "../alarms/alarm.js";
 import { groupsOf } from "./grouping.js";
 import { messageOf, type Change } from "./message.js";
 import { Routing } from "./routing.js";

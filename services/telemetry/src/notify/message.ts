@@ -1,7 +1,7 @@
 import { foldNodes } from "@outrider/contracts/node-set";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
 import { nodeOfSubject } from "../alarms/alarm.js";
-import type { Standing } from "../alarms/alarm-book.js";
+import type { Standing } from "../alarms/alarm.js";
 
 /** What has become of an alarm since somebody was told last. */
 export interface Change {

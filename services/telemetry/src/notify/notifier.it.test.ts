@@ -7,7 +7,7 @@ import { eventually } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Standing } from "../alarms/alarm-book.js";
+import type { Standing } from "../alarms/alarm.js";
 import { ALARM_MIGRATION } from "../alarms/alarm-migrations.js";
 import { Ledger } from "../alarms/ledger.js";
 import type { Happened } from "../events/event-log.js";

@@ -4,7 +4,7 @@ import type { NotificationPolicy } from "@outrider/contracts/telemetry-policy";
 import { mintId } from "@outrider/messaging/mint-id";
 import type { Statement, Storage } from "@outrider/storage/storage";
 import { fromJson, toJson } from "@outrider/storage/values";
-import type { Standing } from "../alarms/alarm-book.js";
+import type { Standing } from "../alarms/alarm.js";
 import type { Ledger } from "../alarms/ledger.js";
 import type { Happened } from "../events/event-log.js";
 import { ChannelQueue, type Queued } from "./channel-queue.js";
