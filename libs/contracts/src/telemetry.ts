@@ -60,7 +60,7 @@ export const ALARM_KINDS = ["threshold", "rate", "missing", "clock", "silent", "
  * - `rate`: a value changes faster than it should
  * - `missing`: a sensor says nothing any more
  * - `clock`: a calendar is wrong
- * - `silent`: a node that should live gives no sign of life
+ * - `silent`: a node that should live, or an agent on which something hangs, gives no sign of life
  * - `fault`: a driver, a device or a service has latched a fault
  */
 export type AlarmKind = (typeof ALARM_KINDS)[number];
