@@ -21,7 +21,7 @@ export async function rightsAdvice(
   groups = "/etc/group",
 ): Promise<string> {
   const usual = USUAL_GROUPS[subsystem] ?? subsystem;
-  const user = userInfo().username;
+  const user = userName();
   try {
     const { gid, mode } = await stat(path);
     if (gid !== ROOT && (mode & GROUP_MAY) === GROUP_MAY) {
@@ -32,6 +32,15 @@ export async function rightsAdvice(
     return `Add the user of the agent, ${user}, to the group of the device (on Debian: ${usual}), and start the agent again.`;
   }
   return `It is open to root only. A rule of udev gives it to a group that the user of the agent is in: SUBSYSTEM=="${subsystem}", GROUP="${usual}", MODE="0660".`;
+}
+
+/** Also of a user whom no file knows, as in a container: its number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "");
+  }
 }
 
 async function groupName(gid: number, groups: string): Promise<string | undefined> {
