@@ -76,7 +76,9 @@ export class Rest {
       ...(signal ? { signal } : {}),
     });
     const text = await response.text();
-    const read: unknown = text === "" ? undefined : JSON.parse(text);
+    // Metrics and CSV are text.
+    const isJson = /\bjson\b/.test(response.headers.get("content-type") ?? "");
+    const read: unknown = text === "" ? undefined : isJson ? JSON.parse(text) : text;
     if (!response.ok) throw new RestError(response.status, read);
     return { status: response.status, body: read, headers: response.headers };
   }
