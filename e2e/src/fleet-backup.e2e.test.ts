@@ -8,7 +8,7 @@ import { Fleet } from "./fleet/fleet.js";
 import { begin, ended, look } from "./fleet/transitions.js";
 
 const BACKUP = import.meta.resolve("@outrider/backup/main");
-const SERVICES = ["power", "inventory", "gateway", "broker"] as const;
+const SERVICES = ["power", "inventory", "telemetry", "gateway", "broker"] as const;
 
 let fleet: Fleet;
 
@@ -76,7 +76,7 @@ describe("a restore from an old backup", () => {
     for (const name of SERVICES) await fleet.part(name).stop();
     await outriderBackup("restore", "--replace", "--data", fleet.data, archive);
     await fleet.part("broker").start();
-    const services = ["inventory", "power", "gateway"] as const;
+    const services = ["inventory", "power", "telemetry", "gateway"] as const;
     await Promise.all(services.map((name) => fleet.part(name).start()));
     fleet.moved();
     await eventually("n1 has a fence above all", () => (fleet.locks.get("n1")?.fence ?? 0) > after);
