@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, rename, rm, unlink, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { nextAfter, type StreamItem } from "@outrider/console-link/console-stream";
+import { remove, writeAll } from "../file-steps.js";
 import { itemsFrom, startOf, type SpoolItem } from "./spool-item.js";
 import { LOSSES, SpoolLosses } from "./spool-losses.js";
 import { encodeRecords, SEGMENT_HEAD_BYTES, segmentHead, type Closed } from "./spool-record.js";
@@ -300,23 +301,6 @@ export async function setSpoolAside(directory: string): Promise<void> {
   await rm(aside, { recursive: true, force: true });
   try {
     await rename(directory, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  let at = 0;
-  while (at < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
-    // A file system that is full may take a part, and says so only of the rest.
-    at += bytesWritten;
-  }
-}
-
-async function remove(path: string): Promise<void> {
-  try {
-    await unlink(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }

@@ -1,5 +1,6 @@
-import { mkdir, open, readdir, readFile, unlink, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { remove, writeAll } from "../file-steps.js";
 import {
   decodeRecord,
   encodeRecord,
@@ -267,22 +268,5 @@ async function headOf(
     return head && { ...head, bytes: (await handle.stat()).size };
   } finally {
     await handle.close();
-  }
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  let at = 0;
-  while (at < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
-    // A file system that is full may take a part, and says so only of the rest.
-    at += bytesWritten;
-  }
-}
-
-async function remove(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
