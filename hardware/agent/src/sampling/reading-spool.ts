@@ -189,6 +189,8 @@ export class ReadingSpool implements AsyncDisposable {
   #write(): void {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
+      // What came between the last look and now.
+      if (this.#problem === undefined && this.#written < this.#memory.length) this.#write();
     });
   }
 

@@ -54,6 +54,22 @@ describe("the way into the store", () => {
     expect(writer.waiting).toBe(0);
   });
 
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    "writes what is offered %s steps after the last",
+    async (steps) => {
+      const { writes, writer, turn } = stage();
+      const later = async (): Promise<void> => {
+        for (let step = 0; step < steps; step++) await Promise.resolve();
+        writer.offer(points(1), () => undefined);
+      };
+      writer.offer(points(2), () => void later());
+      await turn();
+      writes[0]?.end();
+      await turn();
+      expect(writes.map(({ size }) => size)).toEqual([2, 1]);
+    },
+  );
+
   it("takes nothing beyond its bound, and again once there is room", async () => {
     const { writes, writer, turn } = stage();
     expect(writer.offer(points(99_000), () => undefined)).toBe(true);

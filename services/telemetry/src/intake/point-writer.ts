@@ -59,9 +59,7 @@ export class PointWriter {
       return false;
     this.#waiting.push({ points, done });
     this.#count += points.length;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
     return true;
   }
 
@@ -83,7 +81,12 @@ export class PointWriter {
   async #run(): Promise<void> {
     // Whatever else arrived in this turn goes with the first.
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#writeNext();
+    try {
+      while (this.#waiting.length > 0) await this.#writeNext();
+    } finally {
+      // Here and not by whoever started it: what is offered a moment later would wait for somebody to offer more.
+      this.#running = undefined;
+    }
   }
 
   async #writeNext(): Promise<void> {
