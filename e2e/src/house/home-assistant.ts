@@ -1,6 +1,12 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import {
+  newOwner,
+  ownerRecord,
+  ownerToken,
+  type OwnerKey,
+} from "@outrider/simulators/home-assistant-owner";
 import { startProgram, type Child } from "@outrider/testing/child";
 import { eventually, within } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
@@ -56,15 +62,15 @@ export class HomeAssistant implements AsyncDisposable {
 
   private constructor(
     private readonly options: HomeAssistantOptions,
-    { id, key }: { readonly id: string; readonly key: string },
+    owner: OwnerKey,
   ) {
-    this.#token = bearer(id, key);
+    this.#token = ownerToken(owner);
   }
 
   static async start(options: HomeAssistantOptions): Promise<HomeAssistant> {
-    const refresh = { id: randomBytes(16).toString("hex"), key: randomBytes(64).toString("hex") };
-    const home = new HomeAssistant(options, refresh);
-    await home.#configure(refresh);
+    const owner = newOwner();
+    const home = new HomeAssistant(options, owner);
+    await home.#configure(owner);
     await home.start();
     return home;
   }
@@ -219,7 +225,7 @@ export class HomeAssistant implements AsyncDisposable {
     return socket;
   }
 
-  async #configure(refresh: { readonly id: string; readonly key: string }): Promise<void> {
+  async #configure(owner: OwnerKey): Promise<void> {
     const { folder, broker, protocol, blueprints } = this.options;
     const storage = join(folder, ".storage");
     await mkdir(storage, { recursive: true });
@@ -232,7 +238,7 @@ export class HomeAssistant implements AsyncDisposable {
       writeFile(join(storage, key), JSON.stringify({ version, minor_version: 1, key, data }));
     const done = ["user", "core_config", "analytics", "integration"];
     await store("onboarding", 4, { done });
-    await store("auth", 1, authOf(refresh));
+    await store("auth", 1, ownerRecord(owner, "2024.3.3"));
     await store("core.config_entries", 1, {
       entries: [
         {
@@ -311,53 +317,4 @@ function answerTo(socket: WebSocket, id: number, command: object): Promise<unkno
     socket.once("close", () => reject(new RestError("the connection ended")));
     socket.send(JSON.stringify({ id, ...command }));
   });
-}
-
-/** A long-lived token (JSON Web Token, HS256) as its profile page makes one. */
-function bearer(id: string, key: string): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const now = Math.floor(Date.now() / 1000);
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ iss: id, iat: now, exp: now + 86_400 })}`;
-  return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
-}
-
-function authOf({ id, key }: { readonly id: string; readonly key: string }): object {
-  const user = randomBytes(16).toString("hex");
-  return {
-    users: [
-      {
-        id: user,
-        group_ids: ["system-admin"],
-        is_owner: true,
-        is_active: true,
-        name: "Owner",
-        system_generated: false,
-        local_only: false,
-      },
-    ],
-    groups: [
-      { id: "system-admin", name: "Administrators" },
-      { id: "system-users", name: "Users" },
-      { id: "system-read-only", name: "Read Only" },
-    ],
-    credentials: [],
-    refresh_tokens: [
-      {
-        id,
-        user_id: user,
-        client_id: null,
-        client_name: "tests",
-        client_icon: null,
-        token_type: "long_lived_access_token",
-        created_at: new Date().toISOString(),
-        access_token_expiration: 315_360_000,
-        token: randomBytes(64).toString("hex"),
-        jwt_key: key,
-        last_used_at: null,
-        last_used_ip: null,
-        credential_id: null,
-        version: "2024.3.3",
-      },
-    ],
-  };
 }

@@ -1,7 +1,7 @@
-import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { newOwner, ownerRecord, ownerToken } from "@outrider/simulators/home-assistant-owner";
 import { mustSkip } from "@outrider/simulators/peers";
 import { startRack, type SlotClient } from "@outrider/simulators/spawn";
 import { freePort, startForeign } from "./foreign-process.js";
@@ -94,10 +94,9 @@ function configure(folder: string, port: number, rack: string): string {
   mkdirSync(storage, { recursive: true });
   const store = (key: string, version: number, data: object): void =>
     writeFileSync(join(storage, key), JSON.stringify({ version, minor_version: 1, key, data }));
-  const id = randomBytes(16).toString("hex");
-  const key = randomBytes(64).toString("hex");
+  const owner = newOwner();
   store("onboarding", 4, { done: ["user", "core_config", "analytics", "integration"] });
-  store("auth", 1, ownerWith(id, key));
+  store("auth", 1, ownerRecord(owner, RELEASE));
   const put = (on: boolean): string =>
     `curl -fsS -X PUT -H 'content-type: application/json' -d '{"on":${String(on)}}' ${rack}/slots/1/supply`;
   const relay = { entity_id: "input_boolean.relay" };
@@ -138,51 +137,5 @@ function configure(folder: string, port: number, rack: string): string {
   };
   // YAML is more than JSON.
   writeFileSync(join(folder, "configuration.yaml"), JSON.stringify(configuration, null, 1));
-  return tokenOf(id, key);
-}
-
-/** A long-lived token (JSON Web Token, HS256) as its profile page makes one. */
-function tokenOf(id: string, key: string): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { iss: id, iat: now, exp: now + 86_400 };
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
-  return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
-}
-
-function ownerWith(id: string, key: string): object {
-  const owner = randomBytes(16).toString("hex");
-  return {
-    users: [
-      {
-        id: owner,
-        group_ids: ["system-admin"],
-        is_owner: true,
-        is_active: true,
-        name: "Owner",
-        system_generated: false,
-        local_only: false,
-      },
-    ],
-    groups: [{ id: "system-admin", name: "Administrators" }],
-    credentials: [],
-    refresh_tokens: [
-      {
-        id,
-        user_id: owner,
-        client_id: null,
-        client_name: "tests",
-        client_icon: null,
-        token_type: "long_lived_access_token",
-        created_at: new Date().toISOString(),
-        access_token_expiration: 315_360_000,
-        token: randomBytes(64).toString("hex"),
-        jwt_key: key,
-        last_used_at: null,
-        last_used_ip: null,
-        credential_id: null,
-        version: RELEASE,
-      },
-    ],
-  };
+  return ownerToken(owner);
 }
