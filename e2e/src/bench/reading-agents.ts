@@ -22,7 +22,7 @@ const WINDOW = 2;
 const AGAIN_MS = 2000;
 const EPOCH = "bench";
 /** Stand in a batch that was made once, where its number, its times and the age of its readings go. */
-const [NUMBER, AGE] = ["987654321987", "765432198765"];
+const [NUMBER, OLDEST, AGE] = ["987654321987", "876543219876", "765432198765"];
 const [SENT_AT, TAKEN_AT] = ["2000-01-01T00:00:00.000Z", "2000-01-02T00:00:00.000Z"];
 
 const nodeOf = (agent: number, at: number): NodeId => nodeId(`n${agent}-${at}`);
@@ -159,6 +159,7 @@ export class ReadingAgent {
     const nowMs = Math.max(Date.now(), takenMs);
     const text = this.made
       .replaceAll(NUMBER, String(seq))
+      .replaceAll(OLDEST, String(this.#acknowledged + 1))
       .replaceAll(AGE, String(nowMs - takenMs))
       .replaceAll(SENT_AT, new Date(nowMs).toISOString())
       .replaceAll(TAKEN_AT, new Date(takenMs).toISOString());
@@ -182,5 +183,5 @@ function batch(agent: number): string {
       })),
   );
   const head = { v: AGENT_PROTOCOL, epoch: EPOCH, seq: Number(NUMBER), at: SENT_AT };
-  return JSON.stringify({ ...head, spool: `bench-${agent}`, oldest: Number(NUMBER), readings });
+  return JSON.stringify({ ...head, spool: `bench-${agent}`, oldest: Number(OLDEST), readings });
 }
