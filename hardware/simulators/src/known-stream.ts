@@ -1,38 +1,47 @@
 /**
  * A stream of bytes that both ends know without having agreed on more than a number. Each block of 256 bytes has every
- * value once, and no two blocks within 8 MiB are alike, so that whoever receives it can tell what is missing, twice or
+ * value once, and no two blocks within 128 MiB are alike, so that whoever receives it can tell what is missing, twice or
  * out of order.
  */
 const BLOCK_BYTES = 256;
 const STEPS = 128;
-const PERIOD_BYTES = BLOCK_BYTES * STEPS * 256;
+const TURN_BYTES = BLOCK_BYTES * STEPS * 256;
+/** Turns differ in bits that are flipped: low ones, because flipping a high one can be what another first value is. */
+const TURNS = 16;
 
-let period: Buffer | undefined;
+let turn: Buffer | undefined;
 
-/** The stream of seed 0 up to where it repeats. */
-function wholePeriod(): Buffer {
-  if (period) return period;
-  period = Buffer.allocUnsafe(PERIOD_BYTES);
-  for (let at = 0; at < PERIOD_BYTES; at++) {
+/** The first turn of the stream of seed 0. */
+function firstTurn(): Buffer {
+  if (turn) return turn;
+  turn = Buffer.allocUnsafe(TURN_BYTES);
+  for (let at = 0; at < TURN_BYTES; at++) {
     const block = Math.floor(at / BLOCK_BYTES);
     // An odd step visits every value; another step or another first value is another block.
-    period[at] = (at % BLOCK_BYTES) * (2 * (block % STEPS) + 1) + Math.floor(block / STEPS);
+    turn[at] = (at % BLOCK_BYTES) * (2 * (block % STEPS) + 1) + Math.floor(block / STEPS);
   }
-  return period;
+  return turn;
 }
 
 /** The bytes of the stream from `offset` on. Streams of different seeds are shifted against one another. */
 export function knownBytes(seed: number, offset: number, length: number): Buffer {
-  const whole = wholePeriod();
+  const whole = firstTurn();
+  const start = offset + seed * 65_521 * BLOCK_BYTES;
   const pieces: Buffer[] = [];
-  let at = (offset + seed * 65_521 * BLOCK_BYTES) % PERIOD_BYTES;
-  for (let left = length; left > 0;) {
-    const piece = whole.subarray(at, at + left);
-    pieces.push(piece);
-    left -= piece.length;
-    at = 0;
+  for (let done = 0; done < length;) {
+    const from = (start + done) % TURN_BYTES;
+    const flipped = Math.floor((start + done) / TURN_BYTES) % TURNS;
+    const piece = whole.subarray(from, from + length - done);
+    pieces.push(flipped === 0 ? piece : withFlipped(piece, flipped));
+    done += piece.length;
   }
   return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+}
+
+function withFlipped(piece: Buffer, bits: number): Buffer {
+  const other = Buffer.allocUnsafe(piece.length);
+  for (let at = 0; at < piece.length; at++) other[at] = (piece[at] ?? 0) ^ bits;
+  return other;
 }
 
 /** Bytes of each line of {@link knownLines}. */
