@@ -51,7 +51,8 @@ export default defineConfig({
           exclude: ["**/node_modules/**"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // Behind all others: two whole systems are load enough for a machine with two cores.
+          sequence: { groupOrder: 1 },
         },
       },
       {
