@@ -44,6 +44,15 @@ it.each([
   [{ drift: 2 }, "warning", /^2 things are not as declared/],
   [{ drift: 1 }, "warning", /^1 thing is not as declared/],
   [{ proposals: 1 }, "warning", /^1 thing was seen/],
+  [
+    {
+      services: [...WELL.services, { id: "telemetry", status: status("degraded") }],
+      reasons: new Map([["telemetry", ["InfluxDB does not answer"]]]),
+    },
+    "warning",
+    /telemetry is degraded: InfluxDB does not answer/,
+  ],
+  [{ alarmsProblem: "nobody is there" }, "warning", /alarms stand is not known/],
 ] as const)("%j is a finding with what to do", (looked, level, what) => {
   const found = wrong(looked);
   expect(found).toHaveLength(1);

@@ -3,6 +3,7 @@ import { isConsoleOnly, isUnavailable, type NodeView } from "./node-rows.js";
 import { foldNodes } from "@outrider/contracts/node-set";
 import { consoleFindings } from "./consoles/console-findings.js";
 import { countText } from "./count.js";
+import { alarmFindings, type LookedAlarms } from "./telemetry/alarm-findings.js";
 
 export interface Finding {
   readonly level: "ok" | "warning" | "error";
@@ -12,12 +13,14 @@ export interface Finding {
 }
 
 /** What the doctor has looked at. */
-export interface Looked {
+export interface Looked extends LookedAlarms {
   readonly version: string;
   readonly gatewayVersion: string;
   /** The gateway's calendar minus ours, in milliseconds; undefined: not told. */
   readonly clockDifferenceMs: number | undefined;
   readonly services: readonly ServiceRow[];
+  /** What services say is wrong with them, by service; of those that could be asked. */
+  readonly reasons?: ReadonlyMap<string, readonly string[]>;
   readonly agents: readonly AgentRow[];
   readonly nodes: readonly NodeView[];
   /** The agents that a node hangs on, by the node's id; of those that cannot be managed. */
@@ -41,6 +44,7 @@ const FREE = { share: 0.05, bytes: 500_000_000 } as const;
 export function findings(looked: Looked): Finding[] {
   return [
     ...services(looked),
+    ...alarmFindings(looked),
     ...agents(looked),
     ...nodes(looked),
     ...consoleFindings(looked.nodes),
@@ -63,10 +67,26 @@ export function findings(looked: Looked): Finding[] {
   ];
 }
 
-function services({ services: found, version, gatewayVersion }: Looked): Finding[] {
+function services({
+  services: found,
+  reasons = new Map<string, readonly string[]>(),
+  version,
+  gatewayVersion,
+}: Looked): Finding[] {
   const said = found.map(({ id, status }): Finding => {
     const state = status?.state ?? "never seen";
-    if (state === "ready") return fine(`service ${id} is ready`);
+    const wrong = reasons.get(id);
+    if (state === "ready") {
+      // That it says so itself is worth a word: what is measured is stored only while its store works.
+      const stored = id === "telemetry" && wrong?.length === 0;
+      return fine(`service ${id} is ready${stored ? ": what is measured is stored" : ""}`);
+    }
+    if (state === "degraded" && wrong && wrong.length > 0) {
+      return warning(
+        `service ${id} is degraded: ${wrong.join("; ")}`,
+        `mend that; its log says more (journalctl -u outrider-${id})`,
+      );
+    }
     const advice = `look into its log (journalctl -u outrider-${id}), and start it again when it does not come back by itself`;
     return state === "lost" || state === "never seen"
       ? fault(`service ${id} is ${state}`, advice)

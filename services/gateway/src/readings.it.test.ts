@@ -94,6 +94,15 @@ describe("readings of a running site", () => {
     expect(system).toContain('outrider_agent_up{agent="lab"} 1');
   });
 
+  it("are stored, as the telemetry service says of itself", async () => {
+    expect(await json("/services/telemetry/health")).toEqual({
+      service: "telemetry",
+      state: "ready",
+      since: expect.any(String) as string,
+      reasons: [],
+    });
+  });
+
   it.skipIf(!hasPromtool())("that promtool reads, with names as they should be", async () => {
     const system = await (await fetch(`${lab.url}/metrics`)).text();
     const said = promtoolSays(system);

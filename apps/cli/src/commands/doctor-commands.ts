@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
 import type { Command } from "commander";
-import type { Api } from "../api.js";
+import { ApiError, type Api } from "../api.js";
 import type { Cli } from "../cli.js";
 import { EXIT } from "../exit-code.js";
 import { findings, type Finding, type Looked } from "../findings.js";
@@ -9,6 +9,7 @@ import { isUnavailable, type NodeView } from "../node-rows.js";
 import { outputOption } from "../options.js";
 import { showList, type Columns, type Format } from "../output.js";
 import { VERSION } from "../version.js";
+import { alarmsOf } from "./alarm-commands.js";
 import type { AgentRow, ServiceRow } from "./get-commands.js";
 
 const FINDINGS: Columns<Finding> = {
@@ -20,6 +21,8 @@ const FINDINGS: Columns<Finding> = {
 
 /** Each is asked for by itself. */
 const NODES_ASKED = 500;
+/** Of those that stand. */
+const MOST_ALARMS = 10_000;
 
 interface Interfaces {
   readonly interfaces?: Readonly<Record<string, readonly { readonly agent: string }[]>>;
@@ -61,6 +64,9 @@ async function look(api: Api, { environment }: Cli): Promise<Looked> {
     gatewayVersion: health.version,
     clockDifferenceMs: Number.isNaN(date) ? undefined : date - now,
     services: health.services,
+    reasons: await reasonsOf(api, health.services),
+    ...(await alarmsThatStand(api)),
+    now: Number.isNaN(date) ? new Date(now) : new Date(date),
     agents,
     nodes,
     hangOn: await agentsOf(api, nodes.filter(isUnavailable).slice(0, NODES_ASKED)),
@@ -68,6 +74,36 @@ async function look(api: Api, { environment }: Cli): Promise<Looked> {
     proposals: await count("/proposals", "proposals"),
     ...(disk ? { disk } : {}),
   };
+}
+
+/** What services that are degraded say is wrong with them, and of telemetry also that nothing is. */
+async function reasonsOf(
+  api: Api,
+  services: readonly ServiceRow[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
+  for (const { id, status } of services) {
+    if (status?.state !== "degraded" && !(id === "telemetry" && status?.state === "ready"))
+      continue;
+    const told = await orWhyNot(api.get<{ reasons?: readonly string[] }>(`/services/${id}/health`));
+    if (typeof told === "object" && told.reasons) found.set(id, told.reasons);
+  }
+  return found;
+}
+
+async function alarmsThatStand(api: Api): Promise<Pick<Looked, "alarms" | "alarmsProblem">> {
+  const found = await orWhyNot(alarmsOf(api, { state: "active" }, MOST_ALARMS));
+  return typeof found === "string" ? { alarmsProblem: found } : { alarms: found };
+}
+
+/** Or why it was not told. */
+async function orWhyNot<T extends object>(asked: Promise<T>): Promise<T | string> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return error.message;
+  }
 }
 
 /** Which agents the interfaces of these nodes are on. */

@@ -5,6 +5,7 @@ import { runCli } from "../run.js";
 import { atTerminal } from "../testing/pseudo-terminal.js";
 import { recordingConsole } from "../testing/recording-console.js";
 import { startStubGateway, type Asked, type Reply } from "../testing/stub-gateway.js";
+import { VERSION } from "../version.js";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/outrider.mjs", import.meta.url));
 
@@ -218,5 +219,46 @@ describe("outrider alarms", () => {
     expect(out[1]).toBe(
       `${at(1)},,node:n1,soc-temperature-soc,Critical,"'=cmd|""/C calc""!A0",,,,`,
     );
+  });
+});
+
+describe("outrider doctor", () => {
+  const since = at(0);
+  const status = { state: "degraded", instance: "i", version: VERSION, startedAt: since };
+  const replies: Readonly<Record<string, Reply>> = {
+    "/health": { version: VERSION, services: [{ id: "telemetry", status }] },
+    "/services/telemetry/health": {
+      service: "telemetry",
+      state: "degraded",
+      since,
+      reasons: ["InfluxDB does not answer: 7 points wait"],
+    },
+    "/agents": { agents: [] },
+    "/nodes": { nodes: [] },
+    "/drift": { drift: [] },
+    "/proposals": { proposals: [] },
+  };
+  const findings = async (alarms: Reply): Promise<{ level: string; what: string }[]> => {
+    const { code, out } = await outrider("doctor -o json", ({ path }) =>
+      path === "/alarms" ? alarms : (replies[path] ?? {}),
+    );
+    expect(code).toBe(1);
+    return JSON.parse(out.join("\n")) as { level: string; what: string }[];
+  };
+
+  it("names alarms that stand, and why telemetry is degraded", async () => {
+    const alarm = { seq: 1, subject: "node:n1", id: "silent", rule: "silent", kind: "silent" };
+    const told = { severity: "Critical", message: "no sign of life", raisedAt: since };
+    const said = await findings({ alarms: [{ ...alarm, ...told }] });
+    expect(said.find(({ what }) => what.startsWith("n1: no sign of life"))?.level).toBe("error");
+    expect(said.map(({ what }) => what)).toContain(
+      "service telemetry is degraded: InfluxDB does not answer: 7 points wait",
+    );
+  });
+
+  it("says when nobody can tell which alarms stand", async () => {
+    const detail = "no telemetry service has ever been heard in this site";
+    const said = await findings({ status: 404, problem: { code: "not-found", detail } });
+    expect(said.find(({ what }) => what.includes(detail))?.level).toBe("warning");
   });
 });

@@ -1,15 +1,24 @@
-import { Id, Nested, NestedList, OneOf, Optional, Text } from "@outrider/contracts/decorators";
+import {
+  Id,
+  ListOf,
+  Nested,
+  NestedList,
+  OneOf,
+  Optional,
+  Text,
+  Timestamp,
+} from "@outrider/contracts/decorators";
 import { AgentDescription, AgentStatus } from "@outrider/contracts/agent";
 import { SERVICES, type ServiceName } from "@outrider/contracts/ids";
 import { ServiceStatus } from "@outrider/contracts/service";
 import { Integer } from "@outrider/contracts/decorators";
 import { tagOf } from "../http/etag.js";
 import { HttpProblem } from "../http/problem.js";
-import { route } from "../http/route.js";
+import { route, type Call } from "../http/route.js";
 import { isVisibleTo, type Subject } from "@outrider/identity/subject";
 import type { AgentRecord, Mirror } from "../mirror/mirror.js";
 import { agentsOf } from "./node-view.js";
-import { askListener } from "./service-listener.js";
+import { askListener, saidBy } from "./service-listener.js";
 
 /** An agent as it says of itself. */
 export class AgentView {
@@ -48,6 +57,19 @@ export class ServiceList {
 
 export class ServiceParams {
   @OneOf(SERVICES) service!: ServiceName;
+}
+
+/** How a service says that it is. */
+export class ServiceHealth {
+  @OneOf(SERVICES) service!: ServiceName;
+  @OneOf(["ready", "degraded"]) state!: "ready" | "degraded";
+  /** Since when it is in this state. */
+  @Timestamp() since!: string;
+  /**
+   * What is wrong, in sentences that say what to do; empty when nothing is. Missing for whoever may see some nodes
+   * only, because they name others.
+   */
+  @Optional() @ListOf(/^[^\u0000]{1,2000}$/, 100) reasons?: string[];
 }
 
 /** Whether people can be served. */
@@ -150,6 +172,28 @@ export const AGENT_ROUTES = [
         throw new HttpProblem("not-found", `the ${params.service} service tells no metrics`);
       }
       return { text: { type: "text/plain; version=0.0.4", value: reply.text } };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/services/{service}/health",
+    id: "getServiceHealth",
+    tag: "services",
+    summary: "How a service says that it is, and what is wrong with it.",
+    right: "read",
+    params: ServiceParams,
+    reply: ServiceHealth,
+    statuses: { 200: "As `state` says." },
+    problems: [404, 503, 504],
+    handle: async (call: Call<ServiceParams>, parts) => {
+      const { service } = call.params;
+      const asked = { path: "/health", signal: call.signal };
+      const { status, text } = await askListener(parts, service, asked);
+      // It says 503 of itself where something is wrong with it.
+      if (status !== 200 && status !== 503) throw saidBy(service, status, text);
+      const { state, since, reasons } = JSON.parse(text) as ServiceHealth;
+      const isBound = call.subject.nodes !== undefined;
+      return { body: { service, state, since, ...(isBound ? {} : { reasons }) } };
     },
   }),
   route({
