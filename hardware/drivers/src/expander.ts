@@ -6,7 +6,7 @@ import { PortError } from "@outrider/ports/port-error";
 import { claim, type Claim } from "@outrider/transports/claim";
 import { useI2cBus } from "@outrider/transports/i2c-buses";
 import { I2cChip } from "@outrider/transports/i2c-chip";
-import { SharedDevices } from "@outrider/transports/shared-device";
+import { SharedDevices } from "@outrider/transports/shared";
 import { IsBoolean } from "class-validator";
 import { basename } from "node:path";
 import { I2cChipOptions } from "./i2c-options.js";
@@ -108,10 +108,9 @@ async function openLine(
   signal.throwIfAborted();
   await using stack = new AsyncDisposableStack();
   const bus = stack.use(await useI2cBus(options.bus, options.library ?? "i2c-dev", clock));
-  const chip = new I2cChip(bus.device, address, part.part);
+  const chip = new I2cChip(bus.value, address, part.part);
   const resource = `${basename(bus.path)}/0x${address.toString(16)}`;
-  const { device: expander, ...shared } = await expanders.use(resource, () => new Expander());
-  stack.defer(() => shared[Symbol.asyncDispose]());
+  const { value: expander } = stack.use(await expanders.take(resource, () => new Expander()));
   await expander.claim(resource, chip.what);
   if (expander.taken.has(line)) {
     throw new PortError(
@@ -133,7 +132,7 @@ async function openLine(
         .filter(([one, way]) => way === "input" && Math.floor(one / 8) === bank)
         .reduce((lines, [one]) => lines | (1 << (one % 8)), 0),
     alone: (within, work) =>
-      bus.device.exclusive(address, async () => {
+      bus.value.exclusive(address, async () => {
         within.throwIfAborted();
         try {
           if (!known) await part.identify?.(chip, within);

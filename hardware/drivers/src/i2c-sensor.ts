@@ -25,12 +25,12 @@ export async function openI2cSensor(
 ): Promise<SensorPort> {
   const { bus: name, address = sensor.address, library = "i2c-dev" } = options;
   const bus = await useI2cBus(name, library, clock);
-  const chip = new I2cChip(bus.device, address, sensor.part);
+  const chip = new I2cChip(bus.value, address, sensor.part);
   let known = false;
   return {
     quantities: sensor.quantities,
     read: (signal) =>
-      bus.device.exclusive(address, async () => {
+      bus.value.exclusive(address, async () => {
         signal.throwIfAborted();
         try {
           if (!known) await sensor.identify?.(chip, signal);

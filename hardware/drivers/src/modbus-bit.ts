@@ -1,9 +1,8 @@
 import { Integer, OneOf, Optional } from "@outrider/contracts/decorators";
 import type { DriverContext } from "@outrider/ports/driver";
-import type { Clock } from "@outrider/ports/time";
 import { ModbusDevice } from "@outrider/transports/modbus";
 import { MODBUS_FRAMINGS, type ModbusFraming } from "@outrider/transports/modbus-frame";
-import { Shared, type Share } from "@outrider/transports/shared";
+import { SharedByClock, type Share } from "@outrider/transports/shared";
 import { IsBoolean, Matches } from "class-validator";
 
 /** One bit of a Modbus device. */
@@ -25,16 +24,13 @@ export class ModbusBitOptions {
 
 export const MODBUS_DEFAULTS = { port: 502, unit: 1 } as const;
 
-/** By clock, because one device may be spoken to in the time of several tests. */
-const devices = new WeakMap<Clock, Shared<ModbusDevice>>();
+const devices = new SharedByClock<ModbusDevice>();
 
 /** The board, with one connection for all of its endpoints in this agent. */
 export function useModbus(
   { host, port = MODBUS_DEFAULTS.port, framing = "tcp" }: ModbusBitOptions,
   { clock }: Pick<DriverContext, "clock">,
 ): Share<ModbusDevice> {
-  const shared = devices.get(clock) ?? new Shared<ModbusDevice>();
-  devices.set(clock, shared);
   const address = { host, port, framing };
-  return shared.take(JSON.stringify(address), () => new ModbusDevice(address, clock));
+  return devices.take(clock, JSON.stringify(address), () => new ModbusDevice(address, clock));
 }

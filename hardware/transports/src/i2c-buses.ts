@@ -4,7 +4,7 @@ import type { Clock } from "@outrider/ports/time";
 import { I2cBus, type I2cBackEnd } from "./i2c-bus.js";
 import { I2cDev } from "./i2c-dev.js";
 import { I2cLibrary } from "./i2c-library.js";
-import { SharedDevices } from "./shared-device.js";
+import { SharedDevices } from "./shared.js";
 
 /** By what a bus is spoken to. */
 export const I2C_LIBRARIES = ["i2c-dev", "i2c-bus"] as const;
@@ -62,9 +62,9 @@ export async function useI2cBus(
   library: I2cLibraryName,
   clock: Clock,
   make: (path: string) => I2cBackEnd = MAKE[library],
-): Promise<{ readonly device: I2cBus; readonly path: string } & AsyncDisposable> {
+): Promise<{ readonly value: I2cBus; readonly path: string } & AsyncDisposable> {
   const path = await pathOfI2cBus(bus);
   // Both ways to one bus are one queue: whoever came first has chosen.
-  const shared = await buses.use(path, () => new I2cBus(`The I²C bus ${path}`, make(path), clock));
+  const shared = await buses.take(path, () => new I2cBus(`The I²C bus ${path}`, make(path), clock));
   return { ...shared, path };
 }

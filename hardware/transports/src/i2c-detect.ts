@@ -50,12 +50,12 @@ export async function detectI2cChips(
   const found: DetectedChip[] = [];
   for (const { first, last, parts, asks } of PLACES) {
     for (let address = first; address <= last; address += 1) {
-      const there = await answers(shared.device, address, signal);
+      const there = await answers(shared.value, address, signal);
       if (there === "nobody") continue;
       const kernel = there === "kernel";
       const itself =
         asks && !kernel
-          ? await nameOf(new I2cChip(shared.device, address, "chip"), signal)
+          ? await nameOf(new I2cChip(shared.value, address, "chip"), signal)
           : undefined;
       found.push({
         address,

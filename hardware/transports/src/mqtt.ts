@@ -4,7 +4,7 @@ import { seconds, type Clock, type Duration } from "@outrider/ports/time";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { MqttClient, type IPublishPacket } from "mqtt";
-import { Shared, type Share } from "./shared.js";
+import { SharedByClock, type Share } from "./shared.js";
 
 export interface BrokerAddress {
   /** `mqtt://host:1883` or `mqtts://host:8883`. */
@@ -27,14 +27,13 @@ type Listener = (heard: Heard) => void;
 const CONNECT_DEADLINE = seconds(5);
 const RECONNECT_MS = 1000;
 
-const brokers = new WeakMap<Clock, Shared<MqttLink>>();
+const brokers = new SharedByClock<MqttLink>();
 
 /** The connection to a broker: one for all endpoints of this process that name the same. */
 export function shareBroker(address: BrokerAddress): Share<MqttLink> {
   const { url, credentials, ca, clock } = address;
-  const shared = brokers.get(clock) ?? new Shared<MqttLink>();
-  brokers.set(clock, shared);
-  return shared.take(JSON.stringify([url, credentials, ca]), () => new MqttLink(address));
+  const key = JSON.stringify([url, credentials, ca]);
+  return brokers.take(clock, key, () => new MqttLink(address));
 }
 
 /**

@@ -2,7 +2,7 @@ import { PortError } from "@outrider/ports/port-error";
 import { seconds, type Clock, type Duration } from "@outrider/ports/time";
 import { HttpClient, type HttpAnswer, type HttpRequest } from "./http.js";
 import { JointAttempt } from "./joint-attempt.js";
-import { Shared, type Share } from "./shared.js";
+import { SharedByClock, type Share } from "./shared.js";
 import type { TlsTrust } from "./tls-agent.js";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -21,14 +21,13 @@ const DEADLINE = seconds(15);
 /** Whoever leaves does not wait long to say goodbye. */
 const GOODBYE = seconds(2);
 
-const services = new WeakMap<Clock, Shared<RedfishService>>();
+const services = new SharedByClock<RedfishService>();
 
 /** The Redfish service at an address: one for all endpoints of this process, with one session. */
 export function shareRedfish(address: RedfishAddress): Share<RedfishService> {
-  const shared = services.get(address.clock) ?? new Shared<RedfishService>();
-  services.set(address.clock, shared);
-  const { url, trust, credentials } = address;
-  return shared.take(JSON.stringify([url, trust, credentials]), () => new RedfishService(address));
+  const { url, trust, credentials, clock } = address;
+  const key = JSON.stringify([url, trust, credentials]);
+  return services.take(clock, key, () => new RedfishService(address));
 }
 
 /** A Redfish service (DSP0266). Logs in by a session where it has sessions, else by each request. */

@@ -1,6 +1,7 @@
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
 import type { HttpAddress, HttpAnswer } from "./http.js";
+import { SharedByClock, type Share } from "./shared.js";
 import { readLamp, readSensors, readSlot, throwUnlessOk, type Slot } from "./slot-answers.js";
 import { SlotRack } from "./slot-rack.js";
 
@@ -19,25 +20,30 @@ const ACT_DEADLINE = seconds(10);
 const ASK_DEADLINE = seconds(5);
 const AT_ONCE = milliseconds(0);
 
+/** The one connection of this process to a device; it ends with its last user. */
+const racks = new SharedByClock<SlotRack>();
+
 /** Client of the slot API (JSON over HTTP), bound to one slot. Throws what {@link HttpClient} throws, and `refused`, `unsupported`, `invalid-options` as the device answers. */
 export class SlotDevice implements Disposable {
-  readonly #rack: SharedRack;
+  readonly #rack: Share<SlotRack>;
   readonly #path: string;
   readonly #watches = new DisposableStack();
 
   constructor(private readonly options: SlotsOptions) {
-    this.#rack = shareRack(options);
+    const { address, name, clock } = options;
+    const key = JSON.stringify([address, name]);
+    this.#rack = racks.take(clock, key, () => new SlotRack({ address, name, clock }));
     this.#path = `/slots/${options.slot}`;
   }
 
   /** The device with its address, as messages name it. */
   get what(): string {
-    return `${this.#rack.rack.http.what}, slot ${this.options.slot}`;
+    return `${this.#rack.value.http.what}, slot ${this.options.slot}`;
   }
 
   /** @param patience how long the question may be kept back, to be asked together with those for other slots */
   get(signal: AbortSignal, patience: Duration = AT_ONCE): Promise<Slot> {
-    return this.#rack.rack.read(this.options.slot, signal, patience);
+    return this.#rack.value.read(this.options.slot, signal, patience);
   }
 
   /** @returns the slot after acting */
@@ -75,12 +81,12 @@ export class SlotDevice implements Disposable {
     const path = `${this.#path}/break`;
     const deadline = milliseconds(ACT_DEADLINE + duration);
     const asked = { method: "POST", path, deadline, body: { ms: duration } } as const;
-    throwUnlessOk(await this.#rack.rack.http.request(asked, signal), this.what);
+    throwUnlessOk(await this.#rack.value.http.request(asked, signal), this.what);
   }
 
   /** As `PowerPort.watch`. Ends with the device, too. */
   watch(changed: () => void): Disposable {
-    return this.#watches.use(this.#rack.rack.watch(this.options.slot, changed));
+    return this.#watches.use(this.#rack.value.watch(this.options.slot, changed));
   }
 
   [Symbol.dispose](): void {
@@ -96,7 +102,7 @@ export class SlotDevice implements Disposable {
   ): Promise<HttpAnswer> {
     const path = `${this.#path}/${what}`;
     const asked = { method, path, deadline: ASK_DEADLINE, ...(body === undefined ? {} : { body }) };
-    return this.#rack.rack.http.request(asked, signal);
+    return this.#rack.value.http.request(asked, signal);
   }
 
   async #call(
@@ -105,39 +111,10 @@ export class SlotDevice implements Disposable {
     body: unknown,
     signal: AbortSignal,
   ): Promise<Slot> {
-    const answer = await this.#rack.rack.http.request(
+    const answer = await this.#rack.value.http.request(
       { method, path, deadline: ACT_DEADLINE, body },
       signal,
     );
     return readSlot(answer, this.what);
   }
-}
-
-interface SharedRack extends Disposable {
-  readonly rack: SlotRack;
-}
-
-/** By clock, because one rack may be spoken to in the time of several tests. */
-const racks = new WeakMap<Clock, Map<string, { rack: SlotRack; users: number }>>();
-
-/** The one connection of this process to a device; it ends with its last user. */
-function shareRack({ address, name, clock }: SlotsOptions): SharedRack {
-  const known = racks.get(clock) ?? new Map<string, { rack: SlotRack; users: number }>();
-  racks.set(clock, known);
-  const key = JSON.stringify([address, name]);
-  const shared = known.get(key) ?? { rack: new SlotRack({ address, name, clock }), users: 0 };
-  known.set(key, shared);
-  shared.users += 1;
-  let left = false;
-  return {
-    rack: shared.rack,
-    [Symbol.dispose]: () => {
-      if (left) return;
-      left = true;
-      shared.users -= 1;
-      if (shared.users > 0) return;
-      known.delete(key);
-      shared.rack[Symbol.dispose]();
-    },
-  };
 }

@@ -1,6 +1,6 @@
-import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
+import { milliseconds, seconds, type Duration } from "@outrider/ports/time";
 import { Gathered } from "./gathered.js";
-import { Shared, type Share } from "./shared.js";
+import { SharedByClock, type Share } from "./shared.js";
 import {
   SnmpSession,
   type SnmpSessionOptions,
@@ -32,8 +32,7 @@ class GatheringSession implements Disposable {
   }
 }
 
-/** By clock, because one device may be spoken to in the time of several tests. */
-const devices = new WeakMap<Clock, Shared<GatheringSession>>();
+const devices = new SharedByClock<GatheringSession>();
 
 /**
  * A device by SNMP. All who have the same address and the same credentials share one session with one socket, which
@@ -44,10 +43,8 @@ export class SnmpDevice implements Disposable {
 
   constructor(options: SnmpSessionOptions) {
     const { address, credentials, name, clock } = options;
-    const shared = devices.get(clock) ?? new Shared<GatheringSession>();
-    devices.set(clock, shared);
     const key = JSON.stringify([address, credentials, name]);
-    this.#share = shared.take(key, () => new GatheringSession(options));
+    this.#share = devices.take(clock, key, () => new GatheringSession(options));
   }
 
   /** The device with its address, as messages name it. */

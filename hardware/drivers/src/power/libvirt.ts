@@ -8,8 +8,8 @@ import {
   type PowerPort,
   type PowerReading,
 } from "@outrider/ports/power-port";
-import { milliseconds, type Clock } from "@outrider/ports/time";
-import { Shared } from "@outrider/transports/shared";
+import { milliseconds } from "@outrider/ports/time";
+import { SharedByClock } from "@outrider/transports/shared";
 import { Virsh, type DomainState } from "@outrider/transports/virsh";
 import { Matches } from "class-validator";
 
@@ -69,17 +69,13 @@ export const driver = defineDriver({
       );
     }
     const ssh = bySsh ? { privateKey: await secret(key), hostKey } : undefined;
-    const shared = libvirts.get(clock) ?? new Shared<Virsh>();
-    libvirts.set(clock, shared);
-    const share = shared.take(JSON.stringify([uri, socket, ssh]), () => {
-      return new Virsh({ uri, socket, ssh }, clock);
-    });
+    const address = { uri, socket, ssh };
+    const share = libvirts.take(clock, JSON.stringify(address), () => new Virsh(address, clock));
     return portOf(share.value, domain, controls, () => share[Symbol.dispose]());
   },
 });
 
-/** By clock, because one libvirt may be spoken to in the time of several tests. */
-const libvirts = new WeakMap<Clock, Shared<Virsh>>();
+const libvirts = new SharedByClock<Virsh>();
 const AT_ONCE = milliseconds(0);
 
 function portOf(

@@ -5,7 +5,7 @@ import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock } from "@outrider/ports/time";
 import { Gathered } from "@outrider/transports/gathered";
 import { HttpClient } from "@outrider/transports/http";
-import { Shared, type Share } from "@outrider/transports/shared";
+import { SharedByClock, type Share } from "@outrider/transports/shared";
 import {
   HttpDeviceOptions,
   notSuch,
@@ -55,9 +55,7 @@ export const driver = defineDriver({
     if (password !== undefined) refuseInTheClear(options);
     const headers = password ? basicAuthorization(username, await secret(password)) : {};
     const trust = await trustOf(options);
-    const shared = devices.get(clock) ?? new Shared<NetioDevice>();
-    devices.set(clock, shared);
-    const share = shared.take(JSON.stringify([url, trust, headers]), () => {
+    const share = devices.take(clock, JSON.stringify([url, trust, headers]), () => {
       const http = new HttpClient({ address: { url }, name: "The NETIO", clock, trust });
       return new NetioDevice(http, headers, clock);
     });
@@ -111,8 +109,7 @@ class NetioDevice implements Disposable {
   }
 }
 
-/** By clock, because one device may be spoken to in the time of several tests. */
-const devices = new WeakMap<Clock, Shared<NetioDevice>>();
+const devices = new SharedByClock<NetioDevice>();
 const AT_ONCE = milliseconds(0);
 
 class Netio implements Plug {

@@ -13,7 +13,7 @@ import {
 import { milliseconds, type Clock } from "@outrider/ports/time";
 import { Gathered } from "@outrider/transports/gathered";
 import { HttpClient } from "@outrider/transports/http";
-import { Shared, type Share } from "@outrider/transports/shared";
+import { SharedByClock, type Share } from "@outrider/transports/shared";
 import { UbusSession } from "@outrider/transports/ubus";
 import { Matches } from "class-validator";
 import { HttpDeviceOptions, notSuch, refuseInTheClear, trustOf } from "../http-device.js";
@@ -50,9 +50,7 @@ export const driver = defineDriver({
     refuseInTheClear(options);
     const trust = await trustOf(options);
     const login = { username, password: await secret(password) };
-    const shared = switches.get(clock) ?? new Shared<OpenwrtSwitch>();
-    switches.set(clock, shared);
-    const share = shared.take(JSON.stringify([url, trust, login]), () => {
+    const share = switches.take(clock, JSON.stringify([url, trust, login]), () => {
       const http = new HttpClient({ address: { url }, name: "The OpenWrt switch", clock, trust });
       return new OpenwrtSwitch(new UbusSession(http, login), clock);
     });
@@ -77,8 +75,7 @@ class OpenwrtSwitch implements Disposable {
   }
 }
 
-/** By clock, because one switch may be spoken to in the time of several tests. */
-const switches = new WeakMap<Clock, Shared<OpenwrtSwitch>>();
+const switches = new SharedByClock<OpenwrtSwitch>();
 const AT_ONCE = milliseconds(0);
 
 const DELIVERING = "Delivering power";
