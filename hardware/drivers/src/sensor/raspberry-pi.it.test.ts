@@ -1,9 +1,13 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDriver } from "@outrider/ports/driver";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { driverContext } from "../testing/context.js";
 import { never } from "../testing/port-rig.js";
 import { describeSensorPort } from "../testing/sensor-conformance.js";
 import { sysfsTree } from "../testing/sysfs-tree.js";
-import { openRaspberryPi } from "./raspberry-pi.js";
+import { driver, openRaspberryPi } from "./raspberry-pi.js";
 
 const tree = sysfsTree({
   "class/hwmon/hwmon2/name": "rpi_volt",
@@ -71,5 +75,40 @@ describe("raspberry-pi", () => {
   it("takes no answer that is none", async () => {
     const port = openRaspberryPi(driverContext(), bare.root, async () => "error=1 error_msg=x\n");
     await expect(port.read(never)).rejects.toMatchObject({ code: "protocol" });
+  });
+});
+
+describe("the program of raspberry-pi", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pi-"));
+  const vcgencmd = join(folder, "vcgencmd");
+  const readBy = async (...script: string[]) => {
+    writeFileSync(vcgencmd, ["#!/bin/sh", ...script, ""].join("\n"));
+    chmodSync(vcgencmd, 0o755);
+    await using port = await openDriver(driver, { vcgencmd }, driverContext());
+    return await port.read(never);
+  };
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+
+  it("is asked by name, and knows nothing of what the agent was given", async () => {
+    vi.stubEnv("OUTRIDER_CANARY", "secret");
+    const read = await readBy(
+      `test "$1" = get_throttled || exit 1`,
+      `env | grep -q CANARY && exit 1`,
+      `echo throttled=0x4`,
+    );
+    expect(read).toMatchObject({ throttled: 1, frequencyCapped: 0, powerWatts: "NoReading" });
+  });
+
+  it("says what to do where it has no access", async () => {
+    await expect(readBy("exit 255")).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("group video") as string,
+    });
+    rmSync(vcgencmd);
+    await using port = await openDriver(driver, { vcgencmd }, driverContext());
+    await expect(port.read(never)).rejects.toMatchObject({ code: "unsupported" });
   });
 });

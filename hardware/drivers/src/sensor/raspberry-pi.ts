@@ -1,13 +1,12 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Optional } from "@outrider/contracts/decorators";
 import type { Quantity, Sample } from "@outrider/contracts/reading";
 import { withDeadline } from "@outrider/ports/deadline";
 import { defineDriver, type DriverContext } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import type { SensorPort } from "@outrider/ports/sensor-port";
-import { seconds } from "@outrider/ports/time";
+import { seconds, type Clock } from "@outrider/ports/time";
+import { CHILD_PATH, runChild } from "@outrider/transports/child";
 import { findSysfsDevice, sysfsNumber } from "@outrider/transports/sysfs";
 import { Matches } from "class-validator";
 import { within } from "../i2c-sensor.js";
@@ -44,7 +43,9 @@ export const driver = defineDriver({
   options: RaspberryPiOptions,
   example: { options: {} },
   open: async ({ vcgencmd = "vcgencmd" }, context) =>
-    openRaspberryPi(context, "/", (command, signal) => askBy(vcgencmd, command, signal)),
+    openRaspberryPi(context, "/", (command, signal) =>
+      askBy(vcgencmd, command, context.clock, signal),
+    ),
 });
 
 /** @param root where `/sys` is; only tests have another @param ask runs vcgencmd */
@@ -112,16 +113,29 @@ async function lowVoltageOf(root: string): Promise<Sample> {
   return { underVoltage: alarm };
 }
 
-async function askBy(program: string, command: string, signal: AbortSignal): Promise<string> {
+async function askBy(
+  program: string,
+  asked: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string> {
+  const env = { PATH: CHILD_PATH, LC_ALL: "C" };
+  const run = { command: program, args: [asked], env, what: "vcgencmd", deadline: WITHIN, clock };
   try {
-    const { stdout } = await promisify(execFile)(program, [command], { signal });
-    return stdout;
+    const { code, stdout } = await runChild(run, signal);
+    if (code === 0) return stdout;
+    throw useless(asked);
   } catch (cause) {
     signal.throwIfAborted();
-    throw new PortError(
-      "unsupported",
-      `vcgencmd ${command} does not work here. It is for an agent on a Raspberry Pi; add the user of the agent to the group video.`,
-      { cause },
-    );
+    if (cause instanceof PortError && cause.code !== "invalid-options") throw cause;
+    throw useless(asked, cause);
   }
 }
+
+/** There is no such program, or it has no say here. */
+const useless = (asked: string, cause?: unknown): PortError =>
+  new PortError(
+    "unsupported",
+    `vcgencmd ${asked} does not work here. It is for an agent on a Raspberry Pi; add the user of the agent to the group video.`,
+    { cause },
+  );
