@@ -5,8 +5,10 @@ import {
   mergeRolled,
   readRaw,
   readRolled,
+  readTimed,
   rollUp,
   rollUpAll,
+  without,
   writeRaw,
   writeRolled,
   type RawBlock,
@@ -90,6 +92,22 @@ describe("a rolled-up block", () => {
       if (points.length > 0) expect([...all.counts]).toEqual([raw.at.length]);
     });
     fc.assert(property);
+  });
+
+  it("knows the times of its points where it was told them, and so which are new", () => {
+    const property = fc.property(fc.array(steady), fc.array(steady), (first, second) => {
+      const [known, more] = [blockOf(first), blockOf(second)];
+      const bytes = writeRolled(rollUp(known, 60_000), known.at);
+      const { rolled, at = new Float64Array() } = readTimed(bytes);
+      expect([...at]).toEqual([...known.at]);
+      expect(rolled).toEqual(readTimed(writeRolled(rolled)).rolled);
+      const news = without(more, at);
+      const expected = [...more.at].filter((one) => !known.at.includes(one));
+      expect([...news.at]).toEqual(expected);
+      expect(news.values).toHaveLength(expected.length);
+    });
+    fc.assert(property);
+    expect(readTimed(writeRolled(rollUp(blockOf([[0, 1]]), 60_000))).at).toBeUndefined();
   });
 
   it("takes the place of slots that are there, or is added to them", () => {

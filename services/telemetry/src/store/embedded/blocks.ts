@@ -22,6 +22,18 @@ export interface RolledBlock {
 const writer = new ByteWriter();
 
 export function writeRaw({ at, values }: RawBlock): Uint8Array {
+  writeTimes(at);
+  writeColumn(writer, values);
+  return writer.take();
+}
+
+export function readRaw(bytes: Uint8Array): RawBlock {
+  const reader = new ByteReader(bytes);
+  const at = readTimes(reader);
+  return { at, values: readColumn(reader, at.length) };
+}
+
+function writeTimes(at: Float64Array): void {
   writer.varint(at.length);
   let previous = 0;
   let step = 0;
@@ -30,25 +42,22 @@ export function writeRaw({ at, values }: RawBlock): Uint8Array {
     step = one - previous;
     previous = one;
   }
-  writeColumn(writer, values);
-  return writer.take();
 }
 
-export function readRaw(bytes: Uint8Array): RawBlock {
-  const reader = new ByteReader(bytes);
-  const length = reader.varint();
-  const at = new Float64Array(length);
+function readTimes(reader: ByteReader): Float64Array {
+  const at = new Float64Array(reader.varint());
   let previous = 0;
   let step = 0;
-  for (let index = 0; index < length; index++) {
+  for (let index = 0; index < at.length; index++) {
     step += reader.signed();
     previous += step;
     at[index] = previous;
   }
-  return { at, values: readColumn(reader, length) };
+  return at;
 }
 
-export function writeRolled(block: RolledBlock): Uint8Array {
+/** @param at the times of all points that are in it, where they are to be known when the points are gone */
+export function writeRolled(block: RolledBlock, at?: Float64Array): Uint8Array {
   writer.varint(block.slots.length);
   let previous = -1;
   for (const slot of block.slots) {
@@ -59,11 +68,27 @@ export function writeRolled(block: RolledBlock): Uint8Array {
   for (const column of [block.sums, block.mins, block.maxs, block.lasts]) {
     writeColumn(writer, column);
   }
+  if (at) writeTimes(at);
   return writer.take();
 }
 
-export function readRolled(bytes: Uint8Array): RolledBlock {
+/** A rolled-up block, and the times of the points in it where it has them. */
+export interface TimedBlock {
+  readonly rolled: RolledBlock;
+  readonly at: Float64Array | undefined;
+}
+
+export function readTimed(bytes: Uint8Array): TimedBlock {
   const reader = new ByteReader(bytes);
+  const rolled = readRolledOf(reader);
+  return { rolled, at: reader.isAtEnd ? undefined : readTimes(reader) };
+}
+
+export function readRolled(bytes: Uint8Array): RolledBlock {
+  return readRolledOf(new ByteReader(bytes));
+}
+
+function readRolledOf(reader: ByteReader): RolledBlock {
   const length = reader.varint();
   const slots = new Float64Array(length);
   let previous = -1;
@@ -108,6 +133,13 @@ export function mergeRaw(
   at.forEach((one, index) => byTime.set(one, values[index] ?? 0));
   const times = Float64Array.from(byTime.keys()).toSorted();
   return { at: times, values: times.map((one) => byTime.get(one) ?? 0) };
+}
+
+/** Points at other times than these. */
+export function without(raw: RawBlock, at: Float64Array): RawBlock {
+  const known = new Set(at);
+  const isNew = (_: number, index: number): boolean => !known.has(raw.at[index] ?? -1);
+  return { at: raw.at.filter(isNew), values: raw.values.filter(isNew) };
 }
 
 /** Rolls points up. @param slotMs the length of a slot, in the unit of the times */

@@ -62,6 +62,10 @@ export class ByteReader {
 
   constructor(readonly bytes: Uint8Array) {}
 
+  get isAtEnd(): boolean {
+    return this.#at >= this.bytes.length;
+  }
+
   varint(): number {
     let value = 0;
     for (let unit = 1; ; unit *= 0x80) {

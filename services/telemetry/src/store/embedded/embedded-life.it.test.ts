@@ -143,6 +143,62 @@ it("keeps each tier for its time, and what comes late where it still belongs", a
   expect(await counts()).toEqual([0, 0, 0]);
 });
 
+it("has what is repeated once, however late it is and whatever was sorted meanwhile", async () => {
+  const clock = new VirtualClock(new Date("2026-06-01T00:30:00Z"));
+  const retention = { rawMs: DAY_MS, minutesMs: 10 * DAY_MS, hoursMs: 100 * DAY_MS };
+  await openIt({ retention }, { clock, log: QUIET });
+  const startMs = clock.now().getTime();
+  const points = [0, 7, 61, 600].map((second) =>
+    pointOf("m", "n1", startMs + second * 1000, second),
+  );
+  const [first, second, third, fourth] = points as [Point, Point, Point, Point];
+  const counts = async (): Promise<number[]> =>
+    Promise.all([60_000, HOUR_MS].map(async (everyMs) => countOf(await all(everyMs, startMs))));
+  await store.write([first, second]);
+  await store.sealAll();
+  // Its points are not kept any more; one of its hour was never heard.
+  await clock.advance(3 * DAY_MS);
+  await store.sealAll();
+  for (const late of [[first], [second, third], [third], points]) {
+    await store.write(late);
+    const there = late.includes(fourth) ? 4 : late.includes(third) ? 3 : 2;
+    expect(await counts()).toEqual([there, there]);
+    await store.sealAll();
+    expect(await counts()).toEqual([there, there]);
+  }
+  // An hour of which nothing was there, sent twice.
+  const alone = pointOf("m", "n1", startMs + DAY_MS, 5);
+  for (let time = 0; time < 2; time++) {
+    await store.write([alone, alone]);
+    expect(await counts()).toEqual([5, 5]);
+    await store.sealAll();
+    expect(await counts()).toEqual([5, 5]);
+  }
+  const [series] = await all(HOUR_MS, startMs);
+  expect(series?.buckets).toMatchObject([
+    { count: 4, min: 0, max: 600, mean: 167 },
+    { count: 1, last: 5 },
+  ]);
+});
+
+it("leaves out and counts what comes when its minutes are gone, and keeps its hours as they are", async () => {
+  const clock = new VirtualClock(new Date("2026-06-01T00:30:00Z"));
+  const retention = { rawMs: DAY_MS, minutesMs: 10 * DAY_MS, hoursMs: 100 * DAY_MS };
+  await openIt({ retention }, { clock, log: QUIET });
+  const startMs = clock.now().getTime();
+  const write = (value: number): Promise<void> =>
+    store.write([pointOf("m", "n1", startMs + value, value)]);
+  for (const value of [1, 2, 3]) await write(value);
+  await store.sealAll();
+  await clock.advance(11 * DAY_MS);
+  await store.sealAll();
+  await write(3);
+  await write(4);
+  await store.sealAll();
+  expect(countOf(await all(HOUR_MS, startMs - DAY_MS))).toBe(3);
+  expect(store.health()).toMatchObject({ droppedPoints: 2, state: "ok" });
+});
+
 it("gives up its oldest points before it grows beyond its bytes, and goes on writing", async () => {
   const clock = new VirtualClock(new Date(HOUR));
   const bytes = 12 * MIB;

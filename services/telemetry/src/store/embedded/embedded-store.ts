@@ -47,6 +47,9 @@ const TIDY_EVERY = minutes(1);
 /** Points that one commit takes at most, so that nobody waits for long. */
 const GROUP_POINTS = 50_000;
 
+/** What was written is in its minutes by then. */
+const SEALED_WITHIN_MS = 2 * 3_600_000;
+
 interface Group {
   readonly at: number[];
   readonly values: number[];
@@ -73,11 +76,15 @@ export class EmbeddedStore implements Store {
   readonly #gate: PointGate;
   readonly #catalogue = new Catalogue();
   readonly #stopTidying: () => void;
+  /** How late points may come. */
+  readonly #lateMs: number;
   /** Got an id, and are not known to be in the file. */
   #newSeries: SeriesRow[] = [];
   #groups: Group[] = [];
   #writing: Promise<void> | undefined;
   #problem: string | undefined;
+  /** Points that came so late that nobody could tell any more whether they are there. */
+  #tooLate = 0;
   #closed = false;
 
   private constructor(
@@ -88,6 +95,7 @@ export class EmbeddedStore implements Store {
     series: readonly SeriesRow[],
   ) {
     const limit = config.maximumSeries ?? DEFAULT_SERIES;
+    this.#lateMs = (config.retention ?? EMBEDDED_RETENTION).minutesMs - SEALED_WITHIN_MS;
     this.#registry = new SeriesRegistry(limit, deps.clock, true, SERIES_IDS - 1);
     this.#gate = new PointGate(this.#registry);
     for (const [id, key, field] of series) {
@@ -168,7 +176,7 @@ export class EmbeddedStore implements Store {
       ...(detail === undefined ? {} : { detail }),
       spooledPoints: 0,
       spooledBytes: 0,
-      droppedPoints: 0,
+      droppedPoints: this.#tooLate,
       refusedPoints: this.#gate.refused,
       series: this.#registry.size,
     };
@@ -206,6 +214,10 @@ export class EmbeddedStore implements Store {
       this.#catalogue.add(id, key, field);
     });
     if (!admitted) return;
+    if (admitted.atMs < this.deps.clock.now().getTime() - this.#lateMs) {
+      this.#tooLate += 1;
+      return;
+    }
     for (const { value, series } of admitted.fields) {
       group.at.push(admitted.atMs);
       group.values.push(value);

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { BucketFold, windowOf, type Window } from "../buckets.js";
 import type { Bucket } from "../store.js";
-import { mergeRaw, readRaw, readRolled, type RawBlock } from "./blocks.js";
+import { mergeRaw, readRaw, readRolled, readTimed, without, type RawBlock } from "./blocks.js";
 import { IntakeCopy, type IntakePoints } from "./intake-copy.js";
 import type { PackedBuckets, RangeRequest } from "./protocol.js";
 import { edgesOf, HOURS, MINUTES, RAW, SERIES_IDS, type Tier } from "./tables.js";
@@ -78,7 +78,9 @@ export class RangeReader {
       const raw = this.#read(RAW, hour, id);
       if (raw) known.add(hour);
       const merged = mergeRaw(raw && readRaw(raw), points.at, points.values);
-      eachPoint(merged, hour * RAW.blockMs, sink);
+      const isLate = raw === undefined && tier !== RAW;
+      const news = isLate ? this.#unseen(hour, id, merged) : merged;
+      eachPoint(news, hour * RAW.blockMs, sink);
     }
     for (let block = first; block < end; block++) {
       if (tier !== HOURS && known.has(block)) continue;
@@ -89,6 +91,13 @@ export class RangeReader {
       else this.#eachSlot(bytes, tier, startMs, tier === HOURS ? known : undefined, sink);
     }
     return fold.buckets();
+  }
+
+  /** Points that are not in minutes whose own points are not kept any more. */
+  #unseen(hour: number, id: number, points: RawBlock): RawBlock {
+    const bytes = this.#read(MINUTES, hour, id);
+    const at = bytes && readTimed(bytes).at;
+    return at ? without(points, at) : points;
   }
 
   #eachSlot(

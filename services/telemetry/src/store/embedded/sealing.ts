@@ -4,11 +4,15 @@ import {
   mergeRolled,
   readRaw,
   readRolled,
+  readTimed,
   rollUp,
   rollUpAll,
+  without,
   writeRaw,
   writeRolled,
+  type RawBlock,
   type RolledBlock,
+  type TimedBlock,
 } from "./blocks.js";
 import {
   HOURS,
@@ -97,15 +101,40 @@ export class Sealing {
   #sealHour(id: number, hour: number, at: number[], values: number[]): void {
     const key = hour * SERIES_IDS + id;
     const rawBytes = this.#read(RAW, key);
-    const raw = mergeRaw(rawBytes && readRaw(rawBytes), at, values);
-    const minutesBefore = this.#read(MINUTES, key);
-    // Where the points are not kept any more, or never were, nobody can tell which of them are in the minutes.
-    const isWhole = rawBytes !== undefined || minutesBefore === undefined;
-    const added = rollUp(raw, MINUTES.slotMs);
-    const minutes = isWhole ? added : mergeRolled(readRolled(minutesBefore), added, "add");
-    if (rawBytes !== undefined || hour >= this.#oldestRawHour) this.#write(RAW, key, writeRaw(raw));
-    this.#write(MINUTES, key, writeRolled(minutes));
+    const minutesBytes = this.#read(MINUTES, key);
+    const points = mergeRaw(rawBytes && readRaw(rawBytes), at, values);
+    if (rawBytes === undefined && minutesBytes !== undefined) {
+      return this.#sealLate(id, hour, readTimed(minutesBytes), points);
+    }
+    if (minutesBytes === undefined && this.#isInHours(id, hour)) return;
+    const minutes = rollUp(points, MINUTES.slotMs);
+    if (rawBytes !== undefined || hour >= this.#oldestRawHour) {
+      this.#write(RAW, key, writeRaw(points));
+    }
+    this.#write(MINUTES, key, writeRolled(minutes, points.at));
     this.#sealInHours(id, hour, minutes);
+  }
+
+  /** Adds to minutes whose points are not kept any more those that are not in them yet, as their times tell. */
+  #sealLate(id: number, hour: number, before: TimedBlock, points: RawBlock): void {
+    const news = before.at ? without(points, before.at) : points;
+    if (news.at.length === 0) return;
+    const added = rollUp(news, MINUTES.slotMs);
+    const minutes = mergeRolled(before.rolled, added, "add");
+    const at = before.at && Float64Array.from([...before.at, ...news.at]).toSorted();
+    this.#write(MINUTES, hour * SERIES_IDS + id, writeRolled(minutes, at));
+    this.#sealInHours(id, hour, minutes);
+  }
+
+  /**
+   * Whether an hour is rolled up already. Where its minutes are gone, nobody can tell which points are in it: what comes
+   * later than that is left out.
+   */
+  #isInHours(id: number, hour: number): boolean {
+    const perBlock = HOURS.blockMs / HOURS.slotMs;
+    const block = Math.floor(hour / perBlock);
+    const bytes = this.#read(HOURS, block * SERIES_IDS + id);
+    return bytes !== undefined && readRolled(bytes).slots.includes(hour - block * perBlock);
   }
 
   #sealInHours(id: number, hour: number, minutes: RolledBlock): void {
