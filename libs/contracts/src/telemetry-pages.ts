@@ -5,6 +5,7 @@ import {
   Id,
   Integer,
   ListOf,
+  MapOf,
   NestedList,
   OneOf,
   Optional,
@@ -13,6 +14,7 @@ import {
   WordList,
 } from "./decorators.js";
 import { ID_PATTERN, type NodeId } from "./ids.js";
+import { MEASUREMENTS, type Measurement } from "./measurements.js";
 import { SEVERITIES } from "./node.js";
 import {
   ABSENCES,
@@ -163,6 +165,48 @@ export class ReadingsPage {
   @Timestamp() to!: string;
   @Integer(0) everyMs!: number;
   @NestedList(() => ReadingSeries, MAX_PAGE_POINTS) series!: ReadingSeries[];
+}
+
+const MEASUREMENT_NAMES = Object.keys(MEASUREMENTS) as Measurement[];
+const FIELD_NAME = /^[a-z][A-Za-z0-9]{0,63}$/;
+
+/** `/measurements`: what is kept of anything over time. */
+export class MeasurementsAsked {
+  @OneOf(MEASUREMENT_NAMES) measurement!: Measurement;
+  /** For measurements of nodes, and only for those. */
+  @Optional() @ListOf(ID_PATTERN, MAX_PAGE_NODES) nodes?: NodeId[];
+  /** Which of them: heartbeat, sensor, alarm, kind of event, domain, agent or service. Missing: all. */
+  @Optional() @ListOf(/^[A-Za-z0-9._:-]{1,64}$/, 64) of?: string[];
+  @Optional() @ListOf(FIELD_NAME, 64) fields?: string[];
+  @Timestamp() from!: string;
+  /** Not included. */
+  @Timestamp() to!: string;
+  /** How much time goes into one bucket; 0: the points themselves. */
+  @Integer(0, 366 * 86_400_000) everyMs!: number;
+}
+
+/** One field over time. A span in which nothing was told has no point. */
+export class MeasurementSeries {
+  /** Of what it is: `{node: "n1", heartbeat: "lan", proves: "network"}` */
+  @MapOf(FIELD_NAME, { text: 256 }, 10) tags!: Record<string, string>;
+  /** Of which node, where it is of one. */
+  @Optional() @Id() node?: NodeId;
+  /** Which of its kind: heartbeat, sensor, alarm, kind of event, domain, agent or service. */
+  @Optional() @Text(256) of?: string;
+  @Matches(FIELD_NAME) field!: string;
+  /** As people write it; empty for what has none. */
+  @Text(20) unit!: string;
+  /** What its numbers stand for, where they stand for words; a mean says nothing then. */
+  @Optional() @MapOf(/^\d{1,3}$/, { text: 64 }, 100) codes?: Record<string, string>;
+  @NestedList(() => ReadingPoint, MAX_PAGE_POINTS) points!: ReadingPoint[];
+}
+
+export class MeasurementsPage {
+  @OneOf(MEASUREMENT_NAMES) measurement!: Measurement;
+  @Timestamp() from!: string;
+  @Timestamp() to!: string;
+  @Integer(0) everyMs!: number;
+  @NestedList(() => MeasurementSeries, MAX_PAGE_POINTS) series!: MeasurementSeries[];
 }
 
 /** `/events` */

@@ -6,11 +6,13 @@ import {
   AlarmsAsked,
   EventsAsked,
   LatestAsked,
+  MeasurementsAsked,
   ReadingsAsked,
 } from "@outrider/contracts/telemetry-pages";
 import type { HttpHandler } from "@outrider/service-kit/listener";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { StoreError } from "../store/store.js";
+import { NotOfMeasurement, readMeasurements } from "./measurements-page.js";
 import { readReadings } from "./readings-page.js";
 import type { TelemetrySources } from "./sources.js";
 
@@ -25,6 +27,9 @@ const PAGES: Readonly<Record<string, Page>> = {
   })),
   "/readings": page(ReadingsAsked, (asked, { store }, signal) =>
     readReadings(asked, store, signal),
+  ),
+  "/measurements": page(MeasurementsAsked, (asked, { store }, signal) =>
+    readMeasurements(asked, store, signal),
   ),
   "/events": page(EventsAsked, (asked, { events }, signal) => events.events(asked, signal)),
   "/alarms": page(AlarmsAsked, (asked, { alarms }, signal) => alarms.alarms(asked, signal)),
@@ -109,6 +114,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
 
 function refusalOf(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
+  if (error instanceof NotOfMeasurement) return new Refused("invalid", error.message, error.field);
   if (error instanceof StoreError) {
     const code = error.code === "too-much" ? "too-large" : "unavailable";
     return new Refused(code, error.message, code === "too-large" ? "every" : undefined);

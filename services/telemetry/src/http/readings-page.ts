@@ -3,12 +3,13 @@ import {
   EVERY_MS,
   everyText,
   MAX_PAGE_POINTS,
+  type ReadingPoint,
   type ReadingsAsked,
   type ReadingSeries,
   type ReadingsPage,
 } from "@outrider/contracts/telemetry-pages";
 import type { NodeId } from "@outrider/contracts/ids";
-import { StoreError, type Series, type Store } from "../store/store.js";
+import { StoreError, type Bucket, type Series, type Store } from "../store/store.js";
 
 /**
  * What sensors measured over time.
@@ -35,16 +36,28 @@ export async function readReadings(
       },
       signal,
     );
-  let found: readonly Series[];
+  const found = nodes.length === 0 ? [] : await advised(most, range);
+  return { from, to, everyMs, series: found.flatMap(seriesOf).toSorted(byName) };
+}
+
+/** @throws StoreError `too-much` that says which `every` would do; `unavailable` */
+export async function advised(
+  most: number,
+  range: (limit: number) => Promise<readonly Series[]>,
+): Promise<readonly Series[]> {
   try {
-    found = nodes.length === 0 ? [] : await range(most);
+    return await range(most);
   } catch (error) {
     if (error instanceof StoreError && error.code === "too-much") {
       throw tooMuch(most, error.everyMs);
     }
     throw error;
   }
-  return { from, to, everyMs, series: found.flatMap(seriesOf).toSorted(byName) };
+}
+
+/** As the pages tell a bucket. */
+export function pointOf({ atMs, mean, min, max, last, count }: Bucket): ReadingPoint {
+  return { at: new Date(atMs).toISOString(), mean, min, max, last, count };
 }
 
 /** Says how to ask so that the answer is small enough. @param leastMs the shortest bucket that would do, if any would */
@@ -68,19 +81,12 @@ function seriesOf({ tags, field, buckets }: Series): ReadingSeries[] {
       sensor,
       quantity: field,
       unit: QUANTITIES[field].unit,
-      points: buckets.map(({ atMs, mean, min, max, last, count }) => ({
-        at: new Date(atMs).toISOString(),
-        mean,
-        min,
-        max,
-        last,
-        count,
-      })),
+      points: buckets.map(pointOf),
     },
   ];
 }
 
-const COLLATOR = new Intl.Collator("en", { numeric: true });
+export const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 /** As people count: n2 before n10. */
 function byName(a: ReadingSeries, b: ReadingSeries): number {
