@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { Nested, Optional, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import type { DriverContext } from "@outrider/ports/driver";
@@ -6,6 +5,9 @@ import { PortError } from "@outrider/ports/port-error";
 import { shareBroker, type MqttLink } from "@outrider/transports/mqtt";
 import type { Share } from "@outrider/transports/shared";
 import { Matches } from "class-validator";
+import { credentialsOf } from "./device-login.js";
+import { authorityIn } from "./device-trust.js";
+import { invalidOption } from "./invalid-option.js";
 
 /** The broker that a device is connected to. */
 export class BrokerOptions {
@@ -22,26 +24,14 @@ export class BrokerOptions {
 
 /** @throws PortError `invalid-options` */
 export async function openBroker(
-  { broker: url, username, password, caFile }: BrokerOptions,
-  { clock, secret }: DriverContext,
+  options: BrokerOptions,
+  context: DriverContext,
 ): Promise<Share<MqttLink>> {
-  const invalid = (what: string, cause?: unknown): PortError =>
-    new PortError("invalid-options", `The option ${what} Correct the endpoint.`, { cause });
-  if (!URL.canParse(url)) throw invalid("broker: must be mqtt://<host> or mqtts://<host>.");
-  if ((username === undefined) !== (password === undefined)) {
-    throw invalid("username and password: name both or none.");
-  }
-  const credentials =
-    username === undefined || password === undefined
-      ? undefined
-      : { username, password: await secret(password) };
-  const ca =
-    caFile === undefined
-      ? undefined
-      : await readFile(caFile, "utf8").catch((cause: unknown) => {
-          throw invalid(`caFile: ${caFile} cannot be read.`, cause);
-        });
-  return shareBroker({ url, credentials, ca, clock });
+  const { broker: url, caFile } = options;
+  if (!URL.canParse(url)) throw invalidOption("broker: must be mqtt://<host> or mqtts://<host>.");
+  const credentials = await credentialsOf(options, context);
+  const ca = caFile === undefined ? undefined : await authorityIn(caFile);
+  return shareBroker({ url, credentials, ca, clock: context.clock });
 }
 
 /** The broker was told that the device has gone. */

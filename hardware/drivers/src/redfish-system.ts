@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { Nested, Optional, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import type { DriverContext } from "@outrider/ports/driver";
@@ -11,10 +10,13 @@ import {
   type RedfishService,
 } from "@outrider/transports/redfish";
 import type { Share } from "@outrider/transports/shared";
-import { IsBoolean, Matches } from "class-validator";
+import { Matches } from "class-validator";
+import { credentialsOf } from "./device-login.js";
+import { mayShowSecrets, TlsDeviceOptions, trustOf } from "./device-trust.js";
+import { invalidOption } from "./invalid-option.js";
 
 /** Where a BMC serves Redfish, by what it is known, and who asks. */
-export class RedfishOptions {
+export class RedfishOptions extends TlsDeviceOptions {
   /** `https://bmc.example`: the address of the BMC, without a path. */
   @Matches(/^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/)
   url!: string;
@@ -22,12 +24,6 @@ export class RedfishOptions {
   @Optional() @Text(100) username?: string;
   /** Where the agent's host has the user's password. */
   @Optional() @Nested(() => SecretReference) password?: SecretReference;
-  /** Absolute path on the agent's host of the authority (PEM) that signed the BMC's certificate, or of that itself. */
-  @Optional() @Matches(/^\/[^\u0000]{1,1000}$/) caFile?: string;
-  /** SHA-256 of the BMC's own certificate in hexadecimal, as `openssl x509 -fingerprint -sha256` prints it. */
-  @Optional() @Matches(/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/) fingerprint?: string;
-  /** True lets the password go over the network unencrypted, for an address of `http:`. */
-  @Optional() @IsBoolean() unencrypted?: boolean;
   /** Id of the system, where the BMC has several: `1`, `System.Embedded.1`. */
   @Optional() @Matches(/^[A-Za-z0-9._~-]{1,128}$/) system?: string;
 }
@@ -89,37 +85,13 @@ export class RedfishSystem implements AsyncDisposable {
 /** @throws PortError `invalid-options`, also when the secret or the file cannot be read */
 export async function openRedfish(
   options: RedfishOptions,
-  { clock, secret }: DriverContext,
+  context: DriverContext,
 ): Promise<RedfishSystem> {
-  const { url, username, password, caFile, fingerprint, system } = options;
-  if (!URL.canParse(url)) throw invalid("url: must be https://<host> or https://<host>:<port>.");
-  if (url.startsWith("http:") && options.unencrypted !== true) {
-    throw invalid("url: is not encrypted. Use https, or set unencrypted: true.");
+  const { url, system } = options;
+  if (!mayShowSecrets(options)) {
+    throw invalidOption("url: is not encrypted. Use https, or set unencrypted: true.");
   }
-  if (caFile !== undefined && fingerprint !== undefined) {
-    throw invalid("caFile and fingerprint: name one of them.");
-  }
-  if ((username === undefined) !== (password === undefined)) {
-    throw invalid("username and password: name both or none.");
-  }
-  const credentials =
-    username === undefined || password === undefined
-      ? undefined
-      : { username, password: await secret(password) };
-  const trust = fingerprint === undefined ? await authority(caFile) : { fingerprint };
-  return new RedfishSystem(shareRedfish({ url, trust, credentials, clock }), system);
-}
-
-async function authority(file: string | undefined): Promise<{ ca: string } | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return { ca: await readFile(file, "utf8") };
-  } catch (cause) {
-    const { code = "unreadable" } = cause as NodeJS.ErrnoException;
-    throw invalid(`caFile: ${file} cannot be read (${code}).`, cause);
-  }
-}
-
-function invalid(what: string, cause?: unknown): PortError {
-  return new PortError("invalid-options", `The option ${what} Correct the endpoint.`, { cause });
+  const trust = await trustOf(options);
+  const credentials = await credentialsOf(options, context);
+  return new RedfishSystem(shareRedfish({ url, trust, credentials, clock: context.clock }), system);
 }

@@ -1,6 +1,7 @@
 import { PortError } from "@outrider/ports/port-error";
 import { seconds, type Clock, type Duration } from "@outrider/ports/time";
 import { HttpClient, type HttpAnswer, type HttpRequest } from "./http.js";
+import { basicAuthorization } from "./http-login.js";
 import { JointAttempt } from "./joint-attempt.js";
 import { SharedByClock, type Share } from "./shared.js";
 import type { TlsTrust } from "./tls-agent.js";
@@ -135,8 +136,7 @@ export class RedfishService implements Disposable {
     const root = await this.#send({ method: "GET", path: ROOT }, {}, signal);
     const links = isJson(root.json) ? root.json["Links"] : undefined;
     const path = isJson(links) ? linkOf(links["Sessions"]) : undefined;
-    const basic = Buffer.from(`${username}:${password}`).toString("base64");
-    if (path === undefined) return { authorization: `Basic ${basic}` };
+    if (path === undefined) return basicAuthorization(username, password);
     const body = { UserName: username, Password: password };
     const answer = await this.#send({ method: "POST", path, body }, {}, signal);
     this.#throwUnlessOk(answer, path);

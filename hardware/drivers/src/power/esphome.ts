@@ -2,16 +2,12 @@ import { Nested, Optional, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { seconds } from "@outrider/ports/time";
-import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
-import { askWithLogin } from "@outrider/transports/http-digest";
+import type { HttpAnswer, HttpRequest } from "@outrider/transports/http";
+import { askWithLogin } from "@outrider/transports/http-login";
 import { Matches } from "class-validator";
-import {
-  HttpDeviceOptions,
-  mayShowSecrets,
-  notSuch,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
+import { loginOf } from "../device-login.js";
+import { mayShowSecrets } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch, openHttp, throwUnlessDone } from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 export class EsphomeOptions extends HttpDeviceOptions {
@@ -35,15 +31,10 @@ export const driver = defineDriver({
   exclusive: ["url", "switch"],
   network: "url",
   example: { options: { url: "http://10.0.0.32", switch: "relay" } },
-  open: async (options, { clock, secret }) => {
-    const { url, username = "admin", password } = options;
-    const mayShowPassword = mayShowSecrets(options);
-    const login =
-      password === undefined
-        ? undefined
-        : { username, password: await secret(password), mayShowPassword };
-    const trust = await trustOf(options);
-    const http = new HttpClient({ address: { url }, name: "The ESPHome device", clock, trust });
+  open: async (options, context) => {
+    const { username = "admin", password } = options;
+    const login = await loginOf(username, password, mayShowSecrets(options), context);
+    const http = await openHttp(options, "The ESPHome device", context.clock);
     const { what } = http;
     const ask = async (
       method: HttpRequest["method"],
@@ -68,7 +59,7 @@ export const driver = defineDriver({
         set: async (on, signal) => void (await ask("POST", on ? "/turn_on" : "/turn_off", signal)),
         [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
       },
-      clock,
+      context.clock,
       seconds(5),
     );
   },

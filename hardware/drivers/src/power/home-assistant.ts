@@ -3,15 +3,10 @@ import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { seconds } from "@outrider/ports/time";
-import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
+import type { HttpAnswer, HttpRequest } from "@outrider/transports/http";
 import { Matches } from "class-validator";
-import {
-  HttpDeviceOptions,
-  notSuch,
-  refuseInTheClear,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
+import { refuseInTheClear } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch, openHttp, throwUnlessDone } from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 export class HomeAssistantOptions extends HttpDeviceOptions {
@@ -42,11 +37,10 @@ export const driver = defineDriver({
   },
   proof: "Home Assistant 2024.3.3 with switches by template and by command line",
   open: async (options, { clock, secret }) => {
-    const { url, entity } = options;
+    const { entity } = options;
     refuseInTheClear(options);
     const token = await secret(options.token);
-    const trust = await trustOf(options);
-    const http = new HttpClient({ address: { url }, name: "Home Assistant", clock, trust });
+    const http = await openHttp(options, "Home Assistant", clock);
     const what = `${http.what}, ${entity}`;
     const ask = async (
       asked: Pick<HttpRequest, "method" | "path" | "body">,

@@ -3,16 +3,13 @@ import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { seconds } from "@outrider/ports/time";
-import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
-import { askWithLogin } from "@outrider/transports/http-digest";
+import type { HttpAnswer, HttpRequest } from "@outrider/transports/http";
+import { askWithLogin } from "@outrider/transports/http-login";
 import { Matches } from "class-validator";
-import {
-  HttpDeviceOptions,
-  mayShowSecrets,
-  refuseInTheClear,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
+import { loginOf } from "../device-login.js";
+import { mayShowSecrets, refuseInTheClear } from "../device-trust.js";
+import { HttpDeviceOptions, openHttp, throwUnlessDone } from "../http-device.js";
+import { invalidOption } from "../invalid-option.js";
 import { plugPower } from "../plug.js";
 
 const METHODS = ["GET", "PUT", "POST", "PATCH"] as const;
@@ -72,21 +69,16 @@ export const driver = defineDriver({
       offValue: "false",
     },
   },
-  open: async (options, { clock, secret }) => {
-    const { url, username = "admin", password, token, headers = {} } = options;
+  open: async (options, context) => {
+    const { username = "admin", password, token, headers = {} } = options;
     if (token !== undefined) refuseInTheClear(options);
-    const mayShowPassword = mayShowSecrets(options);
-    const login =
-      password === undefined
-        ? undefined
-        : { username, password: await secret(password), mayShowPassword };
+    const login = await loginOf(username, password, mayShowSecrets(options), context);
     const bearer: Record<string, string> =
-      token === undefined ? {} : { authorization: `Bearer ${await secret(token)}` };
-    const trust = await trustOf(options);
+      token === undefined ? {} : { authorization: `Bearer ${await context.secret(token)}` };
     const bodies = new Map(
       (["on", "off", "status"] as const).map((name) => [name, bodyOf(name, options[name].body)]),
     );
-    const http = new HttpClient({ address: { url }, name: "The device", clock, trust });
+    const http = await openHttp(options, "The device", context.clock);
     const ask = async (name: "on" | "off" | "status", signal: AbortSignal): Promise<HttpAnswer> => {
       const { method = "GET", path } = options[name];
       const body = bodies.get(name);
@@ -117,7 +109,7 @@ export const driver = defineDriver({
         set: async (on, signal) => void (await ask(on ? "on" : "off", signal)),
         [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
       },
-      clock,
+      context.clock,
       seconds(5),
     );
   },
@@ -128,10 +120,7 @@ function bodyOf(name: string, text: string | undefined): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new PortError(
-      "invalid-options",
-      `The option ${name}.body: is no JSON. Correct the endpoint.`,
-    );
+    throw invalidOption(`${name}.body: is no JSON.`);
   }
 }
 

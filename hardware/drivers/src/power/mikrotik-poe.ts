@@ -10,16 +10,11 @@ import {
   type PowerReading,
 } from "@outrider/ports/power-port";
 import { seconds } from "@outrider/ports/time";
-import { HttpClient } from "@outrider/transports/http";
+import type { HttpClient } from "@outrider/transports/http";
+import { basicAuthorization } from "@outrider/transports/http-login";
 import { Matches } from "class-validator";
-import {
-  HttpDeviceOptions,
-  notSuch,
-  refuseInTheClear,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
-import { basicAuthorization } from "../http-login.js";
+import { refuseInTheClear } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch, openHttp, throwUnlessDone } from "../http-device.js";
 
 const ON_SETTINGS = ["auto-on", "forced-on"] as const;
 type OnSetting = (typeof ON_SETTINGS)[number];
@@ -55,11 +50,10 @@ export const driver = defineDriver({
     },
   },
   open: async (options, { clock, secret }) => {
-    const { url, username, password } = options;
+    const { username, password } = options;
     refuseInTheClear(options);
     const headers = basicAuthorization(username, await secret(password));
-    const trust = await trustOf(options);
-    const http = new HttpClient({ address: { url }, name: "The MikroTik", clock, trust });
+    const http = await openHttp(options, "The MikroTik", clock);
     return new MikrotikPoe(http, options.interface, headers, options.onAs);
   },
 });

@@ -5,15 +5,10 @@ import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, seconds, type Clock } from "@outrider/ports/time";
 import { Gathered } from "@outrider/transports/gathered";
 import { HttpClient } from "@outrider/transports/http";
+import { basicAuthorization } from "@outrider/transports/http-login";
 import { SharedByClock, type Share } from "@outrider/transports/shared";
-import {
-  HttpDeviceOptions,
-  notSuch,
-  refuseInTheClear,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
-import { basicAuthorization } from "../http-login.js";
+import { refuseInTheClear, trustOf } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch, throwUnlessDone } from "../http-device.js";
 import { plugPower, type Plug, type PlugState } from "../plug.js";
 
 export class NetioOptions extends HttpDeviceOptions {

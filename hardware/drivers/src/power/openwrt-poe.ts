@@ -16,7 +16,8 @@ import { HttpClient } from "@outrider/transports/http";
 import { SharedByClock, type Share } from "@outrider/transports/shared";
 import { UbusSession } from "@outrider/transports/ubus";
 import { Matches } from "class-validator";
-import { HttpDeviceOptions, notSuch, refuseInTheClear, trustOf } from "../http-device.js";
+import { refuseInTheClear, trustOf } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch } from "../http-device.js";
 
 export class OpenwrtPoeOptions extends HttpDeviceOptions {
   /** The port, as `ubus call poe info` calls it: `lan3`. */

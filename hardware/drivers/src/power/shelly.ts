@@ -1,17 +1,13 @@
 import { Integer, Nested, Optional } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
-import { seconds, type Clock } from "@outrider/ports/time";
-import { HttpClient, type HttpAnswer, type HttpRequest } from "@outrider/transports/http";
-import { askWithLogin, type Login } from "@outrider/transports/http-digest";
+import { seconds } from "@outrider/ports/time";
+import type { HttpAnswer, HttpClient, HttpRequest } from "@outrider/transports/http";
+import { askWithLogin, type Login } from "@outrider/transports/http-login";
 import { IsIn } from "class-validator";
-import {
-  HttpDeviceOptions,
-  notSuch,
-  refuseInTheClear,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
+import { loginOf } from "../device-login.js";
+import { refuseInTheClear } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch, openHttp, throwUnlessDone } from "../http-device.js";
 import { plugPower, type Plug, type PlugState } from "../plug.js";
 
 export class ShellyOptions extends HttpDeviceOptions {
@@ -37,42 +33,29 @@ export const driver = defineDriver({
   exclusiveDefaults: { channel: 0 },
   network: "url",
   example: { options: { url: "http://10.0.0.31", generation: 2 } },
-  open: async (options, { clock, secret }) => {
+  open: async (options, context) => {
     const { generation, channel = 0, password, cycleSeconds = 5 } = options;
     if (generation === 1 && password !== undefined) refuseInTheClear(options);
-    const login =
-      password === undefined
-        ? undefined
-        : {
-            username: "admin",
-            password: await secret(password),
-            mayShowPassword: generation === 1,
-          };
-    const device = new Shelly(options, await trustOf(options), login, clock);
+    const login = await loginOf("admin", password, generation === 1, context);
+    const device = new Shelly(await openHttp(options, "The Shelly", context.clock), login);
     const plug = generation === 1 ? firstGeneration(device, channel) : later(device, channel);
-    return plugPower(plug, clock, seconds(cycleSeconds));
+    return plugPower(plug, context.clock, seconds(cycleSeconds));
   },
 });
 
 class Shelly {
-  readonly #http: HttpClient;
-
   constructor(
-    { url }: ShellyOptions,
-    trust: Awaited<ReturnType<typeof trustOf>>,
+    private readonly http: HttpClient,
     private readonly login: Login | undefined,
-    clock: Clock,
-  ) {
-    this.#http = new HttpClient({ address: { url }, name: "The Shelly", clock, trust });
-  }
+  ) {}
 
   get what(): string {
-    return this.#http.what;
+    return this.http.what;
   }
 
   async ask(asked: Omit<HttpRequest, "deadline">, signal: AbortSignal): Promise<object> {
     const request = { ...asked, deadline: DEADLINE };
-    const answer = await askWithLogin(this.#http, request, this.login, signal);
+    const answer = await askWithLogin(this.http, request, this.login, signal);
     throwUnlessDone(missingIs404(answer), this.what, "channel");
     if (typeof answer.json !== "object" || answer.json === null)
       throw notSuch(this.what, "a Shelly");
@@ -80,7 +63,7 @@ class Shelly {
   }
 
   close(): void {
-    this.#http[Symbol.dispose]();
+    this.http[Symbol.dispose]();
   }
 }
 

@@ -2,14 +2,9 @@ import { Integer, Nested, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { seconds } from "@outrider/ports/time";
-import { HttpClient } from "@outrider/transports/http";
-import {
-  HttpDeviceOptions,
-  notSuch,
-  refuseInTheClear,
-  throwUnlessDone,
-  trustOf,
-} from "../http-device.js";
+import { basicAuthorization } from "@outrider/transports/http-login";
+import { refuseInTheClear } from "../device-trust.js";
+import { HttpDeviceOptions, notSuch, openHttp, throwUnlessDone } from "../http-device.js";
 import { plugPower } from "../plug.js";
 
 export class TuringPi2Options extends HttpDeviceOptions {
@@ -41,12 +36,10 @@ export const driver = defineDriver({
     },
   },
   open: async (options, { clock, secret }) => {
-    const { url, node, username } = options;
+    const { node, username, password } = options;
     refuseInTheClear(options);
-    const login = `${username}:${await secret(options.password)}`;
-    const headers = { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
-    const trust = await trustOf(options);
-    const http = new HttpClient({ address: { url }, name: "The Turing Pi 2", clock, trust });
+    const headers = basicAuthorization(username, await secret(password));
+    const http = await openHttp(options, "The Turing Pi 2", clock);
     const what = `${http.what}, node ${node}`;
     // Both are GET by the board's API: https://docs.turingpi.com/docs/turing-pi2-bmc-api
     const ask = async (query: string, signal: AbortSignal): Promise<unknown> => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { authorizationFor } from "./http-digest.js";
+import { authorizationFor } from "./http-login.js";
 
 /** The example of RFC 7616, 3.9.1. */
 const asked = { method: "GET", path: "/dir/index.html" } as const;

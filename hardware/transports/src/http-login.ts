@@ -43,6 +43,15 @@ export async function askWithLogin(
   return http.request({ anyAnswer: true, ...asked, headers }, signal);
 }
 
+/** The header that says who asks, with the password as it is (RFC 7617). */
+export function basicAuthorization(
+  username: string,
+  password: string,
+): { readonly authorization: string } {
+  const pair = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
+  return { authorization: `Basic ${pair}` };
+}
+
 /** @param cnonce for tests */
 export function authorizationFor(
   challenge: string,
@@ -53,7 +62,7 @@ export function authorizationFor(
   const from = DIGEST.exec(challenge);
   if (from === null) {
     if (!BASIC.test(challenge)) return undefined;
-    return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+    return basicAuthorization(username, password).authorization;
   }
   const given = new Map<string, string>();
   const said = challenge.slice(from.index).matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]+))/g);
