@@ -1,5 +1,6 @@
 // The first page: signs in, listens, and hands what it hears to those who show it.
 import { addEvent, loadTransitions, transitionChanged } from "./activity.js";
+import { alarmsChanged, beginAlarms, endAlarms } from "./alarms.js";
 import { build, refresh, result, setPowerReady, setRights } from "./actions.js";
 import { api } from "./api.js";
 import { notice, one } from "./dom.js";
@@ -20,6 +21,7 @@ async function begin() {
     one("#site").hidden = false;
     setRights(who.rights);
     listen();
+    beginAlarms();
     await loadTransitions();
   } catch (error) {
     if (error.status === 401) return signInForm(false);
@@ -30,6 +32,7 @@ async function begin() {
 
 function signInForm(mustChange) {
   source?.close();
+  endAlarms();
   one("#site").hidden = true;
   one("#sign-in").hidden = false;
   one("#sign-out").hidden = true;
@@ -84,7 +87,7 @@ function listen() {
   });
   on("node", ({ data }) => {
     snapshot?.add(data.id);
-    nodes.take(data);
+    if (nodes.take(data)) alarmsChanged();
   });
   on("node-gone", ({ node }) => nodes.forget(node));
   on("agent", ({ agent, data }) => nodes.takeAgent(agent, data.state));
@@ -94,6 +97,7 @@ function listen() {
     snapshot = undefined;
   });
   on("service", ({ service, data }) => {
+    if (service === "telemetry" && services.get(service) !== data.state) alarmsChanged();
     services.set(service, data.state);
     setPowerReady(services.get("power") === "ready");
     const missing = ["inventory", "power"].filter((name) => services.get(name) !== "ready");

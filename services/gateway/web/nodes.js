@@ -1,4 +1,5 @@
 // The table of nodes. What is shown is what was measured; nothing changes because a button was pressed.
+import { toneOf } from "./alarms.js";
 import { ageText, make, one } from "./dom.js";
 
 const nodes = new Map();
@@ -20,14 +21,16 @@ export const selection = () =>
     .map((id) => nodes.get(id))
     .filter(Boolean);
 
-/** Takes a node as the gateway tells it. */
+/** Takes a node as the gateway tells it. @returns whether other alarms stand than before */
 export function take(node) {
-  const isNew = !nodes.has(node.id);
+  const before = nodes.get(node.id);
+  const isNew = before === undefined;
   nodes.set(node.id, { ...node, heardAt: performance.now() });
   if (isNew) order = undefined;
   if (rows.has(node.id)) fill(rows.get(node.id), nodes.get(node.id));
   if (selected.has(node.id)) changed();
   later();
+  return JSON.stringify(before?.alarms ?? []) !== JSON.stringify(node.alarms ?? []);
 }
 
 /** All is told anew: what was known of agents counts no more. */
@@ -205,7 +208,7 @@ function fill(row, node) {
     );
   }
   fillCommand(last, node);
-  put(alarm, node.fault ?? "", "bad");
+  fillAlarms(alarm, node);
   tick(row, node);
 }
 
@@ -231,6 +234,24 @@ function fillCommand(cell, { lastCommand, lastResult }) {
   const why = [said.reasonCode, said.detail].filter(Boolean).join(": ");
   const before = main === said || isSame ? "" : `then ${said.action ?? "?"}: ${said.status}, `;
   if (why) cell.append(make("span", { className: "note", textContent: `${before}${why}` }));
+}
+
+/** Alarms of a node in its row; all of them are above the table. */
+const MOST_ALARMS = 3;
+
+/** What stands, the worst first: all but the first as notes. */
+function fillAlarms(cell, { fault, alarms = [] }) {
+  // The service that watches makes an alarm of a fault too, a moment later.
+  const isTold = !fault || alarms.some(({ message }) => message.includes(fault));
+  const all = isTold ? alarms : [{ severity: "Critical", message: fault }, ...alarms];
+  const [first, ...others] = all;
+  put(cell, first?.message ?? "", first ? toneOf(first.severity) : "");
+  cell.title = all.map(({ severity, message }) => `${severity}: ${message}`).join("\n");
+  for (const { severity, message } of others.slice(0, MOST_ALARMS - 1)) {
+    cell.append(make("span", { className: `note ${toneOf(severity)}`, textContent: message }));
+  }
+  const left = all.length - MOST_ALARMS;
+  if (left > 0) cell.append(make("span", { className: "note", textContent: `and ${left} more` }));
 }
 
 function put(cell, text, className) {

@@ -14,7 +14,7 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   "/app.css": ["app.css", "text/css; charset=utf-8"],
   "/icon.svg": ["icon.svg", "image/svg+xml"],
   ...Object.fromEntries(
-    ["app", "api", "dom", "nodes", "actions", "activity"].map((name) => [
+    ["app", "api", "dom", "nodes", "actions", "activity", "alarms"].map((name) => [
       `/${name}.js`,
       [`${name}.js`, SCRIPT] as const,
     ]),
