@@ -218,40 +218,57 @@ describe("a site of one's own", () => {
   it.each([
     ["one process", MAIN],
     ["several", SPLIT],
-  ])("has its devices' secrets in variables of the start, as %s", async (_, program) => {
-    const asked: (string | undefined)[] = [];
-    const device = createHttpServer(({ headers }, answer) => {
-      asked.push(headers.authorization);
-      answer.writeHead(200, { "content-type": "application/json" }).end('{"state":"on"}');
-    });
-    await new Promise<void>((resolve) => device.listen(0, "127.0.0.1", resolve));
-    const { port } = device.address() as AddressInfo;
-    const options = {
-      url: `http://127.0.0.1:${port}`,
-      entity: "switch.n1",
-      token: { env: "OUTRIDER_SECRET_HOUSE" },
-      unencrypted: true,
-    };
-    const power = { agent: "rack-a", driver: "home-assistant", options };
-    const file = join(folder.path, "site.yaml");
-    // What is JSON is YAML.
-    await writeFile(
-      file,
-      JSON.stringify({ site: "lab", agents: { "rack-a": {} }, nodes: { n1: { power } } }),
-    );
-    try {
-      site = await start(program, join(folder.path, "data"), {
-        OUTRIDER_SITE: file,
-        OUTRIDER_AGENTS: "rack-a",
-        OUTRIDER_SECRET_HOUSE: "canary-of-the-house",
+  ])(
+    "has secrets of devices and notifications in variables of the start, as %s",
+    async (_, program) => {
+      const asked: string[] = [];
+      const device = createHttpServer(({ headers, url = "" }, answer) => {
+        asked.push(`${url.startsWith("/told") ? "told" : "device"} ${headers.authorization}`);
+        answer.writeHead(200, { "content-type": "application/json" }).end('{"state":"on"}');
       });
-      await eventually("the device gets it", () => asked.includes("Bearer canary-of-the-house"));
-      expect(site.lines.join("\n")).not.toContain("canary-of-the-house");
-    } finally {
-      device.closeAllConnections();
-      device.close();
-    }
-  });
+      await new Promise<void>((resolve) => device.listen(0, "127.0.0.1", resolve));
+      const { port } = device.address() as AddressInfo;
+      const options = {
+        url: `http://127.0.0.1:${port}`,
+        entity: "switch.n1",
+        token: { env: "OUTRIDER_SECRET_HOUSE" },
+        unencrypted: true,
+      };
+      const power = { agent: "rack-a", driver: "home-assistant", options };
+      // Nobody listens on this one: its silence is an alarm, of which a webhook is told.
+      const lan = { agent: "rack-a", driver: "tcp-port", options: { host: "127.0.0.1", port: 1 } };
+      const webhook = {
+        url: `http://127.0.0.1:${port}/told`,
+        token: { env: "OUTRIDER_SECRET_HOOK" },
+      };
+      const declared = {
+        site: "lab",
+        agents: { "rack-a": {} },
+        nodes: { n1: { power, heartbeat: { lan }, sampling: "300ms" } },
+        alarms: { silent: { for: "0s" } },
+        notifications: { channels: { house: { webhook } }, groupWithin: "0s" },
+      };
+      const file = join(folder.path, "site.yaml");
+      // What is JSON is YAML.
+      await writeFile(file, JSON.stringify(declared));
+      try {
+        site = await start(program, join(folder.path, "data"), {
+          OUTRIDER_SITE: file,
+          OUTRIDER_AGENTS: "rack-a",
+          OUTRIDER_SECRET_HOUSE: "canary-of-the-house",
+          OUTRIDER_SECRET_HOOK: "canary-of-the-hook",
+          OUTRIDER_WEBHOOK_ALLOW: "127.0.0.1/32",
+        });
+        for (const one of ["device Bearer canary-of-the-house", "told Bearer canary-of-the-hook"]) {
+          await eventually(`${one} is sent`, () => asked.includes(one), { withinMs: 60_000 });
+        }
+        expect(site.lines.join("\n")).not.toMatch(/canary-of-the/);
+      } finally {
+        device.closeAllConnections();
+        device.close();
+      }
+    },
+  );
 
   it.each([
     ["one process", MAIN],

@@ -1,7 +1,7 @@
 import { EnvironmentError } from "@outrider/contracts/environment";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "./config.js";
-import { agentEnvironment, partEnvironment } from "./parts.js";
+import { agentEnvironment, partEnvironment, telemetryEnvironment } from "./parts.js";
 
 function problems(environment: Record<string, string>): readonly string[] {
   try {
@@ -38,7 +38,7 @@ describe("the environment", () => {
     expect(none).not.toHaveProperty("OUTRIDER_HOOK_DIR");
   });
 
-  it("hands secrets of devices to the agents here, and to no other part", () => {
+  it("hands secrets to the agents here and the telemetry service, and to no other part", () => {
     const secrets = {
       OUTRIDER_SECRET_POE: "c0mmunity",
       CREDENTIALS_DIRECTORY: "/run/credentials/outrider.service",
@@ -49,6 +49,7 @@ describe("the environment", () => {
     expect(agentEnvironment(named, 7420)).toEqual(secrets);
     const part = partEnvironment(config, { siteFile: "lab.yaml" }, 1883);
     expect(part).not.toHaveProperty("OUTRIDER_SECRET_POE");
+    expect(telemetryEnvironment(config, part)).toEqual({ ...part, ...secrets });
     expect(problems({ OUTRIDER_SECRETS: "x" })).toHaveLength(1);
   });
 

@@ -25,8 +25,11 @@ export interface Config {
   readonly consoleLinkPort: number;
   /** What the console service and the agents that run here read themselves, as it was given. */
   readonly consoles: Readonly<Record<string, string>>;
-  /** Where the agents that run here find secrets of devices, as it was given; for nobody else. */
-  readonly deviceSecrets: Readonly<Record<string, string>>;
+  /**
+   * Where secrets that the site file refers to are, as it was given: those of devices for the agents that run here,
+   * those of notifications for the telemetry service; for nobody else.
+   */
+  readonly secrets: Readonly<Record<string, string>>;
   /** Names, beside its addresses, that people reach the gateway by, as the variable has them. */
   readonly httpHosts: string | undefined;
   /** PostgreSQL for everything that is kept; files in the data folder without it. */
@@ -195,7 +198,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       ...givenOf(CONSOLES, values),
       ...(values.OUTRIDER_CONSOLE_LINK_PLAINTEXT ? { OUTRIDER_CONSOLE_LINK_PLAINTEXT: "yes" } : {}),
     },
-    deviceSecrets: deviceSecrets(environment),
+    secrets: secretsIn(environment),
     httpHosts: values.OUTRIDER_HTTP_HOSTS,
     databaseUrl: values.OUTRIDER_DATABASE_URL,
     influxUrl: values.OUTRIDER_INFLUX_URL,
@@ -234,8 +237,8 @@ export function demoDirectory({ dataDirectory }: Config): string {
   return join(dataDirectory, "demo");
 }
 
-/** What systemd hands over for them, and the variables that endpoints may name. */
-function deviceSecrets(
+/** What systemd hands over, and the variables that a site file may name. */
+function secretsIn(
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   return Object.fromEntries(
@@ -255,7 +258,7 @@ function strangers(environment: Readonly<Record<string, string | undefined>>): s
         ([name, value]) => name.startsWith("OUTRIDER_") && value !== undefined && value !== "",
       )
       .map(([name]) => name)
-      // Secrets of devices have names of the site's choice.
+      // Secrets have names of the site's choice.
       .filter((name) => !SECRET_VARIABLE.test(name))
       .filter((name) => !known.includes(name) && !ELSEWHERE.includes(name))
       .map((name) =>

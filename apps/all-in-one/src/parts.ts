@@ -81,7 +81,7 @@ export async function startParts(context: PartsContext): Promise<Parts> {
       await startPowerService(readPowerConfig(environment), { log: logOf("power"), defect }),
     );
     started.push(
-      await startTelemetryService(readTelemetryConfig(environment), {
+      await startTelemetryService(readTelemetryConfig(telemetryEnvironment(config, environment)), {
         log: logOf("telemetry"),
         defect,
       }),
@@ -151,6 +151,14 @@ export function partEnvironment(
   };
 }
 
+/** What the telemetry service needs beside that: the secrets of the ways in which people are told of alarms. */
+export function telemetryEnvironment(
+  config: Config,
+  environment: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return { ...environment, ...config.secrets };
+}
+
 /**
  * What an agent that runs here needs beside that: to reach the console service, and the secrets of its devices.
  * @param linkPort on which that listens
@@ -159,10 +167,10 @@ export function agentEnvironment(
   config: Config,
   linkPort: number,
 ): Readonly<Record<string, string>> {
-  if (config.consoles["OUTRIDER_CONSOLE_LINK_URL"] !== undefined) return config.deviceSecrets;
+  if (config.consoles["OUTRIDER_CONSOLE_LINK_URL"] !== undefined) return config.secrets;
   const isEncrypted = config.consoles["OUTRIDER_CONSOLE_LINK_CERT_FILE"] !== undefined;
   return {
-    ...config.deviceSecrets,
+    ...config.secrets,
     OUTRIDER_CONSOLE_LINK_URL: linkUrl(isEncrypted ? "tls" : "tcp", config.bind, linkPort),
   };
 }

@@ -8,7 +8,13 @@ import { readConfig, type Config } from "./config.js";
 import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { AGENT_STOP_WITHIN, STOP_WITHIN } from "./part.js";
-import { addAgents, agentEnvironment, partEnvironment, type SshDoor } from "./parts.js";
+import {
+  addAgents,
+  agentEnvironment,
+  partEnvironment,
+  telemetryEnvironment,
+  type SshDoor,
+} from "./parts.js";
 import { stopSignal } from "./stop-signal.js";
 import { failureReport } from "./report.js";
 import { Supervisor } from "./supervisor.js";
@@ -118,7 +124,10 @@ async function run(): Promise<number> {
       supervisor.start({
         name: "telemetry",
         program: import.meta.resolve("@outrider/telemetry-service/main"),
-        environment: again((standby) => ({ ...environment, ...standby })),
+        environment: again((standby) => ({
+          ...telemetryEnvironment(config, environment),
+          ...standby,
+        })),
         stopWithin: STOP_WITHIN,
       }),
       ...(config.homeAssistant
