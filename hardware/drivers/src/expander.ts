@@ -5,10 +5,11 @@ import type { DriverContext } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { claim, type Claim } from "@outrider/transports/claim";
 import { useI2cBus } from "@outrider/transports/i2c-buses";
-import { I2cChip } from "@outrider/transports/i2c-chip";
+import { identified, I2cChip, type Identify } from "@outrider/transports/i2c-chip";
 import { SharedDevices } from "@outrider/transports/shared";
 import { IsBoolean } from "class-validator";
 import { basename } from "node:path";
+import { Latch } from "./expander-latch.js";
 import { I2cChipOptions } from "./i2c-options.js";
 
 /** A line of an I²C expander. */
@@ -27,8 +28,7 @@ export interface ExpanderPart {
   readonly part: string;
   readonly lines: number;
   readonly address: number;
-  /** Throws PortError `protocol` when another part answers. */
-  identify?(chip: I2cChip, signal: AbortSignal): Promise<void>;
+  readonly identify?: Identify;
   readLevels(chip: I2cChip, bank: number, signal: AbortSignal): Promise<number>;
   readOutputs(chip: I2cChip, bank: number, signal: AbortSignal): Promise<number>;
   writeOutputs(chip: I2cChip, bank: number, outputs: number, signal: AbortSignal): Promise<void>;
@@ -37,30 +37,6 @@ export interface ExpanderPart {
 }
 
 type Direction = "input" | "output";
-
-/**
- * The outputs of a part without directions, which cannot be read: what is read are wires, and somebody else may hold one
- * low whose output is high. What is not known yet is taken to be as its wire.
- */
-class Latch {
-  #value = 0;
-  #known = 0;
-
-  /** The outputs, now that the wires have been read. A wire is high only where its output is. */
-  seen(levels: number): number {
-    this.#value = levels | (this.#value & this.#known);
-    this.#known = 0xff;
-    return this.#value;
-  }
-
-  /** Whether it was written is unknown when that fails. */
-  async written(value: number, write: () => Promise<void>): Promise<void> {
-    this.#known &= ~(this.#value ^ value);
-    await write();
-    this.#value = value;
-    this.#known = 0xff;
-  }
-}
 
 /** One chip in this process: who has which of its lines. No other process may have any, as lines share registers. */
 class Expander implements AsyncDisposable {
@@ -120,7 +96,6 @@ async function openLine(
   }
   expander.taken.set(line, direction);
   stack.defer(() => void expander.taken.delete(line));
-  let known = false;
   const closing = stack.move();
   const bank = Math.floor(line / 8);
   return {
@@ -131,19 +106,7 @@ async function openLine(
       [...expander.taken]
         .filter(([one, way]) => way === "input" && Math.floor(one / 8) === bank)
         .reduce((lines, [one]) => lines | (1 << (one % 8)), 0),
-    alone: (within, work) =>
-      bus.value.exclusive(address, async () => {
-        within.throwIfAborted();
-        try {
-          if (!known) await part.identify?.(chip, within);
-          known = true;
-          return await work(chip);
-        } catch (error) {
-          // Whoever answers next may be another one.
-          known = false;
-          throw error;
-        }
-      }),
+    alone: identified(chip, part.identify),
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
   };
 }

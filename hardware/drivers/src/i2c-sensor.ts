@@ -2,7 +2,7 @@ import { QUANTITIES, type Absence, type Quantity, type Sample } from "@outrider/
 import type { DriverContext } from "@outrider/ports/driver";
 import type { SensorPort } from "@outrider/ports/sensor-port";
 import { useI2cBus } from "@outrider/transports/i2c-buses";
-import { I2cChip } from "@outrider/transports/i2c-chip";
+import { identified, I2cChip, type Identify } from "@outrider/transports/i2c-chip";
 import type { I2cChipOptions } from "./i2c-options.js";
 
 /** A part that measures. */
@@ -11,8 +11,7 @@ export interface I2cSensor {
   /** Its first address. */
   readonly address: number;
   readonly quantities: readonly Quantity[];
-  /** Throws PortError `protocol` when another part answers. Asked first, and again after whatever went wrong. */
-  identify?(chip: I2cChip, signal: AbortSignal): Promise<void>;
+  readonly identify?: Identify;
   /** Values or absences; what is out of range becomes an absence by itself. */
   read(chip: I2cChip, signal: AbortSignal): Promise<Sample>;
 }
@@ -25,22 +24,10 @@ export async function openI2cSensor(
 ): Promise<SensorPort> {
   const { bus: name, address = sensor.address, library = "i2c-dev" } = options;
   const bus = await useI2cBus(name, library, clock);
-  const chip = new I2cChip(bus.value, address, sensor.part);
-  let known = false;
+  const alone = identified(new I2cChip(bus.value, address, sensor.part), sensor.identify);
   return {
     quantities: sensor.quantities,
-    read: (signal) =>
-      bus.value.exclusive(address, async () => {
-        signal.throwIfAborted();
-        try {
-          if (!known) await sensor.identify?.(chip, signal);
-          known = true;
-          return within(await sensor.read(chip, signal));
-        } catch (error) {
-          known = false;
-          throw error;
-        }
-      }),
+    read: (signal) => alone(signal, async (chip) => within(await sensor.read(chip, signal))),
     [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
   };
 }

@@ -71,5 +71,29 @@ export class I2cChip {
   }
 }
 
+/** Throws PortError `protocol` when another part answers. */
+export type Identify = (chip: I2cChip, signal: AbortSignal) => Promise<void>;
+
+/**
+ * A chip to be alone with once it has been identified. It is asked first, and again after whatever went wrong: whoever
+ * answers next may be another one.
+ * @param identify missing: nothing by which the part could be told from others
+ */
+export function identified(chip: I2cChip, identify?: Identify) {
+  let known = false;
+  return <T>(signal: AbortSignal, work: (chip: I2cChip) => Promise<T>): Promise<T> =>
+    chip.bus.exclusive(chip.address, async () => {
+      signal.throwIfAborted();
+      try {
+        if (!known) await identify?.(chip, signal);
+        known = true;
+        return await work(chip);
+      } catch (error) {
+        known = false;
+        throw error;
+      }
+    });
+}
+
 /** A word in two's complement. */
 export const signed16 = (word: number): number => (word << 16) >> 16;
