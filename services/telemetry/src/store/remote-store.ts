@@ -70,7 +70,7 @@ export class RemoteStore implements Store {
     private readonly backend: Backend,
   ) {
     const limit = config.maximumSeries ?? DEFAULT_SERIES;
-    this.#registry = new SeriesRegistry(limit, deps.clock, false);
+    this.#registry = new SeriesRegistry(limit, deps.clock);
     this.#gate = new PointGate(this.#registry);
     this.#sender = new Sender(spool, backend, deps.clock, deps.log);
   }

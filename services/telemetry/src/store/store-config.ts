@@ -18,15 +18,16 @@ export interface StoreConfig {
   readonly url?: string | undefined;
   /** Own folder: the embedded database, or the spool in front of the other one. Made when it is not there. */
   readonly directory: string;
-  /** Series that may be written within a day. Default 200,000. */
-  readonly maximumSeries?: number;
+  /** Series that may be written within a day. Default {@link DEFAULT_SERIES}. */
+  readonly maximumSeries?: number | undefined;
   /** Of the spool. Default 512 MiB. */
-  readonly spoolBytes?: number;
+  readonly spoolBytes?: number | undefined;
   /** What a full spool does. Default `refuse`: whoever writes keeps it, and tries again. */
   readonly whenFull?: "refuse" | "drop-oldest";
   /** Of the embedded database. Default 4 GiB. */
-  readonly embeddedBytes?: number;
-  readonly retention?: Retention;
+  readonly embeddedBytes?: number | undefined;
+  /** Default {@link EMBEDDED_RETENTION} or {@link DATABASE_RETENTION}. */
+  readonly retention?: Partial<Retention> | undefined;
 }
 
 export interface StoreDeps {
@@ -34,7 +35,8 @@ export interface StoreDeps {
   readonly log: Log;
 }
 
-export const DEFAULT_SERIES = 200_000;
+/** Ten thousand nodes with fifty each. A series takes some 200 bytes of memory, in the embedded store twice that. */
+export const DEFAULT_SERIES = 500_000;
 export const DEFAULT_SPOOL_BYTES = 512 * 1024 * 1024;
 export const DEFAULT_EMBEDDED_BYTES = 4 * 1024 * 1024 * 1024;
 

@@ -76,7 +76,7 @@ export interface StoreHealth {
   readonly droppedPoints: number;
   /** Never kept, because they were no valid points or of a series beyond the limit. */
   readonly refusedPoints: number;
-  /** Series that were written in the last day. */
+  /** Series that were written in the last day: those that hold a place. */
   readonly series: number;
 }
 

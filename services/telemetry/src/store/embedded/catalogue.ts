@@ -27,6 +27,15 @@ export class Catalogue {
     entry.fields.set(field, id);
   }
 
+  remove(key: string, field: string): void {
+    const { measurement } = readSeriesKey(key);
+    const entries = this.#measurements.get(measurement);
+    const fields = entries?.get(key)?.fields;
+    if (!entries || !fields?.delete(field)) return;
+    if (fields.size === 0) entries.delete(key);
+    if (entries.size === 0) this.#measurements.delete(measurement);
+  }
+
   /** In the order of their keys and fields. */
   find({ measurement, tags, fields }: RangeQuery): CatalogueSeries[] {
     const wanted = Object.entries(tags ?? {}).map(

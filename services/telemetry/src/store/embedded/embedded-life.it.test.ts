@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { startNode } from "@outrider/testing/child";
 import { eventually, within } from "@outrider/testing/eventually";
 import { requireMount } from "@outrider/testing/peers";
@@ -197,6 +198,70 @@ it("leaves out and counts what comes when its minutes are gone, and keeps its ho
   await store.sealAll();
   expect(countOf(await all(HOUR_MS, startMs - DAY_MS))).toBe(3);
   expect(store.health()).toMatchObject({ droppedPoints: 2, state: "ok" });
+});
+
+it("forgets series of which nothing is left, and those that take their places have nothing of theirs", async () => {
+  const clock = new VirtualClock(new Date("2026-06-01T00:30:00Z"));
+  const retention = { rawMs: DAY_MS, minutesMs: 2 * DAY_MS, hoursMs: 5 * DAY_MS };
+  const deps = { clock, log: QUIET };
+  await openIt({ retention }, deps);
+  const startMs = clock.now().getTime();
+  const seriesThere = (): number[] => {
+    const db = new DatabaseSync(join(directory.path, EMBEDDED_FILE), { readOnly: true });
+    const rows = db.prepare("SELECT id FROM series ORDER BY id").all();
+    db.close();
+    return rows.map(({ id }) => Number(id));
+  };
+  await store.write([pointOf("m", "gone", startMs, 1), pointOf("m", "stays", startMs, 2)]);
+  await store.sealAll();
+  await clock.advance(11 * DAY_MS);
+  await store.write([pointOf("m", "stays", startMs + 11 * DAY_MS, 3)]);
+  await store.sealAll();
+  await clock.advance(HOUR_MS);
+  await store.forgetOld();
+  expect(seriesThere()).toEqual([1, 2]);
+  // What a process before this one knew is as old as it was there.
+  await store[Symbol.asyncDispose]();
+  await openIt({ retention }, deps);
+  await clock.advance(2 * DAY_MS);
+  await store.forgetOld();
+  expect(seriesThere()).toEqual([2]);
+  await store.write([pointOf("m", "next", startMs + 13 * DAY_MS, 4)]);
+  expect(seriesThere()).toEqual([1, 2]);
+  const found = await all(HOUR_MS, startMs);
+  expect(found.map(({ tags, buckets }) => [tags["node"], buckets.length])).toEqual([
+    ["next", 1],
+    ["stays", 1],
+  ]);
+});
+
+it("makes room for new series by those that came for a day, with all that is kept of them", async () => {
+  const clock = new VirtualClock(new Date("2026-06-01T00:30:00Z"));
+  await openIt({ maximumSeries: 10 }, { clock, log: QUIET });
+  const write = (name: string, count: number): Promise<void> =>
+    store.write(
+      Array.from({ length: count }, (_, n) =>
+        pointOf("m", `${name}-${n}`, clock.now().getTime(), n),
+      ),
+    );
+  const startMs = clock.now().getTime();
+  for (let day = 0; day < 3; day++) {
+    await write("own", 4);
+    await clock.advance(26 * HOUR_MS);
+  }
+  for (let day = 0; day < 6; day++) {
+    await write(`hostile-${day}`, 20);
+    await store.sealAll();
+    await clock.advance(26 * HOUR_MS);
+    await store.forgetOld();
+  }
+  const found = await all(HOUR_MS, startMs);
+  const names = found.map(({ tags }) => String(tags["node"]));
+  expect(names.filter((name) => name.startsWith("own"))).toHaveLength(4);
+  expect(names.filter((name) => name.startsWith("hostile-0"))).toEqual([]);
+  expect(names.filter((name) => name.startsWith("hostile-5")).length).toBeGreaterThan(5);
+  expect(names.length).toBeLessThanOrEqual(40);
+  expect(store.health()).toMatchObject({ series: 0 });
 });
 
 it("gives up its oldest points before it grows beyond its bytes, and goes on writing", async () => {

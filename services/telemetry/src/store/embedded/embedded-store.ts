@@ -10,6 +10,7 @@ import {
   DEFAULT_EMBEDDED_BYTES,
   DEFAULT_SERIES,
   EMBEDDED_RETENTION,
+  type Retention,
   type StoreConfig,
   type StoreDeps,
 } from "../store-config.js";
@@ -28,6 +29,7 @@ import {
 } from "../store.js";
 import { Catalogue } from "./catalogue.js";
 import type {
+  KeptSeriesRow,
   ReadReply,
   ReadRequest,
   SeriesRow,
@@ -37,13 +39,18 @@ import type {
   WriterOptions,
 } from "./protocol.js";
 import { unpack } from "./range-reader.js";
-import { newColumns, SERIES_IDS } from "./tables.js";
+import { HOURS, newColumns, SERIES_IDS } from "./tables.js";
 import { Thread } from "./thread.js";
 
 /** The file of the embedded store in its folder. */
 export const EMBEDDED_FILE = "telemetry.db";
 
 const TIDY_EVERY = minutes(1);
+const FORGET_EVERY = minutes(10);
+const FORGOTTEN_AT_ONCE = 50;
+/** Series that are known, of which something may be kept, for each that may be written within a day. */
+const KNOWN_PER_PLACE = 4;
+const DAY_MS = 86_400_000;
 /** Points that one commit takes at most, so that nobody waits for long. */
 const GROUP_POINTS = 50_000;
 
@@ -80,6 +87,9 @@ export class EmbeddedStore implements Store {
   readonly #lateMs: number;
   /** Got an id, and are not known to be in the file. */
   #newSeries: SeriesRow[] = [];
+  /** Ids of series that are known no more and still in the file. */
+  readonly #leaving: number[] = [];
+  #forgetting: Promise<void> | undefined;
   #groups: Group[] = [];
   #writing: Promise<void> | undefined;
   #problem: string | undefined;
@@ -92,17 +102,30 @@ export class EmbeddedStore implements Store {
     private readonly deps: StoreDeps,
     private readonly writer: Writing,
     private readonly reader: Reading,
-    series: readonly SeriesRow[],
+    series: readonly KeptSeriesRow[],
+    retention: Retention,
   ) {
     const limit = config.maximumSeries ?? DEFAULT_SERIES;
-    this.#lateMs = (config.retention ?? EMBEDDED_RETENTION).minutesMs - SEALED_WITHIN_MS;
-    this.#registry = new SeriesRegistry(limit, deps.clock, true, SERIES_IDS - 1);
+    this.#lateMs = retention.minutesMs - SEALED_WITHIN_MS;
+    this.#registry = new SeriesRegistry(limit, deps.clock, {
+      lastId: SERIES_IDS - 1,
+      most: Math.min(SERIES_IDS - 1, KNOWN_PER_PLACE * limit),
+      keptMs: retention.hoursMs + HOURS.blockMs,
+    });
     this.#gate = new PointGate(this.#registry);
-    for (const [id, key, field] of series) {
-      this.#registry.restore(key, field, id);
+    const nowMs = deps.clock.now().getTime();
+    for (const [id, key, field, first, last] of series) {
+      // It is not known when on these days.
+      const [bornAgeMs, seenAgeMs] = [nowMs - first * DAY_MS, nowMs - (last + 1) * DAY_MS];
+      this.#registry.restore({ id, key, field }, { bornAgeMs, seenAgeMs: Math.max(0, seenAgeMs) });
       this.#catalogue.add(id, key, field);
     }
-    this.#stopTidying = deps.clock.every(TIDY_EVERY, () => void this.#tidy(false));
+    const stopTidying = deps.clock.every(TIDY_EVERY, () => void this.#tidy(false));
+    const stopForgetting = deps.clock.every(FORGET_EVERY, () => this.forgetOld());
+    this.#stopTidying = () => {
+      stopTidying();
+      stopForgetting();
+    };
   }
 
   /** @throws Error when the file cannot be opened */
@@ -111,7 +134,8 @@ export class EmbeddedStore implements Store {
     const options: WriterOptions = {
       file: join(config.directory, EMBEDDED_FILE),
       maximumBytes: config.embeddedBytes ?? DEFAULT_EMBEDDED_BYTES,
-      retention: config.retention ?? EMBEDDED_RETENTION,
+      retention: { ...EMBEDDED_RETENTION, ...config.retention },
+      nowMs: deps.clock.now().getTime(),
     };
     const writer: Writing = new Thread(new URL("writer-thread.js", import.meta.url), options);
     const opened = await writer.opened;
@@ -125,7 +149,7 @@ export class EmbeddedStore implements Store {
     }
     const reader: Reading = new Thread(new URL("reader-thread.js", import.meta.url), options);
     await reader.opened;
-    return new EmbeddedStore(config, deps, writer, reader, opened.series);
+    return new EmbeddedStore(config, deps, writer, reader, opened.series, options.retention);
   }
 
   async write(points: readonly Point[]): Promise<void> {
@@ -187,14 +211,41 @@ export class EmbeddedStore implements Store {
     await this.#tidy(true);
   }
 
+  /** Removes series that hold no place and of which nothing is left, or too many are known. Done every ten minutes. */
+  forgetOld(): Promise<void> {
+    this.#forgetting ??= this.#forgetAll().finally(() => (this.#forgetting = undefined));
+    return this.#forgetting;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopTidying();
     this.#registry[Symbol.dispose]();
     await this.#writing;
+    await this.#forgetting;
     await this.reader.close({ kind: "close" });
     await this.writer.close({ kind: "close" });
+  }
+
+  async #forgetAll(): Promise<void> {
+    for (const { id, key, field } of this.#registry.forget()) {
+      this.#catalogue.remove(key, field);
+      this.#leaving.push(id);
+    }
+    while (this.#leaving.length > 0 && !this.#closed) {
+      // So few that nobody who writes waits for long.
+      const ids = this.#leaving.slice(0, FORGOTTEN_AT_ONCE);
+      const reply = await this.writer
+        .ask({ kind: "forget", ids })
+        .catch((error: Error) => ({ kind: "failed", message: error.message }) as const);
+      if (reply.kind === "failed") {
+        const message = "series that are gone could not be removed from the telemetry database";
+        return this.deps.log.warn({ cause: reply.message }, message);
+      }
+      this.#leaving.splice(0, ids.length);
+      this.#registry.release(ids);
+    }
   }
 
   #openGroup(): Group {

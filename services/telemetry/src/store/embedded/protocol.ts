@@ -6,9 +6,12 @@ export interface WriterOptions {
   readonly file: string;
   readonly maximumBytes: number;
   readonly retention: Retention;
+  readonly nowMs: number;
 }
 
 export type SeriesRow = readonly [id: number, key: string, field: string];
+/** With the days on which it was written first and last. */
+export type KeptSeriesRow = readonly [...SeriesRow, first: number, last: number];
 export type TextRow = readonly [atMs: number, key: string, text: string];
 
 export type WriteRequest =
@@ -21,10 +24,12 @@ export type WriteRequest =
     }
   /** Looks whether there is something to sort or to remove. */
   | { readonly kind: "tidy"; readonly nowMs: number; readonly sealAll: boolean }
+  /** Removes series and all that is kept of them. */
+  | { readonly kind: "forget"; readonly ids: readonly number[] }
   | { readonly kind: "close" };
 
 export type WriteReply =
-  | { readonly kind: "opened"; readonly series: readonly SeriesRow[]; readonly moved?: string }
+  | { readonly kind: "opened"; readonly series: readonly KeptSeriesRow[]; readonly moved?: string }
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly isFull: boolean; readonly message: string };
 

@@ -15,6 +15,7 @@ import {
   type TimedBlock,
 } from "./blocks.js";
 import {
+  dayOf,
   HOURS,
   MINUTES,
   newColumns,
@@ -36,13 +37,17 @@ export class Sealing {
   readonly #order: Uint32Array;
   readonly #lastSeq: number;
   readonly #oldestRawHour: number;
+  readonly #today: number;
+  readonly #seen: StatementSync;
   readonly #get: Readonly<Record<Tier["table"], StatementSync>>;
   readonly #put: Readonly<Record<Tier["table"], StatementSync>>;
   #done = 0;
 
   /** @param rawSinceMs points before it are not kept by themselves any more */
-  constructor(db: DatabaseSync, rawSinceMs: number) {
+  constructor(db: DatabaseSync, rawSinceMs: number, nowMs: number) {
     this.#db = db;
+    this.#today = dayOf(nowMs);
+    this.#seen = db.prepare("UPDATE series_day SET last = ?1 WHERE id = ?2 AND last < ?1");
     this.#oldestRawHour = Math.ceil(rawSinceMs / RAW.blockMs);
     const total = db.prepare("SELECT sum(points) AS points FROM intake").get() as {
       points: number | null;
@@ -95,6 +100,7 @@ export class Sealing {
       points.at.push(atMs - hour * RAW.blockMs);
       points.values.push(values[index] ?? 0);
     }
+    this.#seen.run(this.#today, id);
     for (const [hour, points] of hours) this.#sealHour(id, hour, points.at, points.values);
   }
 

@@ -32,8 +32,24 @@ const TABLES = `
   CREATE TABLE text (at_ms INTEGER NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (at_ms, key)) WITHOUT ROWID;
 `;
 
+/** On which days since 1970 a series was written first and last. Releases that do not know it leave it alone. */
+const SERIES_DAYS =
+  "CREATE TABLE IF NOT EXISTS series_day (id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL)";
+
+export function dayOf(ms: number): number {
+  return Math.floor(ms / 86_400_000);
+}
+
 /** Makes the tables of a new file. @throws Error for a file of another version */
-export function prepareTables(db: DatabaseSync): void {
+export function prepareTables(db: DatabaseSync, nowMs: number): void {
+  makeTables(db);
+  db.exec(SERIES_DAYS);
+  // What a release without it has written is as of now.
+  const sql = "INSERT OR IGNORE INTO series_day (id, first, last) SELECT id, ?1, ?1 FROM series";
+  db.prepare(sql).run(dayOf(nowMs));
+}
+
+function makeTables(db: DatabaseSync): void {
   const row = db.prepare("PRAGMA user_version").get() as { user_version: number };
   if (row.user_version === VERSION) return;
   if (row.user_version !== 0) {

@@ -1,10 +1,19 @@
 import { existsSync, renameSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { SeriesRow, WriteReply, WriteRequest, WriterOptions } from "./protocol.js";
+import type { KeptSeriesRow, WriteReply, WriteRequest, WriterOptions } from "./protocol.js";
 import { Pruning } from "./pruning.js";
 import { Sealing } from "./sealing.js";
-import { packColumns, prepareTables } from "./tables.js";
+import {
+  dayOf,
+  edgesOf,
+  HOURS,
+  MINUTES,
+  packColumns,
+  prepareTables,
+  RAW,
+  SERIES_IDS,
+} from "./tables.js";
 
 /** The thread that writes the embedded store: requests are answered in order. */
 
@@ -44,32 +53,65 @@ class Writer {
     if (this.#intakePoints > 0) this.#intakeSinceMs = 0;
   }
 
-  series(): SeriesRow[] {
-    const rows = this.#db.prepare("SELECT id, key, field FROM series").all();
-    return rows.map(({ id, key, field }) => [Number(id), String(key), String(field)]);
+  series(): KeptSeriesRow[] {
+    const sql =
+      "SELECT id, key, field, first, last FROM series JOIN series_day USING (id) ORDER BY id";
+    return this.#db
+      .prepare(sql)
+      .all()
+      .map(({ id, key, field, first, last }) => [
+        Number(id),
+        String(key),
+        String(field),
+        Number(first),
+        Number(last),
+      ]);
+  }
+
+  forget(ids: readonly number[]): void {
+    this.#inTransaction(() => {
+      for (const { table } of [RAW, MINUTES, HOURS]) {
+        const { first, last } = this.#db.prepare(edgesOf("key", table)).get() as {
+          first: number | null;
+          last: number | null;
+        };
+        const blocks = [first ?? 0, last ?? -SERIES_IDS].map((key) => Math.floor(key / SERIES_IDS));
+        const [from = 0, to = -1] = blocks;
+        const ofBlock = this.#db.prepare(`DELETE FROM ${table} WHERE key = ?`);
+        for (const id of ids) {
+          for (let block = from; block <= to; block++) ofBlock.run(block * SERIES_IDS + id);
+        }
+      }
+      for (const table of ["series", "series_day"]) {
+        const ofSeries = this.#db.prepare(`DELETE FROM ${table} WHERE id = ?`);
+        for (const id of ids) ofSeries.run(id);
+      }
+    });
   }
 
   write({ series, points, texts, nowMs }: WriteRequest & { kind: "write" }): void {
     if (this.#pruning.isTight) this.#prune(nowMs);
     const db = this.#db;
-    db.exec("BEGIN IMMEDIATE");
-    try {
+    const { length } = points.at;
+    this.#inTransaction(() => {
       const ofSeries = db.prepare("INSERT OR IGNORE INTO series (id, key, field) VALUES (?, ?, ?)");
-      for (const row of series) ofSeries.run(...row);
+      const ofDay = db.prepare(
+        "INSERT OR IGNORE INTO series_day (id, first, last) VALUES (?, ?, ?)",
+      );
+      const today = dayOf(nowMs);
+      for (const row of series) {
+        ofSeries.run(...row);
+        ofDay.run(row[0], today, today);
+      }
       const ofText = db.prepare("INSERT OR REPLACE INTO text (at_ms, key, text) VALUES (?, ?, ?)");
       for (const row of texts) ofText.run(...row);
-      const { length } = points.at;
       if (length > 0) {
         const sql = "INSERT INTO intake (points, data) VALUES (?, ?)";
         db.prepare(sql).run(length, packColumns(points));
       }
-      db.exec("COMMIT");
-      this.#intakePoints += length;
-      this.#intakeSinceMs ??= nowMs;
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
+    });
+    this.#intakePoints += length;
+    this.#intakeSinceMs ??= nowMs;
     this.tidy(nowMs, false);
   }
 
@@ -85,9 +127,20 @@ class Writer {
     this.#db.close();
   }
 
+  #inTransaction(run: () => void): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      run();
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
   #seal(nowMs: number): void {
     if (this.#sealing || performance.now() < this.#sealNotBeforeMs) return;
-    this.#sealing = new Sealing(this.#db, nowMs - options.retention.rawMs);
+    this.#sealing = new Sealing(this.#db, nowMs - options.retention.rawMs, nowMs);
     this.#intakePoints = 0;
     this.#intakeSinceMs = undefined;
     this.#planSlice();
@@ -135,7 +188,7 @@ class Writer {
   }
 }
 
-function open({ file, maximumBytes }: WriterOptions): DatabaseSync {
+function open({ file, maximumBytes, nowMs }: WriterOptions): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: 10_000 });
   try {
     db.exec("PRAGMA temp_store = MEMORY");
@@ -146,7 +199,7 @@ function open({ file, maximumBytes }: WriterOptions): DatabaseSync {
     db.exec(`PRAGMA journal_size_limit = ${LOG_PAGES * 4096}`);
     const { page_size: pageBytes } = db.prepare("PRAGMA page_size").get() as { page_size: number };
     db.exec(`PRAGMA max_page_count = ${Math.ceil(maximumBytes / pageBytes)}`);
-    prepareTables(db);
+    prepareTables(db, nowMs);
     return db;
   } catch (error) {
     db.close();
@@ -187,6 +240,7 @@ try {
   port.on("message", (request: WriteRequest) => {
     try {
       if (request.kind === "write") writer.write(request);
+      else if (request.kind === "forget") writer.forget(request.ids);
       else if (request.kind === "tidy") writer.tidy(request.nowMs, request.sealAll);
       else writer.close();
       reply({ kind: "done" });

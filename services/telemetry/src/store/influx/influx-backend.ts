@@ -123,7 +123,10 @@ export class InfluxBackend implements Backend {
 
   async #prepare(signal: AbortSignal): Promise<void> {
     try {
-      await this.#client.prepare(this.config.retention ?? DATABASE_RETENTION);
+      await this.#client.prepare({
+        ...DATABASE_RETENTION,
+        ...this.config.retention,
+      });
       this.#isPrepared = true;
     } catch (cause) {
       signal.throwIfAborted();
