@@ -1,9 +1,10 @@
-import { QUANTITIES, type Absence, type Quantity, type Sample } from "@outrider/contracts/reading";
+import type { Quantity, Sample } from "@outrider/contracts/reading";
 import type { DriverContext } from "@outrider/ports/driver";
 import type { SensorPort } from "@outrider/ports/sensor-port";
 import { useI2cBus } from "@outrider/transports/i2c-buses";
 import { identified, I2cChip, type Identify } from "@outrider/transports/i2c-chip";
 import type { I2cChipOptions } from "./i2c-options.js";
+import { within } from "./sample.js";
 
 /** A part that measures. */
 export interface I2cSensor {
@@ -30,21 +31,6 @@ export async function openI2cSensor(
     read: (signal) => alone(signal, async (chip) => within(await sensor.read(chip, signal))),
     [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
   };
-}
-
-/** What is outside of what its quantity can be is no value but a broken sensor. */
-export function within(sample: Sample): Sample {
-  const checked = Object.entries(sample).map(([quantity, value]) => {
-    const { min, max } = QUANTITIES[quantity as Quantity];
-    const sound = typeof value === "string" || (value >= min && value <= max);
-    return [quantity, sound ? value : "NoReading"];
-  });
-  return Object.fromEntries(checked) as Sample;
-}
-
-/** All of them for one reason. */
-export function absent(quantities: readonly Quantity[], why: Absence): Sample {
-  return Object.fromEntries(quantities.map((quantity) => [quantity, why]));
 }
 
 /** Checks the registers by which parts of Texas Instruments say what they are. */

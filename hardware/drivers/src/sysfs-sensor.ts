@@ -3,7 +3,7 @@ import { withDeadline } from "@outrider/ports/deadline";
 import type { DriverContext } from "@outrider/ports/driver";
 import type { SensorPort } from "@outrider/ports/sensor-port";
 import { seconds } from "@outrider/ports/time";
-import { within } from "./i2c-sensor.js";
+import { within } from "./sample.js";
 
 /** A chip that hangs lets the kernel wait. */
 const READ_WITHIN = seconds(5);

@@ -1,6 +1,7 @@
 import { defineDriver } from "@outrider/ports/driver";
 import { signed16 } from "@outrider/transports/i2c-chip";
-import { absent, identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { absent } from "../sample.js";
 import { amperes, ShuntOptions } from "../shunt-options.js";
 
 /** Texas Instruments SBOS547. The current is worked out here, so that no register of the chip has to be set for it. */

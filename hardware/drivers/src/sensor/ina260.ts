@@ -1,7 +1,8 @@
 import { defineDriver } from "@outrider/ports/driver";
 import { signed16 } from "@outrider/transports/i2c-chip";
 import { I2cChipOptions } from "../i2c-options.js";
-import { absent, identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { absent } from "../sample.js";
 
 /** Texas Instruments SBOS656: the resistor is in the chip. */
 const CONFIGURATION = 0;

@@ -1,7 +1,8 @@
 import { Integer } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
 import { signed16 } from "@outrider/transports/i2c-chip";
-import { absent, identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { absent } from "../sample.js";
 import { amperes, ShuntOptions } from "../shunt-options.js";
 
 export class Ina3221Options extends ShuntOptions {

@@ -9,7 +9,7 @@ import { seconds, type Clock } from "@outrider/ports/time";
 import { CHILD_PATH, runChild } from "@outrider/transports/child";
 import { findSysfsDevice, sysfsNumber } from "@outrider/transports/sysfs";
 import { Matches } from "class-validator";
-import { within } from "../i2c-sensor.js";
+import { within } from "../sample.js";
 
 /** The host on which the agent runs. */
 export class RaspberryPiOptions {
