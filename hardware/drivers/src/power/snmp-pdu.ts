@@ -65,8 +65,8 @@ export class SnmpPduOptions extends SnmpOptions {
   @Integer(1, 1000)
   branch?: number;
   /**
-   * How long the outlet stays off when the PDU cycles it by itself, as set at the PDU. Given, a power cycle is one request
-   * that the PDU finishes even if the agent dies; missing, the agent switches off, sees it off, and switches on.
+   * Given, a power cycle is one request that the PDU finishes even if the agent dies; missing, the agent switches off,
+   * sees it off, and switches on. How long the outlet stays off then is set at the PDU: the number is for people.
    */
   @Optional()
   @Integer(1, 8)
