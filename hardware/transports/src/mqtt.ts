@@ -76,6 +76,8 @@ export class MqttLink implements Disposable {
       reconnectPeriod: RECONNECT_MS,
       connectTimeout: CONNECT_DEADLINE,
       keepalive: 15,
+      // The library would keep a buffer for each number that a packet can have, 7 MiB of them.
+      writeCache: false,
       queueQoSZero: false,
       ...credentials,
     });

@@ -69,6 +69,8 @@ export class Connection {
       resubscribe: false,
       queueQoSZero: false,
       keepalive: options.keepAliveSeconds,
+      // A buffer kept for each of the 65,536 numbers that a packet can have: 7 MiB, for what takes no time to make.
+      writeCache: false,
       connectTimeout: options.connectTimeoutMs,
       properties: { maximumPacketSize: LARGEST_PACKET_BYTES, requestResponseInformation: true },
       ...(options.username === undefined ? {} : { username: options.username }),
