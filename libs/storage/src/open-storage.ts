@@ -1,4 +1,3 @@
-import { PostgresStorage } from "./postgres/postgres-storage.js";
 import { SqliteStorage } from "./sqlite/sqlite-storage.js";
 import type { Storage, StorageOptions } from "./storage.js";
 
@@ -9,6 +8,9 @@ import type { Storage, StorageOptions } from "./storage.js";
  *
  * @throws StorageError `migration`, `corrupt`, `busy`, `full`, `io`, `unreachable`; nothing has been changed then.
  */
-export function openStorage(options: StorageOptions): Promise<Storage> {
-  return "url" in options ? PostgresStorage.open(options) : SqliteStorage.open(options);
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  if (!("url" in options)) return SqliteStorage.open(options);
+  // The client of a server takes memory that whoever has a file has no use for.
+  const { PostgresStorage } = await import("./postgres/postgres-storage.js");
+  return PostgresStorage.open(options);
 }
