@@ -2,7 +2,13 @@ import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { anchorPath } from "@outrider/audit/anchor-file";
-import { agentAck, agentCommand, agentDesired, type AgentDesired } from "@outrider/contracts/agent";
+import {
+  agentAck,
+  agentCommand,
+  agentDesired,
+  type AgentDesired,
+  type DescribedDriver,
+} from "@outrider/contracts/agent";
 import {
   milliseconds,
   minutes,
@@ -151,6 +157,9 @@ class Agent implements RunningAgent {
   async start(): Promise<void> {
     const { journal, log, clock, defect, config } = this;
     const { signal: stopped } = this.#stopped;
+    const catalogue = driverCatalogue(log);
+    // Who waits for it below hears of it.
+    catalogue.catch(() => undefined);
     const bootId = readBootId(config.bootIdFile, log);
     this.#readings = await Readings.open({
       agent: config.id,
@@ -163,11 +172,11 @@ class Agent implements RunningAgent {
     });
     await journal.prune();
     const fences = await journal.fences();
-    const drivers = await driverCatalogue(log);
+    let drivers: readonly DescribedDriver[] = [];
     const describe = describeAgent(this.#session, config.id, () => ({
       generation: this.#bindings.generation,
       endpoints: this.#bindings.described(),
-      drivers,
+      drivers: [...drivers],
       fences: Object.fromEntries(fences),
     }));
     const gate = new StartGate(clock, (endpoint, detail) => log.warn({ endpoint }, detail));
@@ -228,6 +237,7 @@ class Agent implements RunningAgent {
       secret: config.secrets.resolve,
     });
     this.#bindings.attend();
+    drivers = await catalogue;
     this.#serve();
   }
 

@@ -1,0 +1,3 @@
+import { PortError } from "@outrider/ports/port-error";
+
+throw new PortError("unsupported", "the library of its mechanism is not there");
