@@ -25,6 +25,12 @@ describe("the environment", () => {
     });
   });
 
+  it("hands the bounds of what is measured on to those who keep it", () => {
+    const bounds = { OUTRIDER_TELEMETRY_SERIES: "x", OUTRIDER_READING_SPOOL_BYTES: "20000000" };
+    const config = readConfig(bounds);
+    expect(partEnvironment(config, { siteFile: "lab.yaml" }, 1883)).toMatchObject(bounds);
+  });
+
   it("bounds what drain hooks may run and reach, for the part that runs them", () => {
     const config = readConfig({
       OUTRIDER_HOOK_DIR: "/etc/outrider/hooks/",

@@ -36,6 +36,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** A time-series database for what is measured, as the variable has it; a file in the data folder without it. */
   readonly influxUrl: string | undefined;
+  /** The bounds of what is measured, for the telemetry service and the agents that run here, as they were given. */
+  readonly measured: Readonly<Record<string, string>>;
   /** Networks that drain hooks may reach although they would be refused, as the variable has them. */
   readonly webhookAllow: string | undefined;
   /** The folder that programs of drain hooks have to lie in, absolute; undefined: anywhere. */
@@ -106,6 +108,17 @@ const CONSOLES = {
   OUTRIDER_CONSOLE_SPOOL_BYTES: optionalText(),
 };
 
+/** Handed on to the telemetry service and to agents, which know what they mean. */
+const MEASURED = {
+  OUTRIDER_READING_SPOOL_BYTES: optionalText(),
+  OUTRIDER_TELEMETRY_BYTES: optionalText(),
+  OUTRIDER_TELEMETRY_KEEP_HOURS: optionalText(),
+  OUTRIDER_TELEMETRY_KEEP_MINUTES: optionalText(),
+  OUTRIDER_TELEMETRY_KEEP_RAW: optionalText(),
+  OUTRIDER_TELEMETRY_SERIES: optionalText(),
+  OUTRIDER_TELEMETRY_SPOOL_BYTES: optionalText(),
+};
+
 /** Handed on to the bridge to Home Assistant, which knows what they mean. */
 const HOME_ASSISTANT = {
   OUTRIDER_HOME_ASSISTANT_FORM: optionalText(),
@@ -127,6 +140,7 @@ const VARIABLES = {
   OUTRIDER_HTTP_PLAINTEXT: yesOrNo(false),
   OUTRIDER_DATABASE_URL: databaseUrl(),
   OUTRIDER_INFLUX_URL: optionalText(),
+  ...MEASURED,
   OUTRIDER_WEBHOOK_ALLOW: optionalText(),
   OUTRIDER_HOOK_DIR: optionalText(),
   OUTRIDER_MQTT_PLAINTEXT: yesOrNo(false),
@@ -201,6 +215,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     secrets: secretsIn(environment),
     httpHosts: values.OUTRIDER_HTTP_HOSTS,
     databaseUrl: values.OUTRIDER_DATABASE_URL,
+    measured: givenOf(MEASURED, values),
     influxUrl: values.OUTRIDER_INFLUX_URL,
     webhookAllow: values.OUTRIDER_WEBHOOK_ALLOW,
     hookDirectory:

@@ -143,6 +143,7 @@ export function partEnvironment(
     OUTRIDER_SSH_PORT: String(config.sshPort),
     OUTRIDER_CONSOLE_LINK_PORT: String(config.consoleLinkPort),
     ...config.consoles,
+    ...config.measured,
     ...given("OUTRIDER_HTTP_HOSTS", config.httpHosts),
     ...given("OUTRIDER_DATABASE_URL", config.databaseUrl),
     ...given("OUTRIDER_WEBHOOK_ALLOW", config.webhookAllow),

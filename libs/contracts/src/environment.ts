@@ -97,6 +97,43 @@ export const yesOrNo = (fallback?: boolean): Variable<boolean> =>
     fallback,
   );
 
+/** A whole number that may be left out. */
+export const optionalNumber = (least: number, most: number): Variable<number | undefined> => ({
+  expected: `a whole number from ${least} to ${most}`,
+  read: (value) => whole(value, least, most),
+  fallback: { value: undefined },
+});
+
+const BYTES: Readonly<Record<string, number>> = { "": 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+
+/** A size that may be left out. @param leastMB in millions of bytes */
+export const optionalBytes = (leastMB: number): Variable<number | undefined> => ({
+  expected: `a size like 20GB or a number of bytes, at least ${leastMB}MB`,
+  read: (value) => {
+    const [, number, unit = ""] = /^(\d{1,15})(KB|MB|GB|TB)?$/.exec(value) ?? [];
+    const bytes = Number(number) * (BYTES[unit] ?? Number.NaN);
+    return bytes >= leastMB * 1e6 && Number.isSafeInteger(bytes) ? bytes : undefined;
+  },
+  fallback: { value: undefined },
+});
+
+const SPANS: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  d: 24 * 3_600_000,
+  y: 365 * 24 * 3_600_000,
+};
+
+/** A time in milliseconds that may be left out; at most 100 years. @param leastHours the shortest */
+export const optionalSpan = (leastHours: number): Variable<number | undefined> => ({
+  expected: `a time like 36h, 14d or 2y, at least ${leastHours}h`,
+  read: (value) => {
+    const [, number, unit = ""] = /^(\d{1,6})([hdy])$/.exec(value) ?? [];
+    const ms = Number(number) * (SPANS[unit] ?? Number.NaN);
+    return ms >= leastHours * 3_600_000 && ms <= 100 * 365 * 86_400_000 ? ms : undefined;
+  },
+  fallback: { value: undefined },
+});
+
 function whole(value: string, min: number, max: number): number | undefined {
   const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
   return number >= min && number <= max ? number : undefined;

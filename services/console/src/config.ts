@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import {
   EnvironmentError,
+  optionalBytes,
   optionalText,
   port,
   yesOrNo,
@@ -37,18 +38,6 @@ const optionalAddress: Variable<string | undefined> = {
   fallback: { value: undefined },
 };
 
-const UNITS: Readonly<Record<string, number>> = { "": 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
-
-const optionalBytes: Variable<number | undefined> = {
-  expected: "a size like 20GB or a number of bytes, at least 1MB",
-  read: (text) => {
-    const [, number, unit = ""] = /^(\d{1,15})(KB|MB|GB|TB)?$/.exec(text) ?? [];
-    const bytes = Number(number) * (UNITS[unit] ?? Number.NaN);
-    return bytes >= 1e6 && Number.isSafeInteger(bytes) ? bytes : undefined;
-  },
-  fallback: { value: undefined },
-};
-
 /** @throws EnvironmentError */
 export function readConsoleConfig(
   environment: Readonly<Record<string, string | undefined>>,
@@ -61,7 +50,7 @@ export function readConsoleConfig(
     OUTRIDER_CONSOLE_LINK_PLAINTEXT: yesOrNo(false),
     OUTRIDER_SSH_PORT: port(2222),
     OUTRIDER_CONSOLE_OPEN_BIND: optionalAddress,
-    OUTRIDER_CONSOLE_LOG_BYTES: optionalBytes,
+    OUTRIDER_CONSOLE_LOG_BYTES: optionalBytes(1),
     OUTRIDER_DEMO: yesOrNo(false),
   });
   const bind = own.OUTRIDER_BIND;

@@ -43,7 +43,9 @@ export async function startTelemetryService(
           auditMigrations("telemetry"),
         ]);
         const directory = join(dataDirectory, "telemetry");
-        const store = stack.use(await openStore({ url, directory }, { clock, log }));
+        const store = stack.use(
+          await openStore({ ...config.bounds, url, directory }, { clock, log }),
+        );
         const outbound = {
           addresses: new AddressPolicy(config.webhookAllow),
           secrets: config.secrets ?? new ServiceSecrets([], {}),
