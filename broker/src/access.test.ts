@@ -169,6 +169,12 @@ describe("a person who may see some nodes only", () => {
     ["node/n2/status", false],
     ["agent/rack-a/description", false],
     ["agent/rack-a/status", false],
+    ["agent/rack-a/alarm/agent-away", false],
+    ["agent/rack-a/health", false],
+    ["domain/psu-a/alarm/watt-budget", false],
+    ["service/telemetry/alarm/readings-lost", false],
+    ["site/health", false],
+    ["site", true],
     ["service/power/status", true],
   ])("of %s hears: %s", (path, heard) => {
     expect(new Access(bound, MAX).mayReceive(TOPIC_ROOT + path)).toBe(heard);

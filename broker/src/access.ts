@@ -32,13 +32,18 @@ const RIGHT_TO_ASK: Readonly<Record<string, Right>> = {
   "node/{node}/boot/set": "boot",
 };
 const NODE_TOPICS = `${TOPIC_ROOT}node/`;
-const AGENT_TOPICS = `${TOPIC_ROOT}agent/`;
+/** What stands there is of the whole site: agents name all nodes that are bound to them, and power domains are shared. */
+const SITE_WIDE = [/^agent\//, /^domain\//, /^service\/[^/]+\/alarm\//, /^site\/health$/];
 
 /** Topics of one connection whose grant is remembered. */
 const GRANTS_PER_ACCESS = 512;
 const KNOWN_TOPICS = 16_384;
 
 const publicTopics = new BoundedMemo(KNOWN_TOPICS, isPublicTopic);
+const siteWide = new BoundedMemo(KNOWN_TOPICS, (topic) => {
+  const below = topic.startsWith(TOPIC_ROOT) ? topic.slice(TOPIC_ROOT.length) : "";
+  return SITE_WIDE.some((pattern) => pattern.test(below));
+});
 
 /** What one identity may publish, subscribe to and receive, by the contracts and nothing else. */
 export class Access {
@@ -137,8 +142,7 @@ export class Access {
   #isVisible(topic: string): boolean {
     // Nearly everybody sees everything, and this is asked for every message.
     if (!this.#subject || this.#seesAll) return true;
-    // What an agent says of itself names all nodes that are bound to it.
-    if (this.#subject.nodes !== undefined && topic.startsWith(AGENT_TOPICS)) return false;
+    if (this.#subject.nodes !== undefined && siteWide.get(topic)) return false;
     const node = topic.startsWith(NODE_TOPICS) ? topic.split("/", 4)[3] : nodeOfDiscovery(topic);
     return may(this.#subject, "read", node) === true;
   }

@@ -115,6 +115,7 @@ export const FRESH: Readonly<Record<Measurement, string>> = {
   node_state: "5m",
   node_event: "5m",
   node_alarm: "5m",
+  site_alarm: "5m",
   domain_power: "5m",
   agent_clock: "15m",
   system_health: "5m",

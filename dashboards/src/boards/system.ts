@@ -1,6 +1,6 @@
 import { DEFAULT_ALARMS } from "@outrider/contracts/telemetry-policy";
 import { chosen, type DashboardDescription, type Step } from "../description.js";
-import { lookOf } from "../looks.js";
+import { codeOf, lookOf } from "../looks.js";
 import { values } from "../query.js";
 
 /** Whether Outrider itself is well. */
@@ -20,7 +20,7 @@ const CLOCK_STEPS: readonly Step[] = [
 export const SYSTEM: DashboardDescription = {
   key: "system",
   title: "Outrider: the system itself",
-  description: "Services, the store and what waits for it, and the calendars of agents.",
+  description: "Services and alarms, the store and what waits for it, and the calendars of agents.",
   variables: ["agent"],
   annotations: false,
   span: "6h",
@@ -37,6 +37,25 @@ export const SYSTEM: DashboardDescription = {
           height: 7,
           ...lookOf("system_health", "up"),
           shows: [{ query: values("system_health", "up", { by: ["service"], reduce: "last" }) }],
+        },
+        {
+          title: "Alarms of agents, power domains and services",
+          description:
+            "Raised now, the critical ones first. `outrider alarms` has their words; alarms of nodes stand on the fleet's page.",
+          view: "table",
+          width: 24,
+          height: 6,
+          shows: [
+            {
+              name: "Severity",
+              query: values("site_alarm", "severity", {
+                by: ["subject", "alarm"],
+                only: { is: ">=", value: codeOf("site_alarm", "severity", "Warning") },
+                at: "now",
+              }),
+              ...lookOf("site_alarm", "severity"),
+            },
+          ],
         },
       ],
     },

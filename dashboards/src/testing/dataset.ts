@@ -61,6 +61,12 @@ export function series(): KnownSeries[] {
       fields: { offsetSeconds: index * -90 },
       everyMs: MINUTE,
     })),
+    ...["agent:rack-a", "domain:psu-a", "service:telemetry"].map((subject, index) => ({
+      measurement: "site_alarm" as const,
+      tags: { subject, alarm: "some-rule" },
+      fields: { severity: index },
+      everyMs: MINUTE,
+    })),
     ...["power", "telemetry", "console"].map((service, index) => ({
       measurement: "system_health" as const,
       tags: { service },

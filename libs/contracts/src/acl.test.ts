@@ -42,6 +42,7 @@ function topicWith(contract: AnyContract, parameters: Readonly<Record<string, st
     client: "gateway-0a",
     id: "1",
     alarm: "silent",
+    domain: "psu-a",
     ...parameters,
   });
 }
@@ -78,6 +79,7 @@ const topics = fc
       client: "gateway-0a",
       id: "1",
       alarm: "silent",
+      domain: "psu-a",
     };
     return (
       TOPIC_ROOT + contract.template.replace(/\{(\w+)\}/g, (_, name: string) => fill[name] ?? "")

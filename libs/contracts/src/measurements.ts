@@ -63,6 +63,11 @@ export const MEASUREMENTS = {
     tags: ["node", "alarm"],
     fields: { severity: codes(["Cleared", "Warning", "Critical"]) },
   },
+  /** Of agents (`agent:rack-a`), power domains and services: on change, and each minute while it stands. */
+  site_alarm: {
+    tags: ["subject", "alarm"],
+    fields: { severity: codes(["Cleared", "Warning", "Critical"]) },
+  },
   /** Each minute. A node starts while its supply comes on and for a minute after. */
   domain_power: {
     tags: ["domain"],

@@ -6,6 +6,7 @@ import {
   Id,
   MapOf,
   Nested,
+  NestedList,
   OneOf,
   Optional,
   OthersOf,
@@ -92,6 +93,25 @@ export class AlarmState {
   @Optional() @Nested(() => AlarmAcknowledgement) acknowledged?: AlarmAcknowledgement;
 }
 
+/** Alarms that are named in the summary of what they are about. */
+export const MOST_NAMED_ALARMS = 100;
+
+/** An alarm, named. */
+export class NamedAlarm {
+  /** `agent:rack-a`, `domain:psu-a`, `service:telemetry` */
+  @Matches(SUBJECT_PATTERN) subject!: string;
+  @Matches(ALARM_ID_PATTERN) id!: string;
+  @OneOf(ALARM_SEVERITIES) severity!: AlarmSeverity;
+}
+
+/** The worst of the alarms of an agent, or of what is neither node nor agent. */
+export class AlarmSummary {
+  /** `OK`: no alarm stands. */
+  @OneOf(["OK", ...ALARM_SEVERITIES]) health!: "OK" | AlarmSeverity;
+  /** Those that stand, by subject and name. */
+  @NestedList(() => NamedAlarm, MOST_NAMED_ALARMS) alarms!: NamedAlarm[];
+}
+
 export const nodeTelemetry = contract("node/{node}/telemetry", {
   payload: NodeTelemetry,
   kind: "report",
@@ -111,4 +131,54 @@ export const nodeAlarm = contract("node/{node}/alarm/{alarm}", {
   qos: 1,
   retain: true,
   summary: "An alarm of a node. Cleared by an empty payload when what it tells of is over.",
+});
+
+export const agentAlarm = contract("agent/{agent}/alarm/{alarm}", {
+  payload: AlarmState,
+  kind: "report",
+  writer: "telemetry",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  summary: "An alarm of an agent. Cleared by an empty payload when what it tells of is over.",
+});
+
+export const domainAlarm = contract("domain/{domain}/alarm/{alarm}", {
+  payload: AlarmState,
+  kind: "report",
+  writer: "telemetry",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  summary: "An alarm of a power domain. Cleared by an empty payload when what it tells of is over.",
+});
+
+export const serviceAlarm = contract("service/{service}/alarm/{alarm}", {
+  payload: AlarmState,
+  kind: "report",
+  writer: "telemetry",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  summary: "An alarm of a service. Cleared by an empty payload when what it tells of is over.",
+});
+
+export const agentHealth = contract("agent/{agent}/health", {
+  payload: AlarmSummary,
+  kind: "report",
+  writer: "telemetry",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  summary: "The worst alarm of an agent on which something hangs, and which alarms stand.",
+});
+
+export const siteHealth = contract("site/health", {
+  payload: AlarmSummary,
+  kind: "report",
+  writer: "telemetry",
+  audience: "public",
+  qos: 1,
+  retain: true,
+  summary: "The worst alarm of power domains and services together, and which alarms stand.",
 });

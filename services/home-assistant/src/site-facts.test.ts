@@ -96,6 +96,6 @@ describe("what is known of a site", () => {
     facts.site({ name: "lab", version: "1" });
     for (const service of ["power", "home-assistant", "power"]) facts.service(service);
     expect(facts.device(object, undefined)?.name).toBe("lab");
-    expect(keysOf(object)).toEqual(["service_home_assistant", "service_power"]);
+    expect(keysOf(object)).toEqual(["problem", "service_home_assistant", "service_power"]);
   });
 });

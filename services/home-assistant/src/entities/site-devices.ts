@@ -1,8 +1,10 @@
 import { agentDescription, agentStatus } from "@outrider/contracts/agent";
 import { topicOf } from "@outrider/contracts/contract";
 import { serviceStatus } from "@outrider/contracts/service";
-import type { Device } from "./device.js";
+import { agentHealth, siteHealth } from "@outrider/contracts/telemetry";
+import type { Device, Entity } from "./device.js";
 import { SITE_OBJECT } from "./node-device.js";
+import { lookup, whileWritten } from "./topics.js";
 
 /** An agent: nodes are reached by way of it. */
 export function agentDevice(agent: string, version: string | undefined): Device {
@@ -17,6 +19,7 @@ export function agentDevice(agent: string, version: string | undefined): Device 
       via_device: SITE_OBJECT,
     },
     entities: [
+      problem(topicOf(agentHealth, { agent }), agentHealth),
       {
         key: "connection",
         platform: "binary_sensor",
@@ -63,20 +66,43 @@ export function siteDevice(
       ...(version === undefined ? {} : { sw_version: version }),
       ...(url === undefined ? {} : { configuration_url: url }),
     },
-    entities: services.map((service) => ({
-      key: `service_${service.replaceAll("-", "_")}`,
-      platform: "binary_sensor",
-      config: {
-        name: `Service ${service}`,
-        device_class: "connectivity",
-        state_topic: topicOf(serviceStatus, { service }),
-        value_template: "{{ 'ON' if value_json.state in ['ready', 'degraded'] else 'OFF' }}",
-        json_attributes_topic: topicOf(serviceStatus, { service }),
-        json_attributes_template: "{{ {'state': value_json.state} | to_json }}",
-        entity_category: "diagnostic",
-      },
-    })),
+    entities: [problem(topicOf(siteHealth, {}), siteHealth), ...services.map(serviceEntity)],
     // A service that has not spoken yet may still come.
     complete: false,
+  };
+}
+
+/** Whether an alarm stands, and which ones. */
+function problem(topic: string, contract: { readonly writers: readonly string[] }): Entity {
+  return {
+    key: "problem",
+    platform: "binary_sensor",
+    config: {
+      name: "Problem",
+      device_class: "problem",
+      state_topic: topic,
+      value_template: lookup({ OK: "OFF", Warning: "ON", Critical: "ON" }, "value_json.health"),
+      json_attributes_topic: topic,
+      json_attributes_template:
+        "{{ {'health': value_json.health, 'alarms': value_json.alarms} | to_json }}",
+      availability: [whileWritten(contract)],
+    },
+  };
+}
+
+function serviceEntity(service: string): Entity {
+  const topic = topicOf(serviceStatus, { service });
+  return {
+    key: `service_${service.replaceAll("-", "_")}`,
+    platform: "binary_sensor",
+    config: {
+      name: `Service ${service}`,
+      device_class: "connectivity",
+      state_topic: topic,
+      value_template: "{{ 'ON' if value_json.state in ['ready', 'degraded'] else 'OFF' }}",
+      json_attributes_topic: topic,
+      json_attributes_template: "{{ {'state': value_json.state} | to_json }}",
+      entity_category: "diagnostic",
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { minutes, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import { isNodeId } from "@outrider/contracts/ids";
 import type { NodeEvent } from "@outrider/contracts/node";
-import { ALARM_SEVERITIES, nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
+import { ALARM_SEVERITIES, type AlarmState } from "@outrider/contracts/telemetry";
 import type { AlarmRecord, AlarmRecords, AlarmsAsked } from "@outrider/contracts/telemetry-pages";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
@@ -21,6 +21,7 @@ import {
   type Turn,
 } from "./alarm.js";
 import { AlarmHistory } from "./alarm-history.js";
+import { AlarmTopics } from "./alarm-topics.js";
 import type { Ledger } from "./ledger.js";
 
 /** An alarm that turns so often in this span comes and goes: it is kept raised until it has been quiet for as long. */
@@ -62,14 +63,16 @@ export class AlarmBook implements Findings {
   #stopStoring: (() => void) | undefined;
 
   readonly #history: AlarmHistory;
+  readonly #topics: AlarmTopics;
 
   constructor(private readonly parts: AlarmBookParts) {
     this.#history = new AlarmHistory({ ...parts, newest: () => this.#seq });
+    this.#topics = new AlarmTopics(parts.session);
   }
 
   /** Takes up what stood before. @throws StorageError */
   async start(): Promise<void> {
-    const { storage, session, clock } = this.parts;
+    const { storage, clock } = this.parts;
     const last = await storage.get<{ seq: number | null }>(
       "SELECT MAX(seq) AS seq FROM telemetry_alarms",
     );
@@ -77,7 +80,7 @@ export class AlarmBook implements Findings {
     const rows = await storage.all<{ seq: number; alarm: string }>(
       "SELECT seq, alarm FROM telemetry_alarms WHERE cleared_ms IS NULL ORDER BY seq",
     );
-    session.own(nodeAlarm);
+    this.#topics.start();
     for (const { seq, alarm } of rows) {
       const standing = { ...fromJson<Alarm>(alarm), seq };
       this.#keep(standing);
@@ -97,6 +100,11 @@ export class AlarmBook implements Findings {
   /** Told of each alarm that has turned, once that is written down. */
   onChange(changed: (alarm: Standing) => void): void {
     this.#changed = changed;
+  }
+
+  /** @param hasDuties whether something hangs on the agent: its health is told as long as it does */
+  agentDeclared(agent: string, hasDuties: boolean): void {
+    this.#topics.agentDeclared(agent, hasDuties);
   }
 
   get standing(): Iterable<Standing> {
@@ -272,22 +280,19 @@ export class AlarmBook implements Findings {
 
   #store(alarms: Iterable<Standing>): void {
     const atMs = this.parts.clock.now().getTime();
-    const points = [...alarms].flatMap(({ subject, id, severity, clearedAt }) => {
+    const points = Array.from(alarms, ({ subject, id, severity, clearedAt }): Point => {
       const node = nodeOfSubject(subject);
-      if (node === undefined) return [];
       const code = clearedAt === undefined ? ALARM_SEVERITIES.indexOf(severity) + 1 : 0;
-      const tags = { node, alarm: id };
-      return [{ measurement: "node_alarm", tags, atMs, fields: { severity: code } }];
+      const fields = { severity: code };
+      return node === undefined
+        ? { measurement: "site_alarm", tags: { subject, alarm: id }, atMs, fields }
+        : { measurement: "node_alarm", tags: { node, alarm: id }, atMs, fields };
     });
     this.parts.put(points);
   }
 
   #publish(alarm: Standing): void {
-    const node = nodeOfSubject(alarm.subject);
-    if (node === undefined || !isNodeId(node)) return;
-    const isOver = alarm.clearedAt !== undefined;
-    const topic = { node, alarm: alarm.id };
-    this.parts.session.retain(nodeAlarm, topic, isOver ? undefined : stateOf(alarm));
+    this.#topics.say(alarm, alarm.clearedAt === undefined ? stateOf(alarm) : undefined);
   }
 
   #keep(alarm: Standing): void {

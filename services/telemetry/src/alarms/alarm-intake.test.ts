@@ -14,15 +14,21 @@ describe("what the service hears of agents", () => {
   let engine: AlarmEngine;
   let intake: AlarmIntake;
   let said: string[];
+  let declared: string[];
   beforeEach(() => {
     stage = new IntakeStage();
     said = [];
+    declared = [];
     engine = new AlarmEngine(stage.clock, {
       found: ({ subject, id, message }) => void said.push(`${subject} ${id}: ${message}`),
       over: ({ subject, id }) => void said.push(`over ${subject} ${id}`),
     });
     const unused = { append: () => Promise.reject(new Error("nothing is asked")) };
-    intake = new AlarmIntake(engine, {} as AlarmBook, unused, () => undefined);
+    const book: Pick<AlarmBook, "agentDeclared" | "acknowledge"> = {
+      agentDeclared: (agent, hasDuties) => void declared.push(`${agent} ${hasDuties}`),
+      acknowledge: unused.append,
+    };
+    intake = new AlarmIntake(engine, book, unused, () => undefined);
     stage.listeners.add(intake);
     const { "agent-away": away, "readings-lost": lost } = DEFAULT_ALARMS;
     const payload: Pick<TelemetryPolicy, "profiles" | "nodes" | "siteRules"> = {
@@ -62,6 +68,7 @@ describe("what the service hears of agents", () => {
     expect([clocks, stage.offsets()]).toEqual([["rack-a 90"], ["rack-a 90000"]]);
     stage.desires("rack-a");
     expect(stage.offsets()).toEqual([]);
+    expect(declared).toEqual(["rack-a true", "rack-a false"]);
     stage.desires("rack-a", "n1");
     await stage.sends("rack-a", "n1", { seq: 2, aheadMs: 90_000 });
     expect([clocks, stage.offsets()]).toEqual([["rack-a 90", "rack-a 90"], ["rack-a 90000"]]);

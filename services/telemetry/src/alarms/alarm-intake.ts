@@ -23,7 +23,7 @@ type OfNode = { readonly node: string };
 export class AlarmIntake implements TelemetryListener {
   constructor(
     private readonly engine: AlarmEngine,
-    private readonly book: AlarmBook,
+    private readonly book: Pick<AlarmBook, "agentDeclared" | "acknowledge">,
     private readonly audit: Pick<AuditLog, "append">,
     private readonly governed: (policy: TelemetryPolicy) => void,
   ) {}
@@ -100,5 +100,6 @@ export class AlarmIntake implements TelemetryListener {
 
   agentDeclared(agent: string, hasDuties: boolean): void {
     this.engine.agentDeclared(agent, hasDuties);
+    this.book.agentDeclared(agent, hasDuties);
   }
 }

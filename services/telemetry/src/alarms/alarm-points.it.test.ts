@@ -53,7 +53,7 @@ describe("alarms in the time-series store", () => {
     // Never connected: what is stored does not wait for the broker.
     const session = new Session({ url: "mqtt://127.0.0.1:1", clientId: "telemetry" });
     const put = (more: readonly Point[]): void => {
-      points.push(...more.filter(({ measurement }) => measurement === "node_alarm"));
+      points.push(...more.filter(({ measurement }) => measurement.endsWith("_alarm")));
     };
     const events = new EventLog({ storage, ledger, session, clock, put });
     book = new AlarmBook({
@@ -103,9 +103,13 @@ describe("alarms in the time-series store", () => {
     expect(severities()).toEqual([1]);
   });
 
-  it("are of nodes only", async () => {
+  it("stand apart where they are of no node", async () => {
     book.found({ ...HOT, subject: "agent:rack-a" }, { nodes: [] });
     await clock.advance(60_000);
-    expect(points).toEqual([]);
+    const tags = { subject: "agent:rack-a", alarm: "hot-soc" };
+    expect(points).toMatchObject([
+      { measurement: "site_alarm", tags, fields: { severity: 1 } },
+      { measurement: "site_alarm", tags, fields: { severity: 1 } },
+    ]);
   });
 });
