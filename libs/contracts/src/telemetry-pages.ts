@@ -220,6 +220,8 @@ export class EventsAsked {
   @Optional() @Timestamp() to?: string;
   /** Only what stands before this place in the log: what `next` of the page before said. */
   @Optional() @Integer(1) before?: number;
+  /** Only what stands after this place in the log. */
+  @Optional() @Integer(0) after?: number;
   @Integer(1, 10_000) limit!: number;
 }
 

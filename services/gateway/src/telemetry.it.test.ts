@@ -46,6 +46,35 @@ describe("what sensors last said", () => {
   });
 });
 
+describe("what sensors and the event log say as it comes", () => {
+  it("is handed through, within what somebody may see", async () => {
+    lab.telemetry.answer = () => ({ body: { node: "n2" } });
+    expect(await said("some", "/sensors/live?nodes=@all")).toEqual({
+      status: 200,
+      body: { node: "n2" },
+    });
+    expect(asked()).toMatchObject({ page: "/latest/live", body: { nodes: ["n2"] } });
+    await said("some", "/events/live?after=7&severity=error");
+    expect(asked()).toEqual({
+      page: "/events/live",
+      actor: "person:some",
+      body: { nodes: ["n2"], severities: ["error"], after: 7, limit: 100 },
+    });
+    const before = lab.telemetry.asked.length;
+    expect((await said("some", "/sensors/live?nodes=n1")).status).toBe(422);
+    expect((await said("oper", "/sensors/live?nodes=@nobody")).status).toBe(404);
+    expect((await said("oper", "/sensors/live")).status).toBe(400);
+    expect((await said("nobody", "/events/live")).status).toBe(401);
+    expect(lab.telemetry.asked).toHaveLength(before);
+  });
+
+  it("is refused as the service says", async () => {
+    const body = { code: "unavailable", detail: "the database does not answer" };
+    lab.telemetry.answer = () => ({ status: 503, body });
+    expect(await said("oper", "/events/live")).toMatchObject({ status: 503, body });
+  });
+});
+
 describe("what sensors have measured", () => {
   it("is asked for in spans, buckets and quantities", async () => {
     const { body } = await said(

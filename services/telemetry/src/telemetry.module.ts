@@ -20,6 +20,7 @@ import { AlarmLifecycle, alarmProviders, type AlarmParts } from "./alarms/alarm-
 import { AuditRequests } from "./audit-requests.js";
 import { Declared } from "./declared.js";
 import { EventLog } from "./events/event-log.js";
+import { LiveChanges } from "./http/live.js";
 import { telemetryPages } from "./http/pages.js";
 import { measureIntake } from "./intake/counts.js";
 import { Intake } from "./intake/intake.js";
@@ -199,20 +200,26 @@ export class TelemetryModule {
         },
         {
           provide: Pages,
-          inject: [Latest, EventLog, AlarmBook, Intake, METRICS],
+          inject: [Latest, EventLog, AlarmBook, Intake, METRICS, TelemetryListeners, CLOCK],
           useFactory: (
             latest: Latest,
             events: EventLog,
             alarms: AlarmBook,
             intake: Intake,
             metrics: Metrics,
+            listeners: TelemetryListeners,
+            clock: Clock,
           ) => {
+            const changes = new LiveChanges();
+            listeners.add(changes);
+            events.onAppended(() => changes.logged());
             measureTelemetry(metrics, {
               store,
               offsets: () => intake.offsets(),
               standing: () => alarms.standing,
             });
-            return new Pages(telemetryPages({ latest, store, events, alarms }, defect));
+            const sources = { latest, store, events, alarms, changes, clock };
+            return new Pages(telemetryPages(sources, defect));
           },
         },
         {

@@ -1,4 +1,4 @@
-import { seconds, systemClock } from "@outrider/contracts/clock";
+import type { LoggedEvent } from "@outrider/contracts/telemetry-pages";
 import { Option, type Command } from "commander";
 import type { Api, Given } from "../api.js";
 import type { Cli } from "../cli.js";
@@ -8,7 +8,9 @@ import { integer, nodesArgument, outputOption, timeOption, wordsOf } from "../op
 import { showList, type Format } from "../output.js";
 import { plain } from "../plain.js";
 import { eventLine, LOGGED_EVENTS, SEVERITIES } from "../telemetry/event-lines.js";
-import { eventsOf, Shown } from "../telemetry/event-log.js";
+import { eventsOf } from "../telemetry/event-log.js";
+import { followLive } from "../telemetry/follow-live.js";
+import { wayText } from "../telemetry/watch-sensors.js";
 
 interface EventOptions {
   readonly since?: string;
@@ -21,10 +23,8 @@ interface EventOptions {
   readonly output: Format;
 }
 
-/** How soon what has happened is shown. */
-const EVERY = seconds(2);
-/** In one look; what comes faster is shown by the next ones. */
-const AT_ONCE = 10_000;
+/** What a watch begins with at most. */
+const MOST_BEFORE = 1000;
 
 export function addEventCommands(program: Command, cli: Cli): void {
   nodesArgument(
@@ -76,21 +76,28 @@ export function addEventCommands(program: Command, cli: Cli): void {
     );
 }
 
-/** Shows what is there, then what comes, a line each. */
-async function follow(
+/** Shows what is there, then what comes, a line each: after a break what happened meanwhile, nothing twice. */
+function follow(
   api: Api,
-  query: Readonly<Record<string, Given>>,
+  { to: _to, ...query }: Readonly<Record<string, Given>>,
   { limit, output }: Pick<EventOptions, "limit" | "output">,
   { console }: Cli,
 ): Promise<ExitCode> {
-  const shown = new Shown();
-  for (let atMost = limit; ; atMost = AT_ONCE) {
-    const from = shown.at ?? query["from"];
-    for (const event of await eventsOf(api, { ...query, from }, atMost)) {
-      if (!shown.isNews(event)) continue;
-      console.out(output === "table" ? plain(eventLine(event)) : JSON.stringify(event));
-    }
+  let after: number | undefined;
+  const take = (event: LoggedEvent): void => {
+    after = event.seq;
+    console.out(output === "table" ? plain(eventLine(event)) : JSON.stringify(event));
     console.progress("watching; Ctrl-C ends");
-    await systemClock.sleep(EVERY, console.interrupted);
-  }
+  };
+  console.progress("watching; Ctrl-C ends");
+  return followLive<LoggedEvent>(
+    api,
+    {
+      path: "/events/live",
+      query: () => ({ ...query, limit: Math.min(limit, MOST_BEFORE), after }),
+      take,
+      lost: (why) => console.error(plain(`outrider: ${wayText(why)}`)),
+    },
+    console,
+  );
 }

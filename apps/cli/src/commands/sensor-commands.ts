@@ -45,9 +45,9 @@ export function addSensorCommands(program: Command, cli: Cli): void {
       ]),
     )
     .addOption(
-      new Option("--interval <duration>", "with --watch, how often is looked")
-        .argParser(duration({ min: 500, max: 3_600_000 }))
-        .default(2000, "2s"),
+      new Option("--interval <duration>", "with --watch at a terminal, how often it is drawn anew")
+        .argParser(duration({ min: 100, max: 3_600_000 }))
+        .default(1000, "1s"),
     )
     .option("--sensor <name>", "only the sensor or heartbeat of this name")
     .addOption(
@@ -75,11 +75,12 @@ export function addSensorCommands(program: Command, cli: Cli): void {
           ? showHistory(api, nodes, { ...options, history }, cli)
           : watch
             ? watchSensors(
+                api,
                 {
+                  nodes,
                   every: milliseconds(options.interval),
                   jsonl: options.output === "jsonl",
-                  read: () => latestOf(api, nodes, options.sensor),
-                  rows: (found) => sensorRows(found, chosen(options)),
+                  rows: (found) => sensorRows(ofSensor(found, options.sensor), chosen(options)),
                 },
                 cli.console,
               )
@@ -99,6 +100,18 @@ function historyOption(): Option {
 
 function latestOf(api: Api, nodes: string, sensor: string | undefined): Promise<NodeSensors[]> {
   return api.pages<NodeSensors>("/sensors", { nodes, sensor, limit: 1000 }, "nodes");
+}
+
+function ofSensor(
+  nodes: readonly NodeSensors[],
+  sensor: string | undefined,
+): readonly NodeSensors[] {
+  if (sensor === undefined) return nodes;
+  return nodes.map(({ node, sensors, heartbeats }) => ({
+    node,
+    sensors: sensors.filter((one) => one.sensor === sensor),
+    heartbeats: heartbeats.filter((one) => one.heartbeat === sensor),
+  }));
 }
 
 function chosen({ quantity }: Pick<SensorOptions, "quantity">): ReadonlySet<string> | undefined {

@@ -22,21 +22,3 @@ export async function eventsOf(
   } while (before !== undefined && found.length < atMost);
   return found.slice(0, atMost).toReversed();
 }
-
-/** Whether an event comes after those that were shown, which are then one more. */
-export class Shown {
-  #seq = 0;
-  #at: string | undefined;
-
-  /** Since when further ones must be asked for; undefined: nothing was shown yet. */
-  get at(): string | undefined {
-    return this.#at;
-  }
-
-  isNews({ seq, at }: LoggedEvent): boolean {
-    if (seq <= this.#seq) return false;
-    this.#seq = seq;
-    if (this.#at === undefined || at > this.#at) this.#at = at;
-    return true;
-  }
-}

@@ -6,7 +6,7 @@ import { SEVERITIES } from "./event-lines.js";
 import { historyColumns } from "./history-rows.js";
 import { valueText } from "./quantity-text.js";
 import { sensorRows, SENSORS } from "./sensor-rows.js";
-import { screen } from "./watch-sensors.js";
+import { agedBy, screen } from "./watch-sensors.js";
 
 const AT = "2026-11-23T05:00:00.000Z";
 const taken = { at: AT, ageMs: 3200, staleAfterMs: 30_000, stale: false };
@@ -110,6 +110,23 @@ describe("what sensors have said", () => {
 });
 
 describe("a screen of sensors", () => {
+  it("grows older while nothing comes, and shows nothing stale as fresh (P9)", () => {
+    const [first] = NODES;
+    if (!first) throw new Error("there is one");
+    const values = (ms: number): string[] =>
+      sensorRows([agedBy(first, ms)]).map(({ value, ageMs }) => `${value} ${ageMs}`);
+    expect(values(26_000)[0]).toBe("5.021 V 29200");
+    expect(values(26_801)[0]).toBe("stale (was 5.021 V) 30001");
+    expect(values(26_801)[4]).toBe("stale (was alive) 30001");
+  });
+
+  it("says below all that it is not connected", () => {
+    const text = screen(sensorRows(NODES), { columns: 60, lines: 5 }, "not connected for 3s");
+    const lines = text.slice(3).split("\n");
+    expect(lines).toHaveLength(5);
+    expect(lines[3]).toContain("not connected for 3s");
+  });
+
   it("stays where it is and within the terminal, and takes nothing that moves the cursor", () => {
     const [first = ""] = NODES;
     const rows = sensorRows([{ ...(first as NodeSensors), node: "n\u001b[2J" as never }]);

@@ -56,7 +56,9 @@ async function interrupted(
   const running = runCli(line.split(" "), environment, { ...console, interrupted: stop.signal });
   await eventually("enough was printed", () => said.out.length >= lines);
   stop.abort();
-  return { code: await running, out: said.out };
+  const code = await running;
+  expect(stub.wrong).toEqual([]);
+  return { code, out: said.out, error: said.error, asked: stub.asked };
 }
 
 describe("outrider sensors", () => {
@@ -98,26 +100,44 @@ describe("outrider sensors", () => {
     expect(await outrider(line, () => ({}))).toMatchObject({ code: 2, asked: [] });
   });
 
-  it("-w prints each reading once where no terminal is", async () => {
-    const { code, out } = await interrupted("sensors n1 -w --interval 500ms", 2, (_, before) => ({
-      nodes: [supply(before < 2 ? 5.1 : 5.2, at(before < 2 ? 1 : 2))],
-      total: 1,
-    }));
+  it("-w prints each reading once where no terminal is, over a break, which it tells", async () => {
+    const { code, out, error, asked } = await interrupted("sensors n1 -w", 2, (_, before) =>
+      before === 0
+        ? { lines: [supply(5.1, at(1)), {}], cut: true }
+        : { lines: [supply(5.1, at(1)), supply(5.2, at(2))] },
+    );
     expect(code).toBe(130);
     expect(out.map((line) => line.replaceAll(/ +/g, " "))).toEqual([
       `${at(1)} n1 supply voltageVolts 5.1 V`,
       `${at(2)} n1 supply voltageVolts 5.2 V`,
     ]);
+    expect(error.slice(0, 2)).toEqual([
+      expect.stringMatching(/not connected \(.+\); going on/) as string,
+      "outrider: connected again",
+    ]);
+    expect(asked.map(({ path }) => path)).toEqual(["/sensors/live", "/sensors/live"]);
   });
 
-  it("-w stays in its place at a terminal, and leaves it as it was", async () => {
-    await using stub = await startStubGateway((_, before) => ({
-      nodes: [supply(5 + before / 10, at(1))],
-      total: 1,
-    }));
-    const command = [process.execPath, PROGRAM, "sensors", "n1", "-w", "--interval", "500ms"];
+  it("-w of nobody, or of what may not be read, ends at once", async () => {
+    const problem = { code: "unknown-node", detail: "no node in this set", status: 404 };
+    const { code, asked } = await outrider("sensors n9 -w", () => ({ status: 404, problem }));
+    expect({ code, asked: asked.length }).toEqual({ code: 5, asked: 1 });
+    const { code: away } = await outrider("sensors n1 -w", () => "away");
+    expect(away).toBe(7);
+  });
+
+  it("-w stays in its place at a terminal, says when it is not connected, and leaves it as it was", async () => {
+    await using stub = await startStubGateway((_, before) =>
+      before === 0
+        ? { lines: [supply(5.1, at(1))], cut: true }
+        : before < 3
+          ? "away"
+          : { lines: [supply(5.2, at(1))] },
+    );
+    const command = [process.execPath, PROGRAM, "sensors", "n1", "-w", "--interval", "200ms"];
     await using terminal = await atTerminal(command, { ...process.env, OUTRIDER_URL: stub.url });
     await terminal.shows("5.1 V");
+    await terminal.shows("not connected for");
     await terminal.shows("5.2 V");
     process.kill(terminal.pid, "SIGINT");
     expect(await terminal.ended).toEqual({ code: 130, restored: true });
@@ -165,15 +185,21 @@ describe("outrider events", () => {
     expect(error).toEqual(["outrider: only the newest 3; --limit shows more"]);
   });
 
-  it("-w goes on with what is new, and shows nothing that moves the cursor", async () => {
-    const { code, out } = await interrupted("events -w", 3, (_, before) => ({
-      events: before === 0 ? [event(2), event(1)] : [event(3, "\u001b[2Jgone"), event(2)],
-    }));
+  it("-w goes on after the last event over a break, and shows nothing that moves the cursor", async () => {
+    const { code, out, asked } = await interrupted("events n1 -w --limit 5", 3, (_, before) =>
+      before === 0
+        ? { lines: [event(1), event(2)], cut: true }
+        : { lines: [event(3, "\u001b[2Jgone")] },
+    );
     expect(code).toBe(130);
     expect(out.map((line) => line.split("  ").at(-1))).toEqual([
       "message 1",
       "message 2",
       "?[2Jgone",
+    ]);
+    expect(asked.map(({ query }) => query)).toEqual([
+      { nodes: "n1", limit: "5" },
+      { nodes: "n1", limit: "5", after: "2" },
     ]);
   });
 });

@@ -9,11 +9,19 @@ export interface Asked {
   readonly method: string;
   /** Below `/api/v1`, without its query. */
   readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** `away` ends the connection without an answer, as a gateway that dies does. */
-export type Reply = object | { readonly status: number; readonly problem: object } | "away";
+/**
+ * `away` ends the connection without an answer, as a gateway that dies does. `lines` come an object a line, after which
+ * the stream goes on in silence, or is cut.
+ */
+export type Reply =
+  | object
+  | { readonly status: number; readonly problem: object }
+  | { readonly lines: readonly object[]; readonly cut?: boolean }
+  | "away";
 
 export interface StubGateway extends AsyncDisposable {
   readonly url: string;
@@ -57,7 +65,8 @@ export async function startStubGateway(
       const { pathname, searchParams } = new URL(request.url ?? "/", "http://stub");
       const isJson = headers["content-type"] === "application/json";
       const body = isJson ? (JSON.parse(given) as Record<string, unknown>) : undefined;
-      const one = { method, path: pathname.replace(/^\/api\/v1/, ""), body };
+      const query = Object.fromEntries(searchParams);
+      const one = { method, path: pathname.replace(/^\/api\/v1/, ""), query, body };
       wrong.push(
         ...faults(method, pathname, [...searchParams.keys()], {
           given,
@@ -68,6 +77,12 @@ export async function startStubGateway(
       asked.push(one);
       const answer = reply(one, before);
       if (answer === "away") return request.socket.destroy();
+      if ("lines" in answer) {
+        response.writeHead(200, { "content-type": "application/jsonl" });
+        for (const line of answer.lines) response.write(`${JSON.stringify(line)}\n`);
+        if (answer.cut) response.write("", () => request.socket.destroy());
+        return undefined;
+      }
       const [status, shown] =
         "problem" in answer && "status" in answer ? [answer.status, answer.problem] : [200, answer];
       response.writeHead(status, {

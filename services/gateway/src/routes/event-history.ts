@@ -38,7 +38,7 @@ export class EventHistoryQuery {
 const MOST = 1000;
 
 /** @throws HttpProblem 422 */
-function askedEvents(
+export function askedEvents(
   { query, subject }: Pick<Call<object, EventHistoryQuery>, "query" | "subject">,
   parts: GatewayParts,
 ): EventsAsked {

@@ -9,6 +9,8 @@ export interface StreamRequest {
   /** With its query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent with POST; missing: a GET. */
+  readonly body?: string;
   /** How long the service may take to begin. Default 30 s. */
   readonly beginMs?: number | undefined;
   /** Ends it, also while it streams. */
@@ -27,15 +29,17 @@ const MAX_PROBLEM_BYTES = 65_536;
 export async function streamListener(
   { mirror }: Pick<GatewayParts, "mirror">,
   service: ServiceName,
-  { path, headers = {}, signal, beginMs = BEGIN_MS }: StreamRequest,
+  { path, headers = {}, body, signal, beginMs = BEGIN_MS }: StreamRequest,
 ): Promise<IncomingMessage> {
   const listener = listenerOf(mirror, service);
-  const asked = callListener(listener, path, headers);
+  const asked = callListener(listener, path, headers, body === undefined ? "GET" : "POST");
   const abort = (): void => void asked.destroy(signal.reason as Error);
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   try {
-    const response = await answerOf(asked, service, signal, beginMs);
+    const answered = answerOf(asked, service, signal, beginMs);
+    asked.end(body);
+    const response = await answered;
     if (response.statusCode === 200) {
       response.once("close", () => signal.removeEventListener("abort", abort));
       return response;
@@ -48,14 +52,16 @@ export async function streamListener(
   }
 }
 
-/** Begins a GET of a listener, on a connection of its own. */
+/** Begins a request to a listener, on a connection of its own. */
 export function callListener(
   { url, token }: ServiceListener,
   path: string,
   headers: Readonly<Record<string, string>>,
+  method: "GET" | "POST" = "GET",
 ): ClientRequest {
   const asked = httpRequest(url + path, {
     agent: false,
+    method,
     headers: { ...headers, authorization: `Bearer ${token}` },
   });
   asked.setNoDelay(true);
@@ -80,7 +86,6 @@ function answerOf(
   asked.on("error", (error) =>
     reject(signal.aborted ? (signal.reason as Error) : away(service, error)),
   );
-  asked.end();
   return promise.finally(() => late.removeEventListener("abort", tooLate));
 }
 

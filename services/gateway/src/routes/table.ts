@@ -13,6 +13,7 @@ import { EVENT_HISTORY_ROUTES } from "./event-history.js";
 import { EVENT_ROUTES } from "./events.js";
 import { IDENTIFY_ROUTES } from "./identify.js";
 import { INVENTORY_ROUTES } from "./inventory.js";
+import { LIVE_TELEMETRY_ROUTES } from "./live-telemetry.js";
 import { LOCK_ROUTES } from "./locks.js";
 import { METRICS_ROUTE } from "./metrics.js";
 import { NODE_ROUTES } from "./nodes.js";
@@ -42,6 +43,7 @@ export const ROUTES: readonly AnyRoute[] = [
   ...CONSOLE_RULE_ROUTES,
   ...SENSOR_ROUTES,
   ...READING_ROUTES,
+  ...LIVE_TELEMETRY_ROUTES,
   ...ALARM_ROUTES,
   METRICS_ROUTE,
   ...SITE_ROUTES,

@@ -61,6 +61,7 @@ export interface EventLogParts {
 export class EventLog {
   readonly #recent = new Set<string>();
   readonly #own: NodeEvents;
+  readonly #listeners = new Set<() => void>();
   #seq = 0;
   #stopPruning: (() => void) | undefined;
 
@@ -81,6 +82,11 @@ export class EventLog {
   stop(): void {
     this.#stopPruning?.();
     this.#own.stop();
+  }
+
+  /** Is told when something was written down. */
+  onAppended(listener: () => void): void {
+    this.#listeners.add(listener);
   }
 
   /** Writes down what was heard. Resolves when it is written, see {@link Ledger.put}. */
@@ -120,6 +126,7 @@ export class EventLog {
         ],
       },
     ]);
+    for (const listener of this.#listeners) listener();
   }
 
   /** Writes down what this service has found, then says it on the bus where it is of a node. */
@@ -169,6 +176,7 @@ export class EventLog {
       from,
       to,
       before,
+      after,
     }: Omit<EventsAsked, "limit" | "nodes" | "before"> & {
       readonly nodes: readonly string[] | undefined;
       readonly before: number | undefined;
@@ -195,6 +203,7 @@ export class EventLog {
     compared("at_ms >= ?", from === undefined ? undefined : Date.parse(from));
     compared("at_ms < ?", to === undefined ? undefined : Date.parse(to));
     compared("seq < ?", before);
+    compared("seq > ?", after);
     const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
     return this.parts.storage.all<Row>(
       `SELECT seq, at_ms, subject, node, severity, kind, message, data

@@ -1,8 +1,10 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { systemClock } from "@outrider/contracts/clock";
 import { afterEach, describe, expect, it } from "vitest";
 import { StoreError, type RangeQuery, type Series } from "../store/store.js";
+import { LiveChanges } from "./live.js";
 import { telemetryPages } from "./pages.js";
 import type { TelemetrySources } from "./sources.js";
 
@@ -36,6 +38,8 @@ async function listening(range: (query: RangeQuery) => readonly Series[]): Promi
     store: { range: async (query) => range(query) },
     events: { events: () => Promise.resolve({ events: [] }) },
     alarms: { alarms: () => Promise.reject(new TypeError("a defect")) },
+    changes: new LiveChanges(),
+    clock: systemClock,
   };
   const server = createServer(telemetryPages(sources, (error) => defects.push(error)));
   server.listen(0, "127.0.0.1");

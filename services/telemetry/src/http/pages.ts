@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { check, MAX_DEPTH } from "@outrider/contracts/codec";
 import { readJson } from "@outrider/contracts/json-text";
 import type { ProblemCode } from "@outrider/contracts/service-plane";
@@ -12,6 +14,7 @@ import {
 import type { HttpHandler } from "@outrider/service-kit/listener";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { StoreError } from "../store/store.js";
+import { liveEvents, liveSensors, type LiveLines } from "./live.js";
 import { NotOfMeasurement, readMeasurements } from "./measurements-page.js";
 import { readReadings } from "./readings-page.js";
 import type { TelemetrySources } from "./sources.js";
@@ -19,7 +22,11 @@ import type { TelemetrySources } from "./sources.js";
 /** A question by the gateway: up to 100,000 node ids. */
 const MAX_BODY_BYTES = 8_388_608;
 
-type Page = (body: unknown, sources: TelemetrySources, signal: AbortSignal) => Promise<object>;
+type Page = (
+  body: unknown,
+  sources: TelemetrySources,
+  signal: AbortSignal,
+) => Promise<object | LiveLines>;
 
 const PAGES: Readonly<Record<string, Page>> = {
   "/latest": page(LatestAsked, ({ nodes }, { latest }) => ({
@@ -31,6 +38,10 @@ const PAGES: Readonly<Record<string, Page>> = {
   "/measurements": page(MeasurementsAsked, (asked, { store }, signal) =>
     readMeasurements(asked, store, signal),
   ),
+  "/latest/live": page(LatestAsked, ({ nodes }, sources, signal) =>
+    liveSensors(nodes, sources, signal),
+  ),
+  "/events/live": page(EventsAsked, (asked, sources, signal) => liveEvents(asked, sources, signal)),
   "/events": page(EventsAsked, (asked, { events }, signal) => events.events(asked, signal)),
   "/alarms": page(AlarmsAsked, (asked, { alarms }, signal) => alarms.alarms(asked, signal)),
 };
@@ -57,7 +68,13 @@ export function telemetryPages(
     const ended = new AbortController();
     response.once("close", () => ended.abort());
     answer(request, sources, ended.signal).then(
-      (body) => send(response, 200, body),
+      (body) => {
+        if (!(Symbol.asyncIterator in body)) return send(response, 200, body);
+        sendLines(response, body).catch((error: unknown) => {
+          // The reader has gone, or finds by the cut that what it waits for cannot be read.
+          if (!ended.signal.aborted && !refusalOf(error)) defect(error);
+        });
+      },
       (error: unknown) => {
         if (ended.signal.aborted) return response.destroy();
         const refused = refusalOf(error);
@@ -80,7 +97,7 @@ async function answer(
   request: IncomingMessage,
   sources: TelemetrySources,
   signal: AbortSignal,
-): Promise<object> {
+): Promise<object | LiveLines> {
   const [path = ""] = (request.url ?? "/").split("?", 1);
   const wanted = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (!wanted) throw new Refused("not-found", "there is no such page");
@@ -90,7 +107,11 @@ async function answer(
 
 function page<Asked extends object>(
   type: new () => Asked,
-  show: (asked: Asked, sources: TelemetrySources, signal: AbortSignal) => object | Promise<object>,
+  show: (
+    asked: Asked,
+    sources: TelemetrySources,
+    signal: AbortSignal,
+  ) => object | Promise<object> | LiveLines,
 ): Page {
   return async (body, sources, signal) => {
     const read = check(type, body, true);
@@ -131,6 +152,13 @@ const STATUS: Readonly<Partial<Record<ProblemCode, number>>> = {
   "too-large": 413,
   unavailable: 503,
 };
+
+/** No faster than they are taken. */
+function sendLines(response: ServerResponse, lines: LiveLines): Promise<void> {
+  response.writeHead(200, { "content-type": "application/jsonl" });
+  response.flushHeaders();
+  return pipeline(Readable.from(lines, { highWaterMark: 1 }), response);
+}
 
 function send(response: ServerResponse, status: number, body: object): void {
   if (response.headersSent) return void response.destroy();

@@ -6,6 +6,7 @@ import type {
   NodeSensors,
 } from "@outrider/contracts/telemetry-pages";
 import type { Store } from "../store/store.js";
+import type { LiveParts } from "./live.js";
 
 /** What the sensors and heartbeats of nodes last said. */
 export interface LatestSource {
@@ -26,7 +27,7 @@ export interface AlarmSource {
 }
 
 /** Where the pages take from what they show. */
-export interface TelemetrySources {
+export interface TelemetrySources extends LiveParts {
   readonly latest: LatestSource;
   readonly store: Pick<Store, "range">;
   readonly events: EventSource;
