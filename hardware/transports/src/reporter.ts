@@ -39,6 +39,8 @@ export interface HostReadings {
   readonly load: readonly number[];
   readonly memoryTotalBytes: number;
   readonly memoryAvailableBytes: number;
+  /** Of its processor, where its kernel measures that. */
+  readonly temperatureCelsius?: number;
   /** By the kernel's name: `sda`, `nvme0n1`. */
   readonly disks: Readonly<Record<string, HostDisk>>;
 }
@@ -197,13 +199,19 @@ function hostReadings(text: string): HostReadings | undefined {
     return undefined;
   }
   if (!isRecord(said)) return undefined;
-  const { load, memoryTotalBytes, memoryAvailableBytes, disks } = said;
+  const { load, memoryTotalBytes, memoryAvailableBytes, temperatureCelsius, disks } = said;
   const isLoad = Array.isArray(load) && load.every((one) => typeof one === "number");
   if (!isLoad || typeof memoryTotalBytes !== "number" || typeof memoryAvailableBytes !== "number")
     return undefined;
   if (!isRecord(disks)) return undefined;
   const known = Object.entries(disks).map(([name, disk]) => [name, hostDisk(disk)] as const);
-  return { load, memoryTotalBytes, memoryAvailableBytes, disks: Object.fromEntries(known) };
+  return {
+    load,
+    memoryTotalBytes,
+    memoryAvailableBytes,
+    ...(typeof temperatureCelsius === "number" ? { temperatureCelsius } : {}),
+    disks: Object.fromEntries(known),
+  };
 }
 
 function hostDisk(said: unknown): HostDisk {
