@@ -6,7 +6,7 @@ import { PortError } from "@outrider/ports/port-error";
 import { rightsAdvice } from "@outrider/transports/device-rights";
 import { I2cError } from "@outrider/transports/i2c-bus";
 import { listI2cBuses, type I2cAdapter } from "@outrider/transports/i2c-buses";
-import { detectI2cChips, type DetectedChip } from "@outrider/transports/i2c-detect";
+import { detectI2cChips, type DetectedChip } from "./i2c-detect.js";
 import { listDrivers, loadDriver } from "./registry.js";
 
 /** A chip that a driver of ours may be for. */

@@ -1,5 +1,5 @@
 import type { DriverContext } from "@outrider/ports/driver";
-import { findPoePorts, type PoePortFindings } from "@outrider/transports/snmp-topology";
+import { findPoePorts, type PoePortFindings } from "./snmp-topology.js";
 import { snmpDevice, type SnmpOptions } from "./snmp-options.js";
 
 /**

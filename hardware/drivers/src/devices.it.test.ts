@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DetectedGpioChip } from "@outrider/transports/gpio-chip";
-import type { DetectedChip } from "@outrider/transports/i2c-detect";
+import type { DetectedChip } from "./i2c-detect.js";
 import type { GpioFindings } from "./detect-gpio-lines.js";
 import type { ChipProposal } from "./detect-i2c-chips.js";
 import {

@@ -32,18 +32,3 @@ export async function openI2cSensor(
     [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
   };
 }
-
-/** Checks the registers by which parts of Texas Instruments say what they are. */
-export async function identifyTexas(
-  chip: I2cChip,
-  part: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const maker = await chip.readWord(0xfe, signal);
-  const said = await chip.readWord(0xff, signal);
-  // The last four bits are the revision.
-  if (maker === 0x5449 && said >> 4 === part >> 4) return;
-  throw chip.wrong(`it says maker 0x${hex(maker)}, part 0x${hex(said)}`);
-}
-
-const hex = (word: number): string => word.toString(16).padStart(4, "0");

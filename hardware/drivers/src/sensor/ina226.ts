@@ -1,8 +1,9 @@
 import { defineDriver } from "@outrider/ports/driver";
 import { signed16 } from "@outrider/transports/i2c-chip";
-import { identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
 import { absent } from "../sample.js";
 import { amperes, ShuntOptions } from "../shunt-options.js";
+import { identifyTexas } from "../texas.js";
 
 /** Texas Instruments SBOS547. The current is worked out here, so that no register of the chip has to be set for it. */
 const CONFIGURATION = 0;
@@ -12,7 +13,6 @@ const SHUNT_LSB_VOLTS = 2.5e-6;
 const BUS_LSB_VOLTS = 1.25e-3;
 /** Modes that do not measure: power-down, twice. */
 const IDLE = [0, 4];
-const DIE = 0x2260;
 
 const QUANTITIES = ["voltageVolts", "shuntVoltageVolts", "currentAmperes", "powerWatts"] as const;
 
@@ -20,7 +20,7 @@ const sensor = (options: ShuntOptions): I2cSensor => ({
   part: "INA226",
   address: 0x40,
   quantities: QUANTITIES,
-  identify: (chip, signal) => identifyTexas(chip, DIE, signal),
+  identify: identifyTexas("ina226"),
   read: async (chip, signal) => {
     if (IDLE.includes((await chip.readWord(CONFIGURATION, signal)) & 7))
       return absent(QUANTITIES, "NoReading");

@@ -1,8 +1,9 @@
 import { defineDriver } from "@outrider/ports/driver";
 import { signed16 } from "@outrider/transports/i2c-chip";
 import { I2cChipOptions } from "../i2c-options.js";
-import { identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
 import { absent } from "../sample.js";
+import { identifyTexas } from "../texas.js";
 
 /** Texas Instruments SBOS656: the resistor is in the chip. */
 const CONFIGURATION = 0;
@@ -10,7 +11,6 @@ const CURRENT = 1;
 const BUS = 2;
 const POWER = 3;
 const IDLE = [0, 4];
-const DIE = 0x2270;
 
 const QUANTITIES = ["voltageVolts", "currentAmperes", "powerWatts"] as const;
 
@@ -18,7 +18,7 @@ const sensor: I2cSensor = {
   part: "INA260",
   address: 0x40,
   quantities: QUANTITIES,
-  identify: (chip, signal) => identifyTexas(chip, DIE, signal),
+  identify: identifyTexas("ina260"),
   read: async (chip, signal) => {
     if (IDLE.includes((await chip.readWord(CONFIGURATION, signal)) & 7))
       return absent(QUANTITIES, "NoReading");

@@ -1,9 +1,10 @@
 import { Integer } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
 import { signed16 } from "@outrider/transports/i2c-chip";
-import { identifyTexas, openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
+import { openI2cSensor, type I2cSensor } from "../i2c-sensor.js";
 import { absent } from "../sample.js";
 import { amperes, ShuntOptions } from "../shunt-options.js";
+import { identifyTexas } from "../texas.js";
 
 export class Ina3221Options extends ShuntOptions {
   /** Which of its three channels, from 1. */
@@ -13,7 +14,6 @@ export class Ina3221Options extends ShuntOptions {
 /** Texas Instruments SBOS576. */
 const CONFIGURATION = 0;
 const IDLE = [0, 4];
-const DIE = 0x3220;
 const SHUNT_LSB_VOLTS = 40e-6;
 const BUS_LSB_VOLTS = 8e-3;
 
@@ -23,7 +23,7 @@ const sensor = (options: Ina3221Options): I2cSensor => ({
   part: "INA3221",
   address: 0x40,
   quantities: QUANTITIES,
-  identify: (chip, signal) => identifyTexas(chip, DIE, signal),
+  identify: identifyTexas("ina3221"),
   read: async (chip, signal) => {
     const { channel } = options;
     const configuration = await chip.readWord(CONFIGURATION, signal);

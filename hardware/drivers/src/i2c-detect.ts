@@ -1,8 +1,9 @@
 import { PortError } from "@outrider/ports/port-error";
 import type { Clock } from "@outrider/ports/time";
-import { I2cError, type I2cBus } from "./i2c-bus.js";
-import { useI2cBus } from "./i2c-buses.js";
-import { I2cChip } from "./i2c-chip.js";
+import { I2cError, type I2cBus } from "@outrider/transports/i2c-bus";
+import { useI2cBus } from "@outrider/transports/i2c-buses";
+import { I2cChip } from "@outrider/transports/i2c-chip";
+import { texasPartOf } from "./texas.js";
 
 /** What answers at an address. */
 export interface DetectedChip {
@@ -29,12 +30,6 @@ const PLACES: readonly { first: number; last: number; parts: readonly string[]; 
   { first: 0x48, last: 0x4b, parts: ["tmp102", "lm75", "ads1115", "ina219"], asks: true },
   { first: 0x4c, last: 0x4f, parts: ["lm75", "ina219"], asks: true },
 ];
-/** Texas Instruments' parts that say what they are, their revision left out. */
-const TEXAS: Readonly<Record<number, string>> = {
-  0x226: "ina226",
-  0x227: "ina260",
-  0x322: "ina3221",
-};
 
 /**
  * Looks for chips that there are drivers for.
@@ -87,8 +82,7 @@ async function answers(
 
 async function nameOf(chip: I2cChip, signal: AbortSignal): Promise<string | undefined> {
   try {
-    if ((await chip.readWord(0xfe, signal)) !== 0x5449) return undefined;
-    return TEXAS[(await chip.readWord(0xff, signal)) >> 4];
+    return await texasPartOf(chip, signal);
   } catch (error) {
     if (error instanceof PortError) return undefined;
     throw error;

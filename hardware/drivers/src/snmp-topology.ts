@@ -1,6 +1,7 @@
 import { PortError } from "@outrider/ports/port-error";
-import type { SnmpDevice } from "./snmp-device.js";
-import type { SnmpValue } from "./snmp-session.js";
+import type { SnmpDevice } from "@outrider/transports/snmp-device";
+import type { SnmpValue } from "@outrider/transports/snmp-session";
+import { POE_DETECTION, POE_PORT_ENTRY } from "./snmp-poe-port.js";
 
 /** A port of a switch's PoE table that a machine seems to hang on. */
 export interface PoePortProposal {
@@ -28,12 +29,11 @@ const FDB_PORT = "1.3.6.1.2.1.17.4.3.1.2";
 const VLAN_FDB_PORT = "1.3.6.1.2.1.17.7.1.2.2.1.2";
 const IF_NAME = "1.3.6.1.2.1.31.1.1.1.1";
 const IF_DESCR = "1.3.6.1.2.1.2.2.1.2";
-const POE_DETECTION = "1.3.6.1.2.1.105.1.1.1.6";
+const DETECTION = `${POE_PORT_ENTRY}.6`;
 const LLDP_LOCAL_PORT_ID = "1.0.8802.1.1.2.1.3.7.1.3";
 const LLDP_REMOTE = "1.0.8802.1.1.2.1.4.1.1";
 const LLDP_CHASSIS_ID = 5;
 const LLDP_PORT_ID = 7;
-const DELIVERING = 3;
 /** More machines than this behind one port, and it is a way to another switch. */
 const UPLINK_MACHINES = 4;
 
@@ -49,7 +49,7 @@ export async function findPoePorts(
   macs: readonly string[],
   signal: AbortSignal,
 ): Promise<PoePortFindings> {
-  const detection = await device.walk(POE_DETECTION, signal);
+  const detection = await device.walk(DETECTION, signal);
   if (detection.size === 0) {
     throw new PortError(
       "unsupported",
@@ -164,7 +164,7 @@ class PoeRows {
     private readonly names: ReadonlyMap<number, string>,
   ) {
     for (const [oid, state] of detection) {
-      this.#rows.set(oid.slice(POE_DETECTION.length + 1), state === DELIVERING);
+      this.#rows.set(oid.slice(DETECTION.length + 1), state === POE_DETECTION.delivering);
     }
     for (const [basePort, ifIndex] of basePorts) this.#basePorts.set(ifIndex, basePort);
   }

@@ -8,7 +8,7 @@ import {
   type SnmpPeer,
 } from "@outrider/simulators/snmp-peers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SnmpDevice } from "./snmp-device.js";
+import { SnmpDevice } from "@outrider/transports/snmp-device";
 import { findPoePorts } from "./snmp-topology.js";
 
 const lack = await lackOfSnmpsim();
