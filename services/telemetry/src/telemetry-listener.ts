@@ -36,12 +36,14 @@ export interface PowerLeft {
   readonly fault: string | undefined;
 }
 
-/** What an agent has dropped; times are its own. */
+/** Readings of an agent that are lost; times are its own. */
 export interface DroppedReadings {
   readonly readings: number;
   /** RFC 3339. */
   readonly since: string;
   readonly until: string;
+  /** Missing: the agent had no room for more. */
+  readonly why?: string;
 }
 
 /**
@@ -60,7 +62,7 @@ export interface TelemetryListener {
   clockSeen?(agent: AgentId, offsetSeconds: number): void;
   /** Inventory has said what an agent is to have. @param hasDuties whether that is anything at all */
   agentDeclared?(agent: AgentId, hasDuties: boolean): void;
-  /** An agent could not keep readings until they were stored. */
+  /** An agent could not keep readings until they were stored, or nobody can read them. */
   readingsLost?(agent: AgentId, lost: DroppedReadings): void;
 }
 

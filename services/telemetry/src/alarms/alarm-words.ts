@@ -2,6 +2,7 @@ import { foldNodes } from "@outrider/contracts/node-set";
 import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
 import { QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+import type { DeliveryProblem } from "../notify/channel-queue.js";
 import type { DroppedReadings } from "../telemetry-listener.js";
 
 /** What alarms say, for people. */
@@ -82,9 +83,11 @@ export function awayWords(nodes: readonly string[], forMs: number): string {
   return `not connected${since}: ${who} cannot be seen or switched; look at the agent's host, its supply and its network`;
 }
 
-export function lossWords({ readings, since, until }: DroppedReadings): string {
+export function lossWords({ readings, since, until, why }: DroppedReadings): string {
   const count = readings === 1 ? "a reading is" : `${readings} readings are`;
-  return `${count} lost, of ${since} to ${until}: the agent had no room for more; give it more room, or look why it was away so long`;
+  const how =
+    why ?? "the agent had no room for more; give it more room, or look why it was away so long";
+  return `${count} lost, of ${since} to ${until}: ${how}`;
 }
 
 export function storeLossWords(
@@ -100,6 +103,18 @@ export function storeLossWords(
   ].join(", ");
   const more = detail ?? "the log of the telemetry service says more";
   return `what is measured is lost, points so far: ${how}; ${more}`.slice(0, 1000);
+}
+
+/** @param problems there is one at least */
+export function deliveryWords(problems: readonly DeliveryProblem[]): string {
+  const each = problems.map(({ channel, since, messages, detail }) => {
+    const count = messages === 1 ? "a message" : `${messages} messages`;
+    return `channel ${channel} has not taken ${count} since ${since}${detail === undefined ? "" : ` (${detail})`}`;
+  });
+  return `${each.join("; ")}; nobody was told by it. It is told of what it missed when it takes messages again`.slice(
+    0,
+    1000,
+  );
 }
 
 export function budgetWords(domain: string, watts: number, budget: number, overMs: number): string {

@@ -1,5 +1,6 @@
 import { agentDesired, type AgentDesired } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
+import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
 import { isAgentId, type AgentId, type NodeId } from "@outrider/contracts/ids";
 import {
   agentReading,
@@ -12,13 +13,14 @@ import { OnMessage } from "@outrider/service-kit/on-message";
 import type { Declared, DeclaredSource } from "../declared.js";
 import type { Latest } from "../state/latest.js";
 import type { Point } from "../store/store.js";
-import type { TelemetryListeners } from "../telemetry-listener.js";
+import type { DroppedReadings, TelemetryListeners } from "../telemetry-listener.js";
 import { Acknowledgements } from "./acknowledgements.js";
 import { AgentLine } from "./agent-line.js";
 import { takenAtMs } from "./clock-offset.js";
 import type { IntakeCounts, Refusal } from "./counts.js";
 import type { PointWriter } from "./point-writer.js";
 import { pointsOf, sorted } from "./points-of.js";
+import { salvage, type LostReadings } from "./salvage.js";
 import type { RememberedSpools } from "./remembered-spools.js";
 import type { SpoolOrder } from "./spool-order.js";
 
@@ -28,6 +30,8 @@ type OfAgent = { readonly agent: string };
 const LOG_STEP_EVERY_MS = 60_000;
 /** What an agent was told to be only now may reach it before it reaches us by so long. */
 const GRACE_MS = 5000;
+/** So long after inventory is there, what it says agents are to be has been heard of all that there are. */
+const NOBODY_MS = 60_000;
 
 interface IntakeParts {
   readonly session: Session;
@@ -56,6 +60,10 @@ export class Intake {
    * part of that, by our monotonic clock.
    */
   readonly #heard = new Map<AgentId, { strangeMs: number | undefined }>();
+  /** Of agents of which nothing has been heard on this connection, since when each sends. */
+  readonly #unheard = new Map<AgentId, number>();
+  /** Since when inventory is there on this connection. */
+  #inventoryMs: number | undefined;
   /** Agents that are to have anything. */
   readonly #withDuties = new Set<AgentId>();
   /** Agents whose messages cannot be read, and when the last one came. */
@@ -63,7 +71,11 @@ export class Intake {
 
   constructor(private readonly parts: IntakeParts) {
     this.#acknowledgements = new Acknowledgements(parts);
-    parts.session.onDisconnect(() => this.#heard.clear());
+    parts.session.onDisconnect(() => {
+      this.#heard.clear();
+      this.#unheard.clear();
+      this.#inventoryMs = undefined;
+    });
   }
 
   /** @throws StorageError */
@@ -99,15 +111,45 @@ export class Intake {
     if (isAgentId(agent)) this.#declare(agent, undefined);
   }
 
+  @OnMessage(serviceStatus)
+  service({ payload, parameters }: Received<ServiceStatus, { readonly service: string }>): void {
+    if (parameters.service !== "inventory") return;
+    const isThere = payload.state === "ready";
+    if (!isThere) this.#inventoryMs = undefined;
+    else this.#inventoryMs ??= this.parts.clock.monotonicMs();
+  }
+
   @OnMessage(agentReading, { retained: "drop", refused: "unreadable" })
   readings({ payload, parameters: { agent }, receivedMs }: Received<AgentReadings, OfAgent>): void {
+    if (isAgentId(agent)) this.#batch(this.#line(agent), payload, receivedMs, {});
+  }
+
+  /** What of it can be read is taken like any other, so that it does not hold up those behind it. */
+  unreadable(
+    _: unknown,
+    { parameters: { agent }, bytes, refusal, receivedMs }: Refused<OfAgent>,
+  ): void {
+    this.#refuse("malformed", 1);
+    this.#unreadable.set(agent, this.parts.clock.monotonicMs());
     if (!isAgentId(agent)) return;
-    const line = this.#line(agent);
+    const salvaged = salvage(bytes, refusal, this.parts.clock.now().toISOString());
+    if (!salvaged) return;
+    const { batch, hasTime, lost } = salvaged;
+    this.#batch(this.#line(agent), batch, receivedMs, { lost, hasTime });
+  }
+
+  #batch(
+    line: AgentLine,
+    payload: AgentReadings,
+    receivedMs: number,
+    { lost, hasTime = true }: { readonly lost?: LostReadings; readonly hasTime?: boolean },
+  ): void {
+    const { agent } = line;
     const { clock, writer } = this.parts;
     const nowMs = clock.now().getTime() - (clock.monotonicMs() - receivedMs);
     line.epoch = payload.epoch;
-    if (line.offset.seen(Date.parse(payload.at) - nowMs, receivedMs)) this.#step(line);
-    if (!line.clockTold) {
+    if (hasTime && line.offset.seen(Date.parse(payload.at) - nowMs, receivedMs)) this.#step(line);
+    if (hasTime && !line.clockTold) {
       line.clockTold = true;
       this.parts.listeners.clockSeen(agent, line.offset.ms / 1000);
     }
@@ -125,7 +167,7 @@ export class Intake {
       case "next":
         // What cannot be given its time or its name yet is sent again.
         if (line.settling || line.offset.isDoubtful || sources.includes("unknown")) return;
-        return this.#store(line, spool, order, payload, points());
+        return this.#store(line, spool, order, payload, points(), lost);
       case "under-way":
         return;
       case "stored":
@@ -134,34 +176,36 @@ export class Intake {
     }
   }
 
-  unreadable(_: unknown, { parameters: { agent } }: Refused<OfAgent>): void {
-    this.#refuse("malformed", 1);
-    this.#unreadable.set(agent, this.parts.clock.monotonicMs());
-  }
-
   #store(
     line: AgentLine,
     spool: string,
     order: SpoolOrder,
     { seq, readings, dropped }: AgentReadings,
     points: readonly Point[],
+    lost: LostReadings | undefined,
   ): void {
-    const { writer, counts, log } = this.parts;
+    const { writer, counts } = this.parts;
     const isTaken = writer.offer(points, (kept) => {
       if (!kept) return order.failed(seq);
       counts.readings.add({}, readings.length);
       if (!order.kept(seq)) return undefined;
       line.keep(spool, order);
+      if (dropped) this.#lost(line, dropped);
+      if (lost) this.#lost(line, lost);
       return this.#acknowledgements.advanced(line, spool, order);
     });
-    if (!isTaken) return;
-    order.accept();
-    if (!dropped) return;
-    counts.lost.add({}, dropped.readings);
-    this.parts.listeners.readingsLost(line.agent, dropped);
+    if (isTaken) order.accept();
+  }
+
+  #lost({ agent }: AgentLine, lost: DroppedReadings): void {
+    const { counts, listeners, log } = this.parts;
+    counts.lost.add({}, lost.readings);
+    listeners.readingsLost(agent, lost);
     log.warn(
-      { agent: line.agent, ...dropped },
-      "an agent could not keep all of its readings until they were stored; give it more room, or look why it was away",
+      { agent, ...lost },
+      lost.why === undefined
+        ? "an agent could not keep all of its readings until they were stored; give it more room, or look why it was away"
+        : "readings of an agent cannot be read and are lost; bring the agent and this service to the same release",
     );
   }
 
@@ -222,6 +266,7 @@ export class Intake {
 
   #declare(agent: AgentId, desired: AgentDesired | undefined): void {
     this.#heard.set(agent, { strangeMs: undefined });
+    this.#unheard.delete(agent);
     this.parts.redeclared(this.parts.declared.declare(agent, desired));
     const hasDuties = (desired?.endpoints.length ?? 0) > 0;
     if (hasDuties) this.#withDuties.add(agent);
@@ -243,10 +288,28 @@ export class Intake {
     const source = this.parts.declared.source(endpoint);
     if (source?.agent === agent) return source;
     const heard = this.#heard.get(agent);
-    if (!heard) return "unknown";
+    if (!heard) return this.#isNobody(agent) ? undefined : "unknown";
     const nowMs = this.parts.clock.monotonicMs();
     heard.strangeMs ??= nowMs;
     return nowMs - heard.strangeMs >= GRACE_MS ? undefined : "unknown";
+  }
+
+  /**
+   * Whether an agent is in no site, as one that was removed while this service was away: nobody says what it is to be
+   * although inventory has been there for long enough. What it reads is of nobody, and it need not keep it.
+   */
+  #isNobody(agent: AgentId): boolean {
+    const { clock, log } = this.parts;
+    const nowMs = clock.monotonicMs();
+    const sinceMs = this.#unheard.get(agent) ?? nowMs;
+    this.#unheard.set(agent, sinceMs);
+    const inventoryMs = this.#inventoryMs ?? nowMs;
+    if (nowMs - Math.max(sinceMs, inventoryMs) < NOBODY_MS) return false;
+    this.#heard.set(agent, { strangeMs: sinceMs });
+    const message =
+      "an agent that is in no site sends readings, which are not stored; add it to the site, or end it";
+    log.warn({ agent }, message);
+    return true;
   }
 
   /** The agent's calendar is off by something else than before. */

@@ -44,6 +44,39 @@ describe("a reading of an endpoint that is not declared", () => {
     expect(stage.stored).toEqual([]);
   });
 
+  it("is refused when its agent is in no site: inventory has been there for a minute and says nothing of it", async () => {
+    stage.inventoryIs("ready");
+    await stage.clock.advance(LONG);
+    // It may have come a moment ago, and inventory may be about to say so.
+    await stage.sends("rack-a", "n1");
+    await stage.clock.advance(milliseconds(59_000));
+    await stage.sends("rack-a", "n1");
+    expect([stage.acks, stage.refused]).toEqual([[], []]);
+    await stage.clock.advance(milliseconds(1000));
+    await stage.sends("rack-a", "n1");
+    await stage.sends("rack-a", "n1", { seq: 2 });
+    expect([stage.acks, stage.stored]).toEqual([["rack-a 1", "rack-a 2"], []]);
+    expect(stage.refused).toEqual(["not-declared", "not-declared"]);
+    stage.desires("rack-a", "n1");
+    await stage.sends("rack-a", "n1", { seq: 3 });
+    expect(stage.stored).toHaveLength(1);
+  });
+
+  it("is kept as long as inventory is not there to say what its agent is", async () => {
+    await stage.sends("rack-a", "n1");
+    stage.inventoryIs("ready");
+    await stage.clock.advance(milliseconds(50_000));
+    stage.inventoryIs("lost");
+    await stage.clock.advance(LONG);
+    await stage.sends("rack-a", "n1");
+    stage.inventoryIs("ready");
+    await stage.sends("rack-a", "n1");
+    stage.disconnect();
+    await stage.clock.advance(LONG);
+    await stage.sends("rack-a", "n1");
+    expect([stage.acks, stage.refused]).toEqual([[], []]);
+  });
+
   it("is kept again when the connection was lost meanwhile", async () => {
     stage.desires("rack-a", "n1");
     await stage.sends("rack-a", "n2");

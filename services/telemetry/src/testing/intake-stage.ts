@@ -1,6 +1,8 @@
 import type { AgentDesired } from "@outrider/contracts/agent";
 import { agentId, endpointId, nodeId } from "@outrider/contracts/ids";
-import type { AgentReadings } from "@outrider/contracts/reading-report";
+import { decode } from "@outrider/contracts/codec";
+import { agentReading, type AgentReadings } from "@outrider/contracts/reading-report";
+import type { ServiceStatus } from "@outrider/contracts/service";
 import { silentLog } from "@outrider/messaging/log";
 import type { Session } from "@outrider/messaging/session";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
@@ -124,6 +126,22 @@ export class IntakeStage {
     };
     this.#intake.readings({ ...this.#meta(agent), payload });
     await turn();
+  }
+
+  /** What is no batch. */
+  async sendsBytes(agent: string, bytes: Uint8Array): Promise<void> {
+    const refused = decode(agentReading, bytes);
+    if (refused.ok) throw new Error("it can be read");
+    const { refusal } = refused;
+    this.#intake.unreadable(refusal, { ...this.#meta(agent), refusal, bytes });
+    await turn();
+  }
+
+  /** The state of the inventory service. */
+  inventoryIs(state: ServiceStatus["state"]): void {
+    const at = this.clock.now().toISOString();
+    const payload = { state, instance: "i", version: "1", startedAt: at };
+    this.#intake.service({ ...this.#meta("a"), parameters: { service: "inventory" }, payload });
   }
 
   #meta(agent: string) {
