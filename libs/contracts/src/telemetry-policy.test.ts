@@ -9,6 +9,7 @@ describe("alarms that come with the product", () => {
     const of = (driver: string) =>
       rules.filter(([, { drivers }]) => drivers?.includes(driver)).map(([name]) => name);
     expect(of("thermal")).toEqual(["soc-temperature"]);
+    expect(of("reporter-thermal")).toEqual(["soc-temperature"]);
     expect(of("reporter")).toEqual(["disk-temperature"]);
   });
 });

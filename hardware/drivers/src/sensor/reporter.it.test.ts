@@ -100,31 +100,6 @@ describe.skipIf(lacksReporter("sensor/reporter"))(
         expect(load).toBeGreaterThanOrEqual(0);
     });
 
-    it("says how hot its processor is: by the thermal zones that are the processor's, by hwmon where there are none", async () => {
-      using hot = sysfsTree({
-        "class/thermal/thermal_zone0/type": "acpitz",
-        "class/thermal/thermal_zone0/temp": 99_000,
-        "class/thermal/thermal_zone1/type": "cpu-thermal",
-        "class/thermal/thermal_zone1/temp": 47_250,
-        "class/thermal/thermal_zone2/type": "littlecore-thermal",
-        "class/thermal/thermal_zone2/temp": 45_000,
-        "class/thermal/thermal_zone3/type": "soc-thermal",
-        "class/thermal/thermal_zone3/temp": "",
-        "class/hwmon/hwmon0/name": "nvme",
-        "class/hwmon/hwmon0/temp1_input": 71_000,
-        "class/hwmon/hwmon1/name": "k10temp",
-        "class/hwmon/hwmon1/temp1_input": 58_500,
-      });
-      await using rig = await startReporter({ root: hot.root });
-      await using port = await open(rig);
-      expect(await port.read(never)).toMatchObject({ temperatureCelsius: 47.25 });
-      hot.set("class/thermal/thermal_zone1/type", "iwlwifi_1");
-      hot.set("class/thermal/thermal_zone2/type", "gpu-thermal");
-      expect(await port.read(never)).toMatchObject({ temperatureCelsius: 58.5 });
-      hot.set("class/hwmon/hwmon1/name", "drivetemp");
-      expect(await port.read(never)).toMatchObject({ temperatureCelsius: "NoReading" });
-    });
-
     it("tells of disks what the kernel knows, where nobody may ask them", async () => {
       await using rig = await startReporter({ root: tree.root });
       await using sata = await open(rig, "sda");

@@ -24,7 +24,6 @@ const OF_HOST = [
   "load15m",
   "memoryTotalBytes",
   "memoryAvailableBytes",
-  "temperatureCelsius",
   "diskHealthy",
 ] as const satisfies readonly Quantity[];
 const OF_DISK = [
@@ -37,7 +36,7 @@ export const driver = defineDriver({
   port: "sensor",
   driver: "reporter",
   summary:
-    "The reporter on the host says, signed, its load and memory, the temperature of its processor and whether its disks are healthy; of one disk also its temperature and the life that is left of it.",
+    "The reporter on the host says, signed, its load and memory and whether its disks are healthy; of one disk also its temperature and the life that is left of it.",
   actions: [],
   options: ReporterSensorOptions,
   example: { options: REPORTER_EXAMPLE },
@@ -58,8 +57,7 @@ export const driver = defineDriver({
   },
 });
 
-function hostSample(readings: HostReadings): Sample {
-  const { load, memoryTotalBytes, memoryAvailableBytes, temperatureCelsius, disks } = readings;
+function hostSample({ load, memoryTotalBytes, memoryAvailableBytes, disks }: HostReadings): Sample {
   const [load1m, load5m, load15m] = load;
   return {
     load1m: orNone(load1m),
@@ -67,7 +65,6 @@ function hostSample(readings: HostReadings): Sample {
     load15m: orNone(load15m),
     memoryTotalBytes,
     memoryAvailableBytes,
-    temperatureCelsius: orNone(temperatureCelsius),
     diskHealthy: flag(allHealthy(Object.values(disks))),
   };
 }
