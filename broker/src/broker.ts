@@ -1,4 +1,4 @@
-import { STAMPING_BROKER } from "@outrider/contracts/acl";
+import { STAMPING_BROKER } from "@outrider/contracts/packet";
 import { once, type EventEmitter } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { seconds, systemClock, type Clock } from "@outrider/contracts/clock";

@@ -1,4 +1,4 @@
-import { LARGEST_PACKET_BYTES } from "@outrider/contracts/catalog";
+import { LARGEST_PACKET_BYTES } from "@outrider/contracts/packet";
 
 /** When a subscriber that does not read is shed and cut. */
 export interface SlowReaderLimits {

@@ -1,4 +1,5 @@
-import { ACTOR_PROPERTY, actorOf, RETAINED_PROPERTY, type Identity } from "@outrider/contracts/acl";
+import { actorOf, type Identity } from "@outrider/contracts/acl";
+import { ACTOR_PROPERTY, RETAINED_PROPERTY } from "@outrider/contracts/packet";
 
 type UserProperties = Record<string, string | string[]>;
 

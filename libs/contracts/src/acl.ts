@@ -7,16 +7,6 @@ import { TopicIndex } from "./topic-index.js";
 
 const INDEX = new TopicIndex([...CATALOG, ...HOME_ASSISTANT_CONTRACTS]);
 
-/** MQTT 5 user property of every message that anyone may write: who wrote it. Set by our broker alone. */
-export const ACTOR_PROPERTY = "outrider-actor";
-/**
- * The Response Information (MQTT 5.0, 3.2.2.3.15) of a broker that overwrites the actor on every message. Clients that
- * are told anything else believe no actor, because there anybody could have written it.
- */
-export const STAMPING_BROKER = "outrider-broker/1";
-/** MQTT 5 user property, `true`: the publisher had set the retain flag on a topic that is never retained. */
-export const RETAINED_PROPERTY = "outrider-retained";
-
 /** Who stands behind a connection. A person without a role is an operator. */
 export type Identity =
   | {

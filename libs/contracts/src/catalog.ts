@@ -41,6 +41,3 @@ export const CATALOG: readonly AnyContract[] = [
 ]
   .flatMap(contractsOf)
   .toSorted((one, other) => (one.template < other.template ? -1 : 1));
-
-/** What the largest message of all has with its header, in bytes. Whoever carries messages must take so much. */
-export const LARGEST_PACKET_BYTES = Math.max(...CATALOG.map(({ maxBytes }) => maxBytes)) + 65_536;

@@ -22,11 +22,6 @@ export class ContractError extends Error {
   override readonly name = "ContractError";
 }
 
-interface Validators {
-  readonly closed: ValidateFunction;
-  readonly open: ValidateFunction;
-}
-
 const ajv = new Ajv({
   allErrors: false,
   strict: true,
@@ -34,16 +29,21 @@ const ajv = new Ajv({
   allowUnionTypes: true,
   unicodeRegExp: false,
 });
-const compiled = new Map<new () => object, Validators>();
+/** Made when they are first used: most processes only write a class, or only read it, and use few of all. */
+const compiled = {
+  closed: new Map<new () => object, ValidateFunction>(),
+  open: new Map<new () => object, ValidateFunction>(),
+};
 
-function validatorsOf(type: new () => object): Validators {
-  let made = compiled.get(type);
-  if (!made) {
+function validatorOf(type: new () => object, closed: boolean): ValidateFunction {
+  const made = closed ? compiled.closed : compiled.open;
+  let validate = made.get(type);
+  if (!validate) {
     const schema = jsonSchemaOf(type);
-    made = { closed: ajv.compile(schema), open: ajv.compile(opened(schema)) };
-    compiled.set(type, made);
+    validate = ajv.compile(closed ? schema : opened(schema));
+    made.set(type, validate);
   }
-  return made;
+  return validate;
 }
 
 /**
@@ -55,8 +55,7 @@ export function check<P extends object>(
   value: unknown,
   closed: boolean,
 ): Decoded<P> {
-  const { closed: strict, open } = validatorsOf(type);
-  const validate = closed ? strict : open;
+  const validate = validatorOf(type, closed);
   if (validate(value)) return { ok: true, value: value as P };
   return { ok: false, refusal: refusalOf(validate.errors?.at(-1), validate.schema) };
 }
@@ -112,7 +111,9 @@ export function encode<P extends object>(contract: Contract<string, P>, value: P
 
 /** Compiles every contract's validators now, so that the first message does not pay for it. */
 export function compileAll(contracts: readonly AnyContract[]): void {
-  for (const { payload } of contracts) validatorsOf(payload);
+  for (const { payload } of contracts) {
+    for (const closed of [true, false]) validatorOf(payload, closed);
+  }
 }
 
 function refuse(field: string, message: string): { ok: false; refusal: Refusal } {

@@ -10,6 +10,7 @@ import {
   type AnyContract,
   type ParametersOf,
 } from "./contract.js";
+import { LARGEST_PAYLOAD_BYTES } from "./packet.js";
 import { powerSet } from "./power.js";
 import { site } from "./service.js";
 
@@ -53,6 +54,10 @@ function madeOr(make: () => string): string | undefined {
     throw error;
   }
 }
+
+it("no contract has more than whoever carries messages takes", () => {
+  expect(Math.max(...CATALOG.map(({ maxBytes }) => maxBytes))).toBe(LARGEST_PAYLOAD_BYTES);
+});
 
 describe("topicOf", () => {
   it("fills in the parameters under the root", () => {

@@ -1,6 +1,5 @@
-import { LARGEST_PACKET_BYTES } from "@outrider/contracts/catalog";
-import { STAMPING_BROKER } from "@outrider/contracts/acl";
 import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { LARGEST_PACKET_BYTES, STAMPING_BROKER } from "@outrider/contracts/packet";
 import { MqttClient, type IPublishPacket } from "mqtt";
 import type { Counters } from "./counters.js";
 import { brokerRefusal, MessagingError } from "./errors.js";

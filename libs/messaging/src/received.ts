@@ -1,4 +1,4 @@
-import { ACTOR_PROPERTY, RETAINED_PROPERTY } from "@outrider/contracts/acl";
+import { ACTOR_PROPERTY, RETAINED_PROPERTY } from "@outrider/contracts/packet";
 import type { Refusal } from "@outrider/contracts/codec";
 import type { IPublishPacket } from "mqtt";
 
