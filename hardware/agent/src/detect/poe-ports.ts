@@ -1,5 +1,4 @@
 import type { EndpointProposal } from "@outrider/contracts/agent-request";
-import { detectPoePorts } from "@outrider/drivers/detect-poe-ports";
 import type { NodeId } from "@outrider/contracts/ids";
 import type { SecretReference } from "@outrider/contracts/secret";
 import { PortError } from "@outrider/ports/port-error";
@@ -37,6 +36,8 @@ async function ofSwitch(
   macs: ReadonlyMap<string, NodeId>,
 ): Promise<EndpointProposal[]> {
   const { version = asked.user === undefined ? "2c" : "3", ...options } = asked;
+  // Only now: whoever has no switch needs none of what speaks to one.
+  const { detectPoePorts } = await import("@outrider/drivers/detect-poe-ports");
   const withVersion = version === "2c" ? options : { ...options, version };
   const { proposals } = await detectPoePorts(
     version === "3" || options.community ? withVersion : { ...withVersion, community: PUBLIC },
