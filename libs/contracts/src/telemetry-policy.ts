@@ -25,12 +25,13 @@ import { ALARM_KINDS, ALARM_SEVERITIES, type AlarmSeverity } from "./telemetry.j
  * - `store`: whether the time-series store takes what is measured
  * - `away`: whether an agent on which something hangs is connected
  * - `loss`: whether anything that was measured has been lost, by the store or an agent, in the last `overMs`
+ * - `delivery`: whether channels of notifications take what they are told
  *
  * A `threshold` or `rate` is of a quantity of a sensor; `missing` of a sensor whose node has supply; `silent` of a node
  * that is not known to be off or halted; `fault` of a node whose power-on attempts are exhausted; `clock` of
  * an agent, in seconds that it is off.
  */
-export const RULE_KINDS = [...ALARM_KINDS, "budget", "store", "away", "loss"] as const;
+export const RULE_KINDS = [...ALARM_KINDS, "budget", "store", "away", "loss", "delivery"] as const;
 export type RuleKind = (typeof RULE_KINDS)[number];
 /** Those that are about no single node. */
 export const SITE_RULE_KINDS = [
@@ -39,6 +40,7 @@ export const SITE_RULE_KINDS = [
   "budget",
   "store",
   "loss",
+  "delivery",
 ] as const satisfies readonly RuleKind[];
 
 export const RATE_SPANS = ["minute", "hour"] as const;
@@ -239,5 +241,11 @@ export const DEFAULT_ALARMS = {
     hysteresis: 0,
     overMs: 3_600_000,
     forMs: 0,
+  },
+  "notifications-failing": {
+    kind: "delivery",
+    severity: "Critical",
+    hysteresis: 0,
+    forMs: 900_000,
   },
 } satisfies Readonly<Record<string, AlarmRule>>;

@@ -108,6 +108,7 @@ describe("alarms of a site", () => {
       "time-series-store": DEFAULT_ALARMS["time-series-store"],
       "agent-away": { ...DEFAULT_ALARMS["agent-away"], forMs: 300_000, severity: "Warning" },
       "readings-lost": { ...DEFAULT_ALARMS["readings-lost"], overMs: 600_000 },
+      "notifications-failing": DEFAULT_ALARMS["notifications-failing"],
     });
     expect(Object.keys(rules("n3"))).not.toContain("watt-budget");
   });

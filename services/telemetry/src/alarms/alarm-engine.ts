@@ -7,6 +7,7 @@ import {
   type RuleKind,
   type TelemetryPolicy,
 } from "@outrider/contracts/telemetry-policy";
+import type { DeliveryProblem } from "../notify/channel-queue.js";
 import type { StoreHealth } from "../store/store.js";
 import type { DroppedReadings } from "../telemetry-listener.js";
 import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
@@ -115,8 +116,9 @@ export class AlarmEngine {
 
   /** The newest reading of a sensor has become too old. */
   expired(node: string, sensor: string): void {
-    const watches = this.#node(node);
-    this.#tellAll(watches, watches.expire(sensor));
+    // It may be forgotten already, and is not to be watched anew.
+    const watches = this.#nodes.get(node);
+    if (watches) this.#tellAll(watches, watches.expire(sensor));
   }
 
   power(node: string, power: NodePower): void {
@@ -170,6 +172,11 @@ export class AlarmEngine {
 
   store(health: StoreHealth): void {
     this.#site.store(health);
+  }
+
+  /** @param problems channels of notifications that do not take what they are told */
+  delivery(problems: readonly DeliveryProblem[]): void {
+    this.#site.delivery(problems);
   }
 
   /** To be called each second or so. */
@@ -300,5 +307,5 @@ const NODE_GONE = "the node is gone";
 function kindOf(kind: RuleKind): AlarmKind {
   if (kind === "budget") return "threshold";
   if (kind === "away") return "silent";
-  return kind === "store" || kind === "loss" ? "fault" : kind;
+  return kind === "store" || kind === "loss" || kind === "delivery" ? "fault" : kind;
 }

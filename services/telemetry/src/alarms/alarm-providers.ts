@@ -77,6 +77,7 @@ export class AlarmLifecycle {
     draws.start();
     this.#stopTicking = clock.every(TICK, () => {
       engine.store(store.health());
+      engine.delivery(notifier.problems());
       engine.tick();
     });
   }

@@ -266,4 +266,29 @@ describe("rules of agents, domains and the store", () => {
     await pass(10_000);
     expect(findings).toHaveLength(2);
   });
+
+  it("say that a channel does not take what it is told, until it does", async () => {
+    const problem = {
+      channel: "phone",
+      since: "2026-11-23T01:00:00.000Z",
+      messages: 3,
+      detail: "ntfy.sh answered 500",
+    };
+    engine.forget("n1");
+    said.length = 0;
+    for (let at = 0; at < 900; at += 10) {
+      engine.delivery([problem]);
+      expect(said).toEqual([]);
+      await pass(10_000);
+    }
+    engine.delivery([problem]);
+    expect(said).toEqual(["Critical service:telemetry notifications-failing"]);
+    expect(findings[0]).toMatchObject({
+      kind: "fault",
+      message:
+        "channel phone has not taken 3 messages since 2026-11-23T01:00:00.000Z (ntfy.sh answered 500); nobody was told by it. It is told of what it missed when it takes messages again",
+    });
+    engine.delivery([]);
+    expect(said.slice(1)).toEqual(["over service:telemetry notifications-failing"]);
+  });
 });

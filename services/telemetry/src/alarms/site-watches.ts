@@ -2,15 +2,24 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { PowerDomain } from "@outrider/contracts/fleet";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
 import type { AlarmRule, RuleKind } from "@outrider/contracts/telemetry-policy";
+import type { DeliveryProblem } from "../notify/channel-queue.js";
 import type { StoreHealth } from "../store/store.js";
 import type { DroppedReadings } from "../telemetry-listener.js";
-import { awayWords, budgetWords, clockWords, lossWords, storeLossWords } from "./alarm-words.js";
+import {
+  awayWords,
+  budgetWords,
+  clockWords,
+  deliveryWords,
+  lossWords,
+  storeLossWords,
+} from "./alarm-words.js";
 import type { DomainDraw } from "./alarm-engine.js";
 import { MeanWindow } from "./rate-window.js";
 import { Watch } from "./watch.js";
 
 type Domains = Readonly<Record<string, Pick<PowerDomain, "nodes" | "wattBudget">>>;
 
+/** The store and the channels of notifications are the telemetry service's. */
 const STORE_SUBJECT = "service:telemetry";
 /** After a start, or when the broker was away, agents are given so long to say that they are there, whatever the rule. */
 const UNHEARD_MS = 60_000;
@@ -159,6 +168,15 @@ export class SiteWatches {
       this.parts.tell(watch);
     }
     for (const watch of this.#of("loss", STORE_SUBJECT)) this.#judgeLoss(watch);
+  }
+
+  /** @param problems channels of notifications that do not take what they are told */
+  delivery(problems: readonly DeliveryProblem[]): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const watch of this.#of("delivery", STORE_SUBJECT)) {
+      watch.hold(problems.length > 0, nowMs, () => ({ message: deliveryWords(problems) }));
+      this.parts.tell(watch);
+    }
   }
 
   /** @param isLook whether all is looked at, not only what is about to be an alarm */

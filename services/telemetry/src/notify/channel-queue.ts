@@ -1,13 +1,15 @@
-import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { NotificationChannel } from "@outrider/contracts/telemetry-policy";
 import type { Statement } from "@outrider/storage/storage";
 import type { Ledger } from "../alarms/ledger.js";
 import type { Happened } from "../events/event-log.js";
-import type { Message } from "./message.js";
+import { missedMessage, type Message } from "./message.js";
 import type { Senders } from "./senders.js";
 
-/** Messages that wait; beyond that the oldest go. */
+/** Messages that wait; beyond that the oldest are given up. */
 const MOST_WAITING = 200;
+/** Messages that were given up and are still to be told together; beyond that the oldest go. */
+const MOST_MISSED = 200;
 /** Some two hours, with the pauses below. */
 const MOST_ATTEMPTS = 14;
 const FIRST_PAUSE = seconds(5);
@@ -28,12 +30,31 @@ export interface ChannelQueueParts {
   readonly happened: (happened: Happened) => void;
 }
 
-/** Sends the messages of one channel in order, again and again until they are taken or too old. */
+/** A channel that does not take what it is told. */
+export interface DeliveryProblem {
+  readonly channel: string;
+  /** Of the oldest message that nobody was told of. RFC 3339. */
+  readonly since: string;
+  /** How many messages nobody was told of. */
+  readonly messages: number;
+  readonly detail?: string | undefined;
+}
+
+/**
+ * Sends the messages of one channel in order, again and again until they are taken or too old. Those that were too old
+ * are told together in one message when the channel takes messages again.
+ */
 export class ChannelQueue {
   readonly #waiting: Queued[] = [];
+  /** Given up, the oldest first. */
+  #missed: Queued[] = [];
+  /** When they are tried next, by our monotonic clock. */
+  #missedAtMs = Number.NEGATIVE_INFINITY;
   readonly #stopped = new AbortController();
+  #woken = new AbortController();
   #running: Promise<void> | undefined;
   #isFailing = false;
+  #detail: string | undefined;
 
   constructor(
     private readonly name: string,
@@ -46,19 +67,33 @@ export class ChannelQueue {
     return { sql: "DELETE FROM telemetry_notifications WHERE id = ?", params: [id] };
   }
 
+  /** What does not reach anybody; undefined: nothing is known to be wrong. */
+  get problem(): DeliveryProblem | undefined {
+    const [next] = this.#waiting;
+    if (this.#missed.length === 0 && (next?.attempts ?? 0) === 0) return undefined;
+    const since = (this.#missed[0] ?? next)?.message.at ?? timestamp(this.parts.clock);
+    const messages = this.#missed.length + this.#waiting.length;
+    return { channel: this.name, since, messages, detail: this.#detail };
+  }
+
+  /** @param queued may have been given up before a restart */
   add(queued: Queued): void {
-    this.#waiting.push(queued);
+    if (queued.attempts > 0) this.#isFailing = true;
+    if (queued.attempts >= MOST_ATTEMPTS) this.#missed.push(queued);
+    else this.#waiting.push(queued);
     if (this.#waiting.length > MOST_WAITING) {
       // The first may be under way.
       const [oldest] = this.#waiting.splice(1, 1);
       if (oldest) this.#giveUp(oldest, `more than ${MOST_WAITING} messages wait`);
     }
+    this.#woken.abort();
     this.#running ??= this.#run();
   }
 
   /** The channel is gone, and what waits for it. */
   drop(): void {
-    void this.parts.ledger.put(this.#waiting.splice(0).map(ChannelQueue.done));
+    const all = [...this.#missed.splice(0), ...this.#waiting.splice(0)];
+    void this.parts.ledger.put(all.map(ChannelQueue.done));
   }
 
   /** What waits is kept. */
@@ -68,12 +103,47 @@ export class ChannelQueue {
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.parts;
     const { signal } = this.#stopped;
-    for (let next = this.#waiting[0]; next && !signal.aborted; next = this.#waiting[0]) {
-      await this.#sendOne(next, signal);
+    // Whatever else comes in this turn is there by then.
+    await Promise.resolve();
+    while (!signal.aborted) {
+      const [next] = this.#waiting;
+      const isMissed = this.#missed.length > 0;
+      const waitMs = this.#missedAtMs - clock.monotonicMs();
+      if (isMissed && waitMs <= 0) await this.#sendMissed(signal);
+      else if (next) await this.#sendOne(next, signal);
+      else if (isMissed) await this.#rest(waitMs);
+      else break;
     }
     // In the same turn as the last look at what waits: nobody comes in between and is left waiting.
     this.#running = undefined;
+  }
+
+  /** Until what was missed is tried again, or something comes. */
+  async #rest(forMs: number): Promise<void> {
+    this.#woken = new AbortController();
+    const signal = AbortSignal.any([this.#stopped.signal, this.#woken.signal]);
+    await this.parts.clock.sleep(milliseconds(Math.ceil(forMs)), signal).catch(() => undefined);
+  }
+
+  async #sendMissed(signal: AbortSignal): Promise<void> {
+    const { senders, ledger, clock } = this.parts;
+    const missed = [...this.#missed];
+    const messages = missed.map(({ message }) => message);
+    const sent = await senders.send(
+      this.channel,
+      missedMessage(messages, timestamp(clock)),
+      signal,
+    );
+    // The channel may have been taken away meanwhile.
+    if (this.#missed.length === 0 || (signal.aborted && !sent.ok)) return;
+    this.#missedAtMs = clock.monotonicMs() + LONGEST_PAUSE;
+    if (!sent.ok) return this.#fails(sent.detail);
+    // More may have been given up meanwhile.
+    this.#missed = this.#missed.filter((one) => !missed.includes(one));
+    void ledger.put(missed.map(ChannelQueue.done));
+    this.#works();
   }
 
   async #sendOne(next: Queued, signal: AbortSignal): Promise<void> {
@@ -84,6 +154,7 @@ export class ChannelQueue {
     if (sent.ok) {
       this.#waiting.shift();
       void ledger.put([ChannelQueue.done(next)]);
+      this.#missedAtMs = clock.monotonicMs();
       this.#works();
       return;
     }
@@ -95,12 +166,7 @@ export class ChannelQueue {
       return;
     }
     this.#waiting[0] = { ...next, attempts };
-    void ledger.put([
-      {
-        sql: "UPDATE telemetry_notifications SET attempts = ? WHERE id = ?",
-        params: [attempts, next.id],
-      },
-    ]);
+    void ledger.put([attempted(next, attempts)]);
     const pause = milliseconds(Math.min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE));
     await clock.sleep(pause, signal).catch(() => undefined);
   }
@@ -108,10 +174,12 @@ export class ChannelQueue {
   #works(): void {
     if (!this.#isFailing) return;
     this.#isFailing = false;
+    this.#detail = undefined;
     this.#say("info", "notification-works", `channel ${this.name} takes messages again`);
   }
 
   #fails(detail: string): void {
+    this.#detail = detail;
     if (this.#isFailing) return;
     this.#isFailing = true;
     this.#say(
@@ -121,13 +189,27 @@ export class ChannelQueue {
     );
   }
 
+  /** Nobody is told of it alone any more. */
   #giveUp(queued: Queued, detail: string): void {
-    void this.parts.ledger.put([ChannelQueue.done(queued)]);
-    const { title } = queued.message;
+    const { ledger, clock } = this.parts;
+    // It does not work now.
+    if (this.#missed.length === 0) this.#missedAtMs = clock.monotonicMs() + LONGEST_PAUSE;
+    this.#missed.push({ ...queued, attempts: MOST_ATTEMPTS });
+    void ledger.put([attempted(queued, MOST_ATTEMPTS)]);
+    this.#say(
+      "error",
+      "notification-undelivered",
+      `channel ${this.name} was not told "${queued.message.title}", and is told of it with all else that it missed when it takes messages again: ${detail}`,
+    );
+    if (this.#missed.length <= MOST_MISSED) return;
+    const [oldest, ...rest] = this.#missed;
+    this.#missed = rest;
+    if (!oldest) return;
+    void ledger.put([ChannelQueue.done(oldest)]);
     this.#say(
       "error",
       "notification-lost",
-      `channel ${this.name} was never told "${title}": ${detail}`,
+      `channel ${this.name} is never told "${oldest.message.title}": it has missed more than ${MOST_MISSED} messages`,
     );
   }
 
@@ -140,4 +222,11 @@ export class ChannelQueue {
       data: { channel: this.name },
     });
   }
+}
+
+function attempted({ id }: Queued, attempts: number): Statement {
+  return {
+    sql: "UPDATE telemetry_notifications SET attempts = ? WHERE id = ?",
+    params: [attempts, id],
+  };
 }

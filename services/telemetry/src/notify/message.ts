@@ -20,7 +20,7 @@ export interface Message {
   readonly id: string;
   readonly site: string;
   readonly at: string;
-  readonly kind: "raised" | "resolved" | "reminder";
+  readonly kind: "raised" | "resolved" | "reminder" | "missed";
   readonly severity: AlarmSeverity;
   /** One line. */
   readonly title: string;
@@ -46,6 +46,7 @@ export interface ToldAlarm {
 
 const MOST_LISTED = 100;
 const MOST_LINES = 20;
+const MOST_MISSED_LINES = 50;
 
 /** The message of changes that are told together. */
 export function messageOf(
@@ -71,7 +72,36 @@ export function messageOf(
   };
 }
 
-function kindOf(changes: readonly Change[]): Message["kind"] {
+/** One message of those that a channel did not take, the oldest first; there is one at least. */
+export function missedMessage(missed: readonly Message[], at: string): Message {
+  const [first] = missed;
+  const last = missed.at(-1);
+  if (!first || !last) throw new TypeError("nothing was missed");
+  const isCritical = missed.some(({ severity }) => severity === "Critical");
+  const count = missed.length === 1 ? "a message was" : `${missed.length} messages were`;
+  const more = missed.length - MOST_MISSED_LINES;
+  const lines = missed.slice(-MOST_MISSED_LINES).map((one) => `${one.at} ${one.title}`);
+  const alarms = missed.flatMap((one) => one.alarms);
+  return {
+    // The same as long as it tells of the same.
+    id: `missed-${last.id}-${missed.length}`,
+    site: last.site,
+    at,
+    kind: "missed",
+    severity: isCritical ? "Critical" : "Warning",
+    title: plain(`[${last.site}] Missed: ${count} not taken, ${first.at} to ${last.at}`),
+    text: [
+      `${count} not taken here. \`outrider alarms\` says what stands now.`,
+      ...(more > 0 ? [`${more} older ones, and`] : []),
+      ...lines,
+    ].join("\n"),
+    nodes: "",
+    alarms: alarms.slice(-MOST_LISTED),
+    total: missed.reduce((sum, { total }) => sum + total, 0),
+  };
+}
+
+function kindOf(changes: readonly Change[]): "raised" | "resolved" | "reminder" {
   if (changes.every(({ what }) => what === "over")) return "resolved";
   return changes.every(({ what }) => what === "still") ? "reminder" : "raised";
 }

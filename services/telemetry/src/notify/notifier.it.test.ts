@@ -90,6 +90,8 @@ describe("telling people", () => {
     alarms.set(seq, alarm);
     notifier.changed(alarm);
   }
+  const givenUp = (): Happened[] =>
+    happened.filter(({ kind }) => kind === "notification-undelivered");
   const over = (seq: number): void => turn(seq, { clearedAt: "2026-11-23T13:00:00.000Z" });
   const arrives = (count: number): Promise<unknown> =>
     eventually(`${count} were sent`, () => sent.length >= count);
@@ -182,7 +184,7 @@ describe("telling people", () => {
     await arrives(4);
     for (let tries = 0; tries < 12; tries++) await clock.advance(900_000);
     await eventually("it is given up", () =>
-      happened.some(({ kind }) => kind === "notification-lost"),
+      happened.some(({ kind }) => kind === "notification-undelivered"),
     );
     expect(happened.at(-1)?.message).toContain("hook.example.org answered 500");
     answer = { ok: true };
@@ -190,6 +192,55 @@ describe("telling people", () => {
     // Reminders wait before it, as long as the longest pause is.
     await clock.advance(930_000);
     await eventually("it works", () => happened.at(-1)?.kind === "notification-works");
+  });
+
+  it("tells what was never taken in one message as soon as anything is taken again, also after a restart", async () => {
+    answer = { ok: false, detail: "hook.example.org answered 500" };
+    turn(1);
+    await clock.advance(30_000);
+    await arrives(1);
+    expect(notifier.problems()).toMatchObject([
+      { channel: "hook", messages: 1, detail: "hook.example.org answered 500" },
+    ]);
+    // Some hours: reminders come and are too late as well.
+    for (let tries = 0; tries < 40; tries++) {
+      await settled();
+      await clock.advance(900_000);
+    }
+    await eventually("some are given up", () => givenUp().length >= 2);
+    await settled();
+    await end();
+    const before = sent.length;
+    answer = { ok: true };
+    await begin();
+    const missed = await eventually("it is told", () =>
+      sent.slice(before).find(({ kind }) => kind === "missed"),
+    );
+    expect(missed).toMatchObject({ severity: "Critical", site: "lab" });
+    expect(missed.title).toMatch(/^\[lab\] Missed: \d+ messages were not taken, /);
+    expect(missed.text).toContain("[lab] Critical: n1: silent");
+    await eventually("nothing is wrong any more", () => notifier.problems().length === 0);
+    await settled();
+    expect(sent.slice(before).filter(({ kind }) => kind === "missed")).toHaveLength(1);
+    expect(await storage.all("SELECT id FROM telemetry_notifications")).toEqual([]);
+  });
+
+  it("tries once in a while whether a channel takes what it missed, where there is nothing else to tell", async () => {
+    await end();
+    await begin({ ...POLICY, repeatAfterMs: 0 });
+    answer = { ok: false, detail: "no" };
+    turn(1);
+    await clock.advance(30_000);
+    for (let tries = 0; tries < 16; tries++) {
+      await settled();
+      await clock.advance(900_000);
+    }
+    await eventually("it is given up", () => givenUp().length === 1);
+    answer = { ok: true };
+    await clock.advance(900_000);
+    await eventually("it is told", () => sent.at(-1)?.kind === "missed");
+    expect(sent.at(-1)?.title).toContain("a message was not taken");
+    expect(happened.at(-1)?.kind).toBe("notification-works");
   });
 
   it("forgets a channel that is gone, with all that was to be told by it", async () => {

@@ -7,7 +7,7 @@ import { fromJson, toJson } from "@outrider/storage/values";
 import type { Standing } from "../alarms/alarm.js";
 import type { Ledger } from "../alarms/ledger.js";
 import type { Happened } from "../events/event-log.js";
-import { ChannelQueue, type Queued } from "./channel-queue.js";
+import { ChannelQueue, type DeliveryProblem, type Queued } from "./channel-queue.js";
 import { groupsOf } from "./grouping.js";
 import { messageOf, type Change, type Message } from "./message.js";
 import { Routing } from "./routing.js";
@@ -82,6 +82,11 @@ export class Notifier {
   async stop(): Promise<void> {
     this.#stopTicking?.();
     await Promise.all([...this.#queues.values()].map((queue) => queue.stop()));
+  }
+
+  /** Channels that do not take what they are told. */
+  problems(): DeliveryProblem[] {
+    return [...this.#queues.values()].flatMap(({ problem }) => problem ?? []);
   }
 
   /** Who is told is said anew. */
