@@ -82,6 +82,8 @@ const REPLIES: Readonly<Record<string, object>> = {
     everyMs: 0,
     series: [],
   },
+  "/measurements/node_heartbeat": { to: "2026-11-23T06:00:00.000Z", everyMs: 60_000, series: [] },
+  "/measurements/node_state": { to: "2026-11-23T06:00:00.000Z", everyMs: 60_000, series: [] },
   "/alarms": { alarms: [] },
   "/events/history": { events: [] },
   "/audit": { records: [] },
@@ -124,6 +126,7 @@ token list | token add ci --rights read --days 3 | token revoke k1
 key list | key add home -f SITE | key remove k1
 sensors n1 --sensor supply --quantity voltageVolts,powerWatts | sensors n1 -o json | sensors n1 --csv
 sensors n1 --history 2h --until 1h --every 5m --quantity powerWatts | sensors n1 n2 --history 2026-11-23 --csv
+sensors n1 --history 2h --what heartbeats --sensor lan | sensors n1 --history 2h --what states --csv
 alarms | alarms n1 --severity Critical | alarms list n1 --all --limit 5 --csv | alarms ack n1/silent --comment c
 events | events n1 --since 1d --until 1h --kinds boot --severity warning,error --limit 7 | events --csv
 audit search --actor person:anna --act lock.break --subject n1 --since 2026-11-23 --limit 5

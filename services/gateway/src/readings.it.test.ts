@@ -1,4 +1,8 @@
-import type { NodeSensors, ReadingsPage } from "@outrider/contracts/telemetry-pages";
+import type {
+  MeasurementsPage,
+  NodeSensors,
+  ReadingsPage,
+} from "@outrider/contracts/telemetry-pages";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startLab, type Lab } from "./testing/lab.js";
@@ -81,6 +85,22 @@ describe("readings of a running site", () => {
       expect(count).toBeGreaterThan(0);
       expect(min).toBeLessThanOrEqual(mean);
       expect(max).toBeGreaterThanOrEqual(mean);
+    }
+  });
+
+  it("have beside them the past of heartbeats and states, in words", async () => {
+    for (const [measurement, field, word] of [
+      ["node_heartbeat", "alive", "Alive"],
+      ["node_state", "supply", "On"],
+    ] as const) {
+      await eventually(`${measurement} of n1 is kept`, async () => {
+        const { series } = await json<MeasurementsPage>(
+          `/measurements/${measurement}?nodes=n1&field=${field}&every=raw&from=10m`,
+        );
+        return series.some(({ codes, points }) =>
+          points.some(({ last }) => codes?.[String(last)] === word),
+        );
+      });
     }
   });
 

@@ -225,6 +225,54 @@ describe("readings as CSV", () => {
   });
 });
 
+describe("the past of anything else", () => {
+  const heartbeats = {
+    tags: { node: "n2", heartbeat: "lan", proves: "network" },
+    node: "n2",
+    of: "lan",
+    field: "alive",
+    unit: "",
+    codes: { "0": "Silent", "1": "Alive" },
+    points: [{ at: AT, mean: 0.5, min: 0, max: 1, last: 0, count: 2 }],
+  };
+
+  it("is asked for of nodes that somebody may see, as JSON and as CSV with words", async () => {
+    lab.telemetry.answer = ({ body }) => ({ body: { ...body, series: [heartbeats] } });
+    const query =
+      "nodes=@all&of=lan&field=alive&every=1m&from=2026-11-23T05:00:00Z&to=2026-11-23T06:00:00Z";
+    const { body } = await said("some", `/measurements/node_heartbeat?${query}`);
+    expect(body["series"]).toEqual([heartbeats]);
+    expect(asked()).toMatchObject({
+      page: "/measurements",
+      body: {
+        measurement: "node_heartbeat",
+        nodes: ["n2"],
+        of: ["lan"],
+        fields: ["alive"],
+        everyMs: 60_000,
+      },
+    });
+    const csv = await fetched("some", `/api/v1/measurements/node_heartbeat?${query}&format=csv`);
+    expect(csv.text).toBe(
+      `time,node,heartbeat,proves,field,unit,mean,min,max,last,count,word\r\n${AT},n2,lan,network,alive,,0.5,0,1,0,2,Silent\r\n`,
+    );
+  });
+
+  it("may be of the whole site, for whoever sees it", async () => {
+    lab.telemetry.answer = ({ body }) => ({ body: { ...body, series: [] } });
+    expect((await said("oper", "/measurements/agent_clock")).status).toBe(200);
+    expect(asked().body).not.toHaveProperty("nodes");
+    const before = lab.telemetry.asked.length;
+    expect((await said("some", "/measurements/agent_clock")).status).toBe(403);
+    expect((await said("some", "/measurements/node_state?nodes=n1")).status).toBe(422);
+    expect((await said("oper", "/measurements/node_state")).status).toBe(422);
+    expect((await said("oper", "/measurements/agent_clock?nodes=n1")).status).toBe(422);
+    expect((await said("oper", "/measurements/nothing")).status).toBe(400);
+    expect((await said("oper", "/measurements/node_state?nodes=n1&field=a%20b")).status).toBe(422);
+    expect(lab.telemetry.asked).toHaveLength(before);
+  });
+});
+
 describe("the event log", () => {
   it("is asked for within what somebody may see", async () => {
     await said("oper", "/events/history?kinds=boot,power&severity=error,critical&from=1d&limit=5");

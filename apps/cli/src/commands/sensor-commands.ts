@@ -1,7 +1,11 @@
 import { milliseconds } from "@outrider/contracts/clock";
 import { csvLine } from "@outrider/contracts/csv";
 import { QUANTITIES } from "@outrider/contracts/reading";
-import type { NodeSensors, ReadingsPage } from "@outrider/contracts/telemetry-pages";
+import type {
+  MeasurementsPage,
+  NodeSensors,
+  ReadingsPage,
+} from "@outrider/contracts/telemetry-pages";
 import { Option, type Command } from "commander";
 import type { Api } from "../api.js";
 import type { Cli } from "../cli.js";
@@ -12,6 +16,7 @@ import { showList, type Format } from "../output.js";
 import { plain } from "../plain.js";
 import { historyColumns } from "../telemetry/history-rows.js";
 import { sensorRows, SENSORS, type SensorRow } from "../telemetry/sensor-rows.js";
+import { spansOf, STATE_SPANS } from "../telemetry/spans.js";
 import { watchSensors } from "../telemetry/watch-sensors.js";
 
 interface SensorOptions {
@@ -20,11 +25,17 @@ interface SensorOptions {
   readonly sensor?: string;
   readonly quantity?: readonly string[];
   readonly history?: string;
+  readonly what?: What;
   readonly until?: string;
   readonly every?: string;
   readonly csv?: boolean;
   readonly output: Format;
 }
+
+/** What of the past is shown. */
+const WHATS = ["sensors", "heartbeats", "states"] as const;
+type What = (typeof WHATS)[number];
+const MEASUREMENT_OF = { heartbeats: "node_heartbeat", states: "node_state" } as const;
 
 /** Of a sparkline. */
 const COLUMNS = 40;
@@ -57,6 +68,12 @@ export function addSensorCommands(program: Command, cli: Cli): void {
       ).argParser(wordsOf(Object.keys(QUANTITIES), "quantities with commas between them")),
     )
     .addOption(historyOption())
+    .addOption(
+      new Option(
+        "--what <what>",
+        "with --history, of what: sensors (default), heartbeats, or states of the node",
+      ).choices(WHATS),
+    )
     .addOption(timeOption("--until"))
     .option(
       "--every <duration>",
@@ -65,9 +82,15 @@ export function addSensorCommands(program: Command, cli: Cli): void {
     .option("--csv", "as CSV; with --history every point, however many")
     .addOption(outputOption())
     .action((words: string[], options: SensorOptions) => {
-      const { history, until, every, watch } = options;
-      if (history === undefined && (until ?? every) !== undefined) {
-        sensors.error("error: --until and --every belong to --history");
+      const { history, until, every, what, watch, quantity, sensor } = options;
+      if (history === undefined && (until ?? every ?? what) !== undefined) {
+        sensors.error("error: --until, --every and --what belong to --history");
+      }
+      if (what !== undefined && what !== "sensors" && quantity !== undefined) {
+        sensors.error(`error: ${what} have no quantities`);
+      }
+      if (what === "states" && sensor !== undefined) {
+        sensors.error("error: states are of the node, and of no sensor");
       }
       const nodes = words.join(",");
       return cli.online((api) =>
@@ -171,17 +194,38 @@ function* csvLines(rows: readonly SensorRow[]): Generator<string> {
 async function showHistory(
   api: Api,
   nodes: string,
-  { history, until, every, sensor, quantity, csv, output }: SensorOptions & { history: string },
+  {
+    history,
+    what = "sensors",
+    until,
+    every,
+    sensor,
+    quantity,
+    csv,
+    output,
+  }: SensorOptions & { history: string },
   { console }: Cli,
 ): Promise<ExitCode> {
-  const query = { nodes, sensor, quantity: quantity?.join(","), from: history, to: until, every };
+  const span = { nodes, from: history, to: until, every };
+  const isOfSensors = what === "sensors";
+  const path = isOfSensors ? "/readings" : `/measurements/${MEASUREMENT_OF[what]}`;
+  const query = isOfSensors
+    ? { ...span, sensor, quantity: quantity?.join(",") }
+    : { ...span, of: sensor };
   if (csv) {
     const { bytes } = console;
-    const chunks = await api.stream("/readings", { ...query, format: "csv" });
+    const chunks = await api.stream(path, { ...query, format: "csv" });
     await toOutput(bytes.outputIsTerminal ? shown(chunks) : chunks, console);
     return EXIT.verified;
   }
-  const page = await api.get<ReadingsPage>("/readings", query);
+  if (!isOfSensors) {
+    const states = await api.get<MeasurementsPage>(path, query);
+    const isForPeople = output === "table" || output === "name";
+    if (isForPeople) showList(spansOf(states), output, STATE_SPANS, console);
+    else showList(states.series, output, { ...STATE_SPANS, name: () => "" } as never, console);
+    return EXIT.verified;
+  }
+  const page = await api.get<ReadingsPage>(path, query);
   const columns = console.bytes.outputIsTerminal ? COLUMNS : 0;
   showList(page.series, output, historyColumns(page, columns), console);
   return EXIT.verified;

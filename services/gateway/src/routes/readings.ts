@@ -25,6 +25,8 @@ export type TableFormat = (typeof TABLE_FORMATS)[number];
 /** Points of a series where nobody says how many. */
 const POINTS = 300;
 const LONGEST_MS = 366 * 86_400_000;
+/** A span that goes into one point. */
+export const EVERY_PATTERN = /^(raw|\d{1,9}(\.\d{1,3})?(ms|s|m|h|d))$/;
 
 export class NodeReadingsQuery {
   /** Sensors, separated by commas. Missing: all. */
@@ -36,7 +38,7 @@ export class NodeReadingsQuery {
   /** Not included. Default: now. */
   @Optional() @Matches(TIME_PATTERN) to?: string;
   /** What span goes into one point, of which mean, least, greatest and last are told; `raw`: every reading. Default: one with which there are at most 300 points. */
-  @Optional() @Matches(/^(raw|\d{1,9}(\.\d{1,3})?(ms|s|m|h|d))$/) every?: string;
+  @Optional() @Matches(EVERY_PATTERN) every?: string;
   /** `csv` in the place of the header Accept. */
   @Optional() @OneOf(TABLE_FORMATS) format?: TableFormat;
 }
@@ -46,11 +48,11 @@ export class ReadingsQuery extends NodeReadingsQuery {
   @Text(8000) nodes!: string;
 }
 
-/** What is asked for in a query, without the nodes. @throws HttpProblem 422 */
-export function askedReadings(
-  { sensor, quantity, from = "1h", to, every }: NodeReadingsQuery,
+/** The time that a query asks for. @throws HttpProblem 422 */
+export function askedSpan(
+  { from = "1h", to, every }: Pick<NodeReadingsQuery, "from" | "to" | "every">,
   { clock }: Pick<GatewayParts, "clock">,
-): Omit<ReadingsAsked, "nodes"> {
+): Pick<ReadingsAsked, "from" | "to" | "everyMs"> {
   const span = {
     from: timestampOf(from, clock),
     to: to === undefined ? clock.now().toISOString() : timestampOf(to, clock),
@@ -62,11 +64,19 @@ export function askedReadings(
   if (spanMs > LONGEST_MS) {
     throw new HttpProblem("invalid", "from and to may lie a year apart at most", { field: "from" });
   }
+  return { ...span, everyMs: everyOf(every, spanMs) };
+}
+
+/** What is asked for in a query, without the nodes. @throws HttpProblem 422 */
+export function askedReadings(
+  { sensor, quantity, ...time }: NodeReadingsQuery,
+  parts: Pick<GatewayParts, "clock">,
+): Omit<ReadingsAsked, "nodes"> {
+  const span = askedSpan(time, parts);
   const sensors = words("sensor", sensor, (one) => ID_PATTERN.test(one));
   const quantities = words("quantity", quantity, isQuantity) as Quantity[] | undefined;
   return {
     ...span,
-    everyMs: everyOf(every, spanMs),
     ...(sensors ? { sensors } : {}),
     ...(quantities ? { quantities } : {}),
   };

@@ -15,6 +15,7 @@ import { IDENTIFY_ROUTES } from "./identify.js";
 import { INVENTORY_ROUTES } from "./inventory.js";
 import { LIVE_TELEMETRY_ROUTES } from "./live-telemetry.js";
 import { LOCK_ROUTES } from "./locks.js";
+import { MEASUREMENT_ROUTES } from "./measurements.js";
 import { METRICS_ROUTE } from "./metrics.js";
 import { NODE_ROUTES } from "./nodes.js";
 import { POWER_ROUTES } from "./power.js";
@@ -44,6 +45,7 @@ export const ROUTES: readonly AnyRoute[] = [
   ...SENSOR_ROUTES,
   ...READING_ROUTES,
   ...LIVE_TELEMETRY_ROUTES,
+  ...MEASUREMENT_ROUTES,
   ...ALARM_ROUTES,
   METRICS_ROUTE,
   ...SITE_ROUTES,

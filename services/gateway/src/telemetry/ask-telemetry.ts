@@ -8,7 +8,7 @@ import { askDocument } from "../routes/service-listener.js";
  * @throws HttpProblem as the service says; 404 without such a service, 503 when it is not there, 504 when it is slow
  */
 export function askTelemetry(
-  page: "latest" | "readings" | "events" | "alarms",
+  page: "latest" | "readings" | "measurements" | "events" | "alarms",
   asked: object,
   { signal, actor }: Pick<Call, "signal" | "actor">,
   parts: Pick<GatewayParts, "mirror">,

@@ -3,16 +3,12 @@ import type {
   ReadingSeries,
   ReadingsPage,
 } from "@outrider/contracts/telemetry-pages";
-import { HttpProblem } from "../http/problem.js";
 import { csvLine } from "@outrider/contracts/csv";
+import { pieces } from "./csv-pieces.js";
 
 /** Asks for a piece of what is wanted. */
 export type AskReadings = (asked: ReadingsAsked) => Promise<ReadingsPage>;
 
-/** Nodes whose readings are asked for at once: their lines stand together, by time. */
-const NODES_AT_ONCE = 20;
-const FIRST_WINDOW_MS = 6 * 3_600_000;
-const LEAST_WINDOW_MS = 1000;
 const RAW = ["time", "node", "sensor", "quantity", "unit", "value"] as const;
 const BUCKETS = [
   "time",
@@ -33,53 +29,12 @@ const BUCKETS = [
  * @param ask refuses with `too-large` what is more than fits into an answer
  */
 export async function* readingLines(
-  { nodes, from, to, everyMs, ...rest }: ReadingsAsked,
+  asked: ReadingsAsked,
   ask: AskReadings,
 ): AsyncGenerator<string> {
-  yield csvLine(everyMs === 0 ? RAW : BUCKETS);
-  const [fromMs, toMs] = [Date.parse(from), Date.parse(to)];
-  for (let first = 0; first < nodes.length; first += NODES_AT_ONCE) {
-    const some = nodes.slice(first, first + NODES_AT_ONCE);
-    let windowMs = Math.max(everyMs, whole(FIRST_WINDOW_MS, everyMs));
-    for (let at = fromMs; at < toMs;) {
-      // Windows end where buckets do, so that none is told in two halves.
-      const end = Math.min(toMs, whole(at + windowMs, everyMs));
-      const page = await smallEnough(
-        ask({
-          ...rest,
-          nodes: some,
-          from: new Date(at).toISOString(),
-          to: new Date(end).toISOString(),
-          everyMs,
-        }),
-      );
-      if (page === undefined && windowMs > Math.max(everyMs, LEAST_WINDOW_MS)) {
-        windowMs = Math.max(whole(windowMs / 4, everyMs), everyMs, LEAST_WINDOW_MS);
-        continue;
-      }
-      if (page === undefined) {
-        throw new HttpProblem("too-large", "a second of these readings is too much for one answer");
-      }
-      const text = linesOf(page.series, everyMs === 0);
-      if (text !== "") yield text;
-      at = end;
-      if (text.length < 500_000) windowMs = Math.min(windowMs * 2, 32 * FIRST_WINDOW_MS);
-    }
-  }
-}
-
-async function smallEnough(asked: Promise<ReadingsPage>): Promise<ReadingsPage | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof HttpProblem && error.code === "too-large") return undefined;
-    throw error;
-  }
-}
-
-/** Down to a whole number of buckets. */
-function whole(ms: number, everyMs: number): number {
-  return everyMs === 0 ? Math.floor(ms) : Math.floor(ms / everyMs) * everyMs;
+  const isRaw = asked.everyMs === 0;
+  yield csvLine(isRaw ? RAW : BUCKETS);
+  yield* pieces(asked, async (piece) => linesOf((await ask(piece)).series, isRaw));
 }
 
 function linesOf(series: readonly ReadingSeries[], raw: boolean): string {
