@@ -56,7 +56,7 @@ export class BatchFiles implements AsyncDisposable {
 
   constructor(
     private readonly directory: string,
-    readonly spool: string,
+    private spoolId: string,
     private readonly limitBytes: number,
   ) {}
 
@@ -75,10 +75,8 @@ export class BatchFiles implements AsyncDisposable {
     const newest = found.at(-1);
     if (!newest) return undefined;
     const files = new BatchFiles(directory, newest.spool, limitBytes);
-    for (const { segment, spool } of found) {
-      if (spool === newest.spool) files.#segments.push(segment);
-      else await remove(segment.path);
-    }
+    // Those of a former id have lower numbers, and go on under the newest.
+    files.#segments = found.map(({ segment }) => segment);
     return { files, ...(await files.#leftIn(newest.segment)) };
   }
 
@@ -93,6 +91,11 @@ export class BatchFiles implements AsyncDisposable {
       if (one.kind === "drops") drops = one.drops;
     }
     return { last, closed, drops };
+  }
+
+  /** The id under which its numbers are acknowledged. */
+  get spool(): string {
+    return this.spoolId;
   }
 
   /** Bytes on disk. */
@@ -118,6 +121,12 @@ export class BatchFiles implements AsyncDisposable {
     } finally {
       await folder.close();
     }
+  }
+
+  /** Has all that is there, and what follows from a number on, be of another id. */
+  async renew(spool: string, base: number, drops: readonly Drop[]): Promise<void> {
+    this.spoolId = spool;
+    await this.begin(base, drops);
   }
 
   /**
@@ -234,7 +243,7 @@ export class BatchFiles implements AsyncDisposable {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
     const handle = await open(path, "w", 0o600);
     const told = drops.length > 0 ? [encodeRecord({ kind: "drops", drops })] : [];
-    const head = Buffer.concat([segmentHead(this.spool, base), ...told]);
+    const head = Buffer.concat([segmentHead(this.spoolId, base), ...told]);
     try {
       await writeAll(handle, head, 0);
     } catch (error) {

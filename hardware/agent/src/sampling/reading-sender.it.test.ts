@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { cp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { agentId, endpointId, nodeId } from "@outrider/contracts/ids";
@@ -243,6 +243,42 @@ describe("readings on their way", { timeout: 60_000 }, () => {
       expect(lab.store.numbers[10]).toBeGreaterThan(1_000_000);
       await former[Symbol.asyncDispose]();
     }));
+
+  for (const [what, made] of [
+    ["fewer", 4],
+    ["more", 25],
+  ] as const) {
+    it(`are all stored after the disk was restored from an older copy, with ${what} of them than the copy has missed`, () =>
+      withLab(async (lab) => {
+        const copy = `${lab.directory}-copy`;
+        lab.connect();
+        for (let at = 0; at < 5; at++) await lab.second();
+        await lab.settle();
+        lab.disconnect();
+        await lab.close();
+        await cp(lab.directory, copy, { recursive: true });
+        await lab.open();
+        const { id } = lab.spool;
+        lab.connect();
+        for (let at = 0; at < 15; at++) await lab.second();
+        await lab.settle();
+        lab.disconnect();
+        await lab.close();
+        await rm(lab.directory, { recursive: true });
+        await cp(copy, lab.directory, { recursive: true });
+        await lab.open();
+        expect(lab.spool.id).toBe(id);
+        // Nobody hears of them, so that their numbers may be those of others that are stored.
+        for (let at = 0; at < made; at++) await lab.second();
+        lab.connect();
+        for (let at = 0; at < 3; at++) await lab.second();
+        await lab.settle();
+        expect(lab.spool.id).not.toBe(id);
+        expect(lab.stored).toEqual(lab.made);
+        // Once is enough.
+        expect(new Set(lab.sent.map(({ spool }) => spool)).size).toBe(2);
+      }));
+  }
 
   it("come once each and in order, whatever is lost on the way and however often the session is", () =>
     fc.assert(

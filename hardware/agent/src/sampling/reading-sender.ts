@@ -60,9 +60,15 @@ export class ReadingSender implements AsyncDisposable {
   /** Of the batch that was made last, so that it need not be read again. */
   #newest: { readonly seq: number; readonly batch: Batch } | undefined;
   #live: Promise<boolean> | undefined;
+  /** The highest number that can be stored: under this id, that it was sent with all before it, or by a former process. */
+  #sent: number;
+  /** The session in which the spool was renewed: acknowledgements of its former id may still be on their way. */
+  #renewedIn: string | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(private readonly options: ReadingSenderOptions) {}
+  constructor(private readonly options: ReadingSenderOptions) {
+    this.#sent = options.spool.next - 1;
+  }
 
   start(): void {
     this.#running ??= this.#run(this.#stopped.signal).catch((error: unknown) => {
@@ -94,10 +100,13 @@ export class ReadingSender implements AsyncDisposable {
     if (!this.#connected) return;
     const { seq } = record;
     if (this.#window.last === seq - 1 && this.#window.maySend(seq)) this.#tell();
-    else
+    else {
+      // It is stored at once where it is the one that is waited for.
+      if (this.#live === undefined && seq === this.#sent + 1) this.#sent = seq;
       this.#live ??= this.#send(record, batch, this.#lowest(), undefined).finally(() => {
         this.#live = undefined;
       });
+    }
   }
 
   /** No number that is kept is lower. */
@@ -109,8 +118,25 @@ export class ReadingSender implements AsyncDisposable {
   acknowledged({ epoch, reading }: AgentAck): void {
     const { session, spool, clock } = this.options;
     if (reading === undefined || reading > LAST_NUMBER || epoch !== session.epoch) return;
+    if (reading > this.#sent) return this.#renew(epoch, reading);
     this.#window.heard(reading, clock.monotonicMs());
     spool.acknowledge(reading);
+    this.#tell();
+  }
+
+  /** What is acknowledged was never sent: it is of another copy of the spool, of which this one is a restored one. */
+  #renew(epoch: string, reading: number): void {
+    const { spool, log } = this.options;
+    if (this.#renewedIn === epoch) return;
+    this.#renewedIn = epoch;
+    spool.renew();
+    log.error(
+      { acknowledged: reading, sent: this.#sent, spool: spool.id },
+      "the telemetry service has more readings of this agent than it ever sent, as after its disk was restored from an older copy; what it keeps is sent as of a new spool",
+    );
+    this.#sent = spool.acknowledged;
+    this.#connections += 1;
+    this.#window.begin(spool.acknowledged);
     this.#tell();
   }
 
@@ -152,6 +178,7 @@ export class ReadingSender implements AsyncDisposable {
     const connection = this.#connections;
     const batch = this.#newest?.seq === seq ? this.#newest.batch : this.#batchOf(record);
     const oldest = this.#window.oldest ?? seq;
+    this.#sent = Math.max(this.#sent, seq);
     const isSent = await this.#send(record, batch, oldest, spool.droppedBetween(after, seq));
     if (!isSent) return false;
     if (connection === this.#connections) this.#window.sent(seq, clock.monotonicMs());

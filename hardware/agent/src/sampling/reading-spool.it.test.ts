@@ -155,12 +155,36 @@ describe("a spool of readings", () => {
     expect(await all(spool, 101)).toEqual([]);
   });
 
-  test("goes on behind what the service has more than it", async () => {
+  test("takes nothing for stored that it never had", async () => {
     await using spool = await open(directory);
     spool.append(batch());
     spool.acknowledge(700);
-    expect(spool.append(batch()).seq).toBe(701);
-    expect((await all(spool, 2)).map(({ seq }) => seq)).toEqual([701]);
+    expect(spool.append(batch()).seq).toBe(2);
+    expect((await all(spool)).map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+
+  test("that is renewed keeps all it has under its new id, over a restart, too", async () => {
+    const batches = Array.from({ length: 6 }, () => batch());
+    let former: string;
+    let id: string;
+    {
+      await using spool = await open(directory);
+      former = spool.id;
+      for (const one of batches.slice(0, 3)) spool.append(one);
+      spool.acknowledge(1);
+    }
+    {
+      await using again = await open(directory);
+      for (const one of batches.slice(3, 5)) again.append(one);
+      again.renew();
+      ({ id } = again);
+      expect(id).not.toBe(former);
+      for (const one of batches.slice(5)) again.append(one);
+      expect((await all(again, 2)).map((one) => one.batch)).toEqual(batches.slice(1));
+    }
+    await using third = await open(directory);
+    expect([third.id, third.acknowledged, third.next]).toEqual([id, 1, 7]);
+    expect((await all(third, 2)).map((one) => one.batch)).toEqual(batches.slice(1));
   });
 
   test("begins anew beside files that are none of its own", async () => {

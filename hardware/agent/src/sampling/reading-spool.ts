@@ -59,7 +59,7 @@ export class ReadingSpool implements AsyncDisposable {
     return spool;
   }
 
-  /** Minted when the spool was made. */
+  /** Minted when the spool was made, or renewed. */
   get id(): string {
     return this.#id;
   }
@@ -123,15 +123,7 @@ export class ReadingSpool implements AsyncDisposable {
 
   /** Everything up to a number is stored. */
   acknowledge(seq: number): void {
-    if (seq <= this.#acknowledged) return;
-    // Of a copy of this spool that has gone on elsewhere, as of a disk that was restored.
-    if (seq >= this.#next) {
-      this.options.log.error(
-        { seq, next: this.#next },
-        "the telemetry service has more readings of this agent than it ever took, as after a restore; numbering goes on behind them",
-      );
-      this.#next = seq + 1;
-    }
+    if (seq <= this.#acknowledged || seq >= this.#next) return;
     this.#acknowledged = seq;
     this.#dropsChanged = this.#drops.told(seq) || this.#dropsChanged;
     const stored = this.#memory.filter((one) => one.seq <= seq).length;
@@ -139,6 +131,23 @@ export class ReadingSpool implements AsyncDisposable {
     const files = this.#files;
     if (files?.canForget(seq))
       this.#inTurn(() => files.forget(seq)).catch((error: unknown) => this.#failed(error));
+  }
+
+  /**
+   * Another copy of this spool has gone on with its numbers elsewhere, as before a disk was restored: all that is kept,
+   * and what follows, is of a new spool from now on, so that nothing of it is taken for what is stored.
+   */
+  renew(): void {
+    const id = randomUUID();
+    this.#id = id;
+    const files = this.#files;
+    if (!files) return;
+    const renewed = this.#inTurn(() => {
+      // What is not written yet comes into the new file.
+      const base = this.#memory[this.#written]?.seq ?? this.#next;
+      return files.renew(id, base, this.#drops.all);
+    });
+    renewed.catch((error: unknown) => this.#failed(error));
   }
 
   /** A batch that nobody can be told, because it cannot be read. */
