@@ -233,7 +233,7 @@ describe("the past of anything else", () => {
     field: "alive",
     unit: "",
     codes: { "0": "Silent", "1": "Alive" },
-    points: [{ at: AT, mean: 0.5, min: 0, max: 1, last: 0, count: 2 }],
+    points: [{ at: AT, mean: 0.1 + 0.2, min: 0, max: 1, last: 0, count: 2 }],
   };
 
   it("is asked for of nodes that somebody may see, as JSON and as CSV with words", async () => {
@@ -254,7 +254,7 @@ describe("the past of anything else", () => {
     });
     const csv = await fetched("some", `/api/v1/measurements/node_heartbeat?${query}&format=csv`);
     expect(csv.text).toBe(
-      `time,node,heartbeat,proves,field,unit,mean,min,max,last,count,word\r\n${AT},n2,lan,network,alive,,0.5,0,1,0,2,Silent\r\n`,
+      `time,node,heartbeat,proves,field,unit,mean,min,max,last,count,word\r\n${AT},n2,lan,network,alive,,0.3,0,1,0,2,Silent\r\n`,
     );
   });
 

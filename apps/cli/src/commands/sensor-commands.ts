@@ -151,7 +151,9 @@ async function showLatest(
   const rows = sensorRows(found, chosen(options));
   const { output, csv } = options;
   if (csv) for (const line of csvLines(rows)) console.out(line);
-  else if (output === "table" || output === "name") showList(rows, output, SENSORS, console);
+  else if (found.length > 0 && rows.length === 0 && output === "table") {
+    console.error(plain(`outrider: ${await whyNothing(api, nodes, options)}`));
+  } else if (output === "table" || output === "name") showList(rows, output, SENSORS, console);
   else
     showList(
       narrowed(found, chosen(options)),
@@ -162,6 +164,37 @@ async function showLatest(
   if (found.length > 0) return EXIT.verified;
   console.error(plain(`outrider: no node in this set, of those that you may see: ${nodes}`));
   return EXIT.precondition;
+}
+
+/** What there is in the place of what was asked for. */
+async function whyNothing(
+  api: Api,
+  nodes: string,
+  { sensor, quantity }: SensorOptions,
+): Promise<string> {
+  const { nodes: some } = await api.get<{ nodes: readonly NodeSensors[] }>("/sensors", {
+    nodes,
+    limit: 100,
+  });
+  const names = new Set(
+    some.flatMap(({ sensors, heartbeats }) => [
+      ...sensors.map((one) => one.sensor),
+      ...heartbeats.map((one) => one.heartbeat),
+    ]),
+  );
+  if (names.size === 0) {
+    return "nothing was ever read of these nodes; `outrider describe node` says which sensors and heartbeats they have";
+  }
+  if (sensor !== undefined && !names.has(sensor)) {
+    return `no sensor or heartbeat ${sensor}; there are ${[...names].join(", ")}`;
+  }
+  const measured = new Set(
+    some.flatMap(({ sensors }) =>
+      sensors.flatMap(({ values }) => values.map((one) => one.quantity)),
+    ),
+  );
+  const there = measured.size === 0 ? "no quantities" : [...measured].join(", ");
+  return `no ${quantity?.join(", ") ?? "reading"} was ever read; there are ${there}`;
 }
 
 /** As the gateway says it, without the quantities that were not asked for. */

@@ -78,6 +78,25 @@ describe("outrider sensors", () => {
     expect(none).toMatchObject({ code: 5, out: [] });
   });
 
+  it("says what there is where nothing is of what was asked for", async () => {
+    const all = { nodes: [supply(5.1, at(1))], total: 1 };
+    const none = { nodes: [{ node: "n1", sensors: [], heartbeats: [] }], total: 1 };
+    const ask = async (line: string, reply: (asked: Asked) => Reply): Promise<string[]> => {
+      const { out, error } = await outrider(line, reply);
+      expect(out).toEqual([]);
+      return error;
+    };
+    expect(
+      await ask("sensors n1 --sensor suply", ({ query }) => (query["sensor"] ? none : all)),
+    ).toEqual(["outrider: no sensor or heartbeat suply; there are supply"]);
+    expect(await ask("sensors n1 --quantity powerWatts", () => all)).toEqual([
+      "outrider: no powerWatts was ever read; there are voltageVolts",
+    ]);
+    expect(await ask("sensors n1", () => none)).toEqual([
+      expect.stringContaining("nothing was ever read of these nodes") as string,
+    ]);
+  });
+
   it("prints what the gateway says, of the quantities that are asked for", async () => {
     const reply = () => ({ nodes: [supply(5.1, at(1))], total: 1 });
     const all = await outrider("sensors n1 -o json", reply);

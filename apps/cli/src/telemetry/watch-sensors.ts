@@ -34,8 +34,14 @@ export function watchSensors(
   const query = (): { nodes: string } => ({ nodes });
   if (!outputIsTerminal || jsonl) {
     const seen = new Map<string, string>();
+    let isQuiet = true;
     const take = (told: NodeSensors): void => {
-      for (const row of rows([told])) {
+      const found = rows([told]);
+      if (found.length === 0 && isQuiet) {
+        console.error(plain(`outrider: nothing of this was ever read of ${told.node}; waiting`));
+      }
+      isQuiet = false;
+      for (const row of found) {
         const name = SENSORS.name(row);
         if (seen.get(name) === row.at) continue;
         seen.set(name, row.at);

@@ -29,6 +29,11 @@ export async function* pieces<Node, A extends Asked<Node>>(
   }
 }
 
+/** A mean without the noise of its sum, which would put it beside the least and the greatest: 0.98, not 0.9799999999999989. */
+export function meanCell(mean: number): number {
+  return Number(mean.toPrecision(12));
+}
+
 async function* windows<A extends Asked<unknown>>(
   asked: A,
   ask: (piece: A) => Promise<string>,

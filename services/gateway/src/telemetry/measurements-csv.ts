@@ -5,7 +5,7 @@ import type {
   MeasurementSeries,
   MeasurementsPage,
 } from "@outrider/contracts/telemetry-pages";
-import { pieces } from "./csv-pieces.js";
+import { meanCell, pieces } from "./csv-pieces.js";
 
 /**
  * What is kept of anything over time as CSV, however much. A column for each tag; `word` is what the last number stands
@@ -37,7 +37,7 @@ function linesOf(
         ...tags.map((tag) => one.tags[tag] ?? ""),
         one.field,
         one.unit,
-        ...(isRaw ? [last] : [mean, min, max, last, count]),
+        ...(isRaw ? [last] : [meanCell(mean), min, max, last, count]),
         one.codes?.[String(last)] ?? "",
       ]),
     )

@@ -4,7 +4,7 @@ import type {
   ReadingsPage,
 } from "@outrider/contracts/telemetry-pages";
 import { csvLine } from "@outrider/contracts/csv";
-import { pieces } from "./csv-pieces.js";
+import { meanCell, pieces } from "./csv-pieces.js";
 
 /** Asks for a piece of what is wanted. */
 export type AskReadings = (asked: ReadingsAsked) => Promise<ReadingsPage>;
@@ -44,7 +44,7 @@ function linesOf(series: readonly ReadingSeries[], raw: boolean): string {
   rows.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   return rows
     .map(({ at, of, point: { mean, min, max, last, count } }) =>
-      csvLine(raw ? [at, ...of, last] : [at, ...of, mean, min, max, last, count]),
+      csvLine(raw ? [at, ...of, last] : [at, ...of, meanCell(mean), min, max, last, count]),
     )
     .join("");
 }
