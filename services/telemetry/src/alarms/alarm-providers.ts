@@ -4,6 +4,7 @@ import { seconds, type Clock } from "@outrider/contracts/clock";
 import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telemetry-policy";
 import { check } from "@outrider/contracts/codec";
 import type { Log } from "@outrider/messaging/log";
+import { RequestClient } from "@outrider/messaging/request-client";
 import { Session } from "@outrider/messaging/session";
 import type { AddressPolicy } from "@outrider/service-kit/outbound/address-policy";
 import type { ServiceSecrets } from "@outrider/service-kit/outbound/service-secrets";
@@ -11,6 +12,7 @@ import { CLOCK, LOG } from "@outrider/service-kit/tokens";
 import type { Storage } from "@outrider/storage/storage";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { fromJson, toJson } from "@outrider/storage/values";
+import { CatchUp } from "../events/catch-up.js";
 import { EventLog } from "../events/event-log.js";
 import { EventSources } from "../events/event-sources.js";
 import { PointWriter } from "../intake/point-writer.js";
@@ -47,6 +49,7 @@ export class AlarmLifecycle {
       readonly store: Pick<Store, "health">;
       readonly ledger: Ledger;
       readonly events: EventLog;
+      readonly catchUp: CatchUp;
       readonly book: AlarmBook;
       readonly engine: AlarmEngine;
       readonly draws: DomainDraws;
@@ -59,6 +62,7 @@ export class AlarmLifecycle {
   async start(): Promise<void> {
     const { clock, storage, store, events, book, engine, draws, notifier, governed } = this.parts;
     await events.start();
+    await this.parts.catchUp.start();
     await book.start();
     engine.restore(book.standing);
     await notifier.start();
@@ -83,8 +87,9 @@ export class AlarmLifecycle {
   }
 
   async stop(): Promise<void> {
-    const { ledger, events, book, draws, notifier } = this.parts;
+    const { ledger, events, catchUp, book, draws, notifier } = this.parts;
     this.#stopTicking?.();
+    catchUp.stop();
     draws.stop();
     book.stop();
     await notifier.stop();
@@ -115,6 +120,16 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
         const sources = new EventSources(events);
         listeners.add(sources);
         return sources;
+      },
+    },
+    {
+      provide: CatchUp,
+      inject: [Session, CLOCK, LOG, EventLog],
+      useFactory: (session: Session, clock: Clock, log: Log, events: EventLog) => {
+        const asking = new RequestClient(session, "telemetry", clock);
+        const catchUp = new CatchUp({ events, clock, log, asking, defect });
+        session.onDisconnect(() => catchUp.disconnected());
+        return catchUp;
       },
     },
     {
@@ -205,11 +220,12 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
     },
     {
       provide: AlarmLifecycle,
-      inject: [CLOCK, Ledger, EventLog, AlarmBook, AlarmEngine, DomainDraws, Notifier],
+      inject: [CLOCK, Ledger, EventLog, CatchUp, AlarmBook, AlarmEngine, DomainDraws, Notifier],
       useFactory: (
         clock: Clock,
         ledger: Ledger,
         events: EventLog,
+        catchUp: CatchUp,
         book: AlarmBook,
         engine: AlarmEngine,
         draws: DomainDraws,
@@ -221,6 +237,7 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
           store,
           ledger,
           events,
+          catchUp,
           book,
           engine,
           draws,

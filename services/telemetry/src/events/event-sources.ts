@@ -1,19 +1,14 @@
 import { agentStatus, type AgentStatus } from "@outrider/contracts/agent";
 import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { nodeEvent, type NodeEvent } from "@outrider/contracts/node";
-import { powerResult, type CommandStatus, type PowerResult } from "@outrider/contracts/power";
+import { powerResult, type PowerResult } from "@outrider/contracts/power";
 import type { Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import type { HeartbeatTaken, TelemetryListener } from "../telemetry-listener.js";
 import type { EventLog } from "./event-log.js";
+import { powerResultOf } from "./power-results.js";
 
 type OfNode = { readonly node: string };
-
-const SEVERITY_OF: Readonly<Partial<Record<CommandStatus, NodeEvent["severity"]>>> = {
-  Succeeded: "info",
-  Rejected: "notice",
-  Canceled: "notice",
-};
 
 /** Hears what happens, for the event log. */
 export class EventSources implements TelemetryListener {
@@ -31,23 +26,7 @@ export class EventSources implements TelemetryListener {
   @OnMessage(powerResult, { retained: "drop" })
   power({ payload, parameters: { node } }: Received<PowerResult, OfNode>): void {
     if (!payload.terminal) return;
-    const { id, action, status, actor, via, reasonCode, detail, endedAt } = payload;
-    void this.events.append({
-      id: `power ${node} ${actor} ${id}`,
-      at: endedAt,
-      subject: `node:${node}`,
-      severity: SEVERITY_OF[status] ?? "error",
-      kind: "power-result",
-      message: `${action ?? "a command"} by ${actor}: ${status}${detail === undefined ? "" : `; ${detail}`}`,
-      data: {
-        id,
-        ...(action === undefined ? {} : { action }),
-        status,
-        actor,
-        via,
-        ...(reasonCode === undefined ? {} : { reasonCode }),
-      },
-    });
+    void this.events.append(powerResultOf(node, payload));
   }
 
   @OnMessage(agentStatus)
