@@ -20,7 +20,7 @@ export type Refusal = (typeof REFUSALS)[number];
 export interface IntakeCounts {
   readonly readings: Count;
   readonly refused: Count;
-  /** Readings that agents could not keep until they were stored. */
+  /** Readings that agents could not keep until they were stored, or that could not be read. */
   readonly lost: Count;
 }
 
@@ -47,7 +47,7 @@ export function measureIntake(metrics: Metrics, writer: PointWriter): IntakeCoun
     ),
     lost: metrics.counter(
       "outrider_telemetry_lost_readings_total",
-      "Readings that agents dropped because they could not keep more.",
+      "Readings that agents dropped because they could not keep more, or that could not be read.",
     ),
   };
 }

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  addToRolled,
   mergeRaw,
   mergeRolled,
   readRaw,
@@ -108,6 +109,23 @@ describe("a rolled-up block", () => {
     });
     fc.assert(property);
     expect(readTimed(writeRolled(rollUp(blockOf([[0, 1]]), 60_000))).at).toBeUndefined();
+  });
+
+  it("that gets points later is as if it had been made of all of them at once", () => {
+    const property = fc.property(fc.array(steady), fc.array(steady), (first, second) => {
+      const known = blockOf(first);
+      const news = without(blockOf(second), known.at);
+      const before = { rolled: rollUp(known, 60_000), at: known.at };
+      const { rolled, at } = addToRolled(before, news, 60_000);
+      const whole = blockOf([...second, ...first]);
+      const expected = rollUp(whole, 60_000);
+      expect([...(at ?? [])]).toEqual([...whole.at]);
+      for (const column of ["slots", "counts", "mins", "maxs", "lasts"] as const) {
+        expect([...rolled[column]]).toEqual([...expected[column]]);
+      }
+      rolled.sums.forEach((sum, index) => expect(sum).toBeCloseTo(expected.sums[index] ?? 0, 6));
+    });
+    fc.assert(property);
   });
 
   it("takes the place of slots that are there, or is added to them", () => {

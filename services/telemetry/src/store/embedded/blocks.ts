@@ -196,6 +196,30 @@ export function mergeRolled(
   return rolled.block();
 }
 
+/**
+ * Adds points to a block whose own points are not there any more: of each slot, the value that is latest in time is its
+ * last.
+ */
+export function addToRolled(
+  { rolled, at }: TimedBlock,
+  news: RawBlock,
+  slotMs: number,
+): TimedBlock {
+  const latest = new Map<number, number>();
+  for (const one of at ?? []) latest.set(Math.floor(one / slotMs), one);
+  const added = rollUp(news, slotMs);
+  const merged = mergeRolled(rolled, added, "add");
+  const newest = new Map<number, number>();
+  for (const one of news.at) newest.set(Math.floor(one / slotMs), one);
+  const lasts = Float64Array.from(merged.lasts);
+  rolled.slots.forEach((slot, index) => {
+    if ((latest.get(slot) ?? -1) <= (newest.get(slot) ?? -1)) return;
+    lasts[merged.slots.indexOf(slot)] = rolled.lasts[index] ?? 0;
+  });
+  const times = at && Float64Array.from([...at, ...news.at]).toSorted();
+  return { rolled: { ...merged, lasts }, at: times };
+}
+
 interface Slot {
   count: number;
   sum: number;

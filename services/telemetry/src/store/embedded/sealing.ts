@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
+  addToRolled,
   mergeRaw,
   mergeRolled,
   readRaw,
@@ -125,11 +126,9 @@ export class Sealing {
   #sealLate(id: number, hour: number, before: TimedBlock, points: RawBlock): void {
     const news = before.at ? without(points, before.at) : points;
     if (news.at.length === 0) return;
-    const added = rollUp(news, MINUTES.slotMs);
-    const minutes = mergeRolled(before.rolled, added, "add");
-    const at = before.at && Float64Array.from([...before.at, ...news.at]).toSorted();
-    this.#write(MINUTES, hour * SERIES_IDS + id, writeRolled(minutes, at));
-    this.#sealInHours(id, hour, minutes);
+    const { rolled, at } = addToRolled(before, news, MINUTES.slotMs);
+    this.#write(MINUTES, hour * SERIES_IDS + id, writeRolled(rolled, at));
+    this.#sealInHours(id, hour, rolled);
   }
 
   /**
