@@ -58,7 +58,7 @@ function siteOf(fragment: string): string {
 }
 const NODE_KEYS = ["wake", "restore", "dwell", "gracefulLimit", "terminal", "macs", "draw"];
 
-let drivers: DescribedDriver[];
+let drivers: readonly DescribedDriver[];
 beforeAll(async () => {
   drivers = await driverCatalogue({
     error: (fields: object, message: string) => {
