@@ -42,7 +42,7 @@ import {
   type Supply,
   type Via,
 } from "./power.js";
-import { PROOFS, QUANTITIES, QUANTITY_PATTERN, type Proof, type Quantity } from "./reading.js";
+import { PROOFS, QUANTITY_NAMES, QUANTITY_PATTERN, type Proof, type Quantity } from "./reading.js";
 import { REASON_CODES, type ReasonCode } from "./reasons.js";
 import { ClockReading } from "./service.js";
 
@@ -92,8 +92,8 @@ export class DescribedEndpoint {
   @Optional() @Text(1000) reason?: string;
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;
-  /** What a sensor measures. */
-  @Optional() @WordList(Object.keys(QUANTITIES)) quantities?: Quantity[];
+  /** What a sensor measures. Also what only a later version knows: an agent is not lost over what is not. */
+  @Optional() @ListOf(QUANTITY_NAMES, 64) quantities?: string[];
   /** What a heartbeat proves. */
   @Optional() @OneOf(PROOFS) proves?: Proof;
 }

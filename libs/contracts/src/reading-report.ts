@@ -14,7 +14,14 @@ import {
   Timestamp,
 } from "./decorators.js";
 import type { EndpointId, NodeId } from "./ids.js";
-import { ABSENCES, PROOFS, type Absence, type Proof, type Quantity } from "./reading.js";
+import {
+  ABSENCES,
+  PROOFS,
+  QUANTITY_NAMES,
+  type Absence,
+  type Proof,
+  type Quantity,
+} from "./reading.js";
 
 /** What one look for a sign of life saw. */
 export class HeartbeatReading {
@@ -33,8 +40,6 @@ export class HeartbeatReading {
   @Optional() @Finite(0, 1e10) uptimeSeconds?: number;
 }
 
-/** Also of quantities that only a later version knows: what is known of a reading is not lost over what is not. */
-const QUANTITY_NAMES = /^[a-z][A-Za-z0-9]{0,63}$/;
 /** What every quantity fits into; its own range is narrower, and kept by the agent. */
 const VALUES = [-1e15, 1e15] as const;
 
@@ -46,7 +51,7 @@ export class EndpointReading {
   @Timestamp() at!: string;
   /** How old it was when it was sent, in milliseconds, by the agent's monotonic clock. */
   @Integer(0) ageMs!: number;
-  /** By quantity, whose name has the unit. */
+  /** By quantity, whose name has the unit; what is known of a reading is not lost over what only a later version knows. */
   @Optional() @MapOf(QUANTITY_NAMES, { finite: VALUES }, 64) values?: Partial<
     Record<Quantity, number>
   >;

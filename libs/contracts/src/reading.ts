@@ -57,6 +57,8 @@ export const QUANTITIES = {
 } as const satisfies Record<string, QuantityMeaning>;
 export type Quantity = keyof typeof QUANTITIES;
 
+/** A name that a quantity may have: one that only a later version knows, too. */
+export const QUANTITY_NAMES = /^[a-z][A-Za-z0-9]{0,63}$/;
 /** The name of a quantity. */
 export const QUANTITY_PATTERN = new RegExp(`^(${Object.keys(QUANTITIES).join("|")})$`);
 

@@ -9,7 +9,7 @@ import { nodeDevice } from "./entities/node-device.js";
 import { entityOfQuantity, hasEntity } from "./entities/quantities.js";
 import { agentDevice, siteDevice } from "./entities/site-devices.js";
 import { documentsOf, FORMS, type Document, type Form } from "./forms.js";
-import { EVERY_QUANTITY, factsOf, FULL } from "./testing/samples.js";
+import { AGENT, EVERY_QUANTITY, factsOf, FULL } from "./testing/samples.js";
 
 const contracts = homeAssistantContracts();
 
@@ -145,6 +145,17 @@ describe("control", () => {
 });
 
 describe("a quantity", () => {
+  it("of a later version is left out, and takes no other with it", () => {
+    const endpoints = AGENT.endpoints.map((one) =>
+      one.quantities
+        ? { ...one, quantities: [...one.quantities, "somethingOfALaterVersion"] }
+        : one,
+    );
+    const { sensors } = factsOf(FULL, { ...AGENT, endpoints });
+    expect(sensors).toEqual(factsOf(FULL).sensors);
+    expect(sensors.length).toBeGreaterThan(0);
+  });
+
   it.each(EVERY_QUANTITY)("%s is shown in a way of its own", (quantity) => {
     expect(hasEntity(quantity), "an entry in quantities.ts").toBe(true);
   });

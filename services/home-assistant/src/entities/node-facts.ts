@@ -1,6 +1,6 @@
 import type { AgentDescription, DescribedEndpoint } from "@outrider/contracts/agent";
 import type { InterfaceBinding, NodeDescription } from "@outrider/contracts/node";
-import type { Quantity } from "@outrider/contracts/reading";
+import { isQuantity, type Quantity } from "@outrider/contracts/reading";
 
 /** The label of a node that says what Home Assistant may do with it. */
 export const HOME_ASSISTANT_LABEL = "home-assistant";
@@ -57,7 +57,8 @@ export function nodeFacts(
       const name = endpoint.split(".")[2];
       if (!is?.quantities || name === undefined) return [];
       const span = staleAfterMs(agent, endpoint) ?? DEFAULT_STALE_MS;
-      return [{ name, quantities: is.quantities, staleAfterMs: span }];
+      // What only a later version measures has no unit here to be shown in.
+      return [{ name, quantities: is.quantities.filter(isQuantity), staleAfterMs: span }];
     }),
     hasHeartbeat: interfaces.heartbeat !== undefined,
     // An endpoint that could not be opened may be one that can do less than it could.
