@@ -102,6 +102,14 @@ describe("the program of raspberry-pi", () => {
     expect(read).toMatchObject({ throttled: 1, frequencyCapped: 0, powerWatts: "NoReading" });
   });
 
+  it.each(["/bin/sh", "vcgencmd", "/tmp/not-vcgencmd"])(
+    "is no other program, whatever the endpoint says: %s",
+    async (other) => {
+      const opened = openDriver(driver, { vcgencmd: other }, driverContext());
+      await expect(opened).rejects.toMatchObject({ code: "invalid-options" });
+    },
+  );
+
   it("says what to do where it has no access", async () => {
     await expect(readBy("exit 255")).rejects.toMatchObject({
       code: "unsupported",

@@ -13,8 +13,8 @@ import { within } from "../sample.js";
 
 /** The host on which the agent runs. */
 export class RaspberryPiOptions {
-  /** Where vcgencmd is. Default: where the system looks for programs. */
-  @Optional() @Matches(/^\/.{1,254}$/) vcgencmd?: string;
+  /** Where vcgencmd is, with its name: nothing else is run. Default: where the system looks for programs. */
+  @Optional() @Matches(/^\/([^\u0000]{1,240}\/)?vcgencmd$/) vcgencmd?: string;
 }
 
 /** Bits of `vcgencmd get_throttled` (raspberrypi/documentation, os/graphics-utilities). */
