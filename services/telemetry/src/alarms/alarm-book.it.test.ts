@@ -107,6 +107,18 @@ describe.each(BACKENDS)("alarms and events as they are kept in %s", (database) =
     return log.map(({ kind }) => kind).toReversed();
   }
 
+  it("are said in other words without being news, also after a restart", async () => {
+    book.found(HOT, PLACE);
+    await clock.advance(1000);
+    book.reworded({ ...HOT, message: "it is hotter", value: 84 });
+    book.reworded({ ...HOT, id: "other" });
+    expect(await turns()).toEqual(["alarm-raised"]);
+    await end();
+    await begin();
+    const { alarms } = await book.alarms(ALL, NEVER);
+    expect(alarms).toMatchObject([{ message: "it is hotter", value: 84, severity: "Warning" }]);
+  });
+
   it("are raised, change and end once each, with a history", async () => {
     book.found(HOT, PLACE);
     await clock.advance(1000);

@@ -128,6 +128,20 @@ export class AlarmBook implements Findings {
     void this.#turn(alarm, "raised", alarm.message);
   }
 
+  reworded(finding: Finding): void {
+    const key = alarmKey(finding);
+    const before = this.#standing.get(key);
+    // What comes and goes keeps the words that say so.
+    if (!before || this.#flapping.has(key) || before.severity !== finding.severity) return;
+    if (before.message === finding.message) return;
+    const alarm = { ...before, ...finding };
+    this.#keep(alarm);
+    void this.parts.ledger.put([statementOf(alarm)]).then(() => {
+      const now = this.#standing.get(key);
+      if (now) this.#publish(now);
+    });
+  }
+
   over({ subject, id }: AlarmId, why?: string): void {
     const key = alarmKey({ subject, id });
     const alarm = this.#standing.get(key);

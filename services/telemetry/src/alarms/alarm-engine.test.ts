@@ -43,6 +43,45 @@ describe("rules", () => {
     ]);
   });
 
+  it("say each minute how it is by now, which is no news", async () => {
+    temperature(76);
+    await pass(10_000);
+    temperature(78);
+    await pass(49_000);
+    expect(stage.reworded).toEqual([]);
+    await pass(1000);
+    expect(stage.reworded).toEqual([
+      "soc-temperature-soc: temperature of soc is 78 °C; its upper warning limit is 75 °C",
+    ]);
+    await pass(120_000);
+    expect(stage.reworded).toHaveLength(1);
+    expect(said).toEqual(["Warning node:n1 soc-temperature-soc"]);
+  });
+
+  it("say what an alarm of before a restart is by now, and of a former loss nothing", async () => {
+    const anew = stage.another();
+    anew.restore([
+      { subject: "node:n1", id: "soc-temperature-soc", severity: "Critical" },
+      { subject: "service:telemetry", id: "readings-lost", severity: "Critical" },
+    ]);
+    anew.govern(policyOf());
+    anew.describe("n1", described());
+    const health = { spooledPoints: 0, spooledBytes: 0, series: 0 };
+    anew.store({ ...health, state: "ok", droppedPoints: 0, refusedPoints: 0 });
+    await clock.advance(60_000);
+    anew.tick();
+    expect(stage.reworded).toEqual([]);
+    anew.read("n1", "soc", { values: { temperatureCelsius: 91 } });
+    anew.store({ ...health, state: "ok", droppedPoints: 5, refusedPoints: 0 });
+    await clock.advance(60_000);
+    anew.tick();
+    expect(stage.reworded.map((one) => one.split(";")[0])).toEqual([
+      "soc-temperature-soc: temperature of soc is 91 °C",
+      "readings-lost: what is measured is lost, points so far: 5 because the spool was full or the database refused them for good",
+    ]);
+    expect(said).toEqual([]);
+  });
+
   it("of a driver look at sensors of others not at all", async () => {
     engine.describe("n1", described({ soc: "hwmon" }));
     temperature(120);

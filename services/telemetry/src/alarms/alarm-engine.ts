@@ -13,8 +13,8 @@ import type { DroppedReadings } from "../telemetry-listener.js";
 import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
 import { NodeWatches, type NodePower } from "./node-watches.js";
 import type { SensorReading } from "./sensor-watches.js";
-import { SiteWatches } from "./site-watches.js";
-import { Watch } from "./watch.js";
+import { FORMER_LOSS, SiteWatches } from "./site-watches.js";
+import { Watch, type Said } from "./watch.js";
 
 /** What alarms are told apart by. */
 export interface AlarmId {
@@ -26,6 +26,8 @@ export interface AlarmId {
 export interface Findings {
   /** Something is wrong, or is wrong in another way than before. */
   found(finding: Finding, place: Place): void;
+  /** What stands is to be said in other words, as with another value; it is no news. */
+  reworded(finding: Finding): void;
   /** It is not so any more. @param why other than by what was measured */
   over(alarm: AlarmId, why?: string): void;
 }
@@ -37,6 +39,8 @@ export interface DomainDraw {
   readonly budgetWatts: number;
 }
 
+/** How often what stands is said anew where its words have changed. */
+const REWORD_MS = 60_000;
 /** How often all is looked at; what is about to be an alarm is at every tick. */
 const LOOK_MS = 5000;
 /** So long after inventory has begun to speak it has said all that there is. */
@@ -53,6 +57,7 @@ export class AlarmEngine {
   /** Nodes of which something is about to be an alarm. */
   readonly #pending = new Set<NodeWatches>();
   #lookedMs = Number.NEGATIVE_INFINITY;
+  #rewordedMs: number;
   /** When what stood before and is about nothing that is known is let go. */
   #settleAtMs: number | undefined;
 
@@ -60,6 +65,7 @@ export class AlarmEngine {
     private readonly clock: Clock,
     private readonly findings: Findings,
   ) {
+    this.#rewordedMs = clock.monotonicMs();
     this.#site = new SiteWatches({
       clock,
       tell: (watch) => this.#tell(watch),
@@ -188,6 +194,7 @@ export class AlarmEngine {
     this.#pending.clear();
     for (const watches of due) this.#tellAll(watches, watches.tick(nowMs));
     this.#site.tick(isLook);
+    if (nowMs - this.#rewordedMs >= REWORD_MS) this.#reword(nowMs);
     if (nowMs >= (this.#settleAtMs ?? Number.POSITIVE_INFINITY)) this.#settle();
   }
 
@@ -293,12 +300,27 @@ export class AlarmEngine {
   #tell(watch: Watch): void {
     const news = watch.news();
     if (news === undefined) return;
-    const { subject, id, name, rule } = watch;
+    const { subject, id } = watch;
     if (news === "over") return this.findings.over({ subject, id });
-    const { severity, said } = news;
-    const finding = { subject, id, rule: name, kind: kindOf(rule.kind), severity, ...said };
-    this.findings.found(finding, this.placeOf(subject, id));
+    this.findings.found(findingOf(watch, news), this.placeOf(subject, id));
   }
+
+  #reword(nowMs: number): void {
+    this.#rewordedMs = nowMs;
+    const ofNodes = [...this.#nodes.values()].flatMap((node) => [...node.watches()]);
+    for (const watch of [...ofNodes, ...this.#site.watches()]) {
+      const reworded = watch.reworded();
+      if (reworded && reworded.said.message !== FORMER_LOSS)
+        this.findings.reworded(findingOf(watch, reworded));
+    }
+  }
+}
+
+function findingOf(
+  { subject, id, name, rule }: Watch,
+  { severity, said }: { readonly severity: AlarmSeverity; readonly said: Said },
+): Finding {
+  return { subject, id, rule: name, kind: kindOf(rule.kind), severity, ...said };
 }
 
 const NODE_GONE = "the node is gone";

@@ -21,6 +21,7 @@ describe("what the service hears of agents", () => {
     declared = [];
     engine = new AlarmEngine(stage.clock, {
       found: ({ subject, id, message }) => void said.push(`${subject} ${id}: ${message}`),
+      reworded: ({ subject, id, message }) => void said.push(`now ${subject} ${id}: ${message}`),
       over: ({ subject, id }) => void said.push(`over ${subject} ${id}`),
     });
     const unused = { append: () => Promise.reject(new Error("nothing is asked")) };
@@ -81,9 +82,16 @@ describe("what the service hears of agents", () => {
     expect(said).toEqual([
       "agent:rack-a readings-lost: 1200 readings are lost, of 2026-01-01T00:00:00Z to 2026-01-01T01:00:00Z: the agent had no room for more; give it more room, or look why it was away so long",
     ]);
-    await pass(3_595_000);
+    await stage.sends("rack-a", "n1", {
+      seq: 2,
+      dropped: { ...DROPPED, readings: 34, until: "2026-01-01T02:00:00Z" },
+    });
     expect(said).toHaveLength(1);
+    await pass(3_595_000);
+    expect(said.slice(1)).toEqual([
+      "now agent:rack-a readings-lost: 1234 readings are lost, of 2026-01-01T00:00:00Z to 2026-01-01T02:00:00Z: the agent had no room for more; give it more room, or look why it was away so long",
+    ]);
     await pass(5000);
-    expect(said.slice(1)).toEqual(["over agent:rack-a readings-lost"]);
+    expect(said.slice(2)).toEqual(["over agent:rack-a readings-lost"]);
   });
 });

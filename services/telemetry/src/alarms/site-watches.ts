@@ -27,6 +27,8 @@ const UNHEARD_MS = 60_000;
 const LOSS_OVER_MS = 3_600_000;
 
 interface Loss {
+  /** All that was lost while it is told, of an agent. */
+  readonly lost?: DroppedReadings;
   /** When something was lost last. */
   readonly atMs: number;
   readonly words: string;
@@ -118,7 +120,17 @@ export class SiteWatches {
 
   /** An agent has dropped readings that were not stored yet. */
   agentLost(agent: string, lost: DroppedReadings): void {
-    if (!this.#gone.has(agent)) this.#lost(`agent:${agent}`, lossWords(lost));
+    if (this.#gone.has(agent)) return;
+    const subject = `agent:${agent}`;
+    const isTold = this.#of("loss", subject).some(({ severity }) => severity !== undefined);
+    const before = isTold ? this.#losses.get(subject)?.lost : undefined;
+    const all = before?.why === lost.why ? together(before, lost) : lost;
+    this.#lost(subject, lossWords(all), all);
+  }
+
+  /** All that there are. */
+  watches(): Iterable<Watch> {
+    return this.#watches.values();
   }
 
   domains(domains: Domains): void {
@@ -220,8 +232,9 @@ export class SiteWatches {
     }
   }
 
-  #lost(subject: string, words: string): void {
-    this.#losses.set(subject, { atMs: this.parts.clock.monotonicMs(), words });
+  #lost(subject: string, words: string, lost?: DroppedReadings): void {
+    const atMs = this.parts.clock.monotonicMs();
+    this.#losses.set(subject, { atMs, words, ...(lost ? { lost } : {}) });
     for (const watch of this.#of("loss", subject)) this.#judgeLoss(watch);
   }
 
@@ -268,7 +281,18 @@ export class SiteWatches {
   }
 }
 
-const FORMER_LOSS = "what was measured was lost before the telemetry service started";
+function together(before: DroppedReadings | undefined, lost: DroppedReadings): DroppedReadings {
+  if (!before) return lost;
+  return {
+    ...lost,
+    readings: before.readings + lost.readings,
+    since: before.since < lost.since ? before.since : lost.since,
+    until: before.until > lost.until ? before.until : lost.until,
+  };
+}
+
+/** Of a loss before this process. It is no better than what was said of it then. */
+export const FORMER_LOSS = "what was measured was lost before the telemetry service started";
 const GONE_AGENT = "nothing hangs on the agent any more";
 
 function limitOf({ upper }: Pick<AlarmRule, "upper">, severity: AlarmSeverity): number | undefined {

@@ -26,6 +26,8 @@ export class Watch {
   #severity: AlarmSeverity | undefined;
   #words: (severity: AlarmSeverity) => Said = () => ({ message: "" });
   #delayMs: number;
+  /** What was told last. */
+  #told: string | undefined;
 
   /**
    * @param subject `node:n1` …
@@ -65,6 +67,7 @@ export class Watch {
     this.#condition = other.#condition;
     this.#severity = other.#severity;
     this.#words = other.#words;
+    this.#told = other.#told;
   }
 
   measure(value: number, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
@@ -105,6 +108,21 @@ export class Watch {
     const severity = severityOf(this.#condition);
     if (severity === this.#severity) return undefined;
     this.#severity = severity;
-    return severity === undefined ? "over" : { severity, said: this.#words(severity) };
+    this.#told = undefined;
+    if (severity === undefined) return "over";
+    const said = this.#words(severity);
+    this.#told = said.message;
+    return { severity, said };
+  }
+
+  /** @returns what is to be said now of what was told before; undefined: the same */
+  reworded(): { readonly severity: AlarmSeverity; readonly said: Said } | undefined {
+    const severity = this.#severity;
+    if (severity === undefined) return undefined;
+    const said = this.#words(severity);
+    // After a restart there are no words before it has been looked at.
+    if (said.message === "" || said.message === this.#told) return undefined;
+    this.#told = said.message;
+    return { severity, said };
   }
 }

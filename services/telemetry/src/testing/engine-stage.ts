@@ -59,6 +59,8 @@ export class EngineStage {
   readonly said: string[] = [];
   readonly places: Place[] = [];
   readonly findings: Finding[] = [];
+  /** What was said in other words. */
+  readonly reworded: string[] = [];
   readonly engine = this.another();
 
   constructor() {
@@ -74,6 +76,7 @@ export class EngineStage {
         this.places.push(place);
         this.said.push(`${finding.severity} ${finding.subject} ${finding.id}`);
       },
+      reworded: ({ id, message }) => void this.reworded.push(`${id}: ${message}`),
       over: ({ subject, id }, why) =>
         void this.said.push(`over ${subject} ${id}${why === undefined ? "" : `: ${why}`}`),
     });
