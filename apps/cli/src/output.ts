@@ -49,11 +49,9 @@ function tableOf<T>(items: readonly T[], { head, row, under }: Columns<T>): stri
   );
   const all = lines.flatMap((line, index) => {
     const item = items[index];
-    if (!under || item === undefined) return [line];
-    const below = under(item)
-      .trimEnd()
-      .split("\n")
-      .map((text) => `    ${plain(text)}`);
+    const told = item === undefined ? "" : (under?.(item).trimEnd() ?? "");
+    if (told === "") return [line];
+    const below = told.split("\n").map((text) => `    ${plain(text)}`);
     return [line, ...below];
   });
   return [first, ...all].join("\n");

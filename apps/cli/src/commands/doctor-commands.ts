@@ -14,9 +14,10 @@ import type { AgentRow, ServiceRow } from "./get-commands.js";
 
 const FINDINGS: Columns<Finding> = {
   things: "findings",
-  head: ["", "WHAT", "WHAT TO DO"],
+  head: ["", "WHAT, AND WHAT TO DO"],
   name: ({ what }) => what,
-  row: ({ level, what, advice }) => [level === "ok" ? "ok" : level.toUpperCase(), what, advice],
+  row: ({ level, what }) => [level === "ok" ? "ok" : level.toUpperCase(), what],
+  under: ({ advice }) => advice,
 };
 
 /** Each is asked for by itself. */

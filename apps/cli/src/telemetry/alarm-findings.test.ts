@@ -73,7 +73,7 @@ it("has those of one rule together, and no more than people read", () => {
   const said = alarmFindings({ now: NOW, alarms: [...others, ...many] });
   expect(said[0]).toEqual({
     level: "warning",
-    what: "n[1-40]: 40 alarms soc-temperature, first n40: temperature of soc is 77 °C (Warning for 1m to 40m)",
+    what: "n[1-40]: soc-temperature, 40 alarms; n40: temperature of soc is 77 °C (Warning for 1m to 40m)",
     advice: "see `outrider sensors 'n[1-40]' --history 6h`",
   });
   expect(said).toHaveLength(21);

@@ -71,7 +71,7 @@ function findingOf(group: readonly AlarmRecord[], now: Date): Finding {
   const what =
     group.length === 1
       ? `${nodes[0]}: ${message}`
-      : `${foldNodes(nodes)}: ${countText(group.length, "alarm")} ${alarm.rule}, first ${nodes[0]}: ${message}`;
+      : `${foldNodes(nodes)}: ${alarm.rule}, ${countText(group.length, "alarm")}; ${nodes[0]}: ${message}`;
   const name = group.length === 1 ? alarmName(alarm) : undefined;
   return {
     level: severity === "Critical" ? "error" : "warning",
@@ -109,6 +109,9 @@ function worstFirst(a: AlarmRecord, b: AlarmRecord): number {
   return rank(b) - rank(a) || isSeen(a) - isSeen(b) || oldestFirst(a, b);
 }
 
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
 function oldestFirst(a: AlarmRecord, b: AlarmRecord): number {
-  return a.raisedAt < b.raisedAt ? -1 : a.raisedAt > b.raisedAt ? 1 : 0;
+  if (a.raisedAt !== b.raisedAt) return a.raisedAt < b.raisedAt ? -1 : 1;
+  return COLLATOR.compare(a.subject, b.subject);
 }

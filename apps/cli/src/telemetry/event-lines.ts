@@ -27,5 +27,5 @@ export const LOGGED_EVENTS: Columns<LoggedEvent> = {
 /** One of them on a line of its own, for what goes on. */
 export function eventLine(event: LoggedEvent): string {
   const [at = "", severity = "", about = "", kind = "", what = ""] = LOGGED_EVENTS.row(event);
-  return `${at}  ${severity.padEnd(8)}  ${about.padEnd(10)}  ${kind.padEnd(12)}  ${what}`;
+  return `${at}  ${severity.padEnd(8)}  ${about.padEnd(10)}  ${kind.padEnd(18)}  ${what}`;
 }

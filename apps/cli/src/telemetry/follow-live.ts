@@ -31,6 +31,7 @@ export async function followLive<T extends object>(
 ): Promise<never> {
   let pauseMs = FIRST_PAUSE_MS;
   let begun = false;
+  let isLost = false;
   for (;;) {
     const cut = new AbortController();
     let heardMs = systemClock.monotonicMs();
@@ -42,7 +43,8 @@ export async function followLive<T extends object>(
     try {
       const ours = new Api(api.target, AbortSignal.any([interrupted, cut.signal]));
       const chunks = await ours.stream(path, query());
-      if (begun) lost(undefined);
+      if (isLost) lost(undefined);
+      isLost = false;
       begun = true;
       for await (const item of objects<T>(chunks)) {
         heardMs = systemClock.monotonicMs();
@@ -57,7 +59,9 @@ export async function followLive<T extends object>(
       stopLooking();
       cut.abort();
     }
-    lost(why);
+    // Once, however often it is tried meanwhile.
+    if (!isLost) lost(why);
+    isLost = true;
     await systemClock.sleep(milliseconds(pauseMs), interrupted);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
