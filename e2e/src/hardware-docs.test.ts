@@ -64,7 +64,7 @@ beforeAll(async () => {
     error: (fields: object, message: string) => {
       throw new Error(message, { cause: fields });
     },
-  } as never);
+  });
 });
 
 /** All that is wrong with a fragment, as somebody who applies it would be told. */
