@@ -1,12 +1,12 @@
 import { minutes, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import { isNodeId } from "@outrider/contracts/ids";
 import type { NodeEvent } from "@outrider/contracts/node";
-import { ALARM_SEVERITIES, type AlarmState } from "@outrider/contracts/telemetry";
-import type { AlarmRecord, AlarmRecords, AlarmsAsked } from "@outrider/contracts/telemetry-pages";
+import type { AlarmState } from "@outrider/contracts/telemetry";
+import type { AlarmRecords, AlarmsAsked } from "@outrider/contracts/telemetry-pages";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Session } from "@outrider/messaging/session";
-import type { Statement, Storage } from "@outrider/storage/storage";
-import { fromJson, toJson } from "@outrider/storage/values";
+import type { Storage } from "@outrider/storage/storage";
+import { fromJson } from "@outrider/storage/values";
 import type { EventLog } from "../events/event-log.js";
 import type { AlarmHealth } from "../state/alarm-health.js";
 import type { Point } from "../store/store.js";
@@ -20,6 +20,7 @@ import {
   type Standing,
   type Turn,
 } from "./alarm.js";
+import { pointOf, recordOf, stateOf, statementOf } from "./alarm-forms.js";
 import { AlarmHistory } from "./alarm-history.js";
 import { AlarmTopics } from "./alarm-topics.js";
 import type { Ledger } from "./ledger.js";
@@ -294,15 +295,7 @@ export class AlarmBook implements Findings {
 
   #store(alarms: Iterable<Standing>): void {
     const atMs = this.parts.clock.now().getTime();
-    const points = Array.from(alarms, ({ subject, id, severity, clearedAt }): Point => {
-      const node = nodeOfSubject(subject);
-      const code = clearedAt === undefined ? ALARM_SEVERITIES.indexOf(severity) + 1 : 0;
-      const fields = { severity: code };
-      return node === undefined
-        ? { measurement: "site_alarm", tags: { subject, alarm: id }, atMs, fields }
-        : { measurement: "node_alarm", tags: { node, alarm: id }, atMs, fields };
-    });
-    this.parts.put(points);
+    this.parts.put(Array.from(alarms, (alarm) => pointOf(alarm, atMs)));
   }
 
   #publish(alarm: Standing): void {
@@ -339,50 +332,4 @@ function comesAndGoes(message: string, turns: number): string {
     0,
     1000,
   );
-}
-
-function stateOf(alarm: Alarm): AlarmState {
-  const { id, rule, kind, severity, message, raisedAt, value, limit, unit, acknowledged } = alarm;
-  return {
-    id,
-    rule,
-    kind,
-    severity,
-    message: message.slice(0, 1000),
-    raisedAt,
-    ...(value === undefined ? {} : { value }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(unit === undefined ? {} : { unit }),
-    ...(acknowledged === undefined ? {} : { acknowledged }),
-  };
-}
-
-function recordOf(alarm: Standing): AlarmRecord {
-  const { seq, subject, clearedAt, flaps } = alarm;
-  return {
-    ...stateOf(alarm),
-    seq,
-    subject,
-    ...(clearedAt === undefined ? {} : { clearedAt }),
-    ...(flaps === undefined ? {} : { flaps }),
-  };
-}
-
-function statementOf({ seq, ...alarm }: Standing): Statement {
-  const { subject, id, severity, raisedAt, clearedAt } = alarm;
-  return {
-    sql: `INSERT INTO telemetry_alarms (seq, subject, node, id, severity, raised_ms, cleared_ms, alarm)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET severity = excluded.severity,
-        cleared_ms = excluded.cleared_ms, alarm = excluded.alarm`,
-    params: [
-      seq,
-      subject,
-      nodeOfSubject(subject) ?? null,
-      id,
-      severity,
-      Date.parse(raisedAt),
-      clearedAt === undefined ? null : Date.parse(clearedAt),
-      toJson(alarm),
-    ],
-  };
 }
