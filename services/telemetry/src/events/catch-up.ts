@@ -13,6 +13,7 @@ import type { RequestClient } from "@outrider/messaging/request-client";
 import { RequestError } from "@outrider/messaging/request-error";
 import type { Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
+import { isStorageError } from "@outrider/storage/storage-error";
 import type { EventLog } from "./event-log.js";
 import { powerResultOf } from "./power-results.js";
 
@@ -94,7 +95,7 @@ export class CatchUp {
       } catch (error) {
         signal.throwIfAborted();
         this.#sinceMs = sinceMs;
-        if (!(error instanceof RequestError) && !(error instanceof MessagingError)) throw error;
+        if (!isPassing(error)) throw error;
         log.debug({ code: error.code }, "what was missed of power commands is asked for again");
         await clock.sleep(AGAIN, signal);
       }
@@ -147,6 +148,12 @@ export class CatchUp {
       signal,
     });
   }
+}
+
+/** The broker, the power service or the database may be back by the next time. */
+function isPassing(error: unknown): error is { readonly code: string } & Error {
+  if (isStorageError(error)) return error.code !== "programming";
+  return error instanceof RequestError || error instanceof MessagingError;
 }
 
 function resultOf(
