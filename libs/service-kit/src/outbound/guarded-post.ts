@@ -28,8 +28,16 @@ export interface PostOptions {
 
 export type Posted =
   | { readonly ok: true }
-  /** A sentence that says what went wrong. */
-  | { readonly ok: false; readonly detail: string };
+  | {
+      readonly ok: false;
+      /** A sentence that says what went wrong. */
+      readonly detail: string;
+      /** The other side has looked at it and does not want it: the same again would be refused again. */
+      readonly permanent?: true;
+    };
+
+/** Answers of the 400s that say "later" instead of "no" (RFC 9110, 15.5; RFC 6585, 4; RFC 8470, 5.2). */
+const LATER: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /**
  * Asks a URL with POST and JSON. The name is resolved once, every address that it has is checked, and the connection
@@ -140,7 +148,9 @@ function post(
         else if (status >= 300 && status < 400) {
           resolve(failed(`${target.host} answered ${status}, and redirects are not followed`, ""));
         } else {
-          resolve(failed(`${target.host} answered ${status}${typeOf(response)}`, ""));
+          const said = failed(`${target.host} answered ${status}${typeOf(response)}`, "");
+          const isRefused = status >= 400 && status < 500 && !LATER.has(status);
+          resolve(isRefused ? { ...said, permanent: true } : said);
         }
         request.destroy();
       };
@@ -169,6 +179,6 @@ function typeOf({ headers }: IncomingMessage): string {
   return /^[\w.+-]{1,40}\/[\w.+-]{1,80}$/.test(type.trim()) ? ` (${type.trim()})` : "";
 }
 
-function failed(what: string, said: string): Posted {
+function failed(what: string, said: string): { readonly ok: false; readonly detail: string } {
   return { ok: false, detail: said === "" ? what : `${what}: ${said}` };
 }

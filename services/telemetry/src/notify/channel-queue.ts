@@ -1,5 +1,6 @@
 import { milliseconds, seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { NotificationChannel } from "@outrider/contracts/telemetry-policy";
+import type { Posted } from "@outrider/service-kit/outbound/guarded-post";
 import type { Statement } from "@outrider/storage/storage";
 import type { Ledger } from "../alarms/ledger.js";
 import type { Happened } from "../events/event-log.js";
@@ -14,6 +15,8 @@ const MOST_MISSED = 200;
 const MOST_ATTEMPTS = 14;
 const FIRST_PAUSE = seconds(5);
 const LONGEST_PAUSE = seconds(900);
+/** The least between two attempts that only something new is the reason of. */
+const SHORTEST_NUDGE = seconds(30);
 
 /** A message on its way. */
 export interface Queued {
@@ -41,8 +44,8 @@ export interface DeliveryProblem {
 }
 
 /**
- * Sends the messages of one channel in order, again and again until they are taken or too old. Those that were too old
- * are told together in one message when the channel takes messages again.
+ * Sends the messages of one channel in order, again and again until they are taken, refused or too old. Those that were
+ * refused or too old hold up nothing: they are told together in one message when the channel takes messages again.
  */
 export class ChannelQueue {
   readonly #waiting: Queued[] = [];
@@ -50,6 +53,11 @@ export class ChannelQueue {
   #missed: Queued[] = [];
   /** When they are tried next, by our monotonic clock. */
   #missedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the first that waits is tried next, and was last, by our monotonic clock. */
+  #dueMs = Number.NEGATIVE_INFINITY;
+  #triedMs = Number.NEGATIVE_INFINITY;
+  /** Something new waits since the last attempt: whether the channel works is worth knowing earlier. */
+  #isNudged = false;
   readonly #stopped = new AbortController();
   #woken = new AbortController();
   #running: Promise<void> | undefined;
@@ -58,9 +66,17 @@ export class ChannelQueue {
 
   constructor(
     private readonly name: string,
-    public channel: NotificationChannel,
+    private channel: NotificationChannel,
     private readonly parts: ChannelQueueParts,
   ) {}
+
+  /** The channel is another one now, which may take what was not taken. */
+  use(channel: NotificationChannel): void {
+    if (JSON.stringify(channel) === JSON.stringify(this.channel)) return;
+    this.channel = channel;
+    this.#missedAtMs = this.#dueMs = Number.NEGATIVE_INFINITY;
+    this.#woken.abort();
+  }
 
   /** What says that a message is on its way no more. */
   static done({ id }: Pick<Queued, "id">): Statement {
@@ -86,6 +102,7 @@ export class ChannelQueue {
       const [oldest] = this.#waiting.splice(1, 1);
       if (oldest) this.#giveUp(oldest, `more than ${MOST_WAITING} messages wait`);
     }
+    this.#isNudged = true;
     this.#woken.abort();
     this.#running ??= this.#run();
   }
@@ -109,18 +126,25 @@ export class ChannelQueue {
     await Promise.resolve();
     while (!signal.aborted) {
       const [next] = this.#waiting;
-      const isMissed = this.#missed.length > 0;
-      const waitMs = this.#missedAtMs - clock.monotonicMs();
-      if (isMissed && waitMs <= 0) await this.#sendMissed(signal);
-      else if (next) await this.#sendOne(next, signal);
-      else if (isMissed) await this.#rest(waitMs);
-      else break;
+      const nowMs = clock.monotonicMs();
+      const missedAtMs = this.#missed.length > 0 ? this.#missedAtMs : Number.POSITIVE_INFINITY;
+      const nextAtMs = next ? this.#nextAtMs() : Number.POSITIVE_INFINITY;
+      const atMs = Math.min(missedAtMs, nextAtMs);
+      if (atMs === Number.POSITIVE_INFINITY) break;
+      if (missedAtMs <= nowMs) await this.#sendMissed(signal);
+      else if (next && nextAtMs <= nowMs) await this.#sendOne(next, signal);
+      else await this.#rest(atMs - nowMs);
     }
     // In the same turn as the last look at what waits: nobody comes in between and is left waiting.
     this.#running = undefined;
   }
 
-  /** Until what was missed is tried again, or something comes. */
+  #nextAtMs(): number {
+    if (!this.#isNudged) return this.#dueMs;
+    return Math.min(this.#dueMs, this.#triedMs + SHORTEST_NUDGE);
+  }
+
+  /** Until something is tried again, or something comes. */
   async #rest(forMs: number): Promise<void> {
     this.#woken = new AbortController();
     const signal = AbortSignal.any([this.#stopped.signal, this.#woken.signal]);
@@ -131,11 +155,11 @@ export class ChannelQueue {
     const { senders, ledger, clock } = this.parts;
     const missed = [...this.#missed];
     const messages = missed.map(({ message }) => message);
-    const sent = await senders.send(
-      this.channel,
-      missedMessage(messages, timestamp(clock)),
-      signal,
-    );
+    const send = (isBrief: boolean): Promise<Posted> =>
+      senders.send(this.channel, missedMessage(messages, timestamp(clock), isBrief), signal);
+    let sent = await send(false);
+    // One of them may have been too much for it.
+    if (!sent.ok && sent.permanent && !signal.aborted) sent = await send(true);
     // The channel may have been taken away meanwhile.
     if (this.#missed.length === 0 || (signal.aborted && !sent.ok)) return;
     this.#missedAtMs = clock.monotonicMs() + LONGEST_PAUSE;
@@ -143,32 +167,50 @@ export class ChannelQueue {
     // More may have been given up meanwhile.
     this.#missed = this.#missed.filter((one) => !missed.includes(one));
     void ledger.put(missed.map(ChannelQueue.done));
+    this.#dueMs = Number.NEGATIVE_INFINITY;
     this.#works();
   }
 
   async #sendOne(next: Queued, signal: AbortSignal): Promise<void> {
     const { senders, ledger, clock } = this.parts;
+    const isEarly = clock.monotonicMs() < this.#dueMs;
+    this.#isNudged = false;
     const sent = await senders.send(this.channel, next.message, signal);
+    this.#triedMs = clock.monotonicMs();
     // The channel may have been taken away meanwhile.
     if (this.#waiting[0] !== next || (signal.aborted && !sent.ok)) return;
     if (sent.ok) {
-      this.#waiting.shift();
+      this.#dequeue();
       void ledger.put([ChannelQueue.done(next)]);
-      this.#missedAtMs = clock.monotonicMs();
+      this.#missedAtMs = this.#triedMs;
       this.#works();
       return;
     }
-    const attempts = next.attempts + 1;
+    if (sent.permanent) {
+      // It says nothing of the others.
+      this.#detail = sent.detail;
+      this.#dequeue();
+      this.#giveUp(next, sent.detail);
+      return;
+    }
     this.#fails(sent.detail);
+    // What is tried because of others does not get old by it.
+    if (isEarly) return;
+    const attempts = next.attempts + 1;
     if (attempts >= MOST_ATTEMPTS) {
-      this.#waiting.shift();
+      this.#dequeue();
       this.#giveUp(next, sent.detail);
       return;
     }
     this.#waiting[0] = { ...next, attempts };
     void ledger.put([attempted(next, attempts)]);
-    const pause = milliseconds(Math.min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE));
-    await clock.sleep(pause, signal).catch(() => undefined);
+    this.#dueMs = this.#triedMs + Math.min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE);
+  }
+
+  /** The first waits no more, and the next has its turn. */
+  #dequeue(): void {
+    this.#waiting.shift();
+    this.#dueMs = Number.NEGATIVE_INFINITY;
   }
 
   #works(): void {

@@ -47,6 +47,7 @@ export interface ToldAlarm {
 const MOST_LISTED = 100;
 const MOST_LINES = 20;
 const MOST_MISSED_LINES = 50;
+const MOST_BRIEF_LINES = 5;
 
 /** The message of changes that are told together. */
 export function messageOf(
@@ -72,16 +73,21 @@ export function messageOf(
   };
 }
 
-/** One message of those that a channel did not take, the oldest first; there is one at least. */
-export function missedMessage(missed: readonly Message[], at: string): Message {
+/**
+ * One message of those that a channel did not take, the oldest first; there is one at least.
+ *
+ * @param isBrief as short as can be, for a channel that refused what is longer
+ */
+export function missedMessage(missed: readonly Message[], at: string, isBrief = false): Message {
   const [first] = missed;
   const last = missed.at(-1);
   if (!first || !last) throw new TypeError("nothing was missed");
   const isCritical = missed.some(({ severity }) => severity === "Critical");
   const count = missed.length === 1 ? "a message was" : `${missed.length} messages were`;
-  const more = missed.length - MOST_MISSED_LINES;
-  const lines = missed.slice(-MOST_MISSED_LINES).map((one) => `${one.at} ${one.title}`);
-  const alarms = missed.flatMap((one) => one.alarms);
+  const most = isBrief ? MOST_BRIEF_LINES : MOST_MISSED_LINES;
+  const more = missed.length - most;
+  const lines = missed.slice(-most).map((one) => `${one.at} ${one.title}`);
+  const alarms = isBrief ? [] : missed.flatMap((one) => one.alarms);
   return {
     // The same as long as it tells of the same.
     id: `missed-${last.id}-${missed.length}`,

@@ -30,6 +30,7 @@ describe("telling people", () => {
   let sent: Message[];
   let happened: Happened[];
   let answer: Posted;
+  let answerTo: (message: Message) => Posted;
   const alarms = new Map<number, Standing>();
 
   beforeEach(async () => {
@@ -39,6 +40,7 @@ describe("telling people", () => {
     sent = [];
     happened = [];
     answer = { ok: true };
+    answerTo = () => answer;
     await begin();
   });
   afterEach(async () => {
@@ -59,7 +61,7 @@ describe("telling people", () => {
       senders: {
         send: (_, message) => {
           sent.push(message);
-          return Promise.resolve(answer);
+          return Promise.resolve(answerTo(message));
         },
       },
       happened: (one) => void happened.push(one),
@@ -241,6 +243,89 @@ describe("telling people", () => {
     await eventually("it is told", () => sent.at(-1)?.kind === "missed");
     expect(sent.at(-1)?.title).toContain("a message was not taken");
     expect(happened.at(-1)?.kind).toBe("notification-works");
+  });
+
+  it("holds up nothing for what is refused for good, and tells it with the next that is taken", async () => {
+    const tooLarge: Posted = { ok: false, detail: "hook answered 413", permanent: true };
+    answerTo = ({ nodes }) => (nodes === "n1" ? tooLarge : { ok: true });
+    turn(1);
+    turn(2, { rule: "hot", place: { nodes: ["n2"], agent: "rack-b" } });
+    await clock.advance(30_000);
+    await eventually("all is told", () => sent.length >= 3);
+    await settled();
+    expect(sent.map(({ kind, nodes }) => [kind, nodes])).toEqual([
+      ["raised", "n1"],
+      ["raised", "n2"],
+      ["missed", ""],
+    ]);
+    expect(sent[2]?.text).toContain("[lab] Critical: n1: silent");
+    expect(happened.map(({ kind }) => kind)).toEqual(["notification-undelivered"]);
+    expect(notifier.problems()).toEqual([]);
+    expect(await storage.all("SELECT id FROM telemetry_notifications")).toEqual([]);
+  });
+
+  it("tells what was missed in a few words where all of it is refused", async () => {
+    const tooLarge: Posted = { ok: false, detail: "hook answered 413", permanent: true };
+    answerTo = ({ alarms: told }) =>
+      told.some(({ subject }) => subject === "node:n1") ? tooLarge : { ok: true };
+    turn(1);
+    turn(2, { rule: "hot", place: { nodes: ["n2"], agent: "rack-b" } });
+    await clock.advance(30_000);
+    await eventually("all is told", () => sent.length >= 4);
+    expect(sent.at(-1)).toMatchObject({ kind: "missed", alarms: [], total: 1 });
+    expect(sent.at(-1)?.text).toContain("[lab] Critical: n1: silent");
+    expect(notifier.problems()).toEqual([]);
+  });
+
+  it("finds out by something new that a channel works again, and does not ask more often for it", async () => {
+    await end();
+    await begin({ ...POLICY, groupWithinMs: 0, repeatAfterMs: 0 });
+    const attempts = (): Promise<unknown> =>
+      storage.all("SELECT attempts FROM telemetry_notifications ORDER BY made_ms, id");
+    answer = { ok: false, detail: "hook answered 500" };
+    turn(1);
+    await clock.advance(1000);
+    await arrives(1);
+    for (let minutes = 0; minutes < 60; minutes++) await clock.advance(60_000);
+    // The next attempt at the first would be some minutes away.
+    await settled();
+    const [before, triedBefore] = [await attempts(), sent.length];
+    for (let seq = 2; seq < 62; seq++) {
+      turn(seq, { rule: `rule-${seq}`, place: { nodes: [`n${seq}`] } });
+      await clock.advance(1000);
+      await settled();
+    }
+    await eventually("it was tried", () => sent.length > triedBefore);
+    expect(sent.length - triedBefore).toBeLessThanOrEqual(3);
+    expect(await attempts()).toEqual([
+      ...(before as unknown[]),
+      ...Array.from({ length: 60 }, () => ({ attempts: 0 })),
+    ]);
+    const from = sent.length;
+    answer = { ok: true };
+    turn(62, { rule: "rule-62", place: { nodes: ["n62"] } });
+    await clock.advance(1000);
+    await settled();
+    await clock.advance(30_000);
+    await eventually("all is told", () => sent.length - from >= 62);
+    expect(sent.slice(from).map(({ nodes }) => nodes)).toEqual(
+      Array.from({ length: 62 }, (_, index) => `n${index + 1}`),
+    );
+    expect(happened.at(-1)?.kind).toBe("notification-works");
+  });
+
+  it("tries at once what waits when the channel is another one", async () => {
+    answer = { ok: false, detail: "no" };
+    turn(1);
+    await clock.advance(30_000);
+    await arrives(1);
+    for (let minutes = 0; minutes < 10; minutes++) await clock.advance(60_000);
+    const from = sent.length;
+    answer = { ok: true };
+    const channels = { hook: { webhook: { url: "https://other.example.org/" } } };
+    await notifier.govern("lab", { ...POLICY, channels });
+    await eventually("it is told", () => sent.length > from);
+    expect(notifier.problems()).toEqual([]);
   });
 
   it("forgets a channel that is gone, with all that was to be told by it", async () => {

@@ -229,7 +229,7 @@ export class Notifier {
     }
     for (const [name, channel] of Object.entries(channels)) {
       const queue = this.#queues.get(name);
-      if (queue) queue.channel = channel;
+      if (queue) queue.use(channel);
       else this.#queues.set(name, new ChannelQueue(name, channel, this.parts));
     }
     for (const one of this.#left.splice(0)) {

@@ -73,7 +73,8 @@ describe("a message by HTTP", () => {
       request.on("end", () => {
         const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
         asked.push({ url: request.url ?? "", headers: request.headers, body });
-        response.writeHead(request.url === "/broken" ? 500 : 200).end("{}");
+        const status = /^\/answer\/(\d+)$/.exec(request.url ?? "")?.[1];
+        response.writeHead(Number(status ?? 200)).end("{}");
       });
     });
     server.listen(0, "127.0.0.1");
@@ -113,10 +114,25 @@ describe("a message by HTTP", () => {
 
   it("that is not taken says so without secrets", async () => {
     const sent = await send({
-      webhook: { url: `${base}/broken`, token: { env: "OUTRIDER_SECRET_NTFY" } },
+      webhook: { url: `${base}/answer/500`, token: { env: "OUTRIDER_SECRET_NTFY" } },
     });
     expect(sent).toMatchObject({ ok: false, detail: expect.stringContaining("answered 500") });
     expect(JSON.stringify(sent)).not.toContain("tk_1");
+  });
+
+  it.each([
+    [400, true],
+    [401, true],
+    [413, true],
+    [408, undefined],
+    [425, undefined],
+    [429, undefined],
+    [302, undefined],
+    [503, undefined],
+  ])("that is answered with %i is refused for good: %s", async (status, permanent) => {
+    const sent = await send({ webhook: { url: `${base}/answer/${status}` } });
+    expect(sent).toMatchObject({ ok: false });
+    expect("permanent" in sent ? sent.permanent : undefined).toBe(permanent);
   });
 
   it("reaches nothing that it should not (P17)", async () => {
@@ -250,6 +266,8 @@ describe.skipIf(!requirePeer("aiosmtpd", "apt-get install python3-aiosmtpd"))(
           ok: false,
           detail: expect.stringContaining("did not take the mail"),
         });
+        // 535, Authentication credentials invalid (RFC 4954, 6)
+        expect(refused).toMatchObject({ permanent: true });
         expect(JSON.stringify(refused)).not.toContain("wr0ng");
       },
     );
@@ -270,7 +288,7 @@ describe.skipIf(!requirePeer("aiosmtpd", "apt-get install python3-aiosmtpd"))(
     it("says why it was not taken where nobody listens", async () => {
       await serve("bare");
       await server.kill("SIGTERM");
-      expect(await mail("smtp")).toMatchObject({
+      expect(await mail("smtp")).toEqual({
         ok: false,
         detail: expect.stringContaining("mail.example.test"),
       });

@@ -136,10 +136,20 @@ export class Senders {
       return { ok: true };
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
-      return { ok: false, detail: `${url.host} did not take the mail: ${said}`.slice(0, 500) };
+      return {
+        ok: false,
+        detail: `${url.host} did not take the mail: ${said}`.slice(0, 500),
+        ...(isRefused(error) ? { permanent: true } : {}),
+      };
     } finally {
       signal.removeEventListener("abort", stop);
       transport.close();
     }
   }
+}
+
+/** 5yz is a permanent negative completion reply (RFC 5321, 4.2.1). */
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error) || !("responseCode" in error)) return false;
+  return typeof error.responseCode === "number" && error.responseCode >= 500;
 }
