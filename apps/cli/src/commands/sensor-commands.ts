@@ -149,18 +149,24 @@ async function showLatest(
 ): Promise<ExitCode> {
   const found = await latestOf(api, nodes, options.sensor);
   const rows = sensorRows(found, chosen(options));
-  const { output, csv } = options;
+  const { output, csv, sensor, quantity } = options;
+  const isNothing = found.length > 0 && rows.length === 0;
   if (csv) for (const line of csvLines(rows)) console.out(line);
-  else if (found.length > 0 && rows.length === 0 && output === "table") {
-    console.error(plain(`outrider: ${await whyNothing(api, nodes, options)}`));
-  } else if (output === "table" || output === "name") showList(rows, output, SENSORS, console);
-  else
+  else if (output === "table" || output === "name") {
+    if (!isNothing) showList(rows, output, SENSORS, console);
+  } else
     showList(
       narrowed(found, chosen(options)),
       output,
       { ...SENSORS, name: () => "" } as never,
       console,
     );
+  if (isNothing) {
+    const isAskedFor = (sensor ?? quantity) !== undefined;
+    if (isAskedFor || output === "table")
+      console.error(plain(`outrider: ${await whyNothing(api, nodes, options)}`));
+    return isAskedFor ? EXIT.precondition : EXIT.verified;
+  }
   if (found.length > 0) return EXIT.verified;
   console.error(plain(`outrider: no node in this set, of those that you may see: ${nodes}`));
   return EXIT.precondition;
@@ -188,13 +194,15 @@ async function whyNothing(
   if (sensor !== undefined && !names.has(sensor)) {
     return `no sensor or heartbeat ${sensor}; there are ${[...names].join(", ")}`;
   }
-  const measured = new Set(
-    some.flatMap(({ sensors }) =>
-      sensors.flatMap(({ values }) => values.map((one) => one.quantity)),
-    ),
-  );
+  const of = sensor === undefined ? "" : ` of ${sensor}`;
+  const named = ofSensor(some, sensor).flatMap(({ sensors }) => sensors);
+  const asked = quantity?.join(", ") ?? "reading";
+  if (sensor !== undefined && named.length === 0) {
+    return `no ${asked}${of}, which is a heartbeat and has no quantities`;
+  }
+  const measured = new Set(named.flatMap(({ values }) => values.map((one) => one.quantity)));
   const there = measured.size === 0 ? "no quantities" : [...measured].join(", ");
-  return `no ${quantity?.join(", ") ?? "reading"} was ever read; there are ${there}`;
+  return `no ${asked} was ever read${of}; there are ${there}`;
 }
 
 /** As the gateway says it, without the quantities that were not asked for. */

@@ -79,20 +79,45 @@ describe("outrider sensors", () => {
   });
 
   it("says what there is where nothing is of what was asked for", async () => {
-    const all = { nodes: [supply(5.1, at(1))], total: 1 };
-    const none = { nodes: [{ node: "n1", sensors: [], heartbeats: [] }], total: 1 };
-    const ask = async (line: string, reply: (asked: Asked) => Reply): Promise<string[]> => {
-      const { out, error } = await outrider(line, reply);
-      expect(out).toEqual([]);
-      return error;
+    const soc = { ...supply(5.1, at(1)).sensors[0], sensor: "soc" };
+    const watts = { ...soc, values: [{ quantity: "powerWatts", unit: "W", value: 4 }] };
+    const host = { heartbeat: "host", proves: "network", alive: true, at: at(1), ageMs: 1000 };
+    const heartbeats = [{ ...host, staleAfterMs: 30_000, stale: false }];
+    const [volts] = supply(5.1, at(1)).sensors;
+    const all = { node: "n1", sensors: [volts, watts], heartbeats };
+    const reply = ({ query }: Asked): Reply => {
+      const name = query["sensor"];
+      const sensors = all.sensors.filter((one) => name === undefined || one?.sensor === name);
+      const beats = heartbeats.filter((one) => name === undefined || one.heartbeat === name);
+      return { nodes: [{ node: "n1", sensors, heartbeats: beats }], total: 1 };
     };
-    expect(
-      await ask("sensors n1 --sensor suply", ({ query }) => (query["sensor"] ? none : all)),
-    ).toEqual(["outrider: no sensor or heartbeat suply; there are supply"]);
-    expect(await ask("sensors n1 --quantity powerWatts", () => all)).toEqual([
-      "outrider: no powerWatts was ever read; there are voltageVolts",
+    const says = async (line: string): Promise<readonly [number, ...string[]]> => {
+      const { code, out, error } = await outrider(line, reply);
+      expect(out).toEqual([]);
+      return [code, ...error];
+    };
+    const suply = "outrider: no sensor or heartbeat suply; there are supply, soc, host";
+    expect(await says("sensors n1 --sensor suply")).toEqual([5, suply]);
+    expect(await says("sensors n1 --sensor suply -o name")).toEqual([5, suply]);
+    expect(await says("sensors n1 --quantity fanRevolutionsPerMinute")).toEqual([
+      5,
+      "outrider: no fanRevolutionsPerMinute was ever read; there are voltageVolts, powerWatts",
     ]);
-    expect(await ask("sensors n1", () => none)).toEqual([
+    expect(await says("sensors n1 --sensor supply --quantity powerWatts")).toEqual([
+      5,
+      "outrider: no powerWatts was ever read of supply; there are voltageVolts",
+    ]);
+    expect(await says("sensors n1 --sensor host --quantity powerWatts")).toEqual([
+      5,
+      "outrider: no powerWatts of host, which is a heartbeat and has no quantities",
+    ]);
+    const json = await outrider("sensors n1 --sensor suply -o json", reply);
+    expect(json).toMatchObject({ code: 5, error: [suply] });
+    expect(JSON.parse(json.out.join(""))).toEqual([{ node: "n1", sensors: [], heartbeats: [] }]);
+    const none = { nodes: [{ node: "n1", sensors: [], heartbeats: [] }], total: 1 };
+    const fresh = await outrider("sensors n1", () => none);
+    expect(fresh).toMatchObject({ code: 0, out: [] });
+    expect(fresh.error).toEqual([
       expect.stringContaining("nothing was ever read of these nodes") as string,
     ]);
   });
