@@ -1,5 +1,9 @@
 import { agentReading, type AgentReadings } from "@outrider/contracts/reading-report";
-import type { ReadingsPage } from "@outrider/contracts/telemetry-pages";
+import type {
+  LoggedEvents,
+  MeasurementsPage,
+  ReadingsPage,
+} from "@outrider/contracts/telemetry-pages";
 import { Session } from "@outrider/messaging/session";
 import { eventually, within } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -98,5 +102,41 @@ describe("readings of a real agent", () => {
       },
       { ...LIMIT, everyMs: 1000 },
     );
+  });
+
+  test("have beside them outcomes of power commands, each once, also those that were told while nobody listened", async () => {
+    const node = lab.node("n1");
+    const from = new Date().toISOString();
+    const logged = async (): Promise<readonly unknown[]> => {
+      const path = `/events/history?nodes=n1&kinds=power-result&from=${from}`;
+      const { events } = await rest.get<LoggedEvents>(path);
+      return events.map(({ data }) => data?.["id"]).toReversed();
+    };
+    const has = (id: string): Promise<unknown> =>
+      eventually(`${id} is in the log`, async () => (await logged()).includes(id), LIMIT);
+    const heard = await node.command("ForceOff");
+    await has(heard.id);
+    const ids: string[] = [heard.id];
+    // By the second of them the power service was asked again for all that is in the log already.
+    for (const action of ["On", "ForceOff"] as const) {
+      await lab.telemetry.stop();
+      const { id } = await node.command(action);
+      ids.push(id);
+      await lab.telemetry.start();
+      await has(id);
+    }
+    expect(await logged()).toEqual(ids);
+    // The log knows an event by its id; points have none, and what is told twice would be there twice.
+    const points = await eventually(
+      "all of them are among what is measured",
+      async () => {
+        const path = `/measurements/node_event?nodes=n1&of=power-result&every=raw&from=${from}`;
+        const { series } = await rest.get<MeasurementsPage>(path);
+        const found = series.flatMap((one) => one.points);
+        return found.length >= ids.length ? found : undefined;
+      },
+      LIMIT,
+    );
+    expect(points.map(({ last }) => last)).toEqual(ids.map(() => 1));
   });
 });

@@ -1,10 +1,10 @@
-import type { AuditRecord } from "@outrider/contracts/audit";
+import { POWER_COMMAND_ACT, type AuditRecord } from "@outrider/contracts/audit";
 import { foldNodes } from "@outrider/contracts/node-set";
 import type { Columns } from "./output.js";
 
 /** All that the services record; a later version may know more. */
 export const ACTS: readonly string[] = [
-  "power.command",
+  POWER_COMMAND_ACT,
   "power.transition",
   "power.transition.abort",
   "power.drain",

@@ -14,6 +14,9 @@ import { operation, Nothing } from "./service-plane.js";
 
 /** Who did what, written before it was done, in a chain that shows when a record was changed or taken out. */
 
+/** The act of whoever commands a node's power: what is asked of the power service, and what came of it. */
+export const POWER_COMMAND_ACT = "power.command";
+
 /** One record of an audit log. */
 export class AuditRecord {
   /** Position in its log, from 1. */

@@ -1,4 +1,5 @@
 import type { AuditLog } from "@outrider/audit/audit-log";
+import { POWER_COMMAND_ACT } from "@outrider/contracts/audit";
 import type { Clock } from "@outrider/contracts/clock";
 import type { PowerResult } from "@outrider/contracts/power";
 import type { ReasonCode } from "@outrider/contracts/reasons";
@@ -6,8 +7,6 @@ import type { Log } from "@outrider/messaging/log";
 import type { Statement } from "@outrider/storage/storage";
 import type { Asking } from "./answers.js";
 import type { Run } from "./run-state.js";
-
-const COMMAND = "power.command";
 
 /** Refusals that say something of whoever asked. */
 const TELLING: readonly ReasonCode[] = ["locked", "interlocked", "not-allowed", "fenced"];
@@ -40,7 +39,14 @@ export class AuditTrail {
       ...(fence === undefined || fence === 0 ? {} : { fence }),
       ...(run.escalation.length > 0 ? { escalate: true } : {}),
     };
-    return this.parts.audit.statements({ actor, via, act: COMMAND, subject: node, reason, data });
+    return this.parts.audit.statements({
+      actor,
+      via,
+      act: POWER_COMMAND_ACT,
+      subject: node,
+      reason,
+      data,
+    });
   }
 
   /** Part of the transaction that ends a command. */
@@ -57,7 +63,7 @@ export class AuditTrail {
     return this.parts.audit.statements({
       actor,
       via,
-      act: COMMAND,
+      act: POWER_COMMAND_ACT,
       subject: node,
       stage: "outcome",
       data,
@@ -92,7 +98,7 @@ export class AuditTrail {
     const entry = {
       actor,
       via,
-      act: COMMAND,
+      act: POWER_COMMAND_ACT,
       subject: node,
       stage: "outcome",
       reason: set.reason,

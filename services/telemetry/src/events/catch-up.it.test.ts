@@ -1,4 +1,4 @@
-import type { AuditRecord } from "@outrider/contracts/audit";
+import { POWER_COMMAND_ACT, type AuditRecord } from "@outrider/contracts/audit";
 import { powerResult } from "@outrider/contracts/power";
 import { serviceStatus } from "@outrider/contracts/service";
 import { serviceReply, serviceRequest } from "@outrider/contracts/service-plane";
@@ -52,7 +52,7 @@ describe("results of power commands that were told while nobody listened", () =>
       log: "power",
       actor: ACTOR,
       via: "rest",
-      act: "power.command",
+      act: POWER_COMMAND_ACT,
       subject: "n1",
     } as const;
     const data = { id, action: "PowerCycle", run: id };

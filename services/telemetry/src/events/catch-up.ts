@@ -1,4 +1,5 @@
 import {
+  POWER_COMMAND_ACT,
   searchAudit,
   type AuditPage,
   type AuditRecord,
@@ -25,7 +26,6 @@ const PAGE = 100;
 /** Beyond that the oldest are not caught up with. */
 const MOST_PAGES = 50;
 const AGAIN = seconds(10);
-const ACT = "power.command";
 
 export interface CatchUpParts {
   readonly events: Pick<EventLog, "append" | "events">;
@@ -131,7 +131,7 @@ export class CatchUp {
     let before: number | undefined;
     for (let pages = 0; pages < MOST_PAGES; pages++) {
       const page = await this.#page(
-        { act: ACT, since, limit: PAGE, ...(before === undefined ? {} : { before }) },
+        { act: POWER_COMMAND_ACT, since, limit: PAGE, ...(before === undefined ? {} : { before }) },
         signal,
       );
       records.push(...page.records);
