@@ -177,6 +177,8 @@ const FIRING: Readonly<Record<string, readonly string[]>> = {
     "rack-a-n3 soc-temperature-soc",
     "x-n1 silent",
   ],
+  "site-alarm-critical": ["service:telemetry some-rule"],
+  "site-alarm-warning": ["domain:psu-a some-rule"],
   "service-down": ["console"],
   "points-waiting": ["telemetry"],
   "agent-clock": ["rack-b"],
