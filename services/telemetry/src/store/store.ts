@@ -72,7 +72,7 @@ export interface StoreHealth {
   /** Kept here, and not yet in the database. */
   readonly spooledPoints: number;
   readonly spooledBytes: number;
-  /** Lost: dropped because the spool was full, or refused by the database for good. */
+  /** Lost: the spool was full, the database refused them for good, or they came when nobody could tell any more whether they are there. */
   readonly droppedPoints: number;
   /** Never kept, because they were no valid points or of a series beyond the limit. */
   readonly refusedPoints: number;

@@ -200,6 +200,46 @@ it("leaves out and counts what comes when its minutes are gone, and keeps its ho
   expect(store.health()).toMatchObject({ droppedPoints: 2, state: "ok" });
 });
 
+it("counts what comes for hours whose minutes had to make room, though it was taken", async () => {
+  const clock = new VirtualClock(new Date(HOUR));
+  await openIt({ embeddedBytes: 4 * MIB }, { clock, log: QUIET });
+  const startMs = clock.now().getTime();
+  const one = (hour: number, n: number): Point => ({
+    measurement: "m",
+    tags: { node: `n${n % 10}` },
+    atMs: startMs + hour * HOUR_MS + Math.floor(n / 10) * 10_000,
+    fields: { a: Math.random(), b: Math.random() },
+  });
+  const writeHour = (hour: number): Promise<void> =>
+    store.write(Array.from({ length: 3600 }, (_, n) => one(hour, n)));
+  const hours = 60;
+  for (let hour = 0; hour < hours; hour++) {
+    await writeHour(hour);
+    await clock.advance(HOUR_MS);
+    await store.sealAll();
+  }
+  const count = async (everyMs: number, ofHours: number): Promise<number> => {
+    const query = { measurement: "m", fromMs: startMs, toMs: startMs + ofHours * HOUR_MS };
+    return countOf(await store.range({ ...query, everyMs }, within()));
+  };
+  expect([await count(60_000, 1), await count(HOUR_MS, 1)]).toEqual([0, 7200]);
+  expect(store.health()).toMatchObject({ droppedPoints: 0 });
+  // Back-fill of an agent that was away: new times, as well within what is kept for 31 days.
+  const late = Array.from({ length: 500 }, (_, n) => ({
+    ...one(0, n),
+    atMs: startMs + 1 + n * 1000,
+  }));
+  await store.write(late);
+  await store.sealAll();
+  expect(store.health()).toMatchObject({ droppedPoints: 500, state: "ok" });
+  expect(await count(HOUR_MS, 1)).toBe(7200);
+  // As much of an hour whose minutes are there is kept.
+  await store.write(late.map((point) => ({ ...point, atMs: point.atMs + (hours - 2) * HOUR_MS })));
+  await store.sealAll();
+  expect(store.health()).toMatchObject({ droppedPoints: 500, state: "ok" });
+  expect(await count(HOUR_MS, hours)).toBe(hours * 7200 + 1000);
+}, 120_000);
+
 it("forgets series of which nothing is left, and those that take their places have nothing of theirs", async () => {
   const clock = new VirtualClock(new Date("2026-06-01T00:30:00Z"));
   const retention = { rawMs: DAY_MS, minutesMs: 2 * DAY_MS, hoursMs: 5 * DAY_MS };

@@ -239,6 +239,7 @@ export class EmbeddedStore implements Store {
       const reply = await this.writer
         .ask({ kind: "forget", ids })
         .catch((error: Error) => ({ kind: "failed", message: error.message }) as const);
+      this.#tooLate += tooLateOf(reply);
       if (reply.kind === "failed") {
         const message = "series that are gone could not be removed from the telemetry database";
         return this.deps.log.warn({ cause: reply.message }, message);
@@ -309,6 +310,7 @@ export class EmbeddedStore implements Store {
       .catch(
         (error: Error) => ({ kind: "failed", isFull: false, message: error.message }) as const,
       );
+    this.#tooLate += tooLateOf(reply);
     if (reply.kind !== "failed") {
       this.#setProblem(undefined);
       return;
@@ -333,6 +335,7 @@ export class EmbeddedStore implements Store {
     const reply = await this.writer
       .ask({ kind: "tidy", nowMs, sealAll })
       .catch((error: Error) => ({ kind: "failed", message: error.message }) as const);
+    this.#tooLate += tooLateOf(reply);
     if (reply.kind === "failed" && !this.#closed) {
       const message = "old values of the telemetry database could not be put in order";
       this.deps.log.warn({ cause: reply.message }, message);
@@ -360,4 +363,8 @@ export class EmbeddedStore implements Store {
     const why = reply.kind === "failed" ? reply.message : reply.kind;
     return new StoreError("unavailable", `The telemetry database cannot be read: ${why}.`);
   }
+}
+
+function tooLateOf(reply: Pick<WriteReply, "kind"> & { readonly tooLate?: number }): number {
+  return reply.tooLate ?? 0;
 }

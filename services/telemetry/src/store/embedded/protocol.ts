@@ -30,7 +30,11 @@ export type WriteRequest =
 
 export type WriteReply =
   | { readonly kind: "opened"; readonly series: readonly KeptSeriesRow[]; readonly moved?: string }
-  | { readonly kind: "done" }
+  | {
+      readonly kind: "done";
+      /** Points that were taken before, and were left out since the last such reply. */
+      readonly tooLate: number;
+    }
   | { readonly kind: "failed"; readonly isFull: boolean; readonly message: string };
 
 export interface RangeRequest {

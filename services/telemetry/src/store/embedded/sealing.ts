@@ -42,6 +42,9 @@ export class Sealing {
   readonly #seen: StatementSync;
   readonly #get: Readonly<Record<Tier["table"], StatementSync>>;
   readonly #put: Readonly<Record<Tier["table"], StatementSync>>;
+  readonly #keyOf: StatementSync;
+  /** Times of points that came too late, by what their series have in common: a point may have many fields. */
+  readonly #tooLate = new Map<string, Set<number>>();
   #done = 0;
 
   /** @param rawSinceMs points before it are not kept by themselves any more */
@@ -68,12 +71,19 @@ export class Sealing {
       hour_block: db.prepare(sql("hour_block")),
     });
     this.#get = each((table) => `SELECT data FROM ${table} WHERE key = ?`);
+    this.#keyOf = db.prepare("SELECT key FROM series WHERE id = ?");
     this.#put = each((table) => `INSERT OR REPLACE INTO ${table} (key, data) VALUES (?, ?)`);
+  }
+
+  /** Points that are in nothing that is kept, because nobody can tell whether their hour has them already. */
+  get tooLate(): number {
+    return [...this.#tooLate.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Does some of it, in one transaction. @returns whether all is done; only then the points have left the intake */
   work(forMs: number): boolean {
     const endMs = performance.now() + forMs;
+    const before = this.#done;
     this.#db.exec("BEGIN IMMEDIATE");
     try {
       while (this.#done < this.#order.length && performance.now() < endMs) this.#sealSeries();
@@ -83,6 +93,7 @@ export class Sealing {
       return isDone;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#done = before;
       throw error;
     }
   }
@@ -113,13 +124,22 @@ export class Sealing {
     if (rawBytes === undefined && minutesBytes !== undefined) {
       return this.#sealLate(id, hour, readTimed(minutesBytes), points);
     }
-    if (minutesBytes === undefined && this.#isInHours(id, hour)) return;
+    if (minutesBytes === undefined && this.#isInHours(id, hour)) {
+      return this.#leaveOut(id, hour, points);
+    }
     const minutes = rollUp(points, MINUTES.slotMs);
     if (rawBytes !== undefined || hour >= this.#oldestRawHour) {
       this.#write(RAW, key, writeRaw(points));
     }
     this.#write(MINUTES, key, writeRolled(minutes, points.at));
     this.#sealInHours(id, hour, minutes);
+  }
+
+  #leaveOut(id: number, hour: number, points: RawBlock): void {
+    const key = String(this.#keyOf.get(id)?.["key"] ?? id);
+    const times = this.#tooLate.get(key) ?? new Set();
+    for (const at of points.at) times.add(hour * RAW.blockMs + at);
+    this.#tooLate.set(key, times);
   }
 
   /** Adds to minutes whose points are not kept any more those that are not in them yet, as their times tell. */
@@ -133,7 +153,7 @@ export class Sealing {
 
   /**
    * Whether an hour is rolled up already. Where its minutes are gone, nobody can tell which points are in it: what comes
-   * later than that is left out.
+   * later than that is left out and counted. Minutes go early where there is no room for them.
    */
   #isInHours(id: number, hour: number): boolean {
     const perBlock = HOURS.blockMs / HOURS.slotMs;

@@ -41,6 +41,7 @@ class Writer {
   #prunedMs = 0;
   #sealing: Sealing | undefined;
   #sliceIsDue = false;
+  #tooLate = 0;
   /** By this thread's monotonic clock. */
   #sealNotBeforeMs = 0;
 
@@ -122,6 +123,13 @@ class Writer {
     if (waited || this.#intakePoints > INTAKE_POINTS) this.#seal(nowMs);
   }
 
+  /** Points that were left out since this was asked last. */
+  takeTooLate(): number {
+    const count = this.#tooLate;
+    this.#tooLate = 0;
+    return count;
+  }
+
   close(): void {
     this.#sealing = undefined;
     this.#db.close();
@@ -171,7 +179,9 @@ class Writer {
   }
 
   #sealSlice(): void {
-    if (this.#sealing?.work(SLICE_MS)) this.#sealing = undefined;
+    if (!this.#sealing?.work(SLICE_MS)) return;
+    this.#tooLate += this.#sealing.tooLate;
+    this.#sealing = undefined;
   }
 
   #giveUpSealing(): void {
@@ -243,7 +253,7 @@ try {
       else if (request.kind === "forget") writer.forget(request.ids);
       else if (request.kind === "tidy") writer.tidy(request.nowMs, request.sealAll);
       else writer.close();
-      reply({ kind: "done" });
+      reply({ kind: "done", tooLate: writer.takeTooLate() });
     } catch (error) {
       reply(failureOf(error));
     }
