@@ -119,6 +119,37 @@ describe.each(BACKENDS)("alarms and events as they are kept in %s", (database) =
     expect(alarms).toMatchObject([{ message: "it is hotter", value: 84, severity: "Warning" }]);
   });
 
+  it("are said in other words a few at a time, and written so only while nothing else waits", async () => {
+    const many = Array.from({ length: 250 }, (_, at) => ({ ...HOT, subject: `node:n${at}` }));
+    const inWords = async (message: string): Promise<number> => {
+      await written();
+      const rows = await storage.all<{ alarm: string }>("SELECT alarm FROM telemetry_alarms");
+      return rows.filter(({ alarm }) => alarm.includes(message)).length;
+    };
+    for (const one of many) book.found(one, PLACE);
+    expect(await inWords("it is hot")).toBe(250);
+    for (const one of many) book.reworded({ ...one, message: "it burns" });
+    await clock.advance(1000);
+    expect(await inWords("it burns")).toBe(100);
+    broken = new StorageError("unreachable", "it is away");
+    book.over(HOT);
+    // In two hours, with other words each minute.
+    for (let minute = 0; minute < 120; minute++) {
+      for (const one of many) book.reworded({ ...one, message: `${minute} min` });
+      await clock.advance(60_000);
+    }
+    // What has turned, and nothing of what is only said in other words.
+    expect(ledger.waiting).toBeLessThan(10);
+    broken = undefined;
+    await eventually("the newest words are written", async () => {
+      await clock.advance(1000);
+      return (await inWords("119 min")) === 249;
+    });
+    expect(ledger.lost).toBe(0);
+    const { alarms } = await book.alarms({ state: "cleared", limit: 10 }, NEVER);
+    expect(alarms).toMatchObject([{ subject: "node:n1", message: "it burns" }]);
+  });
+
   it("are raised, change and end once each, with a history", async () => {
     book.found(HOT, PLACE);
     await clock.advance(1000);

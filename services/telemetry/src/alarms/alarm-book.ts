@@ -24,6 +24,7 @@ import { pointOf, recordOf, stateOf, statementOf } from "./alarm-forms.js";
 import { AlarmHistory } from "./alarm-history.js";
 import { AlarmTopics } from "./alarm-topics.js";
 import type { Ledger } from "./ledger.js";
+import { Rewordings } from "./rewordings.js";
 
 /** An alarm that turns so often in this span comes and goes: it is kept raised until it has been quiet for as long. */
 const FLAPS_AT = 5;
@@ -58,6 +59,7 @@ export class AlarmBook implements Findings {
   readonly #bySubject = new Map<string, Map<string, Alarm["severity"]>>();
   readonly #flapping = new Map<string, Flapping>();
   readonly #turns = new Map<string, number[]>();
+  readonly #reworded = new Rewordings();
   #seq = 0;
   #changed: (alarm: Standing) => void = () => undefined;
   #stopTicking: (() => void) | undefined;
@@ -93,6 +95,7 @@ export class AlarmBook implements Findings {
   }
 
   stop(): void {
+    this.#reword();
     this.#stopTicking?.();
     this.#stopStoring?.();
     this.#history.stop();
@@ -137,10 +140,7 @@ export class AlarmBook implements Findings {
     if (before.message === finding.message) return;
     const alarm = { ...before, ...finding };
     this.#keep(alarm);
-    void this.parts.ledger.put([statementOf(alarm)]).then(() => {
-      const now = this.#standing.get(key);
-      if (now) this.#publish(now);
-    });
+    this.#reworded.add(key);
   }
 
   over({ subject, id }: AlarmId, why?: string): void {
@@ -257,7 +257,22 @@ export class AlarmBook implements Findings {
     );
   }
 
+  /** Says and writes what has other words: a few, and in the database only where nothing that turned waits for it. */
+  #reword(): void {
+    for (const key of this.#reworded.toSay()) {
+      const alarm = this.#standing.get(key);
+      if (alarm) this.#publish(alarm);
+    }
+    if (this.parts.ledger.isBehind) return;
+    const statements = this.#reworded.toWrite().flatMap((key) => {
+      const alarm = this.#standing.get(key);
+      return alarm ? [statementOf(alarm)] : [];
+    });
+    if (statements.length > 0) void this.parts.ledger.put(statements);
+  }
+
   #tick(): void {
+    this.#reword();
     const nowMs = this.parts.clock.monotonicMs();
     for (const [key, turns] of this.#turns) {
       if (nowMs - (turns.at(-1) ?? 0) >= FLAP_SPAN) this.#turns.delete(key);
@@ -279,6 +294,7 @@ export class AlarmBook implements Findings {
     const { ledger, events } = this.parts;
     const key = alarmKey(alarm);
     this.#keep(alarm);
+    this.#reworded.delete(key);
     if (turn !== "acknowledged") this.#store([alarm]);
     await ledger.put([statementOf(alarm)]);
     // Another turn may have come meanwhile: what stands now is said.

@@ -39,6 +39,16 @@ export class Ledger {
     return this.#lost;
   }
 
+  /** Statements that are not written yet. */
+  get waiting(): number {
+    return this.#count;
+  }
+
+  /** Whether what is of less weight should wait: the database fails, or is slower than what is to be written. */
+  get isBehind(): boolean {
+    return this.#fails || this.#count > MOST_AT_ONCE;
+  }
+
   /** Resolves once they are written; at once while the database fails, and they are written later. */
   put(statements: readonly Statement[]): Promise<void> {
     return new Promise((resolve) => {
