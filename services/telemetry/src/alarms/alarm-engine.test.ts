@@ -106,7 +106,11 @@ describe("rules", () => {
     expect(said).toEqual([]);
     await pass(5000);
     expect(said).toEqual(["Warning node:n1 readings-missing-soc"]);
-    expect(findings[0]?.message).toBe("no reading of soc for 5 min: TimedOut");
+    expect(findings[0]?.message).toBe("no reading of soc since 2026-01-01T00:00:00.000Z: TimedOut");
+    clock.stepCalendar(3_600_000);
+    engine.describe("n1", described());
+    await pass(600_000, 10_000);
+    expect(stage.reworded).toEqual([]);
     engine.read("n1", "soc", { absent: { temperatureCelsius: "DeviceOff" } });
     expect(said.slice(1)).toEqual(["over node:n1 readings-missing-soc"]);
     engine.power("n1", { supply: "Off", host: "Unknown" });
@@ -117,6 +121,49 @@ describe("rules", () => {
     expect(said).toHaveLength(2);
     await pass(20_000, 10_000);
     expect(said).toHaveLength(3);
+  });
+
+  it("keep over a restart since when readings are missing", async () => {
+    const anew = stage.another();
+    const message = "no reading of soc since 2025-12-31T15:00:00.000Z: TimedOut";
+    anew.restore([
+      { subject: "node:n1", id: "readings-missing-soc", severity: "Warning", message },
+    ]);
+    anew.govern(policyOf());
+    anew.describe("n1", described());
+    for (let at = 0; at < 600; at += 5) {
+      anew.read("n1", "soc", { absent: { temperatureCelsius: "NoReading" } });
+      await clock.advance(5000);
+      anew.tick();
+    }
+    expect([...said, ...stage.reworded]).toEqual([]);
+    const rule = DEFAULT_ALARMS["readings-missing"];
+    anew.govern(policyOf({ "readings-missing": { ...rule, severity: "Critical" } }));
+    await clock.advance(5000);
+    anew.tick();
+    expect(findings).toMatchObject([{ severity: "Critical", message }]);
+    anew.read("n1", "soc", { values: { temperatureCelsius: 50 } });
+    expect(said.at(-1)).toBe("over node:n1 readings-missing-soc");
+    await clock.advance(300_000);
+    anew.tick();
+    expect(findings.at(-1)?.message).toContain("since 2026-01-01T00:10:05.000Z");
+  });
+
+  it("miss readings that never came although the node is described again and again", async () => {
+    for (let at = 0; at < 300; at += 60) {
+      engine.describe("n1", described());
+      await pass(60_000, 5000);
+    }
+    expect(findings.map(({ id, message }) => `${id}: ${message}`)).toEqual([
+      "readings-missing-soc: no reading of soc since 2026-01-01T00:00:00.000Z",
+    ]);
+    // Who asks for the first time waits as long as the others did.
+    const rule = { ...DEFAULT_ALARMS["readings-missing"], quantity: "powerWatts" } as const;
+    engine.govern(policyOf({ unpowered: rule }));
+    await pass(290_000, 5000);
+    expect(said).toHaveLength(1);
+    await pass(10_000, 5000);
+    expect(said).toHaveLength(2);
   });
 
   it("keep an alarm while nobody can look, and let it go where there is nothing any more", async () => {
@@ -215,6 +262,34 @@ describe("rules", () => {
     expect(findings[0]?.message).toBe(
       "temperature of soc rises by 4 °C in a minute; its upper warning limit is 3 °C",
     );
+  });
+
+  it("of rates see it also while the node is described again and again", async () => {
+    const heating: AlarmRule = {
+      kind: "rate",
+      quantity: "temperatureCelsius",
+      upper: { warning: 3 },
+      per: "minute",
+      overMs: 120_000,
+      hysteresis: 0,
+      forMs: 0,
+    };
+    const startMs = clock.monotonicMs();
+    const heat = async (rule: AlarmRule): Promise<void> => {
+      for (let at = 0; at <= 50; at += 10) {
+        engine.describe("n1", described());
+        engine.govern(policyOf({ heating: { ...rule, forMs: at } }));
+        temperature(20 + (clock.monotonicMs() - startMs) / 15_000);
+        await pass(10_000);
+      }
+    };
+    await heat(heating);
+    expect(said).toEqual([]);
+    await heat(heating);
+    expect(said).toEqual(["Warning node:n1 heating-soc"]);
+    // What was seen is of no use to a rule that looks at another span.
+    await heat({ ...heating, overMs: 130_000, upper: { critical: 1 } });
+    expect(said).toHaveLength(1);
   });
 
   it("that are changed or gone take their alarms with them, and no other", async () => {

@@ -22,6 +22,12 @@ export interface AlarmId {
   readonly id: string;
 }
 
+/** An alarm from before this process. */
+export interface Former extends AlarmId {
+  readonly severity: AlarmSeverity;
+  readonly message?: string | undefined;
+}
+
 /** What rules have found, in the order of finding. */
 export interface Findings {
   /** Something is wrong, or is wrong in another way than before. */
@@ -53,7 +59,7 @@ export class AlarmEngine {
   #policy: TelemetryPolicy | undefined;
   #policyText = "";
   /** What stood before this process and has no watch yet. */
-  readonly #restored = new Map<string, AlarmId & { readonly severity: AlarmSeverity }>();
+  readonly #restored = new Map<string, Former>();
   /** Nodes of which something is about to be an alarm. */
   readonly #pending = new Set<NodeWatches>();
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -76,9 +82,9 @@ export class AlarmEngine {
   }
 
   /** Alarms that stood when the process before this one ended; to be called first. */
-  restore(alarms: Iterable<AlarmId & { readonly severity: AlarmSeverity }>): void {
-    for (const { subject, id, severity } of alarms)
-      this.#restored.set(`${subject} ${id}`, { subject, id, severity });
+  restore(alarms: Iterable<Former>): void {
+    for (const { subject, id, severity, message } of alarms)
+      this.#restored.set(`${subject} ${id}`, { subject, id, severity, message });
   }
 
   govern(policy: TelemetryPolicy): void {
@@ -86,9 +92,8 @@ export class AlarmEngine {
     if (text === this.#policyText) return;
     this.#policyText = text;
     this.#policy = policy;
-    const nowMs = this.clock.monotonicMs();
     for (const [node, watches] of this.#nodes) {
-      this.#end(watches.govern(alarmRulesOf(policy, node), nowMs), "its rule is gone");
+      this.#end(watches.govern(alarmRulesOf(policy, node)), "its rule is gone");
       this.#takeUp(watches);
     }
     this.#site.govern(policy.siteRules);
@@ -97,7 +102,7 @@ export class AlarmEngine {
 
   describe(node: string, description: NodeDescription): void {
     const watches = this.#node(node);
-    this.#end(watches.describe(description, this.clock.monotonicMs()), "its sensor is gone");
+    this.#end(watches.describe(description), "its sensor is gone");
     this.#takeUp(watches);
     this.#dropStale();
   }
@@ -230,8 +235,8 @@ export class AlarmEngine {
   #node(node: string): NodeWatches {
     let found = this.#nodes.get(node);
     if (!found) {
-      this.#nodes.set(node, (found = new NodeWatches(node)));
-      if (this.#policy) found.govern(alarmRulesOf(this.#policy, node), this.clock.monotonicMs());
+      this.#nodes.set(node, (found = new NodeWatches(node, this.clock)));
+      if (this.#policy) found.govern(alarmRulesOf(this.#policy, node));
       this.#takeUp(found);
     }
     return found;
@@ -247,7 +252,7 @@ export class AlarmEngine {
     const before = this.#restored.get(key);
     if (!before) return;
     this.#restored.delete(key);
-    watch.restore(before.severity, this.clock.monotonicMs());
+    watch.restore(before.severity, this.clock.monotonicMs(), before.message);
   }
 
   /** What stood of nodes that are known now and has no watch will never have one. */

@@ -66,8 +66,9 @@ export function rateWords(
   return `${quantityWords(quantity)} of ${sensor} ${how} by ${withUnit(Math.abs(rate), unit)} in a ${per}${limitWords(severity, passed, unit)}`;
 }
 
-export function missingWords(sensor: string, ageMs: number, why: Absence | undefined): string {
-  return `no reading of ${sensor} for ${spanWords(ageMs)}${why === undefined ? "" : `: ${why}`}`;
+/** @param since RFC 3339: words with an age would be others every minute */
+export function missingWords(sensor: string, since: string, why: Absence | undefined): string {
+  return `no reading of ${sensor} since ${since}${why === undefined ? "" : `: ${why}`}`;
 }
 
 export function clockWords(agent: string, offsetSeconds: number): string {

@@ -1,8 +1,9 @@
+import type { Clock } from "@outrider/contracts/clock";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { Host, Supply } from "@outrider/contracts/power";
 import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
 import { spanWords } from "./alarm-words.js";
-import { SensorWatches, type SensorReading } from "./sensor-watches.js";
+import { SensorWatches, type SensorFacts, type SensorReading } from "./sensor-watches.js";
 import { Watch } from "./watch.js";
 
 /** What is known of a node's power. */
@@ -28,7 +29,10 @@ export class NodeWatches {
   /** Whether it was off or halted when that was known last. */
   #wasDown = false;
 
-  constructor(node: string) {
+  constructor(
+    node: string,
+    private readonly clock: Pick<Clock, "now" | "monotonicMs">,
+  ) {
     this.#subject = `node:${node}`;
   }
 
@@ -58,20 +62,20 @@ export class NodeWatches {
   }
 
   /** The rules for it are others now. @returns the watches that are no more */
-  govern(rules: Readonly<Record<string, AlarmRule>>, nowMs: number): Watch[] {
+  govern(rules: Readonly<Record<string, AlarmRule>>): Watch[] {
     if (rules === this.#rules) return [];
     this.#rules = rules;
-    return this.#rebuild(nowMs);
+    return this.#rebuild();
   }
 
   /** @returns the watches that are no more */
-  describe(description: NodeDescription, nowMs: number): Watch[] {
+  describe(description: NodeDescription): Watch[] {
     this.#description = description;
-    return this.#rebuild(nowMs);
+    return this.#rebuild();
   }
 
   read(sensor: string, reading: SensorReading, nowMs: number): Watch[] {
-    return this.#sensor(sensor, nowMs).read(reading, nowMs);
+    return this.#sensor(sensor).read(reading, nowMs);
   }
 
   /** The newest reading of a sensor is too old to be relied on. */
@@ -144,17 +148,17 @@ export class NodeWatches {
     return (this.#description?.interfaces.power ?? []).length > 0;
   }
 
-  #sensor(name: string, nowMs: number): SensorWatches {
+  #sensor(name: string): SensorWatches {
     let found = this.#sensors.get(name);
     if (!found) {
-      found = new SensorWatches(this.#subject, name, {}, nowMs, this.#rules, undefined);
+      found = this.#watchesOf(name, {}, undefined);
       this.#sensors.set(name, found);
     }
     return found;
   }
 
   /** Makes the watches anew, which go on where those before them were. */
-  #rebuild(nowMs: number): Watch[] {
+  #rebuild(): Watch[] {
     const before = [...this.watches()];
     const own = new Map<string, Watch>();
     for (const [name, rule] of Object.entries(this.#rules)) {
@@ -165,12 +169,12 @@ export class NodeWatches {
       own.set(name, watch);
     }
     this.#own = own;
-    this.#sensors = this.#sensorsAnew(nowMs);
+    this.#sensors = this.#sensorsAnew();
     const ids = new Set([...this.watches()].map(({ id }) => id));
     return before.filter(({ id }) => !ids.has(id));
   }
 
-  #sensorsAnew(nowMs: number): Map<string, SensorWatches> {
+  #sensorsAnew(): Map<string, SensorWatches> {
     const declared = new Map(
       (this.#description?.interfaces.sensor ?? []).map(({ endpoint, agent, driver }) => [
         endpoint.split(".")[2] ?? "",
@@ -183,11 +187,13 @@ export class NodeWatches {
       [...names].map((name) => {
         const facts = declared.get(name) ?? {};
         const before = this.#sensors.get(name);
-        return [
-          name,
-          new SensorWatches(this.#subject, name, facts, nowMs, this.#rules, before),
-        ] as const;
+        return [name, this.#watchesOf(name, facts, before)] as const;
       }),
     );
+  }
+
+  #watchesOf(sensor: string, facts: SensorFacts, before: SensorWatches | undefined): SensorWatches {
+    const parts = { clock: this.clock, subject: this.#subject, sensor, facts };
+    return new SensorWatches(parts, this.#rules, before);
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "@outrider/contracts/clock";
 import { isQuantity, QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
 import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
@@ -28,32 +29,48 @@ export class SensorWatches {
   /** Thresholds and rates, by what they are of. */
   readonly #byQuantity = new Map<string, Watch[]>();
   readonly #missing: Watch[] = [];
-  /** Quantities of which somebody wants to know when there was a value; empty: any. */
-  readonly #asked = new Set<string>();
+  /** Quantities of which somebody wants to know when there was a value, with since when; empty: any. */
+  readonly #askedMs = new Map<string, number>();
+  /** By rule. */
   readonly #rates = new Map<string, RateWindow>();
   /** When there was a value last, by the quantity that a rule asks for; empty: any. */
   readonly #seenMs = new Map<string, number>();
+  /** The same for people, where a value is missed. */
+  readonly #since = new Map<string, { readonly atMs: number; readonly words: string }>();
+  readonly facts: SensorFacts;
   #why: Absence | undefined;
 
   constructor(
-    subject: string,
-    private readonly sensor: string,
-    readonly facts: SensorFacts,
-    private readonly sinceMs: number,
+    private readonly parts: {
+      readonly clock: Pick<Clock, "now" | "monotonicMs">;
+      readonly subject: string;
+      readonly sensor: string;
+      readonly facts: SensorFacts;
+    },
     rules: Readonly<Record<string, AlarmRule>>,
     before: SensorWatches | undefined,
   ) {
+    this.facts = parts.facts;
+    const { clock, subject, sensor } = parts;
     for (const [name, rule] of Object.entries(rules)) {
       if (!this.#isFor(rule)) continue;
       const id = rule.sensor === undefined ? `${name}-${sensor}` : name;
       const watch = new Watch(subject, id, name, rule);
       const old = before ? before.#watches.get(name) : undefined;
       if (old?.id === id && old.rule.kind === rule.kind) watch.inherit(old);
+      const isSame = old !== undefined && isSameRate(old.rule, rule);
+      const window = isSame && before ? before.#rates.get(name) : undefined;
+      if (window) this.#rates.set(name, window);
       this.#watches.set(name, watch);
       this.#file(watch);
     }
+    const nowMs = clock.monotonicMs();
+    for (const quantity of this.#askedMs.keys()) {
+      this.#askedMs.set(quantity, (before && before.#askedMs.get(quantity)) ?? nowMs);
+    }
     if (!before) return;
     for (const [quantity, seenMs] of before.#seenMs) this.#seenMs.set(quantity, seenMs);
+    for (const [quantity, since] of before.#since) this.#since.set(quantity, since);
     this.#why = before.#why;
   }
 
@@ -113,7 +130,7 @@ export class SensorWatches {
 
   #isFor({ kind, sensor, drivers }: AlarmRule): boolean {
     if (kind !== "threshold" && kind !== "rate" && kind !== "missing") return false;
-    if (sensor !== undefined && sensor !== this.sensor) return false;
+    if (sensor !== undefined && sensor !== this.parts.sensor) return false;
     return drivers === undefined || drivers.includes(this.facts.driver ?? "");
   }
 
@@ -121,7 +138,7 @@ export class SensorWatches {
     const { kind, quantity = "" } = watch.rule;
     if (kind === "missing") {
       this.#missing.push(watch);
-      this.#asked.add(quantity);
+      this.#askedMs.set(quantity, 0);
       return;
     }
     const own = this.#byQuantity.get(quantity);
@@ -130,8 +147,8 @@ export class SensorWatches {
   }
 
   #seen(quantity: string, nowMs: number): void {
-    if (this.#asked.has(quantity)) this.#seenMs.set(quantity, nowMs);
-    if (this.#asked.has("")) this.#seenMs.set("", nowMs);
+    if (this.#askedMs.has(quantity)) this.#seenMs.set(quantity, nowMs);
+    if (this.#askedMs.has("")) this.#seenMs.set("", nowMs);
   }
 
   #judge(watch: Watch, quantity: Quantity, value: number, nowMs: number): void {
@@ -148,7 +165,7 @@ export class SensorWatches {
     watch.measure(rate, nowMs, (severity) => {
       const passed = limitOf(rule, severity, rate);
       return {
-        message: rateWords(this.sensor, quantity, severity, rate, passed, per),
+        message: rateWords(this.parts.sensor, quantity, severity, rate, passed, per),
         value: rate,
         limit: passed?.limit,
         unit: unitOf(quantity) === "" ? `/${per}` : `${unitOf(quantity)}/${per}`,
@@ -160,7 +177,7 @@ export class SensorWatches {
     const passed = limitOf(rule, severity, value);
     const unit = unitOf(quantity);
     return {
-      message: thresholdWords(this.sensor, quantity, severity, value, passed),
+      message: thresholdWords(this.parts.sensor, quantity, severity, value, passed),
       value,
       limit: passed?.limit,
       ...(unit === "" ? {} : { unit }),
@@ -171,19 +188,38 @@ export class SensorWatches {
   #age(watch: Watch, nowMs: number, hasSupply: boolean): void {
     const key = watch.rule.quantity ?? "";
     if (!hasSupply) this.#seenMs.set(key, nowMs);
-    const ageMs = nowMs - (this.#seenMs.get(key) ?? this.sinceMs);
-    const { rule } = watch;
-    // What was raised before a restart stays until there is a value.
-    const holds = ageMs >= rule.forMs || (watch.severity !== undefined && !this.#seenMs.has(key));
-    const severity = rule.severity ?? "Warning";
-    if (!holds) {
-      watch.calm();
-      return;
-    }
+    const seenMs = this.#seenMs.get(key);
+    const sinceMs = seenMs ?? this.#askedMs.get(key) ?? nowMs;
+    const { forMs, severity = "Warning" } = watch.rule;
+    // What was raised before a restart stays until there is a value, and says since when there was none.
+    const isKept = watch.severity !== undefined && seenMs === undefined;
+    if (isKept) return watch.assert(severity, nowMs);
+    if (nowMs - sinceMs < forMs) return watch.calm();
+    const since = this.#sinceWords(key, sinceMs, nowMs);
     watch.assert(severity, nowMs, () => ({
-      message: missingWords(this.sensor, ageMs, this.#why),
+      message: missingWords(this.parts.sensor, since, this.#why),
     }));
   }
+
+  /** Found out once, so that alarms do not change with the calendar. */
+  #sinceWords(key: string, atMs: number, nowMs: number): string {
+    const before = this.#since.get(key);
+    if (before?.atMs === atMs) return before.words;
+    const words = new Date(this.parts.clock.now().getTime() - (nowMs - atMs)).toISOString();
+    this.#since.set(key, { atMs, words });
+    return words;
+  }
+}
+
+/** Whether what one has seen of a value is of use to the other. */
+function isSameRate(one: AlarmRule, other: AlarmRule): boolean {
+  return (
+    one.kind === "rate" &&
+    other.kind === "rate" &&
+    one.quantity === other.quantity &&
+    one.overMs === other.overMs &&
+    one.per === other.per
+  );
 }
 
 function unitOf(quantity: string): string {

@@ -57,9 +57,12 @@ export class Watch {
     return this.#severity === undefined && !this.isPending;
   }
 
-  restore(severity: AlarmSeverity, nowMs: number): void {
+  /** @param message what was said of it; it is until it is looked at again */
+  restore(severity: AlarmSeverity, nowMs: number, message = ""): void {
     this.#condition = restored(severity, nowMs);
     this.#severity = severity;
+    this.#words = () => ({ message });
+    this.#told = message;
   }
 
   /** Goes on where another rule of the same name has been. */
@@ -83,9 +86,9 @@ export class Watch {
     this.#condition = held(this.#condition, severity, holds, nowMs, this.#delayMs);
   }
 
-  /** It is certain, whatever the rule's delay. */
-  assert(severity: AlarmSeverity, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
-    this.#words = words;
+  /** It is certain, whatever the rule's delay. @param words missing: as before */
+  assert(severity: AlarmSeverity, nowMs: number, words?: (severity: AlarmSeverity) => Said): void {
+    if (words) this.#words = words;
     this.#condition = held(this.#condition, severity, true, nowMs, 0);
   }
 
@@ -120,7 +123,6 @@ export class Watch {
     const severity = this.#severity;
     if (severity === undefined) return undefined;
     const said = this.#words(severity);
-    // After a restart there are no words before it has been looked at.
     if (said.message === "" || said.message === this.#told) return undefined;
     this.#told = said.message;
     return { severity, said };
