@@ -142,7 +142,10 @@ export class Intake {
     line: AgentLine,
     payload: AgentReadings,
     receivedMs: number,
-    { lost, hasTime = true }: { readonly lost?: LostReadings; readonly hasTime?: boolean },
+    {
+      lost,
+      hasTime = true,
+    }: { readonly lost?: LostReadings | undefined; readonly hasTime?: boolean },
   ): void {
     const { agent } = line;
     const { clock, writer } = this.parts;

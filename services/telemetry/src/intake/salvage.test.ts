@@ -1,4 +1,6 @@
+import { MAX_DEPTH } from "@outrider/contracts/codec";
 import { endpointId, nodeId } from "@outrider/contracts/ids";
+import { readJson } from "@outrider/contracts/json-text";
 import type { AgentReadings } from "@outrider/contracts/reading-report";
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -66,6 +68,19 @@ describe("a batch that cannot be read", () => {
   });
 
   it.each([
+    ["says that nothing was dropped", { readings: 0, since: "x", until: "x" }, []],
+    ["says of what was dropped something else", ["later"], []],
+    ["does not say when something was dropped", { readings: 7, since: 5 }, [{ readings: 7 }]],
+  ])("loses none of its readings where it %s", async (_, dropped, told) => {
+    const readings = [reading(6, 3000), reading(8, 1000)];
+    await stage.sendsBytes("rack-a", batch(1, readings, { dropped }));
+    expect(stage.acks).toEqual(["rack-a 1"]);
+    expect(volts()).toEqual([6, 8]);
+    expect(lost).toMatchObject(told);
+    expect(lost).toHaveLength(told.length);
+  });
+
+  it.each([
     [
       "has too many readings",
       () =>
@@ -106,21 +121,48 @@ describe("a batch that cannot be read", () => {
 
   it("is whatever it is, and never more than what it says", () => {
     const now = new Date().toISOString();
+    const whole = { ...reading(5, 0), at: now };
+    const readings = fc.array(fc.oneof(fc.constant(whole), fc.jsonValue()), { maxLength: 5 });
+    const said = fc.oneof(fc.record({ readings: fc.integer() }), fc.jsonValue());
     const nasty = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       fc.json().map((text) => Buffer.from(text)),
       fc
         .record({ seq: fc.jsonValue(), spool: fc.jsonValue(), readings: fc.jsonValue() })
         .map((more) => Buffer.from(JSON.stringify({ v: 1, epoch: "e", at: now, ...more }))),
+      fc
+        .record({ readings, dropped: said })
+        .map((more) =>
+          Buffer.from(JSON.stringify({ v: 1, epoch: "e", seq: 1, spool: "s", at: now, ...more })),
+        ),
     );
     fc.assert(
       fc.property(nasty, (bytes) => {
         const found = salvage(bytes, REFUSAL, now);
         if (!found) return;
-        expect(found.batch.readings.length).toBeLessThanOrEqual(1000);
-        expect(found.lost.readings).toBeGreaterThan(0);
-        expect(Date.parse(found.lost.since)).toBeLessThanOrEqual(Date.parse(found.lost.until));
+        const { batch: kept, lost: told } = found;
+        expect(kept.readings.length).toBeLessThanOrEqual(1000);
+        const { list, dropped } = beside(bytes);
+        // Of what is none nobody knows how many were meant.
+        const missing = list === undefined ? 1 : list.length - kept.readings.length;
+        const count = missing + (kept.dropped ? 0 : dropped);
+        expect(told?.readings ?? 0).toBe(count);
+        if (!told) return;
+        expect(Date.parse(told.since)).toBeLessThanOrEqual(Date.parse(told.until));
       }),
+      { numRuns: 500 },
     );
   });
 });
+
+/** The readings in a message, where they are a list, whatever is in it, and how many it says were dropped before. */
+function beside(bytes: Uint8Array): { readonly list?: unknown[]; readonly dropped: number } {
+  const read = readJson(Buffer.from(bytes).toString("utf8"), MAX_DEPTH);
+  if ("problem" in read) return { dropped: 0 };
+  const body = read.value as { readonly readings?: unknown; readonly dropped?: unknown } | null;
+  const count = (body?.dropped as { readonly readings?: unknown } | null | undefined)?.readings;
+  return {
+    ...(Array.isArray(body?.readings) ? { list: body.readings } : {}),
+    dropped: Number.isSafeInteger(count) && Number(count) > 0 ? Number(count) : 0,
+  };
+}

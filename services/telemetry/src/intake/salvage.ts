@@ -13,7 +13,8 @@ export interface Salvaged {
   readonly batch: AgentReadings;
   /** Whether its time is that of its agent. */
   readonly hasTime: boolean;
-  readonly lost: LostReadings;
+  /** Undefined: all of its readings are there, and only what stands beside them cannot be read. */
+  readonly lost: LostReadings | undefined;
 }
 
 /** Readings that cannot be read; times are the agent's own, in RFC 3339. */
@@ -43,7 +44,7 @@ export function salvage(
   { field, message }: Refusal,
   now: string,
 ): Salvaged | undefined {
-  const { readings: all = [], ...head } = bodyOf(bytes) ?? headOf(bytes);
+  const { readings: all, ...head } = bodyOf(bytes) ?? headOf(bytes);
   const { v, epoch, seq, spool, oldest, at, dropped } = head;
   if (spool === undefined) return undefined;
   const isDropped = check(DroppedReadings, dropped, false).ok;
@@ -71,23 +72,28 @@ export function salvage(
     .filter((one) => !kept.has(one))
     .map(timeOf)
     .filter((ms) => Number.isFinite(ms));
+  const missing = Array.isArray(all) ? all.length - readings.length : 1;
+  const count = missing + (isDropped ? 0 : countOf(dropped));
   const or = Date.parse(known.value.at);
   const what = `${field === "" ? "" : `${field} `}${message}`.slice(0, 200);
   return {
     batch: { ...known.value, readings },
     hasTime: timed.ok,
-    lost: {
-      readings: Math.max(1, list.length - readings.length),
-      since: timestampOf(
-        times.reduce((least, ms) => Math.min(least, ms), Infinity),
-        or,
-      ),
-      until: timestampOf(
-        times.reduce((most, ms) => Math.max(most, ms), -Infinity),
-        or,
-      ),
-      why: `they cannot be read (${what}): the agent may be of another release than the telemetry service`,
-    },
+    lost:
+      count === 0
+        ? undefined
+        : {
+            readings: count,
+            since: timestampOf(
+              times.reduce((least, ms) => Math.min(least, ms), Infinity),
+              or,
+            ),
+            until: timestampOf(
+              times.reduce((most, ms) => Math.max(most, ms), -Infinity),
+              or,
+            ),
+            why: `they cannot be read (${what}): the agent may be of another release than the telemetry service`,
+          },
   };
 }
 
@@ -117,6 +123,13 @@ function headOf(bytes: Uint8Array): Head {
     oldest: number("oldest"),
     at: word("at"),
   };
+}
+
+/** How many readings the agent itself had to drop, where no more than that can be read of what it says about it. */
+function countOf(dropped: unknown): number {
+  const count =
+    typeof dropped === "object" && dropped !== null ? (dropped as Head)["readings"] : undefined;
+  return Number.isSafeInteger(count) ? Math.max(0, Number(count)) : 0;
 }
 
 function timeOf(one: unknown): number {
