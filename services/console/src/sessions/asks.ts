@@ -102,7 +102,7 @@ export class Asks {
     if (lines.rts !== undefined) acts.check("rts");
     return this.#recorded(place, place.visitor, "control", { ...lines }, async (turn) => {
       const done = await acts.control(lines, turn);
-      this.console.wire.switched(place);
+      await this.console.wire.switched(place);
       return done;
     });
   }
@@ -132,7 +132,7 @@ export class Asks {
       case "line":
         return recorded("line", { settings }, async (turn) => {
           const done = await acts.line(settings, turn);
-          this.console.wire.set(place);
+          await this.console.wire.set(place);
           return done;
         });
       case "close": {

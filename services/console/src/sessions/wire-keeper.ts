@@ -29,24 +29,27 @@ export class WireKeeper {
     return { present, declared };
   }
 
-  /** The wire was set. @param place undefined: by somebody who is not attached, and wants it to stay so */
-  set(place: Place | undefined): void {
+  /**
+   * The wire was set. Resolves when that would be remembered if this service died.
+   * @param place undefined: by somebody who is not attached, and wants it to stay so
+   */
+  async set(place: Place | undefined): Promise<void> {
     this.#isOwed = false;
     if (!place || !this.change) {
       this.#setters.clear();
       return this.#remember();
     }
     this.#setters.add(place);
-    this.#remember();
+    await this.#remember();
     // They left while it was being done.
     if (place.ended) this.left(place);
   }
 
-  /** DTR or RTS were set by somebody. */
-  switched(place: Place): void {
+  /** DTR or RTS were set by somebody. Resolves as {@link set}. */
+  async switched(place: Place): Promise<void> {
     this.#isRestOwed = false;
     this.#switchers.add(place);
-    this.#remember();
+    await this.#remember();
     if (place.ended) this.left(place);
   }
 
@@ -66,14 +69,14 @@ export class WireKeeper {
     const { change } = this;
     this.#isOwed = false;
     if (change) void this.#setBack(change.declared);
-    else this.#remember();
+    else void this.#remember();
   }
 
   async #setBack(declared: WireSettings): Promise<void> {
     const { acts, parts } = this.console;
     try {
       await acts.line("declared");
-      this.#remember();
+      void this.#remember();
       const text = `the line has ${lineText(declared)} again, as the site declares, because who changed it has left`;
       this.console.mark(text);
       this.console.tellAll({ told: "notice", text });
@@ -88,20 +91,20 @@ export class WireKeeper {
     const { acts, parts, node } = this.console;
     try {
       await acts.rest();
-      this.#remember();
+      void this.#remember();
     } catch (error) {
       if (!(error instanceof ActRefused)) return parts.defect(error);
       // An agent that is too old for it would not do it later either.
       this.#isRestOwed = error.code !== "unsupported";
-      this.#remember();
+      void this.#remember();
       parts.log.warn({ node, err: error }, "DTR and RTS could not be set back");
     }
   }
 
-  #remember(): void {
+  #remember(): Promise<void> {
     const { node, parts } = this.console;
     const line = this.#setters.size > 0 || this.#isOwed;
     const control = this.#switchers.size > 0 || this.#isRestOwed;
-    parts.wires.keep(node, { line, control });
+    return parts.wires.keep(node, { line, control });
   }
 }

@@ -26,7 +26,8 @@ export interface WireDebt {
 /** What {@link WireDebt} there was, for a service that starts where another has died under people's hands. */
 export interface WireMemory {
   of(node: NodeId): WireDebt;
-  keep(node: NodeId, debt: WireDebt): void;
+  /** Resolves when it is written, or cannot be: whoever was told of an act before that could lose it with the service. */
+  keep(node: NodeId, debt: WireDebt): Promise<void>;
 }
 
 interface Row {
@@ -58,14 +59,15 @@ export class RememberedWires implements WireMemory {
     return this.#known.get(node) ?? NOTHING;
   }
 
-  keep(node: NodeId, debt: WireDebt): void {
+  async keep(node: NodeId, debt: WireDebt): Promise<void> {
     const { line, control } = this.of(node);
     if (debt.line === line && debt.control === control) return;
     this.#known.set(node, debt);
     const sql = `INSERT INTO console_wires (node, line, control) VALUES (?, ?, ?)
       ON CONFLICT (node) DO UPDATE SET line = excluded.line, control = excluded.control`;
-    this.run(
-      this.storage.write([{ sql, params: [node, Number(debt.line), Number(debt.control)] }]),
-    );
+    const params = [node, Number(debt.line), Number(debt.control)];
+    const written = this.storage.write([{ sql, params }]);
+    this.run(written);
+    await written.catch(() => undefined);
   }
 }

@@ -52,7 +52,7 @@ export class OneConsole implements AsyncDisposable {
           wants: () => false,
           replay: () => Promise.resolve({ bytes: Buffer.alloc(0), position: log.next }),
         },
-        wires: { of: () => ({ line: false, control: false }), keep: () => undefined },
+        wires: { of: () => ({ line: false, control: false }), keep: () => Promise.resolve() },
         happened: (_, event) => void one.events.push(event),
         defect: (error) => void one.defects.push(error),
       },
