@@ -54,6 +54,8 @@ export interface TelemetryListener {
   sensorRead?(reading: SensorTaken): void;
   /** The newest reading of a sensor has become too old, or the sensor is none any more. */
   sensorExpired?(node: NodeId, sensor: string): void;
+  /** After that: the sensor is none any more. */
+  sensorGone?(node: NodeId, sensor: string): void;
   heartbeatRead?(reading: HeartbeatTaken): void;
   livenessChanged?(node: NodeId, liveness: NodeStatus["liveness"]): void;
   /** Of what the power service has said of a node, something does not hold any more. */
@@ -80,6 +82,10 @@ export class TelemetryListeners implements Required<TelemetryListener> {
 
   sensorExpired(node: NodeId, sensor: string): void {
     for (const one of this.#listeners) one.sensorExpired?.(node, sensor);
+  }
+
+  sensorGone(node: NodeId, sensor: string): void {
+    for (const one of this.#listeners) one.sensorGone?.(node, sensor);
   }
 
   heartbeatRead(reading: HeartbeatTaken): void {

@@ -41,8 +41,11 @@ export interface Findings {
 /** A power domain as it is now. */
 export interface DomainDraw {
   readonly domain: string;
+  /** What is measured of it. */
   readonly watts: number;
   readonly budgetWatts: number;
+  /** Why it may draw more than that; missing: it does not. */
+  readonly unmeasured?: string | undefined;
 }
 
 /** How often what stands is said anew where its words have changed. */

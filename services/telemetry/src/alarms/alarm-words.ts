@@ -118,14 +118,45 @@ export function deliveryWords(problems: readonly DeliveryProblem[]): string {
   );
 }
 
-export function budgetWords(domain: string, watts: number, budget: number, overMs: number): string {
-  const mean =
+export function budgetWords({
+  domain,
+  mean,
+  budgetWatts,
+  overMs,
+  isLeast,
+  unmeasured,
+}: {
+  readonly domain: string;
+  /** In watts. */
+  readonly mean: number;
+  readonly budgetWatts: number;
+  readonly overMs: number;
+  /** Whether it may be more. */
+  readonly isLeast: boolean;
+  readonly unmeasured: string | undefined;
+}): string {
+  const of =
     overMs === 0
       ? ""
-      : ` in the mean of ${spanWords(overMs)} (${withUnit((watts * overMs) / 3_600_000, "Wh")})`;
-  const percent = withUnit((watts / budget) * 100, "%");
-  return `power domain ${domain} draws ${withUnit(watts, "W")}${mean}, ${percent} of its budget of ${withUnit(budget, "W")}`;
+      : ` in the mean of ${spanWords(overMs)} (${withUnit((mean * overMs) / 3_600_000, "Wh")})`;
+  const percent = withUnit((mean / budgetWatts) * 100, "%");
+  const why = unmeasured ?? `not all nodes have been measured for so long`;
+  return [
+    `power domain ${domain} draws ${isLeast ? "at least " : ""}${withUnit(mean, "W")}${of}`,
+    `, ${percent} of its budget of ${withUnit(budgetWatts, "W")}`,
+    isLeast ? `; ${why}, and this alarm does not end before that` : "",
+  ].join("");
 }
+
+/** @param nodes that were measured before */
+export function unmeasuredWords(nodes: readonly string[]): string {
+  const folded = foldNodes(nodes);
+  const set = folded.length > 300 ? `${folded.slice(0, 297)}...` : folded;
+  return `nothing is known of ${set} until it is measured again`;
+}
+
+/** All that is measured may not have been heard yet. */
+export const JUST_STARTED = "the telemetry service has just started and waits to hear of all nodes";
 
 /** `90 s`, `5 min`, `3 h`, `2 d` */
 export function spanWords(ms: number): string {

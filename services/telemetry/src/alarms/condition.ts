@@ -38,6 +38,21 @@ export function measured(before: Condition, rule: Limits, value: number, nowMs: 
   return { warning: next("warning"), critical: next("critical") };
 }
 
+/** As much as that was measured, and it may be more: what is wrong is known to be, and nothing is known to be right. */
+export function measuredAtLeast(
+  before: Condition,
+  rule: Limits,
+  value: number,
+  nowMs: number,
+): Condition {
+  const next = (level: "warning" | "critical"): Comparator => {
+    const beyond = value >= (rule.upper?.[level] ?? Number.POSITIVE_INFINITY);
+    const known = beyond || before[level].asserted ? before[level] : QUIET;
+    return compared(known, beyond, false, nowMs, rule.forMs);
+  };
+  return { warning: next("warning"), critical: next("critical") };
+}
+
 /** What has no value is or is not so. */
 export function held(
   before: Condition,

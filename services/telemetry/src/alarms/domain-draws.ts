@@ -6,21 +6,29 @@ import { OnMessage } from "@outrider/service-kit/on-message";
 import type { Point } from "../store/store.js";
 import type { PowerLeft, SensorTaken, TelemetryListener } from "../telemetry-listener.js";
 import type { DomainDraw } from "./alarm-engine.js";
+import { JUST_STARTED, unmeasuredWords } from "./alarm-words.js";
 
 const LOOK = seconds(5);
 /** Every so many looks the draw is stored. */
 const STORED_EVERY = 12;
 /** A node starts while its supply comes on, and for so long after it came on. */
 const STARTING_MS = 60_000;
+/** After a start all sensors are given so long to be heard. */
+const UNHEARD_MS = 60_000;
+
+/** Watts, or why there are none: it is off, or it is not known any more. */
+type Draw = number | "off" | "unknown";
 
 /** What power domains draw, as far as sensors of their nodes measure it, and how many of their nodes start. */
 export class DomainDraws implements TelemetryListener {
   #domains: SitePolicy["powerDomains"] = {};
-  /** Watts by node and sensor. */
-  readonly #watts = new Map<string, Map<string, number>>();
+  /** Of nodes that were measured, by node and sensor. */
+  readonly #drawn = new Map<string, Map<string, Draw>>();
+  readonly #off = new Set<string>();
   /** Of nodes whose supply is on or coming on, since when. */
   readonly #onSinceMs = new Map<string, number>();
   #looks = 0;
+  #startedMs = 0;
   #stop: (() => void) | undefined;
 
   constructor(
@@ -34,6 +42,7 @@ export class DomainDraws implements TelemetryListener {
   ) {}
 
   start(): void {
+    this.#startedMs = this.parts.clock.monotonicMs();
     this.#stop = this.parts.clock.every(LOOK, () => this.#look());
   }
 
@@ -52,28 +61,50 @@ export class DomainDraws implements TelemetryListener {
     payload: { supply },
     parameters: { node },
   }: Received<PowerState, { readonly node: string }>): void {
+    if (supply.value === "Off") this.#off.add(node);
+    else this.#off.delete(node);
     if (supply.value === "PoweringOn") this.#onSinceMs.set(node, Number.POSITIVE_INFINITY);
     else if (supply.value === "On") this.#onSinceMs.set(node, Date.parse(supply.since));
     else this.#onSinceMs.delete(node);
   }
 
   powerExpired(node: string, { supply }: PowerLeft): void {
-    if (supply === "Unknown") this.#onSinceMs.delete(node);
+    if (supply !== "Unknown") return;
+    this.#off.delete(node);
+    this.#onSinceMs.delete(node);
   }
 
   sensorRead({ node, sensor, values, absent }: SensorTaken): void {
-    const watts = values.powerWatts;
-    if (watts !== undefined) {
-      let own = this.#watts.get(node);
-      if (!own) this.#watts.set(node, (own = new Map<string, number>()));
-      own.set(sensor, watts);
-    } else if (absent.powerWatts !== undefined) this.sensorExpired(node, sensor);
+    const { powerWatts: why } = absent;
+    if (values.powerWatts !== undefined) this.#draws(node, sensor, values.powerWatts);
+    else if (why === "NotPresent") this.sensorGone(node, sensor);
+    else if (why === "DeviceOff") this.#draws(node, sensor, "off");
+    else if (why !== undefined) this.sensorExpired(node, sensor);
   }
 
   sensorExpired(node: string, sensor: string): void {
-    const own = this.#watts.get(node);
+    if (this.#drawn.get(node)?.has(sensor)) this.#draws(node, sensor, "unknown");
+  }
+
+  sensorGone(node: string, sensor: string): void {
+    const own = this.#drawn.get(node);
     own?.delete(sensor);
-    if (own?.size === 0) this.#watts.delete(node);
+    if (own?.size === 0) this.#drawn.delete(node);
+  }
+
+  #draws(node: string, sensor: string, draw: Draw): void {
+    let own = this.#drawn.get(node);
+    if (!own) this.#drawn.set(node, (own = new Map<string, Draw>()));
+    own.set(sensor, draw);
+  }
+
+  /** Several sensors of one node measure the same current at several places. */
+  #drawOf(node: string): Draw | undefined {
+    const own = [...(this.#drawn.get(node)?.values() ?? [])];
+    const watts = own.filter((draw) => typeof draw === "number");
+    if (watts.length > 0) return Math.max(...watts);
+    if (own.length === 0) return undefined;
+    return own.includes("off") || this.#off.has(node) ? "off" : "unknown";
   }
 
   #look(): void {
@@ -81,11 +112,8 @@ export class DomainDraws implements TelemetryListener {
     const points: Point[] = [];
     const atMs = this.parts.clock.now().getTime();
     for (const [domain, { nodes, wattBudget }] of Object.entries(this.#domains)) {
-      const known = nodes.flatMap((node) => {
-        // Several sensors of one node measure the same current at several places.
-        const own = [...(this.#watts.get(node)?.values() ?? [])];
-        return own.length > 0 ? [Math.max(...own)] : [];
-      });
+      const draws = nodes.map((node) => this.#drawOf(node));
+      const known = draws.filter((draw) => typeof draw === "number");
       const watts = known.reduce((sum, one) => sum + one, 0);
       if (isStored) {
         const startsRunning = nodes.filter(
@@ -98,11 +126,24 @@ export class DomainDraws implements TelemetryListener {
         };
         points.push({ measurement: "domain_power", tags: { domain }, atMs, fields });
       }
-      if (known.length === 0) continue;
-      if (wattBudget !== undefined && wattBudget > 0) {
-        this.parts.draw({ domain, watts, budgetWatts: wattBudget });
-      }
+      if (wattBudget === undefined || wattBudget <= 0) continue;
+      if (draws.every((draw) => draw === undefined)) continue;
+      const unknown = nodes.filter((_, at) => draws[at] === "unknown");
+      const unmeasured = this.#whyUnmeasured(unknown);
+      this.parts.draw({
+        domain,
+        watts,
+        budgetWatts: wattBudget,
+        ...(unmeasured === undefined ? {} : { unmeasured }),
+      });
     }
     this.parts.put(points);
+  }
+
+  /** @param unknown nodes of which it is not known any more what they draw */
+  #whyUnmeasured(unknown: readonly string[]): string | undefined {
+    if (unknown.length > 0) return unmeasuredWords(unknown);
+    const isNew = this.parts.clock.monotonicMs() - this.#startedMs < UNHEARD_MS;
+    return isNew ? JUST_STARTED : undefined;
   }
 }

@@ -133,6 +133,49 @@ describe("rules of agents, domains and the store", () => {
     expect(said).toHaveLength(2);
   });
 
+  it("of budgets do not end because something is not measured any more, and may begin", async () => {
+    engine.forget("n1");
+    said.length = 0;
+    engine.domains({ "psu-a": { ...DOMAIN, nodes: [N1], wattBudget: 100 } });
+    const draw = async (watts: number, unmeasured?: string): Promise<void> => {
+      engine.draw({ domain: "psu-a", watts, budgetWatts: 100, unmeasured });
+      await pass(60_000, 5000);
+    };
+    const unmeasured = "nothing is known of n2 until it is measured again";
+    await draw(95);
+    await draw(10, unmeasured);
+    expect(said).toEqual(["Warning domain:psu-a watt-budget"]);
+    expect(stage.reworded.at(-1)).toBe(
+      "watt-budget: power domain psu-a draws at least 10 W, 10 % of its budget of 100 W; nothing is known of n2 until it is measured again, and this alarm does not end before that",
+    );
+    engine.draw({ domain: "psu-a", watts: 101, budgetWatts: 100, unmeasured });
+    engine.draw({ domain: "psu-a", watts: 92, budgetWatts: 100, unmeasured });
+    await pass(60_000, 5000);
+    expect(said).toHaveLength(1);
+    await draw(101, unmeasured);
+    expect(said.slice(1)).toEqual(["Critical domain:psu-a watt-budget"]);
+    await draw(10);
+    expect(said.slice(2)).toEqual(["over domain:psu-a watt-budget"]);
+  });
+
+  it("of budgets take a mean for what it is once all of it was measured", async () => {
+    engine.forget("n1");
+    said.length = 0;
+    const rule: AlarmRule = { ...DEFAULT_ALARMS["watt-budget"], overMs: 600_000, forMs: 0 };
+    engine.govern(policyOf({ "watt-budget": rule }));
+    engine.domains({ "psu-a": { ...DOMAIN, nodes: [N1], wattBudget: 100 } });
+    const draw = async (watts: number, unmeasured?: string): Promise<void> => {
+      engine.draw({ domain: "psu-a", watts, budgetWatts: 100, unmeasured });
+      await pass(60_000, 5000);
+    };
+    await draw(95);
+    for (let minute = 0; minute < 5; minute++) await draw(5, "n2 is away");
+    for (let minute = 0; minute < 9; minute++) await draw(50);
+    expect(said).toEqual(["Warning domain:psu-a watt-budget"]);
+    await draw(50);
+    expect(said.slice(1)).toEqual(["over domain:psu-a watt-budget"]);
+  });
+
   it("of budgets end with the budget or the domain, and know the nodes of domains without one", async () => {
     const rule = { ...DEFAULT_ALARMS["watt-budget"], forMs: 0 };
     engine.govern(policyOf({ "watt-budget": rule }));

@@ -15,7 +15,7 @@ import {
 } from "./alarm-words.js";
 import type { DomainDraw } from "./alarm-engine.js";
 import { MeanWindow } from "./rate-window.js";
-import { Watch } from "./watch.js";
+import { Watch, type Said } from "./watch.js";
 
 type Domains = Readonly<Record<string, Pick<PowerDomain, "nodes" | "wattBudget">>>;
 
@@ -49,6 +49,8 @@ export class SiteWatches {
   /** By subject and rule. */
   readonly #watches = new Map<string, Watch>();
   readonly #means = new Map<string, MeanWindow>();
+  /** When a domain was not measured as a whole last. */
+  readonly #unmeasuredMs = new Map<string, number>();
   readonly #losses = new Map<string, Loss>();
   /** Those on which something hangs. */
   readonly #agents = new Set<string>();
@@ -144,25 +146,35 @@ export class SiteWatches {
       const why = subject.startsWith("domain:") ? this.whyGone(subject) : undefined;
       if (why !== undefined) this.#forget(subject, why);
     }
+    for (const domain of this.#unmeasuredMs.keys()) {
+      if (this.whyGone(`domain:${domain}`) !== undefined) this.#unmeasuredMs.delete(domain);
+    }
     for (const key of this.#means.keys()) {
       if (this.whyGone(`domain:${key.split(" ", 1)[0]}`) !== undefined) this.#means.delete(key);
     }
   }
 
-  draw({ domain, watts, budgetWatts }: DomainDraw): void {
+  draw({ domain, watts, budgetWatts, unmeasured }: DomainDraw): void {
     const nowMs = this.parts.clock.monotonicMs();
+    if (unmeasured !== undefined) this.#unmeasuredMs.set(domain, nowMs);
+    const unmeasuredMs = this.#unmeasuredMs.get(domain) ?? Number.NEGATIVE_INFINITY;
     for (const watch of this.#of("budget", `domain:${domain}`)) {
       const overMs = watch.rule.overMs ?? 0;
       const key = `${domain} ${watch.name} ${overMs}`;
       let window = this.#means.get(key);
       if (!window) this.#means.set(key, (window = new MeanWindow(overMs)));
       const mean = window.add(nowMs, watts);
-      watch.measure((mean / budgetWatts) * 100, nowMs, (severity) => ({
-        message: budgetWords(domain, mean, budgetWatts, overMs),
+      const percent = (mean / budgetWatts) * 100;
+      // A mean is as much as it is at least until all that it is of was measured.
+      const isLeast = unmeasured !== undefined || nowMs - unmeasuredMs < overMs;
+      const words = (severity: AlarmSeverity): Said => ({
+        message: budgetWords({ domain, mean, budgetWatts, overMs, isLeast, unmeasured }),
         value: mean,
         limit: ((limitOf(watch.rule, severity) ?? 100) * budgetWatts) / 100,
         unit: "W",
-      }));
+      });
+      if (isLeast) watch.measureAtLeast(percent, nowMs, words);
+      else watch.measure(percent, nowMs, words);
       this.parts.tell(watch);
     }
   }

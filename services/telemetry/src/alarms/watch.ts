@@ -5,6 +5,7 @@ import {
   held,
   isPending,
   measured,
+  measuredAtLeast,
   restored,
   severityOf,
   unknown,
@@ -76,6 +77,12 @@ export class Watch {
   measure(value: number, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
     this.#words = words;
     this.#condition = measured(this.#condition, this.rule, value, nowMs);
+  }
+
+  /** As much as that was measured, and it may be more. */
+  measureAtLeast(value: number, nowMs: number, words: (severity: AlarmSeverity) => Said): void {
+    this.#words = words;
+    this.#condition = measuredAtLeast(this.#condition, this.rule, value, nowMs);
   }
 
   /** @param leastMs how long it must hold at least, whatever the rule's delay */

@@ -13,7 +13,7 @@ export function redeclaring({
 }: {
   readonly latest: Latest;
   readonly declared: Pick<Declared, "of">;
-  readonly listeners: Required<Pick<TelemetryListener, "sensorExpired">>;
+  readonly listeners: Required<Pick<TelemetryListener, "sensorExpired" | "sensorGone">>;
   readonly publication: Pick<Publication, "forget" | "forgetSensor">;
 }): (nodes: ReadonlySet<NodeId>) => void {
   return (nodes) => {
@@ -21,6 +21,7 @@ export function redeclaring({
       for (const sensor of latest.prune(node, declared)) {
         publication.forgetSensor(node, sensor);
         listeners.sensorExpired(node, sensor);
+        listeners.sensorGone(node, sensor);
       }
       if (latest.sensors(node).size === 0) publication.forget(node);
     }
