@@ -1,8 +1,12 @@
+import { domainAlarm } from "@outrider/contracts/telemetry";
+import { Session } from "@outrider/messaging/session";
+import { within } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium } from "./testing/chromium.js";
 import { startLab, type Lab } from "./testing/lab.js";
+import { alarmOf } from "./testing/telemetry-stand-in.js";
 
 const HAS_CHROMIUM = requirePeer("chromium", "apt-get install chromium");
 
@@ -126,6 +130,26 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
     await until(`document.querySelector('${cell}').textContent === ""`);
     await shows("#alarm-count", "No alarms");
     expect(await page.$(listed)).toBeNull();
+  });
+
+  it("asks which alarms stand as soon as one of the site turns", async () => {
+    const session = new Session({
+      url: String(lab.env["OUTRIDER_MQTT_URL"]),
+      clientId: "alarm-of-the-site",
+    });
+    session.start();
+    try {
+      await session.ready(within());
+      // More often than it asks by itself.
+      for (const alarm of ["first", "second", "third"]) {
+        const asked = page.waitForRequest((request) => request.url().includes("/alarms?"));
+        session.retain(domainAlarm, { domain: "psu-a", alarm }, alarmOf(alarm));
+        await asked;
+        session.retain(domainAlarm, { domain: "psu-a", alarm }, undefined);
+      }
+    } finally {
+      await session.stop();
+    }
   });
 
   it("says that nobody knows which alarms stand when the telemetry service is away", async () => {

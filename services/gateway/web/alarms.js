@@ -2,8 +2,8 @@
 import { api } from "./api.js";
 import { ageText, make, one } from "./dom.js";
 
-/** What is not told as it happens, such as alarms of agents, is asked for so often. */
-const EVERY_MS = 15_000;
+/** That they turn is told as it happens; so often they are asked for all the same, so that ages go on. */
+const EVERY_MS = 60_000;
 const MOST_SHOWN = 50;
 const MOST_ASKED = 1000;
 

@@ -96,6 +96,7 @@ function listen() {
     nodes.endSnapshot();
     snapshot = undefined;
   });
+  on("alarm", alarmsChanged);
   on("service", ({ service, data }) => {
     if (service === "telemetry" && services.get(service) !== data.state) alarmsChanged();
     services.set(service, data.state);

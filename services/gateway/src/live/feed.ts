@@ -89,12 +89,14 @@ export class Feed implements Disposable {
     }
     for (const agent of mirror.agents()) this.#tellAgent(agent.id);
     for (const service of mirror.services()) this.#tellService(service.id);
+    for (const { subject, alarm } of mirror.siteAlarms()) this.#tellAlarm(subject, alarm.id);
     this.#tell({ kind: "snapshot-end", data: {} });
   }
 
   #change(change: MirrorChange): void {
     if (change.of === "agent") return this.#tellAgent(change.id);
     if (change.of === "service") return this.#tellService(change.id);
+    if (change.of === "alarm") return this.#tellAlarm(change.subject, change.id);
     if (change.part === "description") this.filter.outdate();
     if (!this.filter.kind("node")) return;
     this.#changed.add(change.id);
@@ -134,6 +136,13 @@ export class Feed implements Disposable {
     if (!this.filter.kind("service")) return;
     const status = this.parts.mirror.service(id)?.status;
     if (status) this.#tell({ kind: "service", service: id, data: status });
+  }
+
+  /** Of what is no node: those of nodes are told with their node. */
+  #tellAlarm(subject: string, id: string): void {
+    if (!this.filter.kind("alarm") || !this.filter.site()) return;
+    const alarm = this.parts.mirror.siteAlarm(subject, id);
+    this.#tell({ kind: "alarm", data: { subject, id, ...alarm, stands: alarm !== undefined } });
   }
 
   #happened(happening: Numbered): void {

@@ -48,6 +48,11 @@ export class LiveFilter {
     return isVisibleTo(this.subject, id);
   }
 
+  /** Whether what is of no node is told: neither to who is bound to some nodes, nor to who asked for some only. */
+  site(): boolean {
+    return this.subject.nodes === undefined && this.wish.nodes === undefined;
+  }
+
   happening(happening: Happening): boolean {
     const { kind, node } = happening;
     if (!this.kind(kind)) return false;

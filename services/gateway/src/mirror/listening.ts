@@ -28,7 +28,13 @@ import {
   type ServiceDescription,
   type ServiceEvent,
 } from "@outrider/contracts/service-plane";
-import { nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
+import {
+  agentAlarm,
+  domainAlarm,
+  nodeAlarm,
+  serviceAlarm,
+  type AlarmState,
+} from "@outrider/contracts/telemetry";
 import type { Meta, Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import { Happenings } from "../live/happenings.js";
@@ -36,8 +42,9 @@ import { Mirror } from "./mirror.js";
 import { Results } from "./results.js";
 
 type OfNode = { readonly node: string };
-type OfAlarm = OfNode & { readonly alarm: string };
+type WithAlarm = { readonly alarm: string };
 type OfAgent = { readonly agent: string };
+type OfDomain = { readonly domain: string };
 type OfService = { readonly service: string };
 
 /** Hears what services and agents say, and hands it to whoever keeps it. */
@@ -95,12 +102,48 @@ export class Listening {
   }
 
   @OnMessage(nodeAlarm, { cleared: "noAlarm" })
-  alarm({ payload, parameters: { node, alarm } }: Received<AlarmState, OfAlarm>): void {
+  alarm({ payload, parameters: { node, alarm } }: Received<AlarmState, OfNode & WithAlarm>): void {
     this.mirror.hearAlarm(node, alarm, payload);
   }
 
-  noAlarm({ parameters: { node, alarm } }: Meta<OfAlarm>): void {
+  noAlarm({ parameters: { node, alarm } }: Meta<OfNode & WithAlarm>): void {
     this.mirror.hearAlarm(node, alarm, undefined);
+  }
+
+  @OnMessage(agentAlarm, { cleared: "noAgentAlarm" })
+  agentAlarm({
+    payload,
+    parameters: { agent, alarm },
+  }: Received<AlarmState, OfAgent & WithAlarm>): void {
+    this.mirror.hearSiteAlarm(`agent:${agent}`, alarm, payload);
+  }
+
+  noAgentAlarm({ parameters: { agent, alarm } }: Meta<OfAgent & WithAlarm>): void {
+    this.mirror.hearSiteAlarm(`agent:${agent}`, alarm, undefined);
+  }
+
+  @OnMessage(domainAlarm, { cleared: "noDomainAlarm" })
+  domainAlarm({
+    payload,
+    parameters: { domain, alarm },
+  }: Received<AlarmState, OfDomain & WithAlarm>): void {
+    this.mirror.hearSiteAlarm(`domain:${domain}`, alarm, payload);
+  }
+
+  noDomainAlarm({ parameters: { domain, alarm } }: Meta<OfDomain & WithAlarm>): void {
+    this.mirror.hearSiteAlarm(`domain:${domain}`, alarm, undefined);
+  }
+
+  @OnMessage(serviceAlarm, { cleared: "noServiceAlarm" })
+  serviceAlarm({
+    payload,
+    parameters: { service, alarm },
+  }: Received<AlarmState, OfService & WithAlarm>): void {
+    this.mirror.hearSiteAlarm(`service:${service}`, alarm, payload);
+  }
+
+  noServiceAlarm({ parameters: { service, alarm } }: Meta<OfService & WithAlarm>): void {
+    this.mirror.hearSiteAlarm(`service:${service}`, alarm, undefined);
   }
 
   @OnMessage(powerResult, { retained: "drop" })

@@ -43,7 +43,15 @@ export type MirrorChange =
       readonly quiet?: boolean;
     }
   | { readonly of: "agent"; readonly id: string }
-  | { readonly of: "service"; readonly id: string };
+  | { readonly of: "service"; readonly id: string }
+  | { readonly of: "alarm"; readonly subject: string; readonly id: string };
+
+/** An alarm of what is no node: of an agent, a power domain or a service. */
+export interface SiteAlarm {
+  /** `agent:rack-a` */
+  readonly subject: string;
+  readonly alarm: AlarmState;
+}
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 
@@ -53,6 +61,8 @@ export class Mirror {
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #agents = new Map<string, AgentRecord>();
   readonly #services = new Map<string, ServiceRecord>();
+  /** By subject and id. */
+  readonly #siteAlarms = new Map<string, SiteAlarm>();
   readonly #listeners = new Set<(change: MirrorChange) => void>();
   #order: readonly string[] | undefined;
   #revision = 0;
@@ -103,6 +113,15 @@ export class Mirror {
     if (alarm) alarms.set(id, alarm);
     else if (!alarms.delete(id)) return;
     this.hear(node, "alarms", alarms.size === 0 ? undefined : alarms);
+  }
+
+  /** Takes an alarm of what is no node, or that it is over. */
+  hearSiteAlarm(subject: string, id: string, alarm: AlarmState | undefined): void {
+    const name = `${subject}/${id}`;
+    if (alarm) this.#siteAlarms.set(name, { subject, alarm });
+    else if (!this.#siteAlarms.delete(name)) return;
+    this.#revision += 1;
+    this.#tell({ of: "alarm", subject, id });
   }
 
   hearAgent(id: string, heard: Partial<Pick<AgentRecord, "status" | "description">>): void {
@@ -165,6 +184,18 @@ export class Mirror {
 
   service(id: string): ServiceRecord | undefined {
     return this.#services.get(id);
+  }
+
+  /** Those that stand, of what is no node. Only who is bound to no nodes may see them. */
+  siteAlarms(): SiteAlarm[] {
+    return [...this.#siteAlarms.values()].toSorted(
+      (a, b) => COLLATOR.compare(a.subject, b.subject) || COLLATOR.compare(a.alarm.id, b.alarm.id),
+    );
+  }
+
+  /** One that stands. */
+  siteAlarm(subject: string, id: string): AlarmState | undefined {
+    return this.#siteAlarms.get(`${subject}/${id}`)?.alarm;
   }
 
   #tell(change: MirrorChange): void {
