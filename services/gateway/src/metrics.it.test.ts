@@ -18,10 +18,20 @@ let lab: TelemetryLab;
 beforeAll(async () => {
   lab = await startTelemetryLab();
   lab.telemetry.alarm("n10", { ...alarmOf("hot"), severity: "Critical" });
+  lab.telemetry.alarm("n2", alarmOf("dim"));
+  lab.telemetry.agentAlarm("rack-a", "agent-away", {
+    ...alarmOf("agent-away"),
+    severity: "Critical",
+  });
+  lab.telemetry.domainAlarm("psu-a", "watt-budget", alarmOf("watt-budget"));
   await eventually("the alarm is known", async () => {
     const { body } = await lab.said("oper", "/nodes/n10");
     return body["alarms"] !== undefined;
   });
+  // Told after the others, and so heard after them.
+  await eventually("the alarms of the site are known", async () =>
+    (await lab.fetched("oper", "/metrics")).text.includes('alarm="watt-budget"'),
+  );
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
@@ -56,6 +66,26 @@ describe("metrics", () => {
     const { text: seen } = await fetched("some", "/metrics");
     expect(seen).toContain('outrider_nodes{part="management",value="Available"} 1\n');
     expect(seen).toContain('outrider_node_alarms{severity="Critical"} 0\n');
+  });
+
+  it("tell alarms apart, and those of the site only to who may see the whole of it", async () => {
+    const alarmsOf = async (who: string): Promise<string[]> =>
+      (await fetched(who, "/metrics")).text.match(/^outrider_alarms?(?:_not_named)?\b.*$/gm) ?? [];
+    expect(await alarmsOf("view")).toEqual([
+      'outrider_alarm{subject="agent:rack-a",alarm="agent-away",severity="Critical"} 1',
+      'outrider_alarm{subject="domain:psu-a",alarm="watt-budget",severity="Warning"} 1',
+      'outrider_alarm{subject="node:n10",alarm="hot",severity="Critical"} 1',
+      'outrider_alarm{subject="node:n2",alarm="dim",severity="Warning"} 1',
+      "outrider_alarms_not_named 0",
+    ]);
+    expect(await alarmsOf("some")).toEqual([
+      'outrider_alarm{subject="node:n2",alarm="dim",severity="Warning"} 1',
+      "outrider_alarms_not_named 0",
+    ]);
+    lab.telemetry.domainAlarm("psu-a", "watt-budget", undefined);
+    await eventually("it is over", async () =>
+      (await alarmsOf("view")).every((line) => !line.includes("psu-a")),
+    );
   });
 
   it("of nodes are in base units under conventional names, and stale values are not there (P9)", async () => {
@@ -126,6 +156,7 @@ describe("metrics", () => {
       const report = promtoolSays((await fetched("oper", "/metrics")).text);
       expect(report).not.toMatch(/error while linting|expected|parse/);
       expect(report.split("\n").filter((line) => line.startsWith("outrider_"))).toEqual([]);
+      expect((await fetched("oper", "/metrics")).text).toContain("# TYPE outrider_alarm gauge");
     });
 
     it("would find what is wrong", () => {

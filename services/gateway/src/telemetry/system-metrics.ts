@@ -5,6 +5,7 @@ import type { GatewayParts } from "../parts.js";
 import { agentsWithDeclared } from "../routes/agents.js";
 import { askListener } from "../routes/service-listener.js";
 import { nodeView } from "../routes/node-view.js";
+import { tellAlarms } from "./alarm-metrics.js";
 import type { Exposition } from "./exposition.js";
 
 /** How long a service may take to tell its metrics; a scrape waits ten seconds. */
@@ -33,6 +34,7 @@ export async function tellSystem(
   }
   tellAgents(told, subject, parts);
   tellFleet(told, subject, parts);
+  tellAlarms(told, subject, parts);
 }
 
 async function metricsOf(

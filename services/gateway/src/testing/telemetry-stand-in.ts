@@ -2,7 +2,7 @@ import { text } from "node:stream/consumers";
 import { Module } from "@nestjs/common";
 import { systemClock, timestamp } from "@outrider/contracts/clock";
 import { nodeDescription, nodeStatus, type NodeDescription } from "@outrider/contracts/node";
-import { nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
+import { agentAlarm, domainAlarm, nodeAlarm, type AlarmState } from "@outrider/contracts/telemetry";
 import { acknowledgeAlarm, type AcknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
 import { silentLog } from "@outrider/messaging/log";
 import { OnRequest, type Asked } from "@outrider/service-kit/on-request";
@@ -27,6 +27,9 @@ export interface TelemetryStandIn extends AsyncDisposable {
   readonly acknowledged: readonly Asked<AcknowledgeAlarm>[];
   answer: (asked: AskedPage) => Told;
   alarm(node: string, alarm: AlarmState): void;
+  /** @param alarm undefined: it is over */
+  agentAlarm(agent: string, id: string, alarm: AlarmState | undefined): void;
+  domainAlarm(domain: string, id: string, alarm: AlarmState | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -99,6 +102,10 @@ export async function startTelemetryStandIn(options: {
     acknowledged,
     alarm: (node: string, alarm: AlarmState) =>
       service.session.retain(nodeAlarm, { node, alarm: alarm.id }, alarm),
+    agentAlarm: (agent: string, id: string, alarm: AlarmState | undefined) =>
+      service.session.retain(agentAlarm, { agent, alarm: id }, alarm),
+    domainAlarm: (domain: string, id: string, alarm: AlarmState | undefined) =>
+      service.session.retain(domainAlarm, { domain, alarm: id }, alarm),
     stop: () => service.stop(),
     [Symbol.asyncDispose]: () => service.stop(),
   });
