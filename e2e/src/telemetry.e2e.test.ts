@@ -126,7 +126,7 @@ describe("readings of a real agent", () => {
       await has(id);
     }
     expect(await logged()).toEqual(ids);
-    // The log knows an event by its id; points have none, and what is told twice would be there twice.
+    // The log knows an event by its id, a point by its time: that must be the same however the event was learnt.
     const points = await eventually(
       "all of them are among what is measured",
       async () => {
