@@ -42,7 +42,7 @@ export interface DroppedReadings {
   /** RFC 3339. */
   readonly since: string;
   readonly until: string;
-  /** Missing: the agent had no room for more. */
+  /** Why they cannot be read; missing: the agent had no room for more. These are the two kinds of loss. */
   readonly why?: string;
 }
 

@@ -3,6 +3,7 @@ import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
 import { QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
 import type { AlarmSeverity } from "@outrider/contracts/telemetry";
 import type { DeliveryProblem } from "../notify/channel-queue.js";
+import type { StoreHealth } from "../store/store.js";
 import type { DroppedReadings } from "../telemetry-listener.js";
 
 /** What alarms say, for people. */
@@ -84,26 +85,42 @@ export function awayWords(nodes: readonly string[], forMs: number): string {
   return `not connected${since}: ${who} cannot be seen or switched; look at the agent's host, its supply and its network`;
 }
 
-export function lossWords({ readings, since, until, why }: DroppedReadings): string {
-  const count = readings === 1 ? "a reading is" : `${readings} readings are`;
-  const how =
-    why ?? "the agent had no room for more; give it more room, or look why it was away so long";
-  return `${count} lost, of ${since} to ${until}: ${how}`;
+/** @param losses one of each kind */
+export function lossWords(losses: readonly DroppedReadings[]): string {
+  const each = losses.map(({ readings, since, until, why }) => {
+    const count = readings === 1 ? "a reading is" : `${readings} readings are`;
+    const how =
+      why ?? "the agent had no room for more; give it more room, or look why it was away so long";
+    return `${count} lost, of ${since} to ${until}: ${how}`;
+  });
+  return each.join(". And ").slice(0, 1000);
 }
 
-export function storeLossWords(
-  dropped: number,
-  refused: number,
-  detail: string | undefined,
-): string {
+export function storeLossWords({
+  droppedPoints,
+  latePoints = 0,
+  refusedPoints,
+  detail,
+}: Pick<StoreHealth, "droppedPoints" | "latePoints" | "refusedPoints" | "detail">): string {
+  const given = droppedPoints - latePoints;
   const how = [
-    ...(dropped > 0
-      ? [`${dropped} because the spool was full or the database refused them for good`]
+    ...(given > 0
+      ? [`${given} because the spool was full or the database refused them for good`]
       : []),
-    ...(refused > 0 ? [`${refused} because they were not valid or of a series too many`] : []),
+    ...(latePoints > 0
+      ? [
+          `${latePoints} because they came so late that only means of their hours are kept, to which nothing can be added: of more than 31 days ago, or of hours that had to make room for newer ones`,
+        ]
+      : []),
+    ...(refusedPoints > 0
+      ? [`${refusedPoints} because they were not valid or of a series too many`]
+      : []),
   ].join(", ");
-  const more = detail ?? "the log of the telemetry service says more";
-  return `what is measured is lost, points so far: ${how}; ${more}`.slice(0, 1000);
+  // Of what comes too late the log says nothing.
+  const isLogged = given > 0 || refusedPoints > 0;
+  const more = detail ?? (isLogged ? "the log of the telemetry service says more" : undefined);
+  const told = `what is measured is lost, points so far: ${how}`;
+  return `${told}${more === undefined ? "" : `; ${more}`}`.slice(0, 1000);
 }
 
 /** @param problems there is one at least */

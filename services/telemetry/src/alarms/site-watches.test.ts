@@ -215,6 +215,50 @@ describe("rules of agents, domains and the store", () => {
     expect(findings[1]?.message).toContain("lost, points so far: 7 because the spool was full");
   });
 
+  it("only warn of points that came too late, which are of long ago, and say so", async () => {
+    engine.forget("n1");
+    said.length = 0;
+    engine.store(OK);
+    engine.store({ ...OK, droppedPoints: 7, latePoints: 7 });
+    expect(said).toEqual(["Warning service:telemetry readings-lost"]);
+    expect(findings[0]?.message).toBe(
+      "what is measured is lost, points so far: 7 because they came so late that only means of their hours are kept, to which nothing can be added: of more than 31 days ago, or of hours that had to make room for newer ones",
+    );
+    engine.store({ ...OK, droppedPoints: 7, latePoints: 7, refusedPoints: 1 });
+    expect(said.slice(1)).toEqual(["Critical service:telemetry readings-lost"]);
+    expect(findings[1]?.message).toContain("hours that had to make room for newer ones, 1 because");
+    await pass(1_800_000, 10_000);
+    engine.store({ ...OK, droppedPoints: 9, latePoints: 9, refusedPoints: 1 });
+    await pass(3_600_000, 10_000);
+    expect(said.slice(2)).toEqual(["over service:telemetry readings-lost"]);
+    engine.store({ ...OK, droppedPoints: 10, latePoints: 10, refusedPoints: 1 });
+    expect(said.slice(3)).toEqual(["Warning service:telemetry readings-lost"]);
+    // As much after a restart.
+    const anew = stage.another();
+    const [subject, id] = ["service:telemetry", "readings-lost"];
+    anew.restore([{ subject, id, severity: "Warning" }]);
+    anew.govern(policyOf());
+    anew.store({ ...OK, droppedPoints: 0, latePoints: 0 });
+    anew.store({ ...OK, droppedPoints: 1, latePoints: 1 });
+    expect(said).toHaveLength(4);
+  });
+
+  it("add up what an agent has lost by its kind, whatever is said of each", async () => {
+    engine.agentDeclared("rack-a", true);
+    const [since, until] = ["2026-01-01T00:00:00.000Z", "2026-01-01T00:00:10.000Z"];
+    const lose = (readings: number, why?: string): void =>
+      engine.agentLost("rack-a", { readings, since, until, ...(why ? { why } : {}) });
+    lose(500, "they cannot be read (seq is no number)");
+    lose(7, "they cannot be read (at is no time)");
+    lose(2);
+    lose(3, "they cannot be read (at is no time)");
+    lose(1);
+    await pass(60_000, 5000);
+    expect(stage.reworded.at(-1)).toBe(
+      `readings-lost: 510 readings are lost, of ${since} to ${until}: they cannot be read (at is no time). And 3 readings are lost, of ${since} to ${until}: the agent had no room for more; give it more room, or look why it was away so long`,
+    );
+  });
+
   it("say that something was lost for an hour after the last of it, however fast it was over", async () => {
     engine.forget("n1");
     said.length = 0;

@@ -26,9 +26,14 @@ const UNHEARD_MS = 60_000;
 /** How long a loss is told after the last of it, unless its rule says otherwise. */
 const LOSS_OVER_MS = 3_600_000;
 
+/** By kind. */
+type Lost = Readonly<Partial<Record<"dropped" | "unreadable", DroppedReadings>>>;
+
 interface Loss {
   /** All that was lost while it is told, of an agent. */
-  readonly lost?: DroppedReadings;
+  readonly lost?: Lost | undefined;
+  /** Nothing of now is lost, so that it is a warning whatever its rule says. */
+  readonly isMild: boolean;
   /** When something was lost last. */
   readonly atMs: number;
   readonly words: string;
@@ -61,7 +66,7 @@ export class SiteWatches {
   readonly #domainOf = new Map<string, string>();
   #domains: Domains | undefined;
   #rules: Readonly<Record<string, AlarmRule>> = {};
-  #lostPoints: { readonly dropped: number; readonly refused: number } | undefined;
+  #lostPoints: { readonly late: number; readonly grave: number } | undefined;
 
   constructor(private readonly parts: SiteWatchesParts) {}
 
@@ -126,8 +131,9 @@ export class SiteWatches {
     const subject = `agent:${agent}`;
     const isTold = this.#of("loss", subject).some(({ severity }) => severity !== undefined);
     const before = isTold ? this.#losses.get(subject)?.lost : undefined;
-    const all = before?.why === lost.why ? together(before, lost) : lost;
-    this.#lost(subject, lossWords(all), all);
+    const kind = lost.why === undefined ? "dropped" : "unreadable";
+    const all: Lost = { ...before, [kind]: together(before?.[kind], lost) };
+    this.#lost(subject, { words: lossWords(Object.values(all)), lost: all, isMild: false });
   }
 
   /** All that there are. */
@@ -179,12 +185,16 @@ export class SiteWatches {
     }
   }
 
-  store({ state, detail, droppedPoints: dropped, refusedPoints: refused }: StoreHealth): void {
+  store(health: StoreHealth): void {
+    const { state, detail, droppedPoints, latePoints: late = 0, refusedPoints } = health;
     const nowMs = this.parts.clock.monotonicMs();
-    const before = this.#lostPoints ?? { dropped, refused };
-    this.#lostPoints = { dropped, refused };
-    if (dropped > before.dropped || refused > before.refused) {
-      this.#lost(STORE_SUBJECT, storeLossWords(dropped, refused, detail));
+    // What comes too late is of long ago, and nobody can do anything about it.
+    const grave = droppedPoints - late + refusedPoints;
+    const before = this.#lostPoints ?? { late, grave };
+    this.#lostPoints = { late, grave };
+    if (late > before.late || grave > before.grave) {
+      const isMild = grave <= before.grave && !this.#isGrave(STORE_SUBJECT);
+      this.#lost(STORE_SUBJECT, { words: storeLossWords(health), isMild });
     }
     for (const watch of this.#of("store", STORE_SUBJECT)) {
       const message = (detail ?? "what is measured cannot be stored").slice(0, 1000);
@@ -244,9 +254,14 @@ export class SiteWatches {
     }
   }
 
-  #lost(subject: string, words: string, lost?: DroppedReadings): void {
-    const atMs = this.parts.clock.monotonicMs();
-    this.#losses.set(subject, { atMs, words, ...(lost ? { lost } : {}) });
+  /** Whether a loss is told that is more than mild. */
+  #isGrave(subject: string): boolean {
+    const isTold = this.#of("loss", subject).some(({ severity }) => severity !== undefined);
+    return isTold && this.#losses.get(subject)?.isMild === false;
+  }
+
+  #lost(subject: string, loss: Omit<Loss, "atMs">): void {
+    this.#losses.set(subject, { ...loss, atMs: this.parts.clock.monotonicMs() });
     for (const watch of this.#of("loss", subject)) this.#judgeLoss(watch);
   }
 
@@ -257,8 +272,8 @@ export class SiteWatches {
     const { overMs = LOSS_OVER_MS } = rule;
     const loss = this.#losses.get(subject);
     const holds = loss !== undefined && nowMs - loss.atMs < overMs;
-    const words = loss?.words ?? FORMER_LOSS;
-    watch.hold(holds, nowMs, () => ({ message: words }));
+    const { words = FORMER_LOSS, isMild = false } = loss ?? {};
+    watch.hold(holds, nowMs, () => ({ message: words }), 0, isMild ? "Warning" : rule.severity);
     this.parts.tell(watch);
   }
 
@@ -274,7 +289,9 @@ export class SiteWatches {
         this.parts.takeUp(watch);
         // When it was lost is not known any more: as if now.
         if (kind === "loss" && watch.severity !== undefined && !this.#losses.has(subject)) {
-          this.#losses.set(subject, { atMs: this.parts.clock.monotonicMs(), words: FORMER_LOSS });
+          const isMild = watch.severity === "Warning";
+          const atMs = this.parts.clock.monotonicMs();
+          this.#losses.set(subject, { atMs, words: FORMER_LOSS, isMild });
         }
       }
       found.push(watch);

@@ -85,10 +85,19 @@ export class Watch {
     this.#condition = measuredAtLeast(this.#condition, this.rule, value, nowMs);
   }
 
-  /** @param leastMs how long it must hold at least, whatever the rule's delay */
-  hold(holds: boolean, nowMs: number, words: (severity: AlarmSeverity) => Said, leastMs = 0): void {
+  /**
+   * @param leastMs how long it must hold at least, whatever the rule's delay
+   * @param severity where it is another than the rule's
+   */
+  hold(
+    holds: boolean,
+    nowMs: number,
+    words: (severity: AlarmSeverity) => Said,
+    leastMs = 0,
+    severity: AlarmSeverity = this.rule.severity ?? "Warning",
+  ): void {
     if (holds) this.#words = words;
-    const { severity = "Warning", forMs } = this.rule;
+    const { forMs } = this.rule;
     this.#delayMs = Math.max(forMs, leastMs);
     this.#condition = held(this.#condition, severity, holds, nowMs, this.#delayMs);
   }

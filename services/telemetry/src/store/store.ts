@@ -74,6 +74,8 @@ export interface StoreHealth {
   readonly spooledBytes: number;
   /** Lost: the spool was full, the database refused them for good, or they came when nobody could tell any more whether they are there. */
   readonly droppedPoints: number;
+  /** Of those, how many came when nobody could tell any more whether they are there; missing: none. */
+  readonly latePoints?: number;
   /** Never kept, because they were no valid points or of a series beyond the limit. */
   readonly refusedPoints: number;
   /** Series that were written in the last day: those that hold a place. */

@@ -201,6 +201,7 @@ export class EmbeddedStore implements Store {
       spooledPoints: 0,
       spooledBytes: 0,
       droppedPoints: this.#tooLate,
+      latePoints: this.#tooLate,
       refusedPoints: this.#gate.refused,
       series: this.#registry.size,
     };
