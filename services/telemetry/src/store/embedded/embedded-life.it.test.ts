@@ -197,7 +197,7 @@ it("leaves out and counts what comes when its minutes are gone, and keeps its ho
   await write(4);
   await store.sealAll();
   expect(countOf(await all(HOUR_MS, startMs - DAY_MS))).toBe(3);
-  expect(store.health()).toMatchObject({ droppedPoints: 2, state: "ok" });
+  expect(store.health()).toMatchObject({ droppedPoints: 2, latePoints: 2, state: "ok" });
 });
 
 it("counts what comes for hours whose minutes had to make room, though it was taken", async () => {
@@ -231,7 +231,7 @@ it("counts what comes for hours whose minutes had to make room, though it was ta
   }));
   await store.write(late);
   await store.sealAll();
-  expect(store.health()).toMatchObject({ droppedPoints: 500, state: "ok" });
+  expect(store.health()).toMatchObject({ droppedPoints: 500, latePoints: 500, state: "ok" });
   expect(await count(HOUR_MS, 1)).toBe(7200);
   // As much of an hour whose minutes are there is kept.
   await store.write(late.map((point) => ({ ...point, atMs: point.atMs + (hours - 2) * HOUR_MS })));
