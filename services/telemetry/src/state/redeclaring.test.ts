@@ -40,11 +40,11 @@ describe("a sensor that was renamed", () => {
       latest.sensorRead(read);
       listeners.sensorRead(read);
     };
-    const left: Pick<DeclaredSource, "kind" | "name"> = { kind: "sensor", name: "board" };
+    const left: Pick<DeclaredSource, "kind" | "name">[] = [{ kind: "sensor", name: "board" }];
     const forgotten: string[] = [];
     const redeclared = redeclaring({
       latest,
-      declared: { of: () => [left as DeclaredSource] },
+      declared: { of: () => left as DeclaredSource[] },
       listeners,
       publication: {
         forget: (node) => void forgotten.push(node),
@@ -60,5 +60,10 @@ describe("a sensor that was renamed", () => {
     expect(watts).toEqual([12, 7]);
     expect([...latest.sensors(NODE).keys()]).toEqual(["board"]);
     expect(forgotten).toEqual(["port"]);
+    // What is no sensor any more is missed by no budget.
+    left.length = 0;
+    redeclared(new Set([NODE]));
+    await clock.advance(5000);
+    expect(watts).toEqual([12, 7]);
   });
 });
