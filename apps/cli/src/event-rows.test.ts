@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { eventText, type EventView } from "./event-rows.js";
+import { eventText, subjectOf, type EventView } from "./event-rows.js";
 import { quietTransitions } from "./transition-events.js";
 
 const transition = { action: "PowerCycle", nodes: "c[1-60]", total: 60, actor: "person:admin" };
@@ -52,4 +52,13 @@ it("keeps back a transition that only counts on, for five seconds", () => {
   nowMs = 5000;
   expect(isQuiet(event("InProgress"))).toBe(false);
   expect(isQuiet(event("Completed"))).toBe(false);
+});
+
+it("tells an alarm of the site with what it is of, and that it is over", () => {
+  const subject = "agent:rack-a";
+  const raised = { subject, id: "agent-away", severity: "Critical", message: "away for 60 s" };
+  const alarm = (data: object): EventView => ({ kind: "alarm", data: { ...data } });
+  expect(subjectOf(alarm(raised))).toBe(subject);
+  expect(eventText(alarm({ ...raised, stands: true }))).toBe("agent-away: Critical: away for 60 s");
+  expect(eventText(alarm({ subject, id: "agent-away", stands: false }))).toBe("agent-away is over");
 });

@@ -29,7 +29,8 @@ export function eventColumns(now: Date): Columns<EventView> {
   };
 }
 
-export function subjectOf({ node, agent, service }: EventView): string {
+export function subjectOf({ kind, node, agent, service, data }: EventView): string {
+  if (kind === "alarm" && typeof data["subject"] === "string") return data["subject"];
   return node ?? agent ?? service ?? "-";
 }
 
@@ -42,6 +43,12 @@ export function eventText(event: EventView): string {
     const shown = (one: { value?: string; stale?: boolean } | undefined): string =>
       one?.stale ? `stale (was ${one.value})` : (one?.value ?? "-");
     return `supply ${shown(supply)}, host ${shown(host)}`;
+  }
+  if (kind === "alarm") {
+    const { id, severity, message, stands } = data;
+    return stands === false
+      ? `${String(id)} is over`
+      : `${String(id)}: ${String(severity)}: ${String(message)}`;
   }
   if (typeof data["message"] === "string" && typeof data["severity"] === "string") {
     return `${data["severity"]}: ${data["message"]}`;

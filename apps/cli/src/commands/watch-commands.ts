@@ -22,7 +22,7 @@ export function addWatchCommand(program: Command, cli: Cli): void {
   )
     .option(
       "--kinds <kinds>",
-      "only these, with commas between them: node,result,event,transition,lock",
+      "only these, with commas between them: node,result,event,transition,lock,alarm",
     )
     .option("--snapshot", "begin with how things are")
     .addOption(

@@ -17,13 +17,13 @@ const FILTER = [
     in: "query",
     required: false,
     description:
-      "Only these kinds, separated by commas: `node`, `node-gone`, `result`, `event`, `transition`, `lock`, `site`, `proposal`, `agent`, `service`.",
+      "Only these kinds, separated by commas: `node`, `node-gone`, `result`, `event`, `transition`, `lock`, `site`, `proposal`, `agent`, `service`, `alarm`.",
     schema: { type: "string", maxLength: 500 },
   },
 ] as const;
 
 const WHAT =
-  "First `hello`, then what was missed since `Last-Event-ID` where that is still known (`missed` says whether not), then every node, agent and service as they are, then `snapshot-end`, then changes. Of a node only its last state is told. A heartbeat comes every 15 seconds. A client that does not keep up is cut off.";
+  "First `hello`, then what was missed since `Last-Event-ID` where that is still known (`missed` says whether not), then every node, agent and service as they are and the alarms that stand of what is no node, then `snapshot-end`, then changes. Of a node only its last state is told. A heartbeat comes every 15 seconds. A client that does not keep up is cut off.";
 
 const problem = (description: string): object => ({
   description,
