@@ -295,15 +295,23 @@ for (const { version, program = "", form, protocol, broker } of cases) {
       });
 
       it("cannot act while the agent is away, and shows no old value as a new one", async () => {
+        const problem = "binary_sensor.agent_rack_a_problem";
         await home.is("switch.n1_power", "on");
+        await home.is(problem, "off");
         await house.part("agent").kill();
         await home.is("switch.n1_power", "unavailable");
         await home.is("button.n1_power_cycle", "unavailable");
         await home.is("binary_sensor.agent_rack_a_connection", "off");
         await home.is("sensor.n1_supply", "Unknown");
+        expect((await home.is(problem, "on"))?.attributes).toMatchObject({
+          device_class: "problem",
+          health: "Critical",
+          alarms: [{ subject: "agent:rack-a", id: "agent-away", severity: "Critical" }],
+        });
         await house.part("agent").start();
         await home.is("switch.n1_power", "on");
         await home.is("binary_sensor.agent_rack_a_connection", "on");
+        await home.is(problem, "off");
       });
 
       it("cannot act while the power service is away", async () => {

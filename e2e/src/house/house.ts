@@ -248,7 +248,12 @@ export class House implements AsyncDisposable {
         },
       ];
     });
-    const site = { site: "lab", agents: { [AGENT]: {} }, nodes: Object.fromEntries(nodes) };
+    const site = {
+      site: "lab",
+      agents: { [AGENT]: {} },
+      alarms: { "agent-away": { for: "3s" } },
+      nodes: Object.fromEntries(nodes),
+    };
     return writeFile(join(this.#folder, "site.yaml"), `${JSON.stringify(site)}\n`);
   }
 }
