@@ -19,6 +19,8 @@ const SEGMENTS = 64;
 const MOST_SEGMENTS = 4 * SEGMENTS;
 /** Smaller files cost more than they are worth. */
 const SMALLEST_SEGMENT_BYTES = 65_536;
+/** No file holds so many batches: a number that is so much higher was chosen by who could not look at what was there. */
+const BLIND_GAP = 2 ** 24;
 
 interface Segment {
   readonly path: string;
@@ -36,6 +38,8 @@ export interface FoundBatches {
   /** Undefined: it was not closed in order. */
   readonly closed: Closed | undefined;
   readonly drops: readonly Drop[];
+  /** What the last file says of a spool that was there when the others were begun beside it, without looking at it. */
+  readonly unseen: Omit<FoundBatches, "files" | "unseen"> | undefined;
 }
 
 /** What had to go for the bound, and from which number on. */
@@ -77,11 +81,20 @@ export class BatchFiles implements AsyncDisposable {
     const files = new BatchFiles(directory, newest.spool, limitBytes);
     // Those of a former id have lower numbers, and go on under the newest.
     files.#segments = found.map(({ segment }) => segment);
-    return { files, ...(await files.#leftIn(newest.segment)) };
+    const begun = found.findIndex(({ segment, spool }, at) => {
+      const before = found[at - 1];
+      return before && before.spool !== spool && segment.base - before.segment.base > BLIND_GAP;
+    });
+    const unseen = found[begun - 1]?.segment;
+    return {
+      files,
+      ...(await files.#leftIn(newest.segment)),
+      unseen: unseen && (await files.#leftIn(unseen)),
+    };
   }
 
-  /** What the newest file says of all. */
-  async #leftIn(segment: Segment): Promise<Omit<FoundBatches, "files">> {
+  /** What the newest file of a spool says of all. */
+  async #leftIn(segment: Segment): Promise<Omit<FoundBatches, "files" | "unseen">> {
     let last = segment.base - 1;
     let closed: Closed | undefined;
     let drops: readonly Drop[] = [];

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdir, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { endpointId, nodeId } from "@outrider/contracts/ids";
 import { silentLog } from "@outrider/messaging/log";
@@ -193,6 +202,51 @@ describe("a spool of readings", () => {
     await using spool = await open(directory);
     expect(spool.append(batch()).seq).toBe(1);
     expect(await all(spool)).toHaveLength(1);
+  });
+
+  test("that was begun where nobody could look has what was there before after the next start", async () => {
+    const batches = Array.from({ length: 5 }, () => batch());
+    const ids: string[] = [];
+    {
+      await using spool = await open(directory);
+      ids.push(spool.id);
+      for (const one of batches.slice(0, 3)) spool.append(one);
+      spool.acknowledge(1);
+    }
+    const away = join(dir.path, "away");
+    await rename(directory, away);
+    await writeFile(directory, "in the way");
+    {
+      await using blind = await open(directory);
+      ids.push(blind.id);
+      await eventually("it is said", () => blind.problem?.includes("EEXIST"));
+      await rm(directory);
+      await rename(away, directory);
+      const { seq } = blind.append(batches[3] ?? batch());
+      await eventually("it is written", () => blind.problem === undefined);
+      expect((await all(blind)).map((one) => one.batch)).toEqual(batches.slice(3, 4));
+      blind.acknowledge(seq);
+    }
+    for (let starts = 0; starts < 2; starts++) {
+      await using again = await open(directory);
+      expect(ids).not.toContain(again.id);
+      ids.push(again.id);
+      expect(again.acknowledged).toBe(1);
+      // The last of a file that is not deleted yet takes its own place in the store.
+      expect((await all(again, 2)).map((one) => one.batch)).toEqual(batches.slice(1, 4));
+    }
+    await using last = await open(directory);
+    const { seq } = last.append(batches[4] ?? batch());
+    expect((await all(last, 2)).map((one) => one.batch)).toEqual(batches.slice(1));
+    last.acknowledge(seq);
+    expect(await all(last, 2)).toEqual([]);
+    await eventually(
+      "what was there before is gone",
+      async () => (await readdir(directory)).length === 1,
+    );
+    await last[Symbol.asyncDispose]();
+    await using after = await open(directory);
+    expect([after.id, after.acknowledged]).toEqual([last.id, seq]);
   });
 
   test("that has no place on disk keeps a bounded part in memory", async () => {

@@ -52,7 +52,7 @@ export class ReadingSpool implements AsyncDisposable {
     try {
       await spool.#find();
     } catch (error) {
-      // Whatever is there has lower numbers, and goes at the next start that can look at it.
+      // Whatever is there has lower numbers, and is sent after the next start that can look at it.
       if (!spool.#files) spool.#next = Date.now();
       spool.#failed(error);
     }
@@ -179,15 +179,16 @@ export class ReadingSpool implements AsyncDisposable {
       this.#files = files;
       return;
     }
-    const { files, last, closed } = found;
-    this.#id = files.spool;
-    this.#acknowledged = closed?.acknowledged ?? 0;
-    this.#drops = new Drops(found.drops);
+    const { files, last, closed, unseen } = found;
+    // Of what was not looked at nothing was sent under the newest id, whose acknowledgements are beyond its numbers.
+    this.#id = unseen ? randomUUID() : files.spool;
+    this.#acknowledged = (unseen ?? found).closed?.acknowledged ?? 0;
+    this.#drops = new Drops([...(unseen?.drops ?? []), ...found.drops]);
     this.#drops.told(this.#acknowledged);
     this.#next = closed?.next ?? last + LEAP;
     this.#files = files;
     try {
-      await files.begin(this.#next, this.#drops.all);
+      await files.renew(this.#id, this.#next, this.#drops.all);
     } catch (error) {
       // Nothing tells the next process that these numbers were used: it finds others.
       this.#next = last + LEAP * randomInt(2, 65_536);
