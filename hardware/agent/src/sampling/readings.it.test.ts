@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { agentAck, type DesiredEndpoint } from "@outrider/contracts/agent";
 import { endpointId } from "@outrider/contracts/ids";
@@ -8,6 +8,7 @@ import { eventually, within } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ReadingStore } from "../testing/reading-store.js";
 import { AGENT, nodeOf, Stage } from "../testing/stage.js";
+import { decodeRecord, SEGMENT_HEAD_BYTES } from "./batch-record.js";
 
 const SLOTS = [1, 2, 3];
 
@@ -65,6 +66,9 @@ describe("readings of a real agent", { timeout: 120_000 }, () => {
   it("survive that the agent is killed, the broker restarted and the store away, each stored once", async () => {
     stores = false;
     const before = await later(3);
+    const files = join(stage.dir.path, `agent-${AGENT}`, "readings");
+    // It is told at once, and on disk a moment later.
+    await eventually("it is on disk", async () => (await numbersIn(files)).includes(before));
     const epoch = heard.at(-1)?.epoch;
     await stage.agent.kill("SIGKILL");
     await stage.startAgent();
@@ -72,7 +76,6 @@ describe("readings of a real agent", { timeout: 120_000 }, () => {
     await later(2);
     await stage.broker.kill();
     // Some batches are made while nobody can be told.
-    const files = join(stage.dir.path, `agent-${AGENT}`, "readings");
     expect((await readdir(files)).length).toBeGreaterThan(1);
     await new Promise((resolve) => setTimeout(resolve, 2500));
     await stage.broker.restart();
@@ -131,3 +134,17 @@ describe("readings of a real agent", { timeout: 120_000 }, () => {
     expect(gaps(own).filter((ms) => ms < 500).length).toBeGreaterThan(10);
   });
 });
+
+/** The numbers of all batches in the files of a spool. */
+async function numbersIn(directory: string): Promise<number[]> {
+  const numbers: number[] = [];
+  for (const name of await readdir(directory)) {
+    const bytes = await readFile(join(directory, name));
+    let at = SEGMENT_HEAD_BYTES;
+    for (let next = decodeRecord(bytes, at); next; next = decodeRecord(bytes, at)) {
+      if (next.one.kind === "batch") numbers.push(next.one.record.seq);
+      at = next.end;
+    }
+  }
+  return numbers;
+}
