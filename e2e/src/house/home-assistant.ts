@@ -150,8 +150,14 @@ export class HomeAssistant implements AsyncDisposable {
     await this.#rest("POST", `/api/services/${service.replace(".", "/")}`, { entity_id: entity });
   }
 
-  press(entity: string): Promise<void> {
-    return this.call("button.press", entity);
+  /** As a person does: once it can be pressed. A press of what is not available is dropped without a word. */
+  async press(entity: string): Promise<void> {
+    await this.until(
+      entity,
+      "available",
+      (one) => one !== undefined && one.state !== "unavailable",
+    );
+    await this.call("button.press", entity);
   }
 
   async entities(): Promise<RegistryEntry[]> {
