@@ -135,7 +135,11 @@ describe("a hook that is a webhook", () => {
       response.writeHead(404, { "content-type": "the password is hunter2" });
       response.end();
     };
-    expect(await run(url)).toEqual({ ok: false, detail: `${host} answered 404` });
+    expect(await run(url)).toEqual({
+      ok: false,
+      detail: `${host} answered 404`,
+      permanent: true,
+    });
   });
 
   it("reads no answer without end", async () => {
