@@ -49,6 +49,23 @@ export class Rest {
     return this.ask("GET", path, undefined, signal).then(({ body }) => body as T);
   }
 
+  /** What an answer that does not end by itself says in so many milliseconds. @throws RestError */
+  async begun(path: string, forMs = 2000): Promise<string> {
+    const headers = this.authorization === undefined ? {} : { authorization: this.authorization };
+    const response = await fetch(`${this.url}/api/v1${path}`, { headers });
+    if (!response.ok) throw new RestError(response.status, await response.json());
+    let said = "";
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const enough = setTimeout(() => void reader?.cancel(), forMs);
+    for (;;) {
+      const piece = await reader?.read();
+      if (!piece || piece.done) break;
+      said += piece.value;
+    }
+    clearTimeout(enough);
+    return said;
+  }
+
   post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
     return this.ask("POST", path, body, undefined, headers).then((answer) => answer.body as T);
   }
