@@ -29,14 +29,17 @@ interface Case {
   readonly number: number;
   readonly text: string;
 }
-const someCase = fc.record<Case>({
-  measurement: name,
-  tag: name,
-  value,
-  field,
-  number: fc.double({ noNaN: true, noDefaultInfinity: true }),
-  text,
-});
+const someCase = fc
+  .record<Case>({
+    measurement: name,
+    tag: name,
+    value,
+    field,
+    number: fc.double({ noNaN: true, noDefaultInfinity: true }),
+    text,
+  })
+  // InfluxQL cannot tell a tag from a field of the same name; no measurement of ours has both.
+  .filter(({ tag, field: named }) => tag !== named);
 
 describe.runIf(hasInflux())("names and values in a real InfluxDB", () => {
   let directory: TempDir;
