@@ -123,43 +123,32 @@ export const nodeTelemetry = contract("node/{node}/telemetry", {
   summary: "What the sensors of a node last measured, at most once a second.",
 });
 
-export const nodeAlarm = contract("node/{node}/alarm/{alarm}", {
+const ALARM = {
   payload: AlarmState,
   kind: "report",
   writer: "telemetry",
   audience: "public",
   qos: 1,
   retain: true,
+} as const;
+
+export const nodeAlarm = contract("node/{node}/alarm/{alarm}", {
+  ...ALARM,
   summary: "An alarm of a node. Cleared by an empty payload when what it tells of is over.",
 });
 
 export const agentAlarm = contract("agent/{agent}/alarm/{alarm}", {
-  payload: AlarmState,
-  kind: "report",
-  writer: "telemetry",
-  audience: "public",
-  qos: 1,
-  retain: true,
+  ...ALARM,
   summary: "An alarm of an agent. Cleared by an empty payload when what it tells of is over.",
 });
 
 export const domainAlarm = contract("domain/{domain}/alarm/{alarm}", {
-  payload: AlarmState,
-  kind: "report",
-  writer: "telemetry",
-  audience: "public",
-  qos: 1,
-  retain: true,
+  ...ALARM,
   summary: "An alarm of a power domain. Cleared by an empty payload when what it tells of is over.",
 });
 
 export const serviceAlarm = contract("service/{service}/alarm/{alarm}", {
-  payload: AlarmState,
-  kind: "report",
-  writer: "telemetry",
-  audience: "public",
-  qos: 1,
-  retain: true,
+  ...ALARM,
   summary: "An alarm of a service. Cleared by an empty payload when what it tells of is over.",
 });
 
