@@ -46,63 +46,46 @@ const overBudget = {
   noData: "OK",
 } as const;
 
+/** Two rules about alarms that stand: critical ones, and warnings. @param of the tag that says what they are of */
+function alarmRules(
+  key: string,
+  measurement: "node_alarm" | "site_alarm",
+  of: "node" | "subject",
+  ofWhat: string,
+): readonly AlertDescription[] {
+  const by = [of, "alarm"] as const;
+  const shared = {
+    description: "`outrider alarms` says in words what is wrong and what to do.",
+    rangeSeconds: 300,
+    for: "0s",
+    noData: "OK",
+  } as const;
+  const named = `{{ .Labels.${of} }}: {{ .Labels.alarm }}`;
+  return [
+    {
+      ...shared,
+      key: `${key}-critical`,
+      title: `Critical alarm ${ofWhat}`,
+      summary: `${named} is critical`,
+      query: values(measurement, "severity", { by, at: "now" }),
+      fires: { is: "above", limit: WARNING },
+      severity: "critical",
+    },
+    {
+      ...shared,
+      key: `${key}-warning`,
+      title: `Warning ${ofWhat}`,
+      summary: `${named} is a warning`,
+      query: values(measurement, "severity", { by, at: "now", only: { is: "=", value: WARNING } }),
+      fires: { is: "above", limit: 0 },
+      severity: "warning",
+    },
+  ];
+}
+
 export const ALERTS: readonly AlertDescription[] = [
-  {
-    key: "alarm-critical",
-    title: "Critical alarm of a node",
-    summary: "{{ .Labels.node }}: {{ .Labels.alarm }} is critical",
-    description: "`outrider alarms` says in words what is wrong and what to do.",
-    query: values("node_alarm", "severity", { by: ["node", "alarm"], at: "now" }),
-    rangeSeconds: 300,
-    fires: { is: "above", limit: WARNING },
-    for: "0s",
-    severity: "critical",
-    noData: "OK",
-  },
-  {
-    key: "alarm-warning",
-    title: "Warning of a node",
-    summary: "{{ .Labels.node }}: {{ .Labels.alarm }} is a warning",
-    description: "`outrider alarms` says in words what is wrong and what to do.",
-    query: values("node_alarm", "severity", {
-      by: ["node", "alarm"],
-      at: "now",
-      only: { is: "=", value: WARNING },
-    }),
-    rangeSeconds: 300,
-    fires: { is: "above", limit: 0 },
-    for: "0s",
-    severity: "warning",
-    noData: "OK",
-  },
-  {
-    key: "site-alarm-critical",
-    title: "Critical alarm of an agent, a power domain or a service",
-    summary: "{{ .Labels.subject }}: {{ .Labels.alarm }} is critical",
-    description: "`outrider alarms` says in words what is wrong and what to do.",
-    query: values("site_alarm", "severity", { by: ["subject", "alarm"], at: "now" }),
-    rangeSeconds: 300,
-    fires: { is: "above", limit: WARNING },
-    for: "0s",
-    severity: "critical",
-    noData: "OK",
-  },
-  {
-    key: "site-alarm-warning",
-    title: "Warning of an agent, a power domain or a service",
-    summary: "{{ .Labels.subject }}: {{ .Labels.alarm }} is a warning",
-    description: "`outrider alarms` says in words what is wrong and what to do.",
-    query: values("site_alarm", "severity", {
-      by: ["subject", "alarm"],
-      at: "now",
-      only: { is: "=", value: WARNING },
-    }),
-    rangeSeconds: 300,
-    fires: { is: "above", limit: 0 },
-    for: "0s",
-    severity: "warning",
-    noData: "OK",
-  },
+  ...alarmRules("alarm", "node_alarm", "node", "of a node"),
+  ...alarmRules("site-alarm", "site_alarm", "subject", "of an agent, a power domain or a service"),
   {
     key: "nothing-arrives",
     title: "Nothing arrives from Outrider",
