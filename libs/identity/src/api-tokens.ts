@@ -39,7 +39,7 @@ export class ApiTokens {
       readonly expiresAt?: string | undefined;
     },
   ): Promise<{ token: ApiToken; secret: string }> {
-    const owner = (await this.store.snapshot()).people.get(person);
+    const owner = (await this.store.present()).people.get(person);
     if (!owner) throw new IdentityError("not-found", "there is no such person");
     const foreign = asked.rights.find((right) => !owner.subject.rights.includes(right));
     if (foreign !== undefined || asked.rights.length === 0) {
@@ -84,7 +84,7 @@ export class ApiTokens {
 
   /** Counts at once here, within a second elsewhere. @throws IdentityError `not-found` */
   async revoke(person: string, id: string): Promise<void> {
-    const entry = (await this.store.snapshot()).tokens.get(id);
+    const entry = (await this.store.present()).tokens.get(id);
     if (entry?.owner !== person) throw new IdentityError("not-found", "there is no such token");
     await this.store.change([{ sql: "DELETE FROM identity_token WHERE id = ?", params: [id] }]);
   }

@@ -13,6 +13,8 @@ export interface StoreCore {
   readonly clock: Clock;
   /** Everybody, as old as a second at most; this process's own changes are in it at once. */
   snapshot(): Promise<Snapshot>;
+  /** Everybody as they are at the call, whichever process changed them last: what a change is judged by. */
+  present(): Promise<Snapshot>;
   /** Applies a change that others must learn of, and takes it up. */
   change(statements: readonly Statement[]): Promise<StatementResult[]>;
 }
@@ -64,6 +66,11 @@ export class IdentityStore implements StoreCore {
 
   async snapshot(): Promise<Snapshot> {
     if (this.clock.monotonicMs() - this.#readAtMs >= FRESH_MS) await this.refresh();
+    return this.#snapshot;
+  }
+
+  async present(): Promise<Snapshot> {
+    await this.refresh();
     return this.#snapshot;
   }
 

@@ -152,7 +152,7 @@ export class People {
    * @throws IdentityError `sign-in-failed`, `invalid`, `too-many`
    */
   async changePassword(name: string, old: string, next: string): Promise<void> {
-    const entry = (await this.store.snapshot()).people.get(name);
+    const entry = (await this.store.present()).people.get(name);
     const right = await matchesPassword(entry?.hash, Buffer.from(old));
     if (!entry || entry.person.disabled || !right) {
       throw new IdentityError("sign-in-failed", "the old password is wrong");
@@ -174,14 +174,14 @@ export class People {
   }
 
   async #entry(name: string): Promise<PersonEntry> {
-    const entry = (await this.store.snapshot()).people.get(name);
+    const entry = (await this.store.present()).people.get(name);
     if (!entry) throw new IdentityError("not-found", "there is no such person");
     return entry;
   }
 
   /** @param after a person as it is to become */
   async #keepAdministrator(after: Person): Promise<void> {
-    const { people } = await this.store.snapshot();
+    const { people } = await this.store.present();
     const before = people.get(after.name)?.person;
     if (!before || !administers(before) || administers(after)) return;
     if (othersAdminister(people, after.name)) return;

@@ -101,7 +101,7 @@ export class SshKeys {
   }
 
   async #known(person: string): Promise<void> {
-    if (!(await this.store.snapshot()).people.has(person)) {
+    if (!(await this.store.present()).people.has(person)) {
       throw new IdentityError("not-found", "there is no such person");
     }
   }

@@ -110,8 +110,9 @@ describe("people at a console", () => {
   it("lose what they may no longer do at once", async () => {
     await using identity = await openIdentity({ dataDirectory: stage.data.path });
     const { people } = identity.store;
-    await people.create({ name: "root", role: "administrator" });
-    await people.create({ name: "eve", role: "operator" });
+    await stage.know("root");
+    await stage.know("eve");
+    await people.change("eve", { role: "operator", rights: [], nodes: null, disabled: false });
     const outside = await stage.attach("person:eve", { mode: "spy" });
     await outside.hears("attached");
     await people.change("eve", { nodes: "n99" });

@@ -10,7 +10,8 @@ import type { Point, Store } from "../store/store.js";
 import { readMeasurements } from "./measurements-page.js";
 
 const MINUTE = 60_000;
-const endMs = Math.floor(Date.now() / MINUTE) * MINUTE;
+// Spans begin at multiples of their length, whatever the minute of the test is.
+const endMs = Math.floor(Date.now() / (5 * MINUTE)) * 5 * MINUTE;
 const fromMs = endMs - 10 * MINUTE;
 const span = {
   from: new Date(fromMs).toISOString(),
