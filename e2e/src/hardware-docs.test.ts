@@ -93,6 +93,15 @@ describe("a recipe", () => {
     expect(faults(fragment)).toEqual([]);
   });
 
+  it("switches by no line of a Pi that is pulled to active until somebody drives it", () => {
+    const GPIO = /output: \{ driver: gpio, options: \{ chip: pinctrl-\S+, line: (\d+) \}/g;
+    const lines = fragments.flatMap(({ where, text }) =>
+      [...text.matchAll(GPIO)].map(([, line]) => ({ where, line: Number(line) })),
+    );
+    expect(lines.length).toBeGreaterThan(4);
+    expect(lines.filter(({ line }) => line <= 8)).toEqual([]);
+  });
+
   it("would not be taken with a driver, an option or a need that there is not", () => {
     const wrong = [
       "power: { agent: rack-a, driver: no-such }",
