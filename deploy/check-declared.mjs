@@ -1,6 +1,7 @@
 // Every package of ours that a workspace imports is declared in its package.json and referenced in its tsconfig.json.
 // npm hoists all workspaces, so that an undeclared import would work here and fail elsewhere.
-import { globSync, readFileSync } from "node:fs";
+// And every command is a file that is there before the build, or npm would not link it.
+import { accessSync, constants, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -52,6 +53,17 @@ for (const folder of folders) {
           `${folder}/tsconfig.json: no reference to ${relative(folder, target)}, which is imported`,
         );
       }
+    }
+  }
+  for (const [command, file] of Object.entries(manifest.bin ?? {})) {
+    try {
+      if (!/^\.\/bin\//.test(file))
+        throw new Error("expected a file of ./bin, not of what is built");
+      accessSync(join(root, folder, file), constants.X_OK);
+    } catch (error) {
+      problems.push(
+        `${folder}/package.json: the command ${command} cannot be linked: ${error.message}`,
+      );
     }
   }
   for (const name of Object.keys(declared)) {
