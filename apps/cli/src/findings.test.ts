@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { findings, type Looked } from "./findings.js";
 
 const status = (state: string) =>
@@ -102,4 +102,53 @@ it("has nothing against nodes that have a console only", () => {
     "n[1-2]: cannot be managed now",
     "n[1-2]: nothing fresh is known of their supply",
   ]);
+});
+
+describe("what supplies say is wrong", () => {
+  const node = (id: string, problem: string, value = "Unknown", management = "Available") => ({
+    id,
+    name: id,
+    roles: [],
+    labels: {},
+    supportedActions: [],
+    supply: { value, evidence: "Assumed", ageMs: 0, stale: false },
+    status: { management, stale: false },
+    problem,
+  });
+
+  it("is one finding for all nodes of a switch that does not answer", () => {
+    const silent = "The switch at 10.0.0.2:161 did not answer within 2000 ms. Check power first.";
+    const nodes = Array.from({ length: 48 }, (_, at) => node(`n${at + 1}`, silent));
+    expect(wrong({ nodes })).toEqual([
+      expect.objectContaining({ level: "error", what: `n[1-48]: ${silent}` }),
+    ]);
+  });
+
+  it("is one finding where only node, port and counts differ, and another for another device", () => {
+    const of = (device: string, port: number): string =>
+      `${device}, PoE port ${port} is switched on and gives no power: power denied ${port + 5} times.`;
+    const nodes = [
+      ...[1, 2, 3].map((port) => node(`n${port}`, of("10.0.0.2", port))),
+      node("n4", of("10.0.0.3", 4)),
+      ...[5, 6].map((at) => node(`n${at}`, `The device of n${at}.power did not answer.`)),
+    ];
+    expect(wrong({ nodes }).map(({ what }) => what)).toEqual([
+      `n[1-3]: 3 nodes have the same; n1: ${of("10.0.0.2", 1)}`,
+      `n4: ${of("10.0.0.3", 4)}`,
+      "n[5-6]: 2 nodes have the same; n5: The device of n5.power did not answer.",
+    ]);
+  });
+
+  it("is a warning where the supply is known, and stands for that a node cannot be managed", () => {
+    const found = wrong({
+      nodes: [
+        node("n1", "The host panicked.", "On"),
+        node("n2", "agent a could not open n2.power: no such file.", "Unknown", "Unavailable"),
+      ],
+    });
+    expect(found).toMatchObject([
+      { level: "warning", what: "n1: The host panicked." },
+      { level: "error", what: "n2: agent a could not open n2.power: no such file." },
+    ]);
+  });
 });

@@ -1,5 +1,6 @@
 import type { AgentRow, ServiceRow } from "./commands/get-commands.js";
-import { isConsoleOnly, isUnavailable, type NodeView } from "./node-rows.js";
+import { isConsoleOnly, isUnavailable, problemOf, type NodeView } from "./node-rows.js";
+import { supplyFindings } from "./supply-findings.js";
 import { foldNodes } from "@outrider/contracts/node-set";
 import { consoleFindings } from "./consoles/console-findings.js";
 import { countText } from "./count.js";
@@ -152,9 +153,9 @@ function nodes({ nodes: all, hangOn }: Looked): Finding[] {
     if (wrong.length > 0)
       said.push(warning(`${foldNodes(wrong.map(({ id }) => id))}: ${what}`, advice));
   };
-  const unavailable = Map.groupBy(all.filter(isUnavailable), ({ id }) =>
-    (hangOn?.get(id) ?? []).join(", "),
-  );
+  // Of those whose problem is known, that is told below.
+  const unexplained = all.filter((node) => isUnavailable(node) && problemOf(node) === undefined);
+  const unavailable = Map.groupBy(unexplained, ({ id }) => (hangOn?.get(id) ?? []).join(", "));
   for (const [agent, wrong] of unavailable) {
     const advice =
       agent === ""
@@ -167,6 +168,7 @@ function nodes({ nodes: all, hangOn }: Looked): Finding[] {
     "nothing fresh is known of their supply",
     "see how their agent fares; silence is not Off",
   );
+  said.push(...supplyFindings(all));
   tell(
     all.filter(({ fault: latched }) => latched !== undefined),
     "power-on attempts are exhausted",

@@ -68,6 +68,16 @@ describe("the table of nodes", () => {
     expect(lines[1]).toContain("locked by person:anna; fault: refused?[2J??n2");
   });
 
+  it("says why a supply is not known, and nothing that is too old", () => {
+    const supply = { value: "Unknown", evidence: "Assumed", ageMs: 0, stale: false };
+    const problem = "10.0.0.2 does not answer.";
+    const silent = node("n1", { supply, problem });
+    const stale = node("n2", { supply: { ...supply, stale: true }, problem });
+    const [, first, second] = shown([silent, stale]);
+    expect(first).toMatch(/Unknown .* 10\.0\.0\.2 does not answer\.$/);
+    expect(second).not.toContain("does not answer");
+  });
+
   it("names the worst alarms that stand", () => {
     const alarm = (id: string, severity: "Warning" | "Critical") => ({ id, severity });
     const alarms = [

@@ -25,6 +25,8 @@ export interface NodeView {
   readonly status?: { readonly management: string; readonly stale: boolean };
   readonly lastCommand?: LastCommand;
   readonly fault?: string;
+  /** Why supply or host is not known, or what is wrong beside. */
+  readonly problem?: string;
   readonly lock?: NodeLock;
   readonly console?: ConsoleState & { readonly stale: boolean };
   /** Those that stand, the worst first. */
@@ -64,11 +66,17 @@ export function isUnavailable(node: NodeView): boolean {
   return node.status?.management === "Unavailable" && !isConsoleOnly(node);
 }
 
+/** What is wrong with its supply, as long as that is not too old to be relied on. */
+export function problemOf({ supply, problem }: NodeView): string | undefined {
+  return supply?.stale ? undefined : problem;
+}
+
 function notes(node: NodeView): string {
   const { fault, lock } = node;
   return [
     isConsoleOnly(node) ? "console only" : "",
     isUnavailable(node) ? "cannot be managed now" : "",
+    problemOf(node) ?? "",
     lock?.held ? `locked by ${lock.held.holder}` : "",
     fault === undefined ? "" : `fault: ${fault}`,
     alarmsText(node),

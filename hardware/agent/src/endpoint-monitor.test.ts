@@ -5,7 +5,8 @@ import { assert, asyncProperty, integer } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EndpointMonitor } from "./endpoint-monitor.js";
 import { ModelDevice } from "./testing/model-device.js";
-import { modelEndpoint } from "./testing/model-endpoint.js";
+import type { PowerEndpoint } from "./power-endpoint.js";
+import { modelEndpoint, type Recorded } from "./testing/model-endpoint.js";
 
 interface Seen {
   readonly atMs: number;
@@ -16,8 +17,14 @@ function watch(
   device: ModelDevice,
   clock: VirtualClock,
   desired: { sampleEveryMs: number; staleAfterMs: number },
-): { monitor: EndpointMonitor; seen: Seen[]; supplies: string[] } {
-  const { endpoint } = modelEndpoint(device, clock, undefined, desired);
+): {
+  monitor: EndpointMonitor;
+  endpoint: PowerEndpoint;
+  seen: Seen[];
+  supplies: string[];
+  logged: Recorded["logged"];
+} {
+  const { endpoint, recorded } = modelEndpoint(device, clock, undefined, desired);
   const seen: Seen[] = [];
   const supplies: string[] = [];
   const monitor = new EndpointMonitor(endpoint, {
@@ -30,7 +37,7 @@ function watch(
       throw error;
     },
   });
-  return { monitor, seen, supplies };
+  return { monitor, endpoint, seen, supplies, logged: recorded.logged };
 }
 
 describe("the monitor of an endpoint", () => {
@@ -98,6 +105,31 @@ describe("the monitor of an endpoint", () => {
     await clock.advance(seconds(1));
     expect(seen.at(-1)?.observation).toMatchObject({ supply: "Off" });
     expect(supplies).toEqual(["Off"]);
+    await monitor[Symbol.asyncDispose]();
+  });
+
+  it("logs that a device is silent when that begins and when it is over, and not what an act brings with it", async () => {
+    const clock = new VirtualClock();
+    const device = new ModelDevice();
+    const { monitor, endpoint, logged } = watch(device, clock, {
+      sampleEveryMs: 1000,
+      staleAfterMs: 6000,
+    });
+    await clock.advance(seconds(3));
+    expect(logged).toEqual([]);
+
+    const act = { what: "an act", interruptible: false, controller: new AbortController() };
+    endpoint.begin(act);
+    device.silent = true;
+    await clock.advance(seconds(5));
+    expect(logged).toEqual([]);
+    endpoint.end(act);
+    await clock.advance(seconds(30));
+    expect(logged).toEqual([{ level: "warn", fields: { problem: "the model is silent" } }]);
+
+    device.silent = false;
+    await clock.advance(seconds(30));
+    expect(logged.slice(1)).toEqual([{ level: "info", fields: {} }]);
     await monitor[Symbol.asyncDispose]();
   });
 });

@@ -33,6 +33,8 @@ export class EndpointMonitor implements AsyncDisposable {
   readonly #running: Promise<void>;
   #reportedMs = Number.NEGATIVE_INFINITY;
   #poked = false;
+  /** Whether a problem was logged that is not over. */
+  #isTroubled = false;
 
   constructor(
     private readonly endpoint: PowerEndpoint,
@@ -103,6 +105,22 @@ export class EndpointMonitor implements AsyncDisposable {
     this.#wake.tell();
   }
 
+  /** Once when it begins and once when it is over. What is said while a supply is being switched is no news. */
+  #tellProblem(problem: string | undefined, undisturbed: boolean): void {
+    const { log } = this.endpoint;
+    if (problem !== undefined && !this.#isTroubled && undisturbed) {
+      this.#isTroubled = true;
+      log.warn(
+        { problem },
+        "the supply cannot be read as it should; the state says so until it can",
+      );
+    }
+    if (problem === undefined && this.#isTroubled) {
+      this.#isTroubled = false;
+      log.info({}, "the supply is read as it should again");
+    }
+  }
+
   #take(reading: PowerReading | PortError, undisturbed: boolean, askedMs: number): void {
     const { clock, reporter, guardian } = this.options;
     const { desired, memory } = this.endpoint;
@@ -118,6 +136,7 @@ export class EndpointMonitor implements AsyncDisposable {
       this.#reportedMs = nowMs;
       reporter.observe(observation);
     }
+    this.#tellProblem(observation.problem, undisturbed);
     if (reading instanceof PortError) return;
     if (undisturbed) guardian.seen(this.endpoint, reading.supply);
     if (reading.drawWatts !== undefined)

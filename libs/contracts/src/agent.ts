@@ -255,7 +255,7 @@ export class Observation {
   @Integer(1, 86_400_000) staleAfterMs!: number;
   /** What the node draws, in watts, where the device measures it. */
   @Optional() @Finite(0, 100_000) drawWatts?: number;
-  /** Why supply or host is `Unknown`, where the device said so. */
+  /** Why supply or host is `Unknown`, or what is wrong beside; the power state says it to people. */
   @Optional() @Text(500) problem?: string;
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;

@@ -102,6 +102,8 @@ export class PowerState {
   @Optional() @Nested(() => LastCommand) lastCommand?: LastCommand;
   /** Set while power-on attempts are exhausted; the next `On` by a person clears it. */
   @Optional() @Text(500) fault?: string;
+  /** Why supply or host is `Unknown`, or what is wrong beside, and what to do: as the device or the agent says. */
+  @Optional() @Text(500) problem?: string;
 }
 
 /** Asks for one action. On the wire a bare word (`PowerCycle`) is the same as `{"action": "PowerCycle"}`. */

@@ -184,6 +184,7 @@ function fill(row, node) {
   put(supply, node.supply?.value ?? "Unknown", tone(node.supply?.value));
   if (node.target && node.target !== node.supply?.value)
     supply.append(make("span", { className: "note", textContent: `wanted: ${node.target}` }));
+  if (node.problem) supply.append(make("span", { className: "note", textContent: node.problem }));
   put(host, node.host?.value ?? "Unknown", tone(node.host?.value));
   put(evidence, evidenceText(node), "");
   evidence.title = node.supply

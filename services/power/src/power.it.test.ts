@@ -6,11 +6,18 @@ import {
   agentStatus,
   type AgentCommand,
   type CommandReport,
+  type DescribedEndpoint,
   type Observation,
 } from "@outrider/contracts/agent";
 import { agentId, commandId, endpointId, nodeId } from "@outrider/contracts/ids";
 import { nodeDescription } from "@outrider/contracts/node";
-import { powerResult, powerSet, powerState, type PowerResult } from "@outrider/contracts/power";
+import {
+  powerResult,
+  powerSet,
+  powerState,
+  type PowerResult,
+  type PowerState,
+} from "@outrider/contracts/power";
 import { presenceOf } from "@outrider/messaging/presence";
 import { Session } from "@outrider/messaging/session";
 import { startTestBroker, type TestBroker } from "@outrider/testing/broker";
@@ -94,6 +101,12 @@ class Stage {
       { agent },
       ({ payload }) => void this.acks.push(payload.event ?? 0),
     );
+    this.describe({});
+    this.agent.start();
+    await this.agent.ready(within());
+  }
+
+  describe(rest: Partial<DescribedEndpoint>): void {
     this.agent.retain(
       agentDescription,
       { agent },
@@ -110,12 +123,11 @@ class Stage {
             driver: "simulated",
             state: "bound",
             actions: ["On", "ForceOff", "PowerCycle", "PushPowerButton"],
+            ...rest,
           },
         ],
       },
     );
-    this.agent.start();
-    await this.agent.ready(within());
   }
 
   /** Asks until the service knows the node and its agent. */
@@ -243,6 +255,24 @@ describe("the power service", () => {
     await eventually("the outcome is repeated", () => stage.results.length === 3);
     expect(stage.results[2]).toEqual(stage.results[1]);
     expect(stage.commands).toHaveLength(1);
+  });
+
+  it("says with the state why a supply is not known: as its device does, else why nothing can read it", async () => {
+    const last = () => stage.states.at(-1) as PowerState;
+    const problem = "The switch at 10.0.0.2 did not answer. Check its power.";
+    await stage.see({ supply: "Unknown", supplyEvidence: "Assumed", host: "Unknown", problem });
+    await eventually("the device's words are in the state", () => last().problem === problem);
+    expect(last()).toMatchObject({ supply: { value: "Unknown" }, host: { value: "Unknown" } });
+    await stage.see({ supply: "On" });
+    await eventually("it answers again", () => last().supply.value === "On");
+    expect(last()).not.toHaveProperty("problem");
+
+    stage.describe({ state: "failed", actions: [], reason: `no such file ${"x".repeat(900)}` });
+    await eventually("why it could not be opened is in the state", () =>
+      last().problem?.startsWith("agent a1 could not open n1.power: no such file"),
+    );
+    stage.describe({});
+    await eventually("it is open", () => last().problem === undefined);
   });
 
   it("answers at once what it will not do", async () => {

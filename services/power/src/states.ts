@@ -1,4 +1,5 @@
 import { Inject, Injectable } from "@nestjs/common";
+import type { Observation } from "@outrider/contracts/agent";
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { AgentId, NodeId } from "@outrider/contracts/ids";
 import {
@@ -17,6 +18,8 @@ import type { Run } from "./run-state.js";
 /** Where nothing was ever seen, an answer is expected within this span. */
 const UNSEEN_STALE_MS = 15_000;
 const SWEEP = seconds(1);
+/** A reason in an agent's description may be longer than the state has room for. */
+const LONGEST_PROBLEM = 500;
 
 /** What a command wants of the supply in the end. */
 const TARGETS: Readonly<Partial<Record<Action, "On" | "Off">>> = {
@@ -94,6 +97,7 @@ export class States {
       host: host ?? unknown,
       ...this.#commandOf(node),
       ...(seen?.fault === undefined ? {} : { fault: seen.fault }),
+      ...this.#problemOf(node, seen),
     };
     this.session.retain(powerState, { node }, state);
   }
@@ -136,6 +140,14 @@ export class States {
     if (known) this.#unknownSince.delete(node);
     else if (!this.#unknownSince.has(node)) this.#unknownSince.set(node, now);
     return this.#unknownSince.get(node) ?? now;
+  }
+
+  /** As its device says, or why there is nothing that could say it although its agent is there. */
+  #problemOf(node: NodeId, seen: Observation | undefined): Pick<PowerState, "problem"> {
+    const trouble = this.nodes.trouble(node, "power");
+    const failed = trouble?.reasonCode === "endpoint-failed" ? trouble.detail : undefined;
+    const problem = failed ?? seen?.problem;
+    return problem === undefined ? {} : { problem: problem.slice(0, LONGEST_PROBLEM) };
   }
 
   #commandOf(node: NodeId): Pick<PowerState, "target" | "lastCommand"> {

@@ -1,7 +1,7 @@
 import type { DesiredEndpoint } from "@outrider/contracts/agent";
 import type { Clock } from "@outrider/contracts/clock";
 import { endpointId, nodeId } from "@outrider/contracts/ids";
-import { silentLog } from "@outrider/messaging/log";
+import { silentLog, type Log } from "@outrider/messaging/log";
 import type { EndpointMemory } from "../command-record.js";
 import type { Activity } from "../endpoint.js";
 import type { Journal, MemoryPatch, StoredEvent } from "../journal.js";
@@ -16,6 +16,8 @@ import type { ModelDevice } from "./model-device.js";
 export interface Recorded {
   readonly patches: MemoryPatch[];
   readonly events: StoredEvent[];
+  /** What it logged, but for what is of use to developers only. */
+  readonly logged: { readonly level: "info" | "warn" | "error"; readonly fields: object }[];
 }
 
 /** An open endpoint over a device in memory that records in memory, too. */
@@ -25,7 +27,14 @@ export function modelEndpoint(
   memory?: EndpointMemory,
   desired: Partial<DesiredEndpoint> = {},
 ): { endpoint: PowerEndpoint; recorded: Recorded } {
-  const recorded: Recorded = { patches: [], events: [] };
+  const recorded: Recorded = { patches: [], events: [], logged: [] };
+  const { logged } = recorded;
+  const log: Log = {
+    ...silentLog,
+    info: (fields) => void logged.push({ level: "info", fields }),
+    warn: (fields) => void logged.push({ level: "warn", fields }),
+    error: (fields) => void logged.push({ level: "error", fields }),
+  };
   const journal: Pick<Journal, "remember" | "recordStep"> = {
     recordStep: async () => {},
     remember: async (_, patch, events) => {
@@ -33,7 +42,7 @@ export function modelEndpoint(
       recorded.events.push(...(events ?? []));
     },
   };
-  return { endpoint: openEndpoint(device, clock, journal, desired, memory), recorded };
+  return { endpoint: openEndpoint(device, clock, journal, desired, memory, log), recorded };
 }
 
 /** An open endpoint over a device in memory. */
@@ -43,6 +52,7 @@ export function openEndpoint(
   journal: Pick<Journal, "remember" | "recordStep">,
   desired: Partial<DesiredEndpoint> = {},
   memory?: EndpointMemory,
+  log = silentLog,
 ): PowerEndpoint {
   const endpoint = new PowerEndpoint(
     {
@@ -62,7 +72,7 @@ export function openEndpoint(
       secrets: noSecrets,
       programs: noPrograms,
       clock,
-      log: logWith(silentLog, {}),
+      log: logWith(log, {}),
       journal,
     },
     {

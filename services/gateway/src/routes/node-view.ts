@@ -106,6 +106,8 @@ export class NodeView {
   @WordList(INTERFACE_KINDS) interfaceKinds!: InterfaceKind[];
   /** Set while power-on attempts are exhausted. */
   @Optional() @Text(500) fault?: string;
+  /** Why supply or host is `Unknown`, or what is wrong beside, and what to do. */
+  @Optional() @Text(500) problem?: string;
   @Optional() @Nested(() => NodeLock) lock?: NodeLock;
   /** Missing where nothing was ever heard of a console. */
   @Optional() @Nested(() => ConsoleStateView) console?: ConsoleStateView;
@@ -152,6 +154,7 @@ export function nodeView(record: NodeRecord, clock: Clock): NodeView | undefined
     agents: agentsOf(description.value),
     interfaceKinds: INTERFACE_KINDS.filter((kind) => interfaces[kind]?.length),
     ...(power?.fault === undefined ? {} : { fault: power.fault }),
+    ...(power?.problem === undefined ? {} : { problem: power.problem }),
     ...(lock ? { lock: lock.value } : {}),
     ...(consoleState ? { console: consoleState } : {}),
     ...(alarms ? { alarms: [...alarms.value.values()].toSorted(worstFirst) } : {}),

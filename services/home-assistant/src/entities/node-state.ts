@@ -24,7 +24,7 @@ export function powerEntities(node: string): Entity[] {
       state_topic: topic,
       value_template: `{{ value_json.${key}.value }}`,
       json_attributes_topic: topic,
-      json_attributes_template: `{{ {'evidence': value_json.${key}.evidence, 'since': value_json.${key}.since} | to_json }}`,
+      json_attributes_template: `{{ {'evidence': value_json.${key}.evidence, 'since': value_json.${key}.since, 'problem': value_json.problem | default(none)} | to_json }}`,
       entity_category: "diagnostic",
       availability,
     },
