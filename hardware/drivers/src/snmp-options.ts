@@ -63,14 +63,16 @@ const SNMP_PORT = 161;
  */
 export async function snmpDevice(
   options: SnmpOptions,
-  context: Pick<DriverContext, "clock" | "secret">,
+  context: Pick<DriverContext, "clock" | "secret"> & Partial<Pick<DriverContext, "log">>,
   name: string,
   driver: string,
   advice = "Correct the endpoint in the site file.",
 ): Promise<SnmpDevice> {
   const { host, udpPort = SNMP_PORT } = options;
   const credentials = await credentialsOf(options, context, driver, advice);
-  return new SnmpDevice({ address: { host, udpPort }, credentials, name, clock: context.clock });
+  const { clock, log } = context;
+  const address = { host, udpPort };
+  return new SnmpDevice({ address, credentials, name, clock, ...(log && { log }) });
 }
 
 async function credentialsOf(

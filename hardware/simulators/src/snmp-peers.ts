@@ -126,7 +126,8 @@ async function serves(child: ChildProcess, udpPort: number): Promise<void> {
   child.stdout?.on("data", (chunk: Buffer) => {
     if (said.length < 65_536) said += chunk.toString("utf8");
   });
-  const local = `:${udpPort.toString(16).toUpperCase().padStart(4, "0")} `;
+  // As local address: sockets that are connected to it stand there, too.
+  const local = `: 0100007F:${udpPort.toString(16).toUpperCase().padStart(4, "0")} `;
   for (let waitedMs = 0; !readFileSync("/proc/net/udp", "utf8").includes(local); waitedMs += 50) {
     if (child.exitCode !== null || waitedMs > READY_MS) {
       child.kill("SIGKILL");

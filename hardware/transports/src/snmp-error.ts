@@ -11,7 +11,8 @@ const ADVICE: Readonly<Record<number, string>> = {
     "this community or user may only read, or its view leaves this object out: give it write access",
   [ErrorStatus.NotWritable]:
     "the object cannot be written by this community or user: give it write access",
-  [ErrorStatus.AuthorizationError]: "this community or user may not: give it write access",
+  [ErrorStatus.AuthorizationError]:
+    "this community or user may not, or not in this way: a device that asks its user of version 3 for encryption wants privKey (and the right privProtocol), and switching takes write access",
   [ErrorStatus.NoCreation]:
     "it has no such object: check the numbers of port or outlet, and the profile",
   [ErrorStatus.BadValue]: "it does not take this value: choose another profile",
@@ -38,12 +39,31 @@ export function refusedObject(error: unknown): { status: number; oid: string } |
   return { status, oid: /: ([\d.]+)$/.exec(message)?.[1] ?? "" };
 }
 
+/** net-snmp's code for it, which its types do not have yet. */
+const NOT_IN_TIME_WINDOW = 14;
+
+/** Whether an answer was not taken because its engineBoots or engineTime are not those of now (RFC 3414, 3.2 step 7b). */
+export function isOutsideTimeWindow(error: Error | null): boolean {
+  const { name, code } = (error ?? {}) as Partial<SnmpFailure>;
+  return name === "ResponseInvalidError" && code === NOT_IN_TIME_WINDOW;
+}
+
+/** A device of version 3 says a time of before: it was restarted and has not counted that, or its answer is an old one. */
+export class OutsideTimeWindow extends Error {
+  override readonly name = "OutsideTimeWindow";
+  /** @param nothingDone whether it was the device's report that it has not done what it was asked */
+  constructor(readonly nothingDone: boolean) {
+    super("The answer is outside the time window.");
+  }
+}
+
 /**
  * The PortError of a question or a request that failed.
  * @param what names the device with its address: "The switch at 10.0.0.2:161"
  */
 export function snmpError(what: string, error: unknown): Error {
   if (error instanceof PortError || !(error instanceof Error)) return error as Error;
+  if (error instanceof OutsideTimeWindow) return timeGoneBack(what, error);
   const failure = error as SnmpFailure;
   if (failure.name === "RequestFailedError") return refusal(what, failure);
   if (failure.name === "ResponseInvalidError") return invalid(what, failure);
@@ -73,6 +93,16 @@ function refusal(what: string, { status = 0, message }: SnmpFailure): PortError 
 }
 
 const USM_WORDS = /^(Unsupported|Not In|Unknown|Wrong|Decryption)[A-Za-z (),]{1,70}$/;
+
+function timeGoneBack(what: string, { nothingDone }: OutsideTimeWindow): PortError {
+  const done = nothingDone
+    ? "It has not done what it was asked"
+    : "Whether it has done what it was asked is not known: look at its state";
+  return new PortError(
+    "protocol",
+    `${what} says a time (engineBoots, engineTime of SNMPv3) that cannot be now, so its answer is not believed. ${done}. If this happens again, look whether two devices have this address, and whether it keeps its engineBoots over a restart.`,
+  );
+}
 
 function invalid(what: string, { message, code }: SnmpFailure): PortError {
   if (USM_WORDS.test(message)) {

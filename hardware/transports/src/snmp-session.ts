@@ -1,25 +1,11 @@
-import {
-  createSession,
-  createV3Session,
-  ErrorStatus,
-  isVarbindError,
-  ObjectType,
-  Version1,
-  Version2c,
-  type Varbind,
-} from "net-snmp";
+import { ErrorStatus, isVarbindError, ObjectType, type Varbind } from "net-snmp";
+import type { DriverLog } from "@outrider/ports/driver";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
 import { milliseconds, type Clock, type Duration } from "@outrider/ports/time";
-import { snmpUser, type SnmpCredentials } from "./snmp-credentials.js";
-import { connectedDatagrams } from "./snmp-datagram.js";
-import { refusedObject, silenceAdvice, snmpError } from "./snmp-error.js";
-
-export interface SnmpAddress {
-  /** A name or an address. */
-  readonly host: string;
-  readonly udpPort: number;
-}
+import type { SnmpCredentials } from "./snmp-credentials.js";
+import { OutsideTimeWindow, refusedObject, silenceAdvice, snmpError } from "./snmp-error.js";
+import { openWire, type Answer, type SnmpAddress, type Wire } from "./snmp-wire.js";
 
 export interface SnmpSessionOptions {
   readonly address: SnmpAddress;
@@ -27,6 +13,8 @@ export interface SnmpSessionOptions {
   /** What the device is, for messages: "The switch". */
   readonly name: string;
   readonly clock: Clock;
+  /** Is told what nobody who asks would notice. */
+  readonly log?: Pick<DriverLog, "warn">;
 }
 
 /** A number for every numeric type, an object identifier as text, and bytes for the rest. */
@@ -47,41 +35,19 @@ const REPETITIONS = 24;
 /** A walk that goes on for longer is that of a device which turns in circles. */
 const LONGEST_WALK = 20_000;
 
-type Answer = (error: Error | null, varbinds?: Varbind[]) => void;
-
-/** net-snmp's session as it is used here; its own types hide the requests under way. */
-interface Wire {
-  get(oids: string[], answer: Answer): void;
-  getNext(oids: string[], answer: Answer): void;
-  getBulk(
-    oids: string[],
-    nonRepeaters: number,
-    repetitions: number,
-    answer: (error: Error | null, rows?: (Varbind | Varbind[])[]) => void,
-  ): void;
-  set(varbinds: Varbind[], answer: Answer): void;
-  readonly reqs: Record<string, Request>;
-  registerRequest(request: Request): void;
-  unregisterRequest(id: number): void;
-  cancelRequests(error: Error): void;
-  on(event: "error", listener: () => void): void;
-  close(): void;
-}
-interface Request {
-  readonly responseCb: Answer;
-  getId(): number;
-}
-
 /**
  * SNMP with one device over one socket. Questions are repeated until they are answered or their deadline is over; a
- * write is sent exactly once, so that none arrives after it was given up. After a silence everything begins anew: the
- * name is resolved again, and what was agreed on with a device that was restarted is forgotten.
+ * write is sent exactly once, so that none arrives after it was given up; again only where the device has said that it
+ * did nothing. After a silence everything begins anew: the name is resolved again, and what was agreed on with a device
+ * that was restarted is forgotten. So it is where a device of version 3 says a time of before.
  */
 export class SnmpSession implements Disposable {
   /** The device with its address, as messages name it. */
   readonly what: string;
-  #session: Wire | undefined;
-  readonly #givenUp = new WeakSet<Answer>();
+  #wire: Wire | undefined;
+  /** Those that are not asked any more, and still wait for answers. */
+  readonly #leaving = new Set<Wire>();
+  readonly #underWay = new Map<Wire, number>();
 
   constructor(private readonly options: SnmpSessionOptions) {
     const { host, udpPort } = options.address;
@@ -123,7 +89,7 @@ export class SnmpSession implements Disposable {
       value: integer,
     }));
     await this.#within(deadline, signal, "write", (within) =>
-      this.#exchange((session, answer) => session.set(varbinds, answer), within),
+      this.#exchange((wire, answer) => wire.set(varbinds, answer), within, "write"),
     );
   }
 
@@ -150,7 +116,9 @@ export class SnmpSession implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#renew(new PortError("unreachable", `${this.what} is not used any more.`));
+    const unused = new PortError("unreachable", `${this.what} is not used any more.`);
+    if (this.#wire) this.#drop(this.#wire, unused);
+    for (const wire of this.#leaving) this.#drop(wire, unused);
   }
 
   async #getPart(
@@ -159,8 +127,8 @@ export class SnmpSession implements Disposable {
   ): Promise<Map<string, SnmpValue | undefined>> {
     if (oids.length === 0) return new Map();
     try {
-      const varbinds = await this.#ask((session, answer) => {
-        session.get([...oids], answer);
+      const varbinds = await this.#ask((wire, answer) => {
+        wire.get(oids, answer);
       }, signal);
       return new Map(varbinds.map((varbind) => [varbind.oid, valueOf(varbind)]));
     } catch (error) {
@@ -188,12 +156,9 @@ export class SnmpSession implements Disposable {
     signal: AbortSignal,
   ): Promise<readonly { oid: string; value: SnmpValue | undefined }[]> {
     try {
-      const varbinds = await this.#ask((session, answer) => {
-        if (this.options.credentials.version === "1") session.getNext([from], answer);
-        else
-          session.getBulk([from], 0, REPETITIONS, (error, rows) => {
-            answer(error, rows?.flat());
-          });
+      const varbinds = await this.#ask((wire, answer) => {
+        if (this.options.credentials.version === "1") wire.getNext(from, answer);
+        else wire.getBulk(from, REPETITIONS, answer);
       }, signal);
       return varbinds.map((varbind) => ({ oid: varbind.oid, value: valueOf(varbind) }));
     } catch (error) {
@@ -218,21 +183,18 @@ export class SnmpSession implements Disposable {
         throw error === signal.reason ? error : snmpError(named, error);
       }
       // Others may still wait for a slow answer; they have deadlines of their own.
-      if (Object.keys(this.#session?.reqs ?? {}).length === 0) this.#renew(error);
+      if (this.#wire?.idle()) this.#drop(this.#wire, error);
       throw new PortError("timed-out", `${error.message} ${silenceAdvice(credentials.version)}`);
     }
   }
 
   /** Asks until there is an answer. */
-  async #ask(
-    send: (session: Wire, answer: Answer) => void,
-    signal: AbortSignal,
-  ): Promise<Varbind[]> {
+  async #ask(send: Send, signal: AbortSignal): Promise<Varbind[]> {
     const answered = new AbortController();
     const within = AbortSignal.any([signal, answered.signal]);
     try {
       return await new Promise<Varbind[]>((resolve, reject) => {
-        const attempt = (): void => void this.#exchange(send, within).then(resolve, reject);
+        const attempt = (): void => void this.#exchange(send, within, "read").then(resolve, reject);
         const again = async (): Promise<never> => {
           for (;;) {
             attempt();
@@ -246,70 +208,72 @@ export class SnmpSession implements Disposable {
     }
   }
 
-  #exchange(
-    send: (session: Wire, answer: Answer) => void,
-    signal: AbortSignal,
-  ): Promise<Varbind[]> {
-    return new Promise((resolve, reject) => {
+  /** Sends; once more where the device counts its time anew, and a read does no harm or a write was not done. */
+  async #exchange(send: Send, signal: AbortSignal, what: "read" | "write"): Promise<Varbind[]> {
+    const wire = this.#open();
+    try {
+      return await this.#sendBy(wire, send, signal);
+    } catch (error) {
+      if (!(error instanceof OutsideTimeWindow)) throw error;
+      const first = this.#leave(wire);
+      if (what === "write" && !error.nothingDone) throw error;
+      const answer = await this.#sendBy(this.#open(), send, signal);
+      if (first) {
+        this.options.log?.warn(
+          { device: this.what },
+          "The device has gone back in its SNMPv3 time (engineBoots, engineTime), as one does that restarts without counting it. It was asked for its time again, and what it said before could be replayed",
+        );
+      }
+      return answer;
+    }
+  }
+
+  #sendBy(wire: Wire, send: Send, signal: AbortSignal): Promise<Varbind[]> {
+    this.#underWay.set(wire, (this.#underWay.get(wire) ?? 0) + 1);
+    return new Promise<Varbind[]>((resolve, reject) => {
       signal.throwIfAborted();
-      const session = this.#open();
       const answer: Answer = (error, varbinds) => {
         signal.removeEventListener("abort", giveUp);
         if (error) reject(error);
         else resolve(varbinds ?? []);
       };
       const giveUp = (): void => {
-        this.#givenUp.add(answer);
-        for (const request of Object.values(session.reqs)) {
-          if (request.responseCb === answer) session.unregisterRequest(request.getId());
-        }
+        wire.giveUp(answer);
         reject(signal.reason as Error);
       };
       signal.addEventListener("abort", giveUp, { once: true });
-      send(session, answer);
+      send(wire, answer);
+    }).finally(() => {
+      const left = (this.#underWay.get(wire) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(wire, left);
+      else {
+        this.#underWay.delete(wire);
+        if (this.#leaving.delete(wire)) wire.close();
+      }
     });
   }
 
   #open(): Wire {
-    if (this.#session) return this.#session;
+    if (this.#wire) return this.#wire;
     const { address, credentials } = this.options;
-    const options = {
-      port: address.udpPort,
-      transport: address.host.includes(":") ? ("udp6" as const) : ("udp4" as const),
-      // Repeating and giving up are done here, by the injected clock.
-      retries: 0,
-      timeout: 600_000,
-      reportOidMismatchErrors: true,
-      dgramModule: connectedDatagrams((error) => {
-        lost = error;
-        if (this.#session === session) this.#renew(error);
-      }),
-    };
-    let lost: Error | undefined;
-    const session = (credentials.version === "3"
-      ? createV3Session(address.host, snmpUser(credentials), options)
-      : createSession(address.host, credentials.community, {
-          ...options,
-          version: credentials.version === "1" ? Version1 : Version2c,
-        })) as unknown as Wire;
-    // A datagram that is no SNMP is no answer: whoever waits goes on waiting.
-    session.on("error", () => {});
-    const register = session.registerRequest.bind(session);
-    session.registerRequest = (request) => {
-      // Between sending and here it was given up, or the whole session was.
-      if (this.#givenUp.has(request.responseCb)) return;
-      if (lost === undefined) register(request);
-      else request.responseCb(lost);
-    };
-    this.#session = session;
-    return session;
+    const wire = openWire(address, credentials, (lost, error) => this.#drop(lost, error));
+    this.#wire = wire;
+    return wire;
   }
 
-  #renew(error: Error): void {
-    const session = this.#session;
-    this.#session = undefined;
-    session?.cancelRequests(error);
-    session?.close();
+  /** The next question goes by a new wire; this one ends with its last answer. @returns whether it was in use */
+  #leave(wire: Wire): boolean {
+    if (this.#wire !== wire) return false;
+    this.#wire = undefined;
+    if (this.#underWay.has(wire)) this.#leaving.add(wire);
+    else wire.close();
+    return true;
+  }
+
+  #drop(wire: Wire, error: Error): void {
+    if (this.#wire === wire) this.#wire = undefined;
+    else if (!this.#leaving.delete(wire)) return;
+    wire.cancel(error);
   }
 
   #circle(root: string): PortError {
@@ -319,6 +283,8 @@ export class SnmpSession implements Disposable {
     );
   }
 }
+
+type Send = (wire: Wire, answer: Answer) => void;
 
 const ANSWERED = new Error("answered");
 

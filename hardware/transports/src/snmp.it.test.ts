@@ -274,3 +274,83 @@ describe.skipIf(skip)("SNMP with snmpd", { timeout: 60_000 }, () => {
     expect(await pending).toMatchObject({ code: "unreachable" });
   });
 });
+
+describe.skipIf(skip)(
+  "SNMPv3 with an snmpd that has lost count of its restarts",
+  { timeout: 60_000 },
+  () => {
+    const ROWS = "1.3.6.1.2.1.105.1.1.1.3.1";
+    const AUTH_KEY = "canary-of-authentication";
+    const PRIV_KEY = "canary-of-privacy";
+    const BOOTS = "1.3.6.1.6.3.10.2.1.2.0";
+    const rows = Array.from({ length: 300 }, (_, index) => `${ROWS}.${index + 1}`);
+    const config = (boots: number): readonly string[] => [
+      `createUser outrider SHA-256 "${AUTH_KEY}" AES "${PRIV_KEY}"`,
+      "rwuser outrider priv",
+      "exactEngineID 0x80000000010203041505",
+      ...(boots === 0 ? [] : ["oldEngineID 0x80000000010203041505", `engineBoots ${boots}`]),
+      ...rows.map((oid) => `override -rw .${oid} integer 1`),
+    ];
+
+    /** Reads once, so that the device's time is agreed on; then the device is another run of itself. */
+    async function restarted() {
+      const udpPort = await freeUdpPort();
+      const warned: string[] = [];
+      const snmp = new SnmpSession({
+        address: { host: "127.0.0.1", udpPort },
+        credentials: {
+          version: "3",
+          user: "outrider",
+          auth: { protocol: "sha256", key: AUTH_KEY },
+          privacy: { protocol: "aes", key: PRIV_KEY },
+        },
+        name: "The switch",
+        clock: systemClock,
+        log: { warn: (_, message) => void warned.push(message) },
+      });
+      const before = await startSnmpd(udpPort, config(7));
+      expect((await snmp.get([BOOTS], seconds(10), forever)).get(BOOTS)).toBe(8);
+      await before[Symbol.asyncDispose]();
+      const peer = await startSnmpd(udpPort, config(0));
+      return {
+        snmp,
+        warned,
+        [Symbol.asyncDispose]: async () => {
+          snmp[Symbol.dispose]();
+          await peer[Symbol.asyncDispose]();
+        },
+      };
+    }
+
+    it("is read on, by all that ask at the same time, and it is said once", async () => {
+      await using device = await restarted();
+      const [values, table, boots] = await Promise.all([
+        device.snmp.get(rows, seconds(10), forever),
+        device.snmp.walk(ROWS, seconds(10), forever),
+        device.snmp.get([BOOTS], seconds(10), forever),
+      ]);
+      expect([...values.values()].filter((value) => value === 1)).toHaveLength(rows.length);
+      expect(table.size).toBe(rows.length);
+      expect(boots.get(BOOTS)).toBe(1);
+      await device.snmp.get([BOOTS], seconds(10), forever);
+      expect(device.warned).toEqual([expect.stringContaining("gone back in its SNMPv3 time")]);
+    });
+
+    it("is written to: what it has reported was not done by the first attempt", async () => {
+      await using device = await restarted();
+      const [oid = ""] = rows;
+      await device.snmp.set([{ oid, integer: 2 }], seconds(10), forever);
+      expect((await device.snmp.get([oid], seconds(10), forever)).get(oid)).toBe(2);
+      expect(device.warned).toHaveLength(1);
+    });
+
+    it("leaves no request behind when it is given up in the middle", async () => {
+      await using device = await restarted();
+      const caller = new AbortController();
+      const reading = failure(device.snmp.walk(ROWS, seconds(10), caller.signal));
+      caller.abort(new Error("the agent stops"));
+      expect(await reading).toBe(caller.signal.reason);
+      expect((await device.snmp.get([BOOTS], seconds(10), forever)).get(BOOTS)).toBe(1);
+    });
+  },
+);

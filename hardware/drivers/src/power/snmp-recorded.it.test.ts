@@ -184,6 +184,7 @@ describe.skipIf(withoutSnmpd)("snmpd with a PoE port", { timeout: 60_000 }, () =
     ["another password", { user: "outrider", authKey: keys.privKey }, "Wrong Digest"],
     ["another protocol", { user: "outrider", authProtocol: "sha512" }, "Wrong Digest"],
     ["an unknown user", { user: "nobody" }, "Unknown User Name"],
+    ["no encryption of a user who needs it", { user: "outrider", privKey: undefined }, "privKey"],
     ["no encryption", { user: "nobody", privKey: undefined }, "Unknown User Name"],
   ])("says what is wrong with %s", async (_, options, words) => {
     const { privKey, ...rest } = { version: "3", ...keys, ...options };
