@@ -323,34 +323,34 @@ describe.skipIf(skip)(
     }
 
     it("is read on, by all that ask at the same time, and it is said once", async () => {
-      await using device = await restarted();
+      await using run = await restarted();
       const [values, table, boots] = await Promise.all([
-        device.snmp.get(rows, seconds(10), forever),
-        device.snmp.walk(ROWS, seconds(10), forever),
-        device.snmp.get([BOOTS], seconds(10), forever),
+        run.snmp.get(rows, seconds(10), forever),
+        run.snmp.walk(ROWS, seconds(10), forever),
+        run.snmp.get([BOOTS], seconds(10), forever),
       ]);
       expect([...values.values()].filter((value) => value === 1)).toHaveLength(rows.length);
       expect(table.size).toBe(rows.length);
       expect(boots.get(BOOTS)).toBe(1);
-      await device.snmp.get([BOOTS], seconds(10), forever);
-      expect(device.warned).toEqual([expect.stringContaining("gone back in its SNMPv3 time")]);
+      await run.snmp.get([BOOTS], seconds(10), forever);
+      expect(run.warned).toEqual([expect.stringContaining("gone back in its SNMPv3 time")]);
     });
 
     it("is written to: what it has reported was not done by the first attempt", async () => {
-      await using device = await restarted();
+      await using run = await restarted();
       const [oid = ""] = rows;
-      await device.snmp.set([{ oid, integer: 2 }], seconds(10), forever);
-      expect((await device.snmp.get([oid], seconds(10), forever)).get(oid)).toBe(2);
-      expect(device.warned).toHaveLength(1);
+      await run.snmp.set([{ oid, integer: 2 }], seconds(10), forever);
+      expect((await run.snmp.get([oid], seconds(10), forever)).get(oid)).toBe(2);
+      expect(run.warned).toHaveLength(1);
     });
 
     it("leaves no request behind when it is given up in the middle", async () => {
-      await using device = await restarted();
+      await using run = await restarted();
       const caller = new AbortController();
-      const reading = failure(device.snmp.walk(ROWS, seconds(10), caller.signal));
+      const reading = failure(run.snmp.walk(ROWS, seconds(10), caller.signal));
       caller.abort(new Error("the agent stops"));
       expect(await reading).toBe(caller.signal.reason);
-      expect((await device.snmp.get([BOOTS], seconds(10), forever)).get(BOOTS)).toBe(1);
+      expect((await run.snmp.get([BOOTS], seconds(10), forever)).get(BOOTS)).toBe(1);
     });
   },
 );
