@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { openDriver } from "@outrider/ports/driver";
 import { mustSkip } from "@outrider/simulators/peers";
 import { connectAsync, type MqttClient } from "mqtt";
@@ -9,6 +11,7 @@ import { mqttRig } from "./testing/mqtt-rig.js";
 import { BROKER_USER } from "./testing/plug-rig.js";
 import { failure, forever } from "./testing/power-rig.js";
 
+const PATIENCE = { timeout: 20_000 };
 const skip = mustSkip("plugs on mosquitto", { mosquitto: "mosquitto" });
 const KINDS = [
   { kind: "tasmota", driver: tasmota, name: (slot: number) => ({ topic: `plug-${slot}` }) },
@@ -80,5 +83,60 @@ describe.skipIf(skip).each(KINDS)("$kind on mosquitto", ({ kind, driver, name })
       .toMatchObject({
         supply: "Off",
       });
+  });
+});
+
+/** Whoever listens at the address of a broker, and writes down all that comes. */
+async function startCurious() {
+  const heard: Buffer[] = [];
+  const connected = new Set<Socket>();
+  const server = createServer((socket) => {
+    connected.add(socket);
+    socket.on("data", (bytes: Buffer) => heard.push(bytes));
+    socket.on("error", () => {});
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    broker: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connected.size,
+    heard: () => Buffer.concat(heard).toString("latin1"),
+    async [Symbol.asyncDispose]() {
+      for (const socket of connected) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+describe.each(KINDS)("the password of $kind for a broker without encryption (P18)", (kind) => {
+  const { driver, name } = kind;
+  const password = { file: "/etc/outrider/secrets/broker" };
+  const context = () => driverContext({ secrets: { [password.file]: BROKER_USER.password } });
+  const login = { username: BROKER_USER.username, password };
+
+  it("is not sent", async () => {
+    await using curious = await startCurious();
+    const options = { broker: curious.broker, ...login, ...name(1) };
+    for (const said of [options, { ...options, unencrypted: false }]) {
+      const error = await failure(openDriver(driver, said, context()));
+      expect(error).toMatchObject({ code: "invalid-options" });
+      expect(error.message).toContain("Use mqtts, or set unencrypted: true");
+    }
+    expect(curious.connections()).toBe(0);
+  });
+
+  it("goes where the endpoint says so", async () => {
+    await using curious = await startCurious();
+    const options = { broker: curious.broker, ...login, unencrypted: true, ...name(1) };
+    await using _port = await openDriver(driver, options, context());
+    await expect.poll(curious.heard, PATIENCE).toContain(BROKER_USER.password);
+  });
+
+  it("is not missed where there is none", async () => {
+    await using curious = await startCurious();
+    await using _port = await openDriver(driver, { broker: curious.broker, ...name(1) }, context());
+    await expect.poll(curious.heard, PATIENCE).toContain("MQTT");
+    expect(curious.heard()).not.toContain(BROKER_USER.password);
   });
 });

@@ -4,7 +4,7 @@ import type { DriverContext } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { shareBroker, type MqttLink } from "@outrider/transports/mqtt";
 import type { Share } from "@outrider/transports/shared";
-import { Matches } from "class-validator";
+import { IsBoolean, Matches } from "class-validator";
 import { credentialsOf } from "./device-login.js";
 import { authorityIn } from "./device-trust.js";
 import { invalidOption } from "./invalid-option.js";
@@ -20,6 +20,8 @@ export class BrokerOptions {
   @Optional() @Nested(() => SecretReference) password?: SecretReference;
   /** Absolute path on the agent's host of the authority (PEM) that signed the broker's certificate. */
   @Optional() @Matches(/^\/[^\u0000]{1,1000}$/) caFile?: string;
+  /** True lets the password go over the network unencrypted, to a broker of `mqtt:`. */
+  @Optional() @IsBoolean() unencrypted?: boolean;
 }
 
 /** @throws PortError `invalid-options` */
@@ -27,8 +29,14 @@ export async function openBroker(
   options: BrokerOptions,
   context: DriverContext,
 ): Promise<Share<MqttLink>> {
-  const { broker: url, caFile } = options;
+  const { broker: url, caFile, password, unencrypted } = options;
   if (!URL.canParse(url)) throw invalidOption("broker: must be mqtt://<host> or mqtts://<host>.");
+  // MQTT sends it as it is (MQTT 3.1.1, 5.4.5).
+  if (password !== undefined && url.startsWith("mqtt:") && unencrypted !== true) {
+    throw invalidOption(
+      "broker: is not encrypted, and the endpoint has a password that would be sent as it is. Use mqtts, or set unencrypted: true.",
+    );
+  }
   const credentials = await credentialsOf(options, context);
   const ca = caFile === undefined ? undefined : await authorityIn(caFile);
   return shareBroker({ url, credentials, ca, clock: context.clock });

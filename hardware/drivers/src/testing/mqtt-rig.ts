@@ -27,6 +27,7 @@ export async function mqttRig(
       broker: `mqtt://127.0.0.1:${port}`,
       username: BROKER_USER.username,
       password: PASSWORD,
+      unencrypted: true,
       ...optionsOf(slot),
     }),
     address: () => `127.0.0.1:${port}`,
