@@ -18,6 +18,7 @@ import {
 } from "@outrider/contracts/telemetry-policy";
 import { RequestClient } from "@outrider/messaging/request-client";
 import { mintId } from "@outrider/messaging/mint-id";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Message } from "../notify/message.js";
@@ -37,16 +38,22 @@ describe("alarms of a running service", () => {
   let hook: Server;
   let asking: RequestClient;
   let seq = 0;
+  /** How often it was published, in all tries. */
+  let oopses = 0;
+  /** Nodes of which nothing was raised yet. */
+  const spare = ["n4", "n5"];
   let volts: Readonly<Record<string, number>> = {};
   let talking: NodeJS.Timeout;
   const messages: Message[] = [];
   const retained = new Map<string, AlarmState>();
   const turns: string[] = [];
+  /** Of what was raised of n2, in all tries. */
+  const raisedOfN2 = new Set<string | undefined>();
 
   const policy = (rules: Record<string, AlarmRule>): TelemetryPolicy => ({
     site: "lab",
     profiles: [{ rules }],
-    nodes: { n1: 0, n2: 0, n3: 0 },
+    nodes: { n1: 0, n2: 0, n3: 0, n4: 0, n5: 0 },
     siteRules: {},
     notifications: {
       channels: {
@@ -70,6 +77,12 @@ describe("alarms of a running service", () => {
   const isOver = (node: string): Promise<unknown> =>
     eventually(`${node} has none`, () => !retained.has(`${node} low-supply`));
 
+  const isOverOrHeld = (node: string): Promise<unknown> =>
+    eventually("it is over, or held", () => {
+      const { message } = retained.get(`${node} low-supply`) ?? {};
+      return message === undefined || message.includes("comes and goes");
+    });
+
   beforeAll(async () => {
     hook = createServer((request, response) => {
       const chunks: Buffer[] = [];
@@ -81,7 +94,7 @@ describe("alarms of a running service", () => {
     });
     hook.listen(0, "127.0.0.1");
     await once(hook, "listening");
-    stage = await TelemetryStage.start(["n1", "n2", "n3"]);
+    stage = await TelemetryStage.start(["n1", "n2", "n3", "n4", "n5"]);
     await stage.service.kill("SIGTERM");
     await stage.startService(ALLOW);
     asking = new RequestClient(stage.inventory, "inventory");
@@ -91,8 +104,9 @@ describe("alarms of a running service", () => {
       ({ payload, parameters: { node, alarm } }) => void retained.set(`${node} ${alarm}`, payload),
       { cleared: ({ parameters: { node, alarm } }) => void retained.delete(`${node} ${alarm}`) },
     );
-    stage.inventory.subscribe(nodeEvent, {}, ({ payload: { kind }, parameters: { node } }) => {
+    stage.inventory.subscribe(nodeEvent, {}, ({ payload: { id, kind }, parameters: { node } }) => {
       if (kind.startsWith("alarm-")) turns.push(`${node} ${kind}`);
+      if (kind === "alarm-raised" && node === "n2") raisedOfN2.add(id);
     });
     stage.inventory.retain(telemetryPolicy, {}, policy({ low: LOW }));
     talking = setInterval(() => {
@@ -109,15 +123,38 @@ describe("alarms of a running service", () => {
     await stage?.[Symbol.asyncDispose]();
   });
 
+  // Nothing stands that a try before has raised, and nothing is still to be told of that.
+  beforeRetry(async () => {
+    if (!stage.service.running) await stage.startService(ALLOW);
+    stage.inventory.retain(telemetryPolicy, {}, policy({ low: LOW }));
+    stage.agentIs("ready");
+    volts = { n1: 5, n2: 5, n3: 5, n4: 5 };
+    for (const node of Object.keys(volts)) await isOverOrHeld(node);
+    const over = Object.keys(volts).filter((node) => !retained.has(`${node} low-supply`));
+    await eventually("all is told", () =>
+      over.every((node) => {
+        const last = turns.findLast((turn) => turn.startsWith(node));
+        return last === undefined || last.endsWith("alarm-cleared");
+      }),
+    );
+    turns.length = 0;
+    messages.length = 0;
+  });
+
   it("are raised, get worse and better, and are over, each told once as state, event and message", async () => {
-    volts = { n1: 5, n2: 5, n3: 5 };
+    // What comes and goes is told a few times only: another try has another node.
+    const node = spare.shift() ?? "";
+    turns.length = 0;
+    messages.length = 0;
+    const { alarms: past } = await ask<AlarmRecords>("alarms", { state: "all", limit: 100 });
+    volts = { [node]: 5, n2: 5, n3: 5 };
     await eventually(
       "readings are there",
-      async () => (await stage.latest("n1")).sensors.length > 0,
+      async () => (await stage.latest(node)).sensors.length > 0,
     );
-    volts = { ...volts, n1: 4.7 };
-    await stands("n1", "Warning");
-    expect(retained.get("n1 low-supply")).toMatchObject({
+    volts = { ...volts, [node]: 4.7 };
+    await stands(node, "Warning");
+    expect(retained.get(`${node} low-supply`)).toMatchObject({
       rule: "low",
       kind: "threshold",
       value: 4.7,
@@ -125,39 +162,41 @@ describe("alarms of a running service", () => {
       unit: "V",
       message: "voltage of supply is 4.7 V; its lower warning limit is 4.8 V",
     });
-    volts = { ...volts, n1: 4.5 };
-    await stands("n1", "Critical");
+    volts = { ...volts, [node]: 4.5 };
+    await stands(node, "Critical");
     await eventually("the health says it", () =>
-      stage.statuses.some(({ node, payload }) => node === "n1" && payload.health === "Critical"),
+      stage.statuses.some((one) => one.node === node && one.payload.health === "Critical"),
     );
     await eventually("somebody was told", () => messages.some(({ kind }) => kind === "raised"));
     // Inside the hysteresis nothing is over.
-    volts = { ...volts, n1: 4.85 };
-    await stands("n1", "Warning");
-    volts = { ...volts, n1: 5 };
-    await isOver("n1");
+    volts = { ...volts, [node]: 4.85 };
+    await stands(node, "Warning");
+    volts = { ...volts, [node]: 5 };
+    await isOver(node);
     await eventually("all is told", () => turns.length >= 4);
     expect(turns).toEqual([
-      "n1 alarm-raised",
-      "n1 alarm-changed",
-      "n1 alarm-changed",
-      "n1 alarm-cleared",
+      `${node} alarm-raised`,
+      `${node} alarm-changed`,
+      `${node} alarm-changed`,
+      `${node} alarm-cleared`,
     ]);
     await eventually("its end is told", () => messages.some(({ kind }) => kind === "resolved"));
-    const { alarms } = await ask<AlarmRecords>("alarms", { state: "all", limit: 10 });
-    expect(alarms).toMatchObject([
-      { subject: "node:n1", id: "low-supply", clearedAt: expect.any(String) },
+    const { alarms } = await ask<AlarmRecords>("alarms", { state: "all", limit: 100 });
+    expect(alarms.slice(0, alarms.length - past.length)).toMatchObject([
+      { subject: `node:${node}`, id: "low-supply", clearedAt: expect.any(String) },
     ]);
     expect((await ask<AlarmRecords>("alarms", { state: "active", limit: 10 })).alarms).toEqual([]);
   });
 
   it("of one cause are one message with the nodes folded", async () => {
     messages.length = 0;
+    // The end of what was before may be told yet.
+    const raised = (): Message[] => messages.filter(({ kind }) => kind === "raised");
     volts = { n1: 5, n2: 4.5, n3: 4.5 };
     await stands("n3", "Critical");
-    await eventually("somebody was told", () => messages.length > 0);
-    expect(messages).toHaveLength(1);
-    expect(messages[0]).toMatchObject({
+    await eventually("somebody was told", () => raised().length > 0);
+    expect(raised()).toHaveLength(1);
+    expect(raised()[0]).toMatchObject({
       site: "lab",
       kind: "raised",
       severity: "Critical",
@@ -168,6 +207,11 @@ describe("alarms of a running service", () => {
   });
 
   it("survive a kill: not raised twice, and what somebody has seen is not forgotten", async () => {
+    // From before, where this is no other try.
+    volts = { n1: 5, n2: 4.5, n3: 4.5 };
+    await stands("n2", "Critical");
+    await stands("n3", "Critical");
+    await eventually("somebody was told", () => messages.some(({ kind }) => kind === "raised"));
     const seen = await asking.ask(
       acknowledgeAlarm,
       { subject: "node:n2", id: "low-supply", comment: "a new supply is on its way" },
@@ -204,7 +248,7 @@ describe("alarms of a running service", () => {
     await isOver("n2");
     await isOver("n3");
     const last = await eventually("their end is told", () =>
-      messages.find(({ kind }) => kind === "resolved"),
+      messages.findLast(({ kind, nodes }) => kind === "resolved" && nodes === "n[2-3]"),
     );
     expect(last).toMatchObject({ nodes: "n[2-3]" });
   });
@@ -243,10 +287,7 @@ describe("alarms of a running service", () => {
       volts = { ...volts, n1: 4.5 };
       await stands("n1", "Critical");
       volts = { ...volts, n1: 5 };
-      await eventually("it is over, or held", () => {
-        const { message } = retained.get("n1 low-supply") ?? {};
-        return message === undefined || message.includes("comes and goes");
-      });
+      await isOverOrHeld("n1");
     }
     await eventually("it was told that it comes and goes", () =>
       stage.events.some(({ payload }) => payload.message.includes("comes and goes")),
@@ -265,6 +306,7 @@ describe("alarms of a running service", () => {
   });
 
   it("are over when their rule is gone", async () => {
+    stage.inventory.retain(telemetryPolicy, {}, policy({ low: LOW }));
     volts = { n1: 5, n2: 4.5, n3: 5 };
     await stands("n2", "Critical");
     stage.inventory.retain(telemetryPolicy, {}, policy({}));
@@ -272,6 +314,7 @@ describe("alarms of a running service", () => {
     await isOver("n1");
   });
   it("and whatever else happens are in a log that can be searched and survives", async () => {
+    const kind = `console-oops-${(oopses += 1)}`;
     await stage.inventory.publish(
       nodeEvent,
       { node: "n3" },
@@ -279,27 +322,29 @@ describe("alarms of a running service", () => {
         id: mintId(),
         at: new Date().toISOString(),
         severity: "error",
-        kind: "console-oops",
+        kind,
         message: "Oops: 0000",
       },
     );
     const search = (asked: object): Promise<LoggedEvents> =>
       ask<LoggedEvents>("events", { limit: 100, ...asked });
     await eventually("it is in the log", async () => {
-      const { events } = await search({ kinds: ["console-oops"] });
+      const { events } = await search({ kinds: [kind] });
       return events.length === 1;
     });
     await stage.service.kill("SIGKILL");
     await stage.startService(ALLOW);
     const oops = await search({ nodes: ["n3"], severities: ["error"] });
-    expect(oops.events).toMatchObject([
-      { subject: "node:n3", kind: "console-oops", message: "Oops: 0000" },
+    expect(oops.events.filter((one) => one.kind === kind)).toMatchObject([
+      { subject: "node:n3", message: "Oops: 0000" },
     ]);
-    expect((await search({ nodes: ["n1"], kinds: ["console-oops"] })).events).toEqual([]);
+    expect(oops.events.every(({ severity }) => severity === "error")).toBe(true);
+    expect((await search({ nodes: ["n1"], kinds: [kind] })).events).toEqual([]);
     const raised = await search({ kinds: ["alarm-raised"], nodes: ["n2"] });
     // Each of our own comes back from the bus and is the same.
     expect(new Set(raised.events.map(({ seq: place }) => place)).size).toBe(raised.events.length);
-    expect(raised.events.length).toBe(2);
+    expect(raised.events.length).toBe(raisedOfN2.size);
+    expect(raisedOfN2.size).toBeGreaterThanOrEqual(2);
     const first = await search({ limit: 3 });
     expect(first.events).toHaveLength(3);
     const next = await search({ limit: 3, before: first.next });

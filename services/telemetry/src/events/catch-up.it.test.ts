@@ -4,7 +4,7 @@ import { serviceStatus } from "@outrider/contracts/service";
 import { serviceReply, serviceRequest } from "@outrider/contracts/service-plane";
 import type { LoggedEvents } from "@outrider/contracts/telemetry-pages";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TelemetryStage } from "../testing/telemetry-stage.js";
 
 const ACTOR = "person:ada";
@@ -15,7 +15,9 @@ describe("results of power commands that were told while nobody listened", () =>
   const audit: AuditRecord[] = [];
   let asked = 0;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
+    audit.length = 0;
+    asked = 0;
     stage = await TelemetryStage.start(["n1"]);
     const { power } = stage;
     // In pages of one, so that more than one is asked for.
@@ -44,7 +46,7 @@ describe("results of power commands that were told while nobody listened", () =>
       { state: "ready", instance: "p1", version: "0", startedAt: new Date().toISOString() },
     );
   });
-  afterAll(() => stage?.[Symbol.asyncDispose]());
+  afterEach(() => stage?.[Symbol.asyncDispose]());
 
   function recorded(id: string, status: string): void {
     const record = {
@@ -87,6 +89,7 @@ describe("results of power commands that were told while nobody listened", () =>
   };
 
   it("are taken from the power service's audit log, once each, in order", async () => {
+    await eventually("it listens", () => stage.statuses.some(({ node }) => node === "n1"));
     recorded("c1", "Failed");
     await tell("c1");
     await eventually("it is heard", async () => (await results()).length === 1);
