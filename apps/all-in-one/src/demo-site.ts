@@ -41,7 +41,7 @@ export function demoSite({ rack, chassis }: DemoWires): string {
   }
   return [
     "# The demonstration's site file, written anew at every start. To make one of your own, copy it, change it,",
-    "# and start with OUTRIDER_SITE=<copy> OUTRIDER_AGENTS=demo npm start.",
+    "# and start with OUTRIDER_SITE=<copy> OUTRIDER_AGENTS=demo npm start. Its machines are started for the copy, too.",
     "site: demo",
     "agents:",
     `  ${DEMO_AGENT}: { name: This machine }`,

@@ -3,13 +3,12 @@ import type { Log } from "@outrider/messaging/log";
 import { createLog } from "@outrider/service-kit/log";
 import { banner, sshOf } from "./banner.js";
 import { readConfig } from "./config.js";
-import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { doorOf } from "./door.js";
 import { awaitManaged } from "./managed.js";
 import { startParts } from "./parts.js";
 import { stopSignal } from "./stop-signal.js";
 import { EX_SOFTWARE, failureReport } from "./report.js";
-import { nodesDrivenHere, openWorld } from "./world.js";
+import { demoOf, nodesDrivenHere, openWorld } from "./world.js";
 
 const VERSION = "0.1.0";
 const MANAGED_WITHIN_MS = 15_000;
@@ -55,10 +54,7 @@ async function run(): Promise<void> {
           webUrl: parts.webUrl,
           administrator: parts.administrator,
           nodes: world.site.nodes.map(({ id }) => id),
-          demo: world.demo && {
-            found: world.demo.found,
-            virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
-          },
+          demo: demoOf(world),
           ssh: sshOf(parts.ssh, world.site),
           notYet,
           newAgents: parts.newAgents,
@@ -81,7 +77,7 @@ async function run(): Promise<void> {
       await parts.stop();
     }
   } finally {
-    await world.demo?.close();
+    await world.machines?.close();
   }
 }
 

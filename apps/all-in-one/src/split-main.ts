@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AGENT_NODE_OPTIONS } from "@outrider/agent/node-options";
-import { DEMO_VIRTUAL_MACHINE } from "./demo-site.js";
 import { banner, sshOf } from "./banner.js";
 import { readConfig, type Config } from "./config.js";
 import { doorOf } from "./door.js";
@@ -18,7 +17,7 @@ import {
 import { stopSignal } from "./stop-signal.js";
 import { failureReport } from "./report.js";
 import { Supervisor } from "./supervisor.js";
-import { nodesDrivenHere, openWorld } from "./world.js";
+import { demoOf, nodesDrivenHere, openWorld } from "./world.js";
 
 /**
  * The parts of the all-in-one as processes of their own, under one supervisor: when one of them ends, it says which and
@@ -170,10 +169,7 @@ async function run(): Promise<number> {
         webUrl,
         administrator: firstAdministrator(config),
         nodes: world.site.nodes.map(({ id }) => id),
-        demo: world.demo && {
-          found: world.demo.found,
-          virtualMachine: world.demo.chassis === undefined ? undefined : DEMO_VIRTUAL_MACHINE,
-        },
+        demo: demoOf(world),
         ssh: sshOf(ssh, world.site),
         notYet,
         newAgents,
@@ -190,7 +186,7 @@ async function run(): Promise<number> {
     throw error;
   } finally {
     await supervisor.stop();
-    await world.demo?.close();
+    await world.machines?.close();
   }
 }
 
