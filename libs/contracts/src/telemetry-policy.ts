@@ -26,12 +26,22 @@ import { ALARM_KINDS, ALARM_SEVERITIES, type AlarmSeverity } from "./telemetry.j
  * - `away`: whether an agent on which something hangs is connected
  * - `loss`: whether anything that was measured has been lost, by the store or an agent, in the last `overMs`
  * - `delivery`: whether channels of notifications take what they are told
+ * - `panic`: whether the kernel of a node has panicked, or its machine has failed, by its console or whatever gives it
+ *   supply
  *
  * A `threshold` or `rate` is of a quantity of a sensor; `missing` of a sensor whose node has supply; `silent` of a node
- * that is not known to be off or halted; `fault` of a node whose power-on attempts are exhausted; `clock` of
+ * that is not known to be off or halted by its own will; `fault` of a node whose power-on attempts are exhausted; `clock` of
  * an agent, in seconds that it is off.
  */
-export const RULE_KINDS = [...ALARM_KINDS, "budget", "store", "away", "loss", "delivery"] as const;
+export const RULE_KINDS = [
+  ...ALARM_KINDS,
+  "budget",
+  "store",
+  "away",
+  "loss",
+  "delivery",
+  "panic",
+] as const;
 export type RuleKind = (typeof RULE_KINDS)[number];
 /** Those that are about no single node. */
 export const SITE_RULE_KINDS = [
@@ -223,6 +233,7 @@ export const DEFAULT_ALARMS = {
     forMs: 0,
   },
   "readings-missing": { kind: "missing", severity: "Warning", hysteresis: 0, forMs: 300_000 },
+  panic: { kind: "panic", severity: "Critical", hysteresis: 0, forMs: 0 },
   silent: { kind: "silent", severity: "Critical", hysteresis: 0, forMs: 60_000 },
   "power-fault": { kind: "fault", severity: "Critical", hysteresis: 0, forMs: 0 },
   "agent-clock": { kind: "clock", upper: { warning: 60 }, hysteresis: 10, forMs: 10_000 },

@@ -34,6 +34,8 @@ export interface PowerLeft {
   readonly supply: Supply;
   readonly host: Host;
   readonly fault: string | undefined;
+  /** Why something is not known, or what is wrong beside, as was said last. */
+  readonly problem?: string | undefined;
 }
 
 /** Readings of an agent that are lost; times are its own. */

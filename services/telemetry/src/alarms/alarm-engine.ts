@@ -1,4 +1,5 @@
 import type { Clock } from "@outrider/contracts/clock";
+import type { ConsoleStageState } from "@outrider/contracts/console";
 import type { SitePolicy } from "@outrider/contracts/fleet";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { AlarmKind, AlarmSeverity } from "@outrider/contracts/telemetry";
@@ -138,6 +139,13 @@ export class AlarmEngine {
   power(node: string, power: NodePower): void {
     const watches = this.#node(node);
     this.#tellAll(watches, watches.setPower(power, this.clock.monotonicMs()));
+  }
+
+  /** @param stage as a node's console shows it; undefined: it has no console any more */
+  stage(node: string, stage: ConsoleStageState | undefined): void {
+    // It may be gone already, and is not to be watched anew.
+    const watches = stage ? this.#node(node) : this.#nodes.get(node);
+    if (watches) this.#tellAll(watches, watches.setStage(stage, this.clock.monotonicMs()));
   }
 
   liveness(node: string, liveness: NodeStatus["liveness"]): void {
@@ -337,5 +345,7 @@ const NODE_GONE = "the node is gone";
 function kindOf(kind: RuleKind): AlarmKind {
   if (kind === "budget") return "threshold";
   if (kind === "away") return "silent";
-  return kind === "store" || kind === "loss" || kind === "delivery" ? "fault" : kind;
+  return kind === "store" || kind === "loss" || kind === "delivery" || kind === "panic"
+    ? "fault"
+    : kind;
 }

@@ -1,5 +1,6 @@
 import type { AuditLog } from "@outrider/audit/audit-log";
 import { agentStatus, type AgentStatus } from "@outrider/contracts/agent";
+import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
 import { powerState, type PowerState } from "@outrider/contracts/power";
 import { acknowledgeAlarm, type AcknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
@@ -46,10 +47,26 @@ export class AlarmIntake implements TelemetryListener {
 
   @OnMessage(powerState)
   power({
-    payload: { supply, host, fault },
+    payload: { supply, host, fault, problem },
     parameters: { node },
   }: Received<PowerState, OfNode>): void {
-    this.engine.power(node, { supply: supply.value, host: host.value, fault });
+    this.engine.power(node, {
+      supply: supply.value,
+      supplySince: supply.since,
+      host: host.value,
+      hostEvidence: host.evidence,
+      fault,
+      problem,
+    });
+  }
+
+  @OnMessage(consoleState, { cleared: "noConsole" })
+  console({ payload: { stage }, parameters: { node } }: Received<ConsoleState, OfNode>): void {
+    this.engine.stage(node, stage);
+  }
+
+  noConsole({ parameters: { node } }: Meta<OfNode>): void {
+    this.engine.stage(node, undefined);
   }
 
   @OnMessage(agentStatus)

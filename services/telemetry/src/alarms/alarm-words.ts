@@ -72,6 +72,11 @@ export function missingWords(sensor: string, since: string, why: Absence | undef
   return `no reading of ${sensor} since ${since}${why === undefined ? "" : `: ${why}`}`;
 }
 
+/** @param why as the device or the console says it */
+export function panicWords(why: string): string {
+  return `it has died and does nothing until it is restarted: ${why}`.slice(0, 1000);
+}
+
 export function clockWords(agent: string, offsetSeconds: number): string {
   const how = offsetSeconds > 0 ? "ahead" : "behind";
   return `the clock of agent ${agent} is ${withUnit(Math.abs(offsetSeconds), "s")} ${how}; set it, by NTP at best`;

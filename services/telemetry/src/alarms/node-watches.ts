@@ -1,19 +1,20 @@
 import type { Clock } from "@outrider/contracts/clock";
+import type { ConsoleStageState } from "@outrider/contracts/console";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
-import type { Host, Supply } from "@outrider/contracts/power";
-import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
-import { spanWords } from "./alarm-words.js";
+import type { AlarmRule, RuleKind } from "@outrider/contracts/telemetry-policy";
+import { isOfBefore, panicOf, type PowerSeen } from "../state/panic.js";
+import { panicWords, spanWords } from "./alarm-words.js";
 import { SensorWatches, type SensorFacts, type SensorReading } from "./sensor-watches.js";
 import { Watch } from "./watch.js";
 
 /** What is known of a node's power. */
-export interface NodePower {
-  readonly supply: Supply;
-  readonly host: Host;
+export interface NodePower extends PowerSeen {
   readonly fault?: string | undefined;
 }
 
 type Liveness = NodeStatus["liveness"];
+/** Those that look at the node itself and not at its sensors. */
+const OWN_KINDS: readonly RuleKind[] = ["fault", "silent", "panic"];
 /** Silence without a known supply must last so long, whatever the rule: after a start much is heard only in a while. */
 const UNSURE_MS = 60_000;
 
@@ -26,6 +27,9 @@ export class NodeWatches {
   #own = new Map<string, Watch>();
   #power: NodePower | undefined;
   #liveness: Liveness = "Unknown";
+  #stage: ConsoleStageState | undefined;
+  /** When a panic began that is known to be over whatever its console shows. */
+  #pastPanic: string | undefined;
   /** Whether it was off or halted when that was known last. */
   #wasDown = false;
 
@@ -56,8 +60,9 @@ export class NodeWatches {
     for (const sensor of this.#sensors.values()) {
       for (const watch of sensor.all) if (watch.id === id) return sensor.facts.agent;
     }
-    const { heartbeat = [], power = [] } = this.#description?.interfaces ?? {};
-    const [first] = this.#own.get(id)?.rule.kind === "silent" ? heartbeat : power;
+    const { heartbeat, power, console } = this.#description?.interfaces ?? {};
+    const kind = this.#own.get(id)?.rule.kind;
+    const [first] = (kind === "silent" ? heartbeat : (power ?? console)) ?? [];
     return first?.agent;
   }
 
@@ -87,15 +92,27 @@ export class NodeWatches {
 
   *setPower(power: NodePower, nowMs: number): Generator<Watch> {
     this.#power = power;
-    if (power.supply === "Off" || power.host === "Halted") this.#wasDown = true;
+    const isHalted = power.host === "Halted" && this.#panic() === undefined;
+    if (power.supply === "Off" || isHalted) this.#wasDown = true;
     else if (power.supply !== "Unknown") this.#wasDown = false;
     yield* this.#judge(nowMs);
   }
 
+  /** @param stage undefined: there is no console any more */
+  *setStage(stage: ConsoleStageState | undefined, nowMs: number): Generator<Watch> {
+    const hadPanicked = this.#stage?.value === "panic";
+    if (stage?.value === this.#stage?.value && stage?.since === this.#stage?.since) return;
+    this.#stage = stage;
+    yield* this.#judge(nowMs, hadPanicked);
+  }
+
   *setLiveness(liveness: Liveness, nowMs: number): Generator<Watch> {
+    // It was started anew, perhaps while nobody could see its console.
+    const isBack = liveness === "Alive" && this.#liveness === "Silent";
+    if (isBack) this.#pastPanic = this.#stage?.since;
     this.#liveness = liveness;
     if (liveness === "Alive") this.#wasDown = false;
-    yield* this.#judge(nowMs);
+    yield* this.#judge(nowMs, isBack);
   }
 
   /** Time has passed. */
@@ -109,12 +126,37 @@ export class NodeWatches {
     for (const sensor of this.#sensors.values()) yield* sensor.tick(nowMs, hasSupply);
   }
 
-  *#judge(nowMs: number): Generator<Watch> {
+  /** @param isAfterPanic whether something has just shown that a panic is over */
+  *#judge(nowMs: number, isAfterPanic = false): Generator<Watch> {
+    const isPast = this.#isPanicPast();
     for (const watch of this.#own.values()) {
       if (watch.rule.kind === "fault") this.#judgeFault(watch, nowMs);
+      else if (watch.rule.kind === "panic") this.#judgePanic(watch, nowMs, isAfterPanic || isPast);
       else this.#judgeSilence(watch, nowMs);
       yield watch;
     }
+  }
+
+  /** Whether it is known from now on that what its console shows was another run of the machine. */
+  #isPanicPast(): boolean {
+    const stage = this.#stage;
+    if (!stage || stage.since === this.#pastPanic || !isOfBefore(this.#power, stage)) return false;
+    this.#pastPanic = stage.since;
+    return stage.value === "panic";
+  }
+
+  #panic(): string | undefined {
+    const isPast = this.#stage?.since === this.#pastPanic;
+    return panicOf(this.#power, isPast ? undefined : this.#stage);
+  }
+
+  /** It is over when something else is known of the machine: it has no supply, runs, was halted, or starts anew. */
+  #judgePanic(watch: Watch, nowMs: number, isAfterPanic: boolean): void {
+    const why = this.#panic();
+    if (why !== undefined) return watch.hold(true, nowMs, () => ({ message: panicWords(why) }));
+    const { supply, host = "Unknown" } = this.#power ?? {};
+    if (supply === "Off" || host !== "Unknown" || isAfterPanic) return watch.calm();
+    watch.lose();
   }
 
   #judgeFault(watch: Watch, nowMs: number): void {
@@ -126,13 +168,13 @@ export class NodeWatches {
   }
 
   /**
-   * Only silence that nobody expects counts, and only what is known ends it. Where it is not known whether there is
+   * Only silence that nobody expects counts, not that of what was halted, and only what is known ends it. Where it is not known whether there is
    * supply, perhaps because what gives it has died, silence counts unless the node was down before.
    */
   #judgeSilence(watch: Watch, nowMs: number): void {
     const supply = this.#power?.supply ?? (this.#hasPower() ? "Unknown" : "On");
-    const host = this.#power?.host;
-    if (this.#liveness === "Alive" || supply === "Off" || host === "Halted") return watch.calm();
+    const isHalted = this.#power?.host === "Halted" && this.#panic() === undefined;
+    if (this.#liveness === "Alive" || supply === "Off" || isHalted) return watch.calm();
     if (this.#liveness === "Unknown") return watch.lose();
     const isUnsure = supply === "Unknown";
     if (isUnsure ? this.#wasDown : supply !== "On") return watch.lose();
@@ -162,7 +204,7 @@ export class NodeWatches {
     const before = [...this.watches()];
     const own = new Map<string, Watch>();
     for (const [name, rule] of Object.entries(this.#rules)) {
-      if (rule.kind !== "fault" && rule.kind !== "silent") continue;
+      if (!OWN_KINDS.includes(rule.kind)) continue;
       const watch = new Watch(this.#subject, name, name, rule);
       const old = this.#own.get(name);
       if (old?.rule.kind === rule.kind) watch.inherit(old);

@@ -1,4 +1,5 @@
 import type { Host, PowerState, Supply } from "@outrider/contracts/power";
+import type { PowerSeen } from "./panic.js";
 
 interface Heard<T> {
   readonly value: T;
@@ -16,6 +17,7 @@ export class HeardPower {
   #supply: Heard<Supply> | undefined;
   #host: Heard<Host> | undefined;
   #fault: string | undefined;
+  #last: PowerState | undefined;
   /** How many of the two held when that was looked at last. */
   #holding = 0;
 
@@ -24,6 +26,7 @@ export class HeardPower {
     this.#supply = power && heardOf(power.supply, this.#supply, receivedMs);
     this.#host = power && heardOf(power.host, this.#host, receivedMs);
     this.#fault = power?.fault;
+    this.#last = power;
     this.#holding = power ? 2 : 0;
   }
 
@@ -33,6 +36,17 @@ export class HeardPower {
 
   host(nowMs: number): Host {
     return this.#host && nowMs <= this.#host.untilMs ? this.#host.value : "Unknown";
+  }
+
+  /** All of it that holds. */
+  seen(nowMs: number): PowerSeen {
+    return {
+      supply: this.supply(nowMs),
+      supplySince: this.#last?.supply.since,
+      host: this.host(nowMs),
+      hostEvidence: this.#last?.host.evidence,
+      problem: this.#last?.problem,
+    };
   }
 
   /** Time has passed. @returns whether something that held does not any more */

@@ -60,7 +60,17 @@ function stage() {
     states.heartbeatRead(reading);
   };
   const supply = (): string | undefined => SUPPLY_VALUES[points.at(-1)?.fields["supply"] ?? -1];
-  return { clock, expired, kinds, power, hears, looks, supply };
+  const dies = (): void =>
+    hears({
+      ...power("On"),
+      host: { ...power("On").host, value: "Halted" },
+      problem: "The host panicked.",
+    });
+  const panics = (): void => {
+    hears({ ...power("On"), host: { ...power("On").host, value: "Halted" } });
+    states.stageSeen(NODE, { value: "panic", since: "2026-01-01T01:00:00.000Z" });
+  };
+  return { clock, expired, kinds, power, hears, dies, panics, looks, supply };
 }
 
 describe("what the power service has said of a node", () => {
@@ -105,6 +115,20 @@ describe("what the power service has said of a node", () => {
     await clock.advance(milliseconds(5000));
     expect(supply()).toBe("On");
   });
+
+  it.each(["dies", "panics"] as const)(
+    "excuses no silence of a machine that %s, although it has halted",
+    async (how) => {
+      const one = stage();
+      one.looks(true);
+      one[how]();
+      one.looks(false);
+      await one.clock.advance(milliseconds(2500));
+      one.looks(false);
+      await one.clock.advance(milliseconds(1000));
+      expect(one.kinds).toEqual(["heartbeat-missed", "node-silent"]);
+    },
+  );
 
   it.each([
     ["excuses silence while it holds", 1000, []],

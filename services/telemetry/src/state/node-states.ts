@@ -1,4 +1,5 @@
 import { seconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import type { ConsoleStageState } from "@outrider/contracts/console";
 import type { NodeId } from "@outrider/contracts/ids";
 import {
   HEALTH,
@@ -19,6 +20,7 @@ import { HeartbeatTurns, type HeartbeatTurn } from "./heartbeat-turns.js";
 import { isFresh, type Latest, type LastHeartbeat } from "./latest.js";
 import { canLook, livenessOf, type Look } from "./liveness.js";
 import type { Management } from "./management.js";
+import { panicOf } from "./panic.js";
 
 const LOOK_EVERY = seconds(1);
 /** Age at which a status is stale. */
@@ -38,6 +40,8 @@ interface Known {
   told: Told | undefined;
   stored: { readonly code: string; readonly atMs: number } | undefined;
   readonly power: HeardPower;
+  /** How far the machine has come, as its console shows. */
+  stage: ConsoleStageState | undefined;
   /** Whether it was told that it is silent, so that its return is news. */
   toldSilent: boolean;
   readonly turns: Map<string, HeartbeatTurns>;
@@ -85,6 +89,10 @@ export class NodeStates implements TelemetryListener {
     if (!this.parts.management.knows(node)) return;
     this.#known(node).power.heard(power, receivedMs);
     this.judge(node);
+  }
+
+  stageSeen(node: NodeId, stage: ConsoleStageState | undefined): void {
+    if (this.parts.management.knows(node)) this.#known(node).stage = stage;
   }
 
   heartbeatRead({ node, heartbeat, look, takenMs }: HeartbeatTaken): void {
@@ -138,6 +146,7 @@ export class NodeStates implements TelemetryListener {
           supply: power.supply(nowMs),
           host: power.host(nowMs),
           fault,
+          problem: power.seen(nowMs).problem,
         });
       }
       for (const [heartbeat, last] of latest.heartbeats(node)) {
@@ -199,11 +208,13 @@ export class NodeStates implements TelemetryListener {
     return seen.some((one) => isFresh(one, nowMs)) ? "OK" : "Unknown";
   }
 
+  /** What is off or was halted is silent by somebody's will; what died is not. */
   #isSilenceExpected(node: NodeId): boolean {
-    const power = this.#nodes.get(node)?.power;
-    if (!power) return false;
-    const nowMs = this.parts.clock.monotonicMs();
-    return power.supply(nowMs) === "Off" || power.host(nowMs) === "Halted";
+    const known = this.#nodes.get(node);
+    if (!known) return false;
+    const seen = known.power.seen(this.parts.clock.monotonicMs());
+    if (seen.supply === "Off") return true;
+    return seen.host === "Halted" && panicOf(seen, known.stage) === undefined;
   }
 
   #store(node: NodeId, known: Known, said: Said, nowMs: number): void {
@@ -229,6 +240,7 @@ export class NodeStates implements TelemetryListener {
         told: undefined,
         stored: undefined,
         power: new HeardPower(),
+        stage: undefined,
         toldSilent: false,
         turns: new Map(),
       };

@@ -4,6 +4,7 @@ import {
   type AgentDescription,
   type AgentStatus,
 } from "@outrider/contracts/agent";
+import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { isAgentId, isNodeId } from "@outrider/contracts/ids";
 import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
 import { powerState, type PowerState } from "@outrider/contracts/power";
@@ -42,6 +43,15 @@ export class StateIntake {
 
   noPower({ parameters: { node }, receivedMs }: Meta<OfNode>): void {
     if (isNodeId(node)) this.states.powerSeen(node, undefined, receivedMs);
+  }
+
+  @OnMessage(consoleState, { cleared: "noConsole" })
+  console({ payload: { stage }, parameters: { node } }: Received<ConsoleState, OfNode>): void {
+    if (isNodeId(node)) this.states.stageSeen(node, stage);
+  }
+
+  noConsole({ parameters: { node } }: Meta<OfNode>): void {
+    if (isNodeId(node)) this.states.stageSeen(node, undefined);
   }
 
   @OnMessage(agentStatus)

@@ -35,7 +35,7 @@ export type Batch = Pick<AgentReadings, "seq" | "readings"> & Partial<AgentReadi
 
 const MAIN = new URL("../main.js", import.meta.url);
 
-/** The telemetry service as it ships on our broker, with a test in the place of inventory, power, an agent and a person. */
+/** The telemetry service as it ships on our broker, with a test in the place of inventory, power, console, an agent and a person. */
 export class TelemetryStage implements AsyncDisposable {
   readonly telemetry: { node: string; payload: NodeTelemetry }[] = [];
   /** Nodes whose status was cleared. */
@@ -47,6 +47,7 @@ export class TelemetryStage implements AsyncDisposable {
   broker!: OutriderBroker;
   inventory!: Session;
   power!: Session;
+  console!: Session;
   agent!: Session;
   #person!: Session;
   #service: Child | undefined;
@@ -200,10 +201,11 @@ export class TelemetryStage implements AsyncDisposable {
     };
     this.inventory = await session("service", "inventory");
     this.power = await session("service", "power");
+    this.console = await session("service", "console");
     this.agent = await session("agent", AGENT);
     this.#person = await session("person", "operator");
     this.#listen();
-    const sessions = [this.inventory, this.power, this.agent, this.#person];
+    const sessions = [this.inventory, this.power, this.console, this.agent, this.#person];
     for (const one of sessions) one.start();
     await Promise.all(sessions.map((one) => one.ready(within())));
     await this.startService();
