@@ -1,5 +1,6 @@
 import type { AgentRow, ServiceRow } from "./commands/get-commands.js";
 import { isConsoleOnly, isUnavailable, problemOf, type NodeView } from "./node-rows.js";
+import { logOf } from "./service-log.js";
 import { supplyFindings } from "./supply-findings.js";
 import { foldNodes } from "@outrider/contracts/node-set";
 import { consoleFindings } from "./consoles/console-findings.js";
@@ -85,10 +86,10 @@ function services({
     if (state === "degraded" && wrong && wrong.length > 0) {
       return warning(
         `service ${id} is degraded: ${wrong.join("; ")}`,
-        `mend that; its log says more (journalctl -u outrider-${id})`,
+        `mend that; ${logOf(id)} says more`,
       );
     }
-    const advice = `look into its log (journalctl -u outrider-${id}), and start it again when it does not come back by itself`;
+    const advice = `look into ${logOf(id)}, and start it again when it does not come back by itself`;
     return state === "lost" || state === "never seen"
       ? fault(`service ${id} is ${state}`, advice)
       : warning(`service ${id} is ${state}`, advice);

@@ -3,11 +3,12 @@ import type { AlarmRecord, AlarmRecords } from "@outrider/contracts/telemetry-pa
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Api, Given } from "../api.js";
 import type { Cli } from "../cli.js";
-import { EXIT } from "../exit-code.js";
+import { EXIT, type ExitCode } from "../exit-code.js";
 import { integer, nodesArgument, outputOption } from "../options.js";
 import { showList, type Format } from "../output.js";
 import { plain } from "../plain.js";
-import { alarmColumns, alarmName, alarmOfName } from "../telemetry/alarm-rows.js";
+import { alarmColumns, alarmName } from "../telemetry/alarm-rows.js";
+import { alarmsAsked, askedText, unseenOf, type AlarmsAsked } from "../telemetry/alarms-asked.js";
 
 interface ListOptions {
   readonly all?: boolean;
@@ -18,6 +19,8 @@ interface ListOptions {
 }
 
 const PAGE = 1000;
+/** More than stand at any time. */
+const MOST = 100_000;
 
 export function addAlarmCommands(program: Command, cli: Cli): void {
   const group = program.command("alarms").description("what is wrong and should be looked at");
@@ -53,19 +56,37 @@ export function addAlarmCommands(program: Command, cli: Cli): void {
   group
     .command("ack")
     .description("say that somebody has seen alarms; they stay until what they tell of is over")
-    .argument("<alarm...>", "as the list names them: n1/soc-temperature", named)
+    .argument(
+      "<alarm...>",
+      "as the list names them, or of a node set: n1/silent, 'n[1-8]/silent'",
+      named,
+    )
     .option("--comment <text>", "what is being done about it")
-    .action((names: string[], { comment }: { comment?: string }) =>
+    .action((asked: AlarmsAsked[], { comment }: { comment?: string }) =>
       cli.online(async (api) => {
-        for (const name of names) {
-          const { subject = "", alarm = "" } = alarmOfName(name) ?? {};
+        let code: ExitCode = EXIT.verified;
+        const seen = async (subject: string, alarm: string): Promise<void> => {
           await api.post(
             `/alarms/${encodeURIComponent(subject)}/${encodeURIComponent(alarm)}/acknowledge`,
             comment === undefined ? {} : { comment },
           );
-          cli.console.out(plain(`${name}: seen`));
+          cli.console.out(plain(`${alarmName({ subject, id: alarm })}: seen`));
+        };
+        for (const one of asked) {
+          if ("alarm" in one) {
+            await seen(one.subject, one.alarm);
+            continue;
+          }
+          const standing = await alarmsOf(api, { nodes: one.nodes, state: "active" }, MOST);
+          const unseen = unseenOf(standing, one.rule);
+          for (const { subject, id } of unseen) await seen(subject, id);
+          if (unseen.length === 0) {
+            const what = askedText(one.nodes, one.rule);
+            cli.console.error(plain(`outrider: there is no alarm ${what} that nobody has seen`));
+            code = EXIT.precondition;
+          }
         }
-        return EXIT.verified;
+        return code;
       }),
     );
 }
@@ -119,8 +140,10 @@ function* csvLines(alarms: readonly AlarmRecord[]): Generator<string> {
   }
 }
 
-function named(text: string, before: readonly string[] = []): string[] {
-  const found = alarmOfName(text);
-  if (!found) throw new InvalidArgumentError("Expected a name such as n1/soc-temperature.");
-  return [...before, alarmName({ subject: found.subject, id: found.alarm })];
+function named(text: string, before: readonly AlarmsAsked[] = []): AlarmsAsked[] {
+  const found = alarmsAsked(text);
+  if (!found) {
+    throw new InvalidArgumentError("Expected a name such as n1/soc-temperature or n[1-8]/silent.");
+  }
+  return [...before, found];
 }

@@ -74,7 +74,8 @@ it("has those of one rule together, and no more than people read", () => {
   expect(said[0]).toEqual({
     level: "warning",
     what: "n[1-40]: soc-temperature, 40 alarms; n40: temperature of soc is 77 °C (Warning for 1m to 40m)",
-    advice: "see `outrider sensors 'n[1-40]' --history 6h`",
+    advice:
+      "see `outrider sensors 'n[1-40]' --history 6h`; `outrider alarms ack 'n[1-40]/soc-temperature'` once seen",
   });
   expect(said).toHaveLength(21);
   expect(said.at(-1)).toMatchObject({

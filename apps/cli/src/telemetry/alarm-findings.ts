@@ -4,6 +4,8 @@ import { countText } from "../count.js";
 import type { Finding } from "../findings.js";
 import { agoText } from "../output.js";
 import { alarmName } from "./alarm-rows.js";
+import { askedText } from "./alarms-asked.js";
+import { logOf } from "../service-log.js";
 
 /** What the doctor was told of alarms. */
 export interface LookedAlarms {
@@ -30,7 +32,7 @@ export function alarmFindings({
       {
         level: "warning",
         what: `which alarms stand is not known: ${alarmsProblem}`,
-        advice: "see that the telemetry service runs (journalctl -u outrider-telemetry)",
+        advice: `see that the telemetry service runs; look into ${logOf("telemetry")}`,
       },
     ];
   }
@@ -72,13 +74,13 @@ function findingOf(group: readonly AlarmRecord[], now: Date): Finding {
     group.length === 1
       ? `${nodes[0]}: ${message}`
       : `${foldNodes(nodes)}: ${alarm.rule}, ${countText(group.length, "alarm")}; ${nodes[0]}: ${message}`;
-  const name = group.length === 1 ? alarmName(alarm) : undefined;
+  const name = group.length === 1 ? alarmName(alarm) : askedText(foldNodes(nodes), alarm.rule);
   return {
     level: severity === "Critical" ? "error" : "warning",
     what: `${what} (${severity} for ${age}${seen})`,
     advice: [
       lookOf(alarm, foldNodes(nodes)),
-      ...(acknowledged || name === undefined ? [] : [`\`outrider alarms ack ${name}\` once seen`]),
+      ...(acknowledged ? [] : [`\`outrider alarms ack ${name}\` once seen`]),
     ].join("; "),
   };
 }

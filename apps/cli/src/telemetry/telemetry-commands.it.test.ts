@@ -279,7 +279,34 @@ describe("outrider alarms", () => {
       ["/alarms/node%3An1/soc-temperature-soc/acknowledge", { comment: "seen" }],
       ["/alarms/agent%3Arack-a/agent-clock/acknowledge", { comment: "seen" }],
     ]);
-    expect(await outrider("alarms ack n1", () => ({}))).toMatchObject({ code: 2, asked: [] });
+    for (const none of ["n1", "n[1-3/silent", "agent:[1-2]/silent"]) {
+      expect(await outrider(`alarms ack ${none}`, () => ({}))).toMatchObject({
+        code: 2,
+        asked: [],
+      });
+    }
+  });
+
+  it("ack of a node set is of every alarm of that rule that nobody has seen", async () => {
+    const standing = [
+      { ...alarm, subject: "node:n2" },
+      { ...alarm, subject: "node:n3", acknowledged: { actor: "person:anna", at: at(2) } },
+      { ...alarm, subject: "node:n4", id: "silent", rule: "silent" },
+    ];
+    const { code, out, error, asked } = await outrider(
+      "alarms ack n[2-4]/soc-temperature n[2-4]/clock",
+      ({ path }) => (path === "/alarms" ? { alarms: standing } : alarm),
+    );
+    expect({ code, out, error }).toEqual({
+      code: 5,
+      out: ["n2/soc-temperature-soc: seen"],
+      error: ["outrider: there is no alarm 'n[2-4]/clock' that nobody has seen"],
+    });
+    expect(asked.map(({ path, query }) => [path, query])).toEqual([
+      ["/alarms", { nodes: "n[2-4]", state: "active", limit: "1000" }],
+      ["/alarms/node%3An2/soc-temperature-soc/acknowledge", {}],
+      ["/alarms", { nodes: "n[2-4]", state: "active", limit: "1000" }],
+    ]);
   });
 
   it("--csv makes no formula of what a device says", async () => {
