@@ -6,7 +6,7 @@ import { openIdentity } from "@outrider/identity/open-identity";
 import type { Log } from "@outrider/messaging/log";
 import { announceStandby } from "@outrider/service-kit/program";
 import { startService, type RunningService } from "@outrider/service-kit/service";
-import { AUTOMATION_MIGRATIONS } from "./automation/automation-migrations.js";
+import { AUTOMATION_MIGRATIONS, SILENCE_MIGRATIONS } from "./automation/automation-migrations.js";
 import type { ConsoleConfig } from "./config.js";
 import { ConsoleCore } from "./console-core.js";
 import { ConsoleModule } from "./console.module.js";
@@ -56,7 +56,12 @@ export async function startConsoleService(
         const storage = await instance.storage([
           {
             namespace: "console",
-            steps: [...CONSOLE_MIGRATIONS, ...AUTOMATION_MIGRATIONS, ...WIRE_MIGRATIONS],
+            steps: [
+              ...CONSOLE_MIGRATIONS,
+              ...AUTOMATION_MIGRATIONS,
+              ...WIRE_MIGRATIONS,
+              ...SILENCE_MIGRATIONS,
+            ],
           },
           auditMigrations("console"),
         ]);

@@ -72,3 +72,13 @@ export const AUTOMATION_MIGRATIONS: MigrationSet["steps"] = [
       );`,
   },
 ];
+
+/** A silence is spoken of once, also over restarts. Later than what other parts have added since. */
+export const SILENCE_MIGRATIONS: MigrationSet["steps"] = [
+  {
+    id: 6,
+    name: "the silence that a rule has spoken of",
+    sql: `
+      ALTER TABLE console_rule_records ADD COLUMN silence_position BIGINT;`,
+  },
+];

@@ -113,6 +113,7 @@ export class Automation {
     const { consoles } = this.options;
     for (const { node, console, declaration } of consoles.all()) {
       this.rules.declared(node, declaration.hasPower);
+      this.rules.heardTo(node, console.log.next);
       this.rules.linkHeard(node, console.link.value === "Up");
     }
     this.rules.look();

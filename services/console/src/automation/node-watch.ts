@@ -26,14 +26,14 @@ export class NodeWatch {
   /** Monotonic times of what silence is counted from. */
   lastByteMs: number | undefined;
   linkUpMs: number | undefined;
+  /** The position in the log that the next byte will have. */
+  heardTo = 0;
   /** Whether its supply can be known; undefined: that is not known itself. */
   hasPower: boolean | undefined;
   #toldLine = "";
   #told = new Set<string>();
   #supplyOnMs: number | undefined;
   #power: PowerState | undefined;
-  /** From when the silence was counted that a rule has spoken of, by rule. */
-  readonly spokenSilences = new Map<string, number>();
   readonly firings = new Map<string, Firing>();
   passedOverToldMs = Number.NEGATIVE_INFINITY;
 

@@ -20,6 +20,8 @@ export interface RuleState extends Doings {
   detail: string | undefined;
   /** A power action that is about to be done, kept so that the next process can tell what became of it. */
   pending: PendingPower | undefined;
+  /** Where the log stood at the silence that was spoken of: none is spoken of twice. */
+  silencePosition: number | undefined;
   /** Matches since the last one that was told. */
   untold: number;
 }
@@ -40,6 +42,7 @@ interface Row {
   readonly latched: number;
   readonly detail: string | null;
   readonly pending: string | null;
+  readonly silence_position: number | null;
 }
 
 /** As many as one answer holds. */
@@ -68,6 +71,7 @@ export class RuleRecords {
       record.latched = row.latched !== 0;
       record.detail = row.detail ?? undefined;
       record.pending = row.pending === null ? undefined : fromJson<PendingPower>(row.pending);
+      record.silencePosition = row.silence_position ?? undefined;
     }
     const kept = await this.storage.all<{ name: string; rule: string }>(
       "SELECT name, rule FROM console_rules ORDER BY name",
@@ -113,6 +117,7 @@ export class RuleRecords {
         latched: false,
         detail: undefined,
         pending: undefined,
+        silencePosition: undefined,
         untold: 0,
       };
       this.#records.set(key, found);
@@ -199,12 +204,14 @@ export class RuleRecords {
   #statement({ rule, node, ...record }: RuleState): Statement {
     return {
       sql: `INSERT INTO console_rule_records
-          (rule, node, matches, last_match_ms, acted_ms, power_actions, latched, detail, pending)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          (rule, node, matches, last_match_ms, acted_ms, power_actions, latched, detail, pending,
+           silence_position)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (rule, node) DO UPDATE SET matches = excluded.matches,
           last_match_ms = excluded.last_match_ms, acted_ms = excluded.acted_ms,
           power_actions = excluded.power_actions, latched = excluded.latched,
-          detail = excluded.detail, pending = excluded.pending`,
+          detail = excluded.detail, pending = excluded.pending,
+          silence_position = excluded.silence_position`,
       params: [
         rule,
         node,
@@ -215,6 +222,7 @@ export class RuleRecords {
         record.latched,
         record.detail ?? null,
         record.pending === undefined ? null : toJson(record.pending),
+        record.silencePosition ?? null,
       ],
     };
   }

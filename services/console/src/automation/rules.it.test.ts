@@ -277,6 +277,35 @@ describe("silence", () => {
     expect(stage.powered).toHaveLength(1);
   });
 
+  it("is spoken of once, over lost links, restarts and what is not known, until a byte or a supply that was off", async () => {
+    stage = await RulesStage.start(SILENT);
+    const silent = async (): Promise<number> => {
+      await stage.pass(600_000);
+      stage.rules.look();
+      await stage.pass(1);
+      return stage.powered.length;
+    };
+    stage.supply("On");
+    stage.rules.linkHeard(NODE, true);
+    expect(await silent()).toBe(1);
+    stage.rules.linkHeard(NODE, false);
+    stage.rules.linkHeard(NODE, true);
+    expect(await silent()).toBe(1);
+    stage.supply("Unknown");
+    stage.supply("On");
+    expect(await silent()).toBe(1);
+    await stage.restart(SILENT);
+    stage.supply("On");
+    stage.rules.linkHeard(NODE, true);
+    expect(await silent()).toBe(1);
+    stage.say("a word");
+    expect(await silent()).toBe(2);
+    stage.supply("Off");
+    stage.supply("On");
+    expect(await silent()).toBe(3);
+    expect(await silent()).toBe(3);
+  });
+
   it("means nothing while the state of the supply is stale (P9), or it is off", async () => {
     stage = await RulesStage.start(SILENT);
     stage.rules.linkHeard(NODE, true);

@@ -116,13 +116,26 @@ export class Rules {
     else watch.linkUpMs ??= this.clock.monotonicMs();
   }
 
+  /** What the console has said goes as far as this position of its log, also what it said to processes before. */
+  heardTo(node: NodeId, position: number): void {
+    this.#watch(node).heardTo = position;
+  }
+
   /** @param hasPower whether the node has an interface to its supply; undefined: not known */
   declared(node: NodeId, hasPower: boolean | undefined): void {
     this.#watch(node).hasPower = hasPower;
   }
 
   powerHeard(node: NodeId, state: PowerState): void {
-    this.#watch(node).powerHeard(state, this.clock.monotonicMs());
+    const watch = this.#watch(node);
+    watch.powerHeard(state, this.clock.monotonicMs());
+    if (!watch.isOff) return;
+    // What is switched on again and says nothing is silent anew.
+    for (const record of this.records.on(node)) {
+      if (record.silencePosition === undefined) continue;
+      record.silencePosition = undefined;
+      this.records.touch(record);
+    }
   }
 
   /** Somebody has acted on the power of a node. @returns records that a person's `On` has cleared */
@@ -167,8 +180,10 @@ export class Rules {
       if (sinceMs === undefined) continue;
       for (const rule of silences) {
         if (nowMs - sinceMs < rule.silenceMs) continue;
-        if (watch.spokenSilences.get(rule.name) === sinceMs) continue;
-        watch.spokenSilences.set(rule.name, sinceMs);
+        const record = this.records.of(rule.name, watch.node);
+        if (record.silencePosition === watch.heardTo) continue;
+        record.silencePosition = watch.heardTo;
+        this.records.touch(record);
         const line = `the console has said nothing for ${Math.round(rule.silenceMs / 1000)} s${watch.hasPower === false ? "" : " while the supply is on"}`;
         const atMicros = this.clock.now().getTime() * 1000;
         this.#actor.fire(rule, watch, { line, atMicros, position: undefined });

@@ -7,7 +7,7 @@ import type { Storage } from "@outrider/storage/storage";
 import { eventually } from "@outrider/testing/eventually";
 import { tempDir, type TempDir } from "@outrider/testing/temp-dir";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
-import { AUTOMATION_MIGRATIONS } from "../automation/automation-migrations.js";
+import { AUTOMATION_MIGRATIONS, SILENCE_MIGRATIONS } from "../automation/automation-migrations.js";
 import type { PowerOutcome } from "../automation/policy-power.js";
 import { RuleRecords } from "../automation/rule-records.js";
 import { Rules } from "../automation/rules.js";
@@ -39,6 +39,8 @@ export class RulesStage {
   records!: RuleRecords;
   rules!: Rules;
   #line = 0;
+  /** Bytes that the console has said. */
+  #heard = 0;
 
   private constructor(
     private readonly directory: TempDir,
@@ -84,6 +86,7 @@ export class RulesStage {
       this.clock,
     );
     this.rules.declare(rules);
+    this.rules.heardTo(NODE, this.#heard);
     this.rules.tellInterrupted();
   }
 
@@ -111,7 +114,7 @@ export class RulesStage {
 
   /** Something stands on a line that has not ended, and has for a while; `ends` with this. */
   prompt(text: string, ends?: string): void {
-    this.rules.bytes(NODE);
+    this.#bytes();
     const line = { ...this.#at(text, 0), ended: false };
     this.rules.prompt(NODE, line);
     this.rules.prompt(NODE, { ...line, text: `${text}x` });
@@ -119,17 +122,17 @@ export class RulesStage {
   }
 
   say(text: string, agoMs = 0): void {
-    this.rules.bytes(NODE);
+    this.#bytes();
     this.rules.line(NODE, this.#at(text, agoMs));
   }
 
   sign(sign: RuleSign, text: string = sign, agoMs = 0): void {
-    this.rules.bytes(NODE);
+    this.#bytes();
     this.rules.finding(NODE, { kind: "sign", sign, at: this.#at(text, agoMs) });
   }
 
   boot(): void {
-    this.rules.bytes(NODE);
+    this.#bytes();
     this.rules.finding(NODE, { kind: "boot", at: this.#at("U-Boot 2024.01", 0) });
   }
 
@@ -164,6 +167,12 @@ export class RulesStage {
     if (defect !== undefined) throw defect;
   }
 
+  #bytes(): void {
+    this.rules.bytes(NODE);
+    this.#heard += 1;
+    this.rules.heardTo(NODE, this.#heard);
+  }
+
   #at(
     text: string,
     agoMs: number,
@@ -183,6 +192,6 @@ export class RulesStage {
 function open(directory: TempDir): Promise<Storage> {
   return openStorage({
     file: join(directory.path, "rules.db"),
-    migrations: { namespace: "console", steps: AUTOMATION_MIGRATIONS },
+    migrations: { namespace: "console", steps: [...AUTOMATION_MIGRATIONS, ...SILENCE_MIGRATIONS] },
   });
 }
