@@ -234,6 +234,7 @@ class Agent implements RunningAgent {
     answerRequests(this.#requests, {
       clock,
       endpoint: (id) => this.#bindings.get(id),
+      triedAgain: (id, signal) => this.#bindings.triedAgain(id, signal),
       secret: config.secrets.resolve,
     });
     this.#bindings.attend();

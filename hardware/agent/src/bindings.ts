@@ -7,14 +7,17 @@ import type {
 } from "@outrider/contracts/agent";
 import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
 import type { EndpointId, InterfaceKind } from "@outrider/contracts/ids";
+import { Notifier } from "@outrider/messaging/notifier";
 import { withDeadline } from "@outrider/ports/deadline";
 import type { DriverContext } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
 import { NO_MEMORY, type EndpointMemory } from "./command-record.js";
+import { describeEndpoint } from "./describe-endpoint.js";
 import type { Endpoint, EndpointParts } from "./endpoint.js";
 import type { Journal, MemoryPatch } from "./journal.js";
 import type { AgentLog } from "./log.js";
+import { ResolvedSecrets } from "./resolved-secrets.js";
 import type { StartGate } from "./start-gate.js";
 import { UnknownEndpoint } from "./unknown-endpoint.js";
 
@@ -22,6 +25,9 @@ import { UnknownEndpoint } from "./unknown-endpoint.js";
 const CLOSE_WITHIN = seconds(10);
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
+/** So often is looked whether a secret is another one. */
+const RENEW_EVERY = seconds(60);
+const BEING_CHANGED = "its configuration is being changed";
 
 /** Makes the endpoints of each kind that this agent knows. */
 export type EndpointKinds = Readonly<
@@ -50,6 +56,11 @@ export interface BindingsOptions {
 
 interface Binding {
   readonly endpoint: Endpoint;
+  readonly secrets: ResolvedSecrets;
+  /** Ends the pause before it is tried again. */
+  readonly hurry: Notifier;
+  /** Told after each try to open it, and when there is no other. */
+  readonly tried: Notifier;
   /** Aborted when the endpoint is closed: ends opening and trying again. */
   readonly closed: AbortController;
 }
@@ -62,6 +73,8 @@ export class Bindings {
   /** Endpoints that are being changed; each ends as it is wanted by then. */
   readonly #changing = new Map<EndpointId, Promise<void>>();
   #attended = false;
+  /** Those whose secrets are others by now. */
+  readonly #outdated = new WeakSet<Endpoint>();
   generation = 0;
 
   constructor(private readonly options: BindingsOptions) {
@@ -72,21 +85,28 @@ export class Bindings {
     return this.#bindings.get(id)?.endpoint;
   }
 
+  /**
+   * An endpoint as it is when it was tried again just now: what a person has put in order on the host counts at once.
+   * @returns it, open or with its failure; undefined: there is none
+   * @throws the signal's reason
+   */
+  async triedAgain(id: EndpointId, signal: AbortSignal): Promise<Endpoint | undefined> {
+    const binding = this.#bindings.get(id);
+    const failure = binding?.endpoint.failure;
+    if (binding && failure === undefined) await this.#renew(binding);
+    if (binding && failure !== undefined && failure !== BEING_CHANGED) {
+      const tried = binding.tried.next(signal);
+      binding.hurry.tell();
+      await tried;
+    }
+    return this.get(id);
+  }
+
   described(): DescribedEndpoint[] {
     const sorted = [...this.#bindings.values()].toSorted((a, b) =>
       a.endpoint.id < b.endpoint.id ? -1 : 1,
     );
-    return sorted.map(({ endpoint, endpoint: { desired, failure, notice, actions, memory } }) => ({
-      endpoint: desired.endpoint,
-      node: desired.node,
-      port: desired.port,
-      driver: desired.driver,
-      state: failure === undefined ? "bound" : "failed",
-      actions: [...actions],
-      ...reasonOf(failure ?? notice),
-      ...(memory.fault === undefined ? {} : { fault: memory.fault }),
-      ...endpoint.traits,
-    }));
+    return sorted.map(({ endpoint }) => describeEndpoint(endpoint));
   }
 
   /**
@@ -197,7 +217,7 @@ export class Bindings {
     const endpoint = this.#bindings.get(id)?.endpoint;
     const desired = this.#wanted.get(id);
     if (!endpoint || !desired) return endpoint === undefined && desired === undefined;
-    if (!isSame(desired, endpoint.desired)) return false;
+    if (!isSame(desired, endpoint.desired) || this.#outdated.has(endpoint)) return false;
     endpoint.desired = desired;
     endpoint.changed();
     return true;
@@ -205,7 +225,7 @@ export class Bindings {
 
   async #remove(binding: Binding): Promise<void> {
     const { endpoint } = binding;
-    endpoint.failure = "its configuration is being changed";
+    endpoint.failure = BEING_CHANGED;
     await endpoint.idle();
     await this.#close(binding);
     this.#memories.set(endpoint.id, endpoint.memory);
@@ -215,6 +235,7 @@ export class Bindings {
   async #add(desired: DesiredEndpoint): Promise<void> {
     const { clock, log, journal, kinds, drivers, secrets, programs } = this.options;
     const { endpoint: id, node, port, driver } = desired;
+    const resolved = new ResolvedSecrets(secrets);
     const parts: EndpointParts = {
       desired,
       memory: this.#memories.get(id),
@@ -222,11 +243,17 @@ export class Bindings {
       log: log.with({ node, endpoint: id, driver }),
       journal,
       drivers,
-      secrets,
+      secrets: resolved.resolve,
       programs,
     };
     const endpoint = kinds[port]?.(parts) ?? new UnknownEndpoint(parts);
-    const binding = { endpoint, closed: new AbortController() };
+    const binding = {
+      endpoint,
+      secrets: resolved,
+      hurry: new Notifier(),
+      tried: new Notifier(),
+      closed: new AbortController(),
+    };
     this.#bindings.set(id, binding);
     await this.#open(binding, FIRST_RETRY_MS);
   }
@@ -240,12 +267,15 @@ export class Bindings {
       if (closed.signal.aborted) return await this.#closeInTime(endpoint);
       endpoint.failure = undefined;
       endpoint.log.info({}, "endpoint opened");
+      if (binding.secrets.areAny) this.#watchSecrets(binding);
       this.#attend(endpoint);
     } catch (error) {
       if (closed.signal.aborted) return;
       // Whatever is wrong with one driver, the other nodes are still to be looked after.
       const reason = error instanceof Error ? error.message : String(error);
-      const lasting = error instanceof PortError && isLasting(error);
+      // Files and programs of the host are often put there after the configuration, and what a device lacks may come.
+      const pauseMs =
+        error instanceof PortError && isDeclaredWrongly(error) ? LONGEST_RETRY_MS : retryMs;
       if (endpoint.failure !== reason) {
         endpoint.failure = reason;
         endpoint.log.error(
@@ -254,27 +284,52 @@ export class Bindings {
         );
       }
       endpoint.changed();
-      if (!lasting) this.#retry(binding, retryMs).catch(defect);
+      this.#retry(binding, pauseMs).catch(defect);
     }
+    binding.tried.tell();
     changed();
   }
 
   async #retry(binding: Binding, retryMs: number): Promise<void> {
-    const { signal } = binding.closed;
+    const over = new AbortController();
+    const signal = AbortSignal.any([binding.closed.signal, over.signal]);
     try {
-      await this.options.clock.sleep(milliseconds(retryMs), signal);
+      await Promise.race([
+        this.options.clock.sleep(milliseconds(retryMs), signal),
+        binding.hurry.next(signal),
+      ]);
     } catch {
       return;
+    } finally {
+      over.abort();
     }
     await this.#open(binding, Math.min(retryMs * 2, LONGEST_RETRY_MS));
+  }
+
+  #watchSecrets(binding: Binding): void {
+    const { clock, defect } = this.options;
+    const stop = clock.every(RENEW_EVERY, () => void this.#renew(binding).catch(defect));
+    binding.closed.signal.addEventListener("abort", stop, { once: true });
+  }
+
+  /** Opens anew what is open with a secret that is another one by now. What runs on it is waited for. */
+  async #renew({ endpoint, secrets, closed }: Binding): Promise<void> {
+    const isOpen = (): boolean =>
+      endpoint.failure === undefined && !closed.signal.aborted && !this.#outdated.has(endpoint);
+    // In the meantime it may have been closed, or another look have found the same.
+    if (!isOpen() || !(await secrets.haveChanged()) || !isOpen()) return;
+    this.#outdated.add(endpoint);
+    endpoint.log.info({}, "a secret is another one; the endpoint is opened with that");
+    await this.#change(endpoint.id);
   }
 
   #attend(endpoint: Endpoint): void {
     if (this.#attended && endpoint.failure === undefined) endpoint.attend();
   }
 
-  async #close({ endpoint, closed }: Binding): Promise<void> {
+  async #close({ endpoint, closed, tried }: Binding): Promise<void> {
     closed.abort();
+    tried.tell();
     await this.#closeInTime(endpoint);
   }
 
@@ -291,12 +346,8 @@ export class Bindings {
   }
 }
 
-function reasonOf(reason: string | undefined): { readonly reason?: string } {
-  return reason === undefined ? {} : { reason: reason.slice(0, 1000) };
-}
-
-/** Whether trying again is of no use until the configuration is another one. */
-function isLasting({ code }: PortError): boolean {
+/** Whether trying again is of little use until somebody changes something: the configuration, the host or the device. */
+function isDeclaredWrongly({ code }: PortError): boolean {
   return code === "invalid-options" || code === "unsupported";
 }
 

@@ -61,7 +61,7 @@ export class SecretStore {
         code === "EACCES"
           ? "The agent's user may not read it."
           : code === "ENOENT"
-            ? "There is no such file on the agent's host."
+            ? "There is no such file on the agent's host. Put it there."
             : `It cannot be read (${code ?? "unknown"}).`;
       throw invalid(`The secret ${file}: ${advice}`);
     }
