@@ -19,7 +19,15 @@ export interface PoePortProposal {
 }
 
 export interface PoePortFindings {
+  /** The switch with its address, as messages name it. */
+  readonly what: string;
+  /** Rows of its PoE table. */
+  readonly ports: number;
+  /** How many addresses it has learned. */
+  readonly addresses: number;
   readonly proposals: readonly PoePortProposal[];
+  /** MACs that were seen on an interface to which no row of the PoE table belongs. */
+  readonly withoutPoe: readonly { readonly mac: string; readonly interfaceName: string }[];
   /** MACs that the switch has not seen: the machine is off, silent for minutes, or elsewhere. */
   readonly unseen: readonly string[];
 }
@@ -70,18 +78,24 @@ export async function findPoePorts(
 
   const proposals: PoePortProposal[] = [];
   const unseen: string[] = [];
+  const withoutPoe: { mac: string; interfaceName: string }[] = [];
   for (const mac of macs) {
     const bytes = mac.toLowerCase();
     const basePort = seen.get(bytes);
     const learned = basePort === undefined ? undefined : basePorts.get(basePort);
     const told = neighbours.get(bytes);
     const ifIndex = told ?? learned;
+    const interfaceName =
+      ifIndex === undefined
+        ? `bridge port ${basePort}`
+        : (names.get(ifIndex) ?? `interface ${ifIndex}`);
     const row = ifIndex === undefined ? undefined : poe.rowOf(ifIndex);
-    if (ifIndex === undefined || !row) unseen.push(mac);
+    if (ifIndex === undefined && basePort === undefined) unseen.push(mac);
+    else if (ifIndex === undefined || !row) withoutPoe.push({ mac, interfaceName });
     else {
       const behind = [...seen.values()].filter((one) => one === basePort).length;
       proposals.push(
-        proposalOf(mac, names.get(ifIndex) ?? `interface ${ifIndex}`, row, {
+        proposalOf(mac, interfaceName, row, {
           learned: learned === ifIndex,
           told: told !== undefined,
           moved: told !== undefined && learned !== undefined && told !== learned,
@@ -90,7 +104,14 @@ export async function findPoePorts(
       );
     }
   }
-  return { proposals, unseen };
+  return {
+    what: device.what,
+    ports: detection.size,
+    addresses: seen.size,
+    proposals,
+    withoutPoe,
+    unseen,
+  };
 }
 
 interface Sighting {
@@ -108,8 +129,10 @@ interface PoeRow {
   readonly delivering: boolean;
   /** By which of its numbers the row was found. */
   readonly by: string;
-  /** Whether another way of counting would give another row. */
+  /** Whether another way of counting would give another row, or another interface has as good a claim to this one. */
   readonly doubtful: boolean;
+  /** The interface that has a better claim to this row. */
+  readonly rival?: string;
 }
 
 function proposalOf(
@@ -127,6 +150,9 @@ function proposalOf(
     ...(behind >= UPLINK_MACHINES && !told
       ? [`${behind} machines were seen there, as on the way to another switch`]
       : []),
+    ...(row.rival === undefined
+      ? []
+      : [`that PoE port is rather that of ${row.rival}, and this one has none`]),
     ...(row.delivering ? [] : ["that PoE port gives no power now"]),
   ];
   const doubts = [
@@ -170,6 +196,32 @@ class PoeRows {
   }
 
   rowOf(ifIndex: number): PoeRow | undefined {
+    const claim = this.#claimOf(ifIndex);
+    if (!claim) return undefined;
+    const { row, ways, doubtful } = claim;
+    const [group = 1, port = 0] = row.split(".").map(Number);
+    // Of two interfaces that are numbered alike, as Gi1/0/1 and Te1/1/1, one has no PoE.
+    const rivals = [...this.#basePorts.keys()]
+      .filter((other) => other !== ifIndex)
+      .map((other) => ({ other, claim: this.#claimOf(other) }))
+      .filter((one) => one.claim?.row === row && one.claim.ways.length >= ways.length);
+    const better = rivals.find((one) => (one.claim?.ways.length ?? 0) > ways.length)?.other;
+    return {
+      group,
+      port,
+      delivering: this.#rows.get(row) ?? false,
+      by: ways.join(" and "),
+      doubtful: doubtful || rivals.length > 0,
+      ...(better === undefined ? {} : { rival: this.names.get(better) ?? `interface ${better}` }),
+    };
+  }
+
+  /** The row that an interface seems to have, and by which of its numbers. */
+  #claimOf(
+    ifIndex: number,
+  ):
+    | { readonly row: string; readonly ways: readonly string[]; readonly doubtful: boolean }
+    | undefined {
     const numbers = (this.names.get(ifIndex) ?? "").match(/\d+/g)?.map(Number) ?? [];
     const last = numbers.at(-1);
     const unit = numbers.length > 1 ? numbers[0] : 1;
@@ -182,17 +234,10 @@ class PoeRows {
     const found = ways.filter(([row]) => this.#rows.has(row));
     const first = found[0];
     if (!first) return undefined;
-    const [row, by] = first;
-    const [group = 1, port = 0] = row.split(".").map(Number);
+    const [row] = first;
     return {
-      group,
-      port,
-      delivering: this.#rows.get(row) ?? false,
-      by:
-        found
-          .filter(([other]) => other === row)
-          .map(([, way]) => way)
-          .join(" and ") || by,
+      row,
+      ways: found.filter(([other]) => other === row).map(([, way]) => way),
       doubtful: found.some(([other]) => other !== row),
     };
   }

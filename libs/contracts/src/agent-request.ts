@@ -158,9 +158,17 @@ export class DetectProblem {
   @Text(500) message!: string;
 }
 
+/** What a detector has looked at, and what of it led to no proposal. */
+export class DetectLook {
+  @Id() detector!: string;
+  @Text(500) what!: string;
+}
+
 export class Detected {
   @NestedList(() => EndpointProposal, 500) proposals!: EndpointProposal[];
   @NestedList(() => DetectProblem, 100) problems!: DetectProblem[];
+  /** Missing from agents that do not say it. */
+  @Optional() @NestedList(() => DetectLook, 100) looked?: DetectLook[];
 }
 
 export class TestOnAgent {

@@ -65,9 +65,9 @@ describe("outrider drivers", () => {
 });
 
 describe("outrider agent detect", () => {
-  const found = (proposals: object[], problems: object[] = []): Reply => ({
+  const found = (proposals: object[], problems: object[] = [], looked?: object[]): Reply => ({
     agent: "rack-a",
-    found: { proposals, problems },
+    found: { proposals, problems, ...(looked ? { looked } : {}) },
   });
   const proposal = {
     port: "console",
@@ -135,6 +135,20 @@ describe("outrider agent detect", () => {
     ]);
     expect((await outrider("agent detect rack-a", found([], [problem]))).code).toBe(1);
     expect((await outrider("agent detect rack-a", found([]))).code).toBe(5);
+  });
+
+  it("says what was looked at, as comments below what it proposes, and in the place of nothing", async () => {
+    const looked = [
+      { detector: "poe", what: "n1: in no table of the switches that answered\u001b[2J" },
+    ];
+    const some = await outrider("agent detect rack-a", found([proposal], [], looked));
+    expect([some.code, some.error]).toEqual([0, ""]);
+    expect(some.out).toMatch(
+      /^# Looked at:\n# {3}poe: n1: in no table of the switches [^\u001b]+$/m,
+    );
+    const none = await outrider("agent detect rack-a", found([], [], looked));
+    expect([none.code, none.out]).toEqual([5, ""]);
+    expect(none.error).toMatch(/found nothing .*\n {2}looked at poe: n1: in no table/);
   });
 });
 

@@ -108,7 +108,7 @@ function detect(id: string, given: DetectGiven, { online, console }: Cli): Promi
     console.progress(`${id} looks …`);
     const path = `/agents/${encodeURIComponent(id)}/detect`;
     const { found } = await api.post<DetectedEndpoints>(path, switches ? { switches } : {});
-    const { proposals, problems } = found;
+    const { proposals, problems, looked = [] } = found;
     for (const { detector, message } of problems) {
       console.error(plain(`outrider: ${detector} could not look: ${message}`));
     }
@@ -118,7 +118,12 @@ function detect(id: string, given: DetectGiven, { online, console }: Cli): Promi
         `# What agent ${plain(id)} proposes. Nothing of it is declared: look, name, put it into the site file.`,
       );
       for (const line of proposedSite(id, proposals)) console.out(line);
-    } else console.error(`outrider: agent ${plain(id)} found nothing that could be declared`);
+      if (looked.length > 0) console.out("# Looked at:");
+      for (const line of looked) console.out(plain(`#   ${line.detector}: ${line.what}`));
+    } else {
+      console.error(`outrider: agent ${plain(id)} found nothing that could be declared`);
+      for (const line of looked) console.error(plain(`  looked at ${line.detector}: ${line.what}`));
+    }
     return foundExit(proposals.length, problems.length);
   });
 }

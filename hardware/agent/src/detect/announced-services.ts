@@ -13,18 +13,24 @@ const MOST_NETWORKS = 16;
  */
 export const announcedServices: Detector = {
   name: "mdns",
-  detect: async ({ root, clock, signal, asked, trouble }) => {
+  detect: async ({ root, clock, signal, asked, trouble, looked }) => {
     const present = new Set(await namesIn(join(root, "sys/class/net")));
     const own = Object.entries(networkInterfaces())
       .filter(([name]) => present.has(name))
       .flatMap(([, addresses = []]) => addresses)
       .filter(({ family, internal }) => family === "IPv4" && !internal)
       .map(({ address }) => address);
-    if (own.length === 0) return [];
+    if (own.length === 0) {
+      looked("mDNS: the host has no IPv4 network in which it could ask");
+      return [];
+    }
     const { detectAnnounced } = await import("@outrider/drivers/detect-announced");
     const networks = own.slice(0, MOST_NETWORKS);
     const { proposals, failed } = await detectAnnounced(networks, clock, signal);
     for (const message of failed) trouble(message);
+    looked(
+      `mDNS from ${networks.join(", ")}: ${proposals.length === 0 ? "nothing announced itself that there is a driver for" : `${proposals.length} announced themselves`}`,
+    );
     return proposals.map((one) => ofNode(one, asked));
   },
 };

@@ -12,7 +12,7 @@ const INPUT = /^(in|curr|power|energy|temp|humidity|fan)(\d+)_(input|average)$/;
  */
 export const boardSensors: Detector = {
   name: "hwmon",
-  detect: async ({ root }) => {
+  detect: async ({ root, looked }) => {
     const chips = join(root, "sys/class/hwmon");
     const proposals: EndpointProposal[] = [];
     const found = await Promise.all(
@@ -49,6 +49,9 @@ export const boardSensors: Detector = {
         confidence: "low",
       });
     }
+    looked(
+      `what the kernel of the host measures (/sys/class/hwmon, /sys/class/thermal): ${proposals.length === 0 ? "nothing" : `${proposals.length} chips and zones`}`,
+    );
     return proposals;
   },
 };

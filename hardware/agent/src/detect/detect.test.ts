@@ -42,6 +42,7 @@ const detecting = (): Detecting => ({
   trouble: (message) => {
     throw new Error(message);
   },
+  looked: () => {},
 });
 
 describe("serial ports", () => {
@@ -135,8 +136,17 @@ describe("chips that no program can use yet", () => {
 });
 
 describe("all detectors", () => {
-  it("find nothing on a host that has nothing, which is no problem", async () => {
-    expect(await detectWith(DETECTORS, detecting())).toEqual({ proposals: [], problems: [] });
+  it("find nothing on a host that has nothing, which is no problem, and each says where it looked", async () => {
+    const found = await detectWith(DETECTORS, detecting());
+    expect(found).toMatchObject({ proposals: [], problems: [] });
+    expect(found.looked?.map(({ detector }) => detector)).toEqual(
+      DETECTORS.map(({ name }) => name),
+    );
+    const said = found.looked?.map(({ what }) => what).join("\n");
+    for (const words of ["/sys/class/tty", "no /dev/gpiochip*", "dtparam=i2c_arm=on", "--switch"]) {
+      expect(said).toContain(words);
+    }
+    expect(check(Detected, found, true)).toMatchObject({ ok: true });
   });
 
   it("propose what the driver takes, where there is that driver", async () => {

@@ -8,24 +8,29 @@ import type { Detecting, Detector } from "./detector.js";
 const EACH_WITHIN = seconds(15);
 /** What fits into an answer with room to spare. */
 const MOST_PROPOSALS = 200;
-const MOST_BYTES = 48_000;
+const MOST_BYTES = 40_000;
+const MOST_LOOKS = 20;
 
 const RANK = { high: 0, medium: 1, low: 2 } as const;
 
 /** What all detectors found, the surest first. One that fails is a problem beside what the others found. */
 export async function detectWith(
   detectors: readonly Detector[],
-  detecting: Omit<Detecting, "trouble">,
+  detecting: Omit<Detecting, "trouble" | "looked">,
 ): Promise<Detected> {
   const { clock, signal } = detecting;
   const problems: Detected["problems"] = [];
+  const looks: NonNullable<Detected["looked"]> = [];
   const found = await Promise.all(
     detectors.map(async ({ name, detect }) => {
       const trouble = (message: string): void =>
         void problems.push({ detector: name, message: message.slice(0, 500) });
+      const looked = (what: string): void => {
+        if (looks.length < MOST_LOOKS) looks.push({ detector: name, what: what.slice(0, 500) });
+      };
       try {
         return await withDeadline(clock, EACH_WITHIN, signal, `The detector ${name}`, (within) =>
-          detect({ ...detecting, signal: within, trouble }),
+          detect({ ...detecting, signal: within, trouble, looked }),
         );
       } catch (error) {
         if (!(error instanceof PortError)) throw error;
@@ -39,7 +44,9 @@ export async function detectWith(
   const left = sorted.length - proposals.length;
   if (left > 0)
     problems.push({ detector: "all", message: `${left} more were found and left out.` });
-  return { proposals, problems };
+  const order = detectors.map(({ name }) => name);
+  const looked = looks.toSorted((a, b) => order.indexOf(a.detector) - order.indexOf(b.detector));
+  return { proposals, problems, looked };
 }
 
 function fitting(sorted: readonly EndpointProposal[]): EndpointProposal[] {

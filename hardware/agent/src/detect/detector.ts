@@ -14,6 +14,8 @@ export interface Detecting {
   readonly root: string;
   /** Says to the person what of several things could not be looked at, and what to do; the others are proposed. */
   readonly trouble: (message: string) => void;
+  /** Says to the person what was looked at, and why it led to nothing where it did. */
+  readonly looked: (what: string) => void;
 }
 
 /** Looks for one kind of thing that could be an endpoint. It only looks: nothing is switched, written or typed. */

@@ -14,7 +14,7 @@ const NOT_THERE = "0";
  */
 export const serialPorts: Detector = {
   name: "serial",
-  detect: async ({ root }) => {
+  detect: async ({ root, looked }) => {
     const byPath = await linksIn(join(root, "dev/serial/by-path"));
     const byId = await linksIn(join(root, "dev/serial/by-id"));
     const ports = join(root, "sys/class/tty");
@@ -42,6 +42,11 @@ export const serialPorts: Detector = {
         confidence: isUsb && path !== undefined ? "medium" : "low",
       });
     }
+    looked(
+      proposals.length > 0
+        ? `${proposals.length} serial ports of the host (/sys/class/tty)`
+        : "the serial ports of the host (/sys/class/tty): there is none. A USB adapter appears there when it is plugged in and its kernel module is there",
+    );
     return proposals;
   },
 };
