@@ -13,7 +13,7 @@ import { eventually, within } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { defaultPolicy } from "./state/declared-consoles.js";
-import { ConsoleStage } from "./testing/console-stage.js";
+import { ConsoleStage, nodesFor } from "./testing/console-stage.js";
 
 const AS = { actor: "person:root", via: "rest" } as const;
 
@@ -22,8 +22,7 @@ describe("the console service", () => {
   const here = () => ({ nodes: [nodeId(stage.current)] });
 
   beforeAll(async () => {
-    const nodes = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
-    stage = await ConsoleStage.start(nodes, { breakSequences: { sun: "\\d+++\\b" } });
+    stage = await ConsoleStage.start(nodesFor(7), { breakSequences: { sun: "\\d+++\\b" } });
   });
   beforeEach(() => stage.turn());
   afterAll(() => stage.stop());
@@ -173,7 +172,7 @@ describe("the console service", () => {
     expect(screen.columns).toBe(80);
     expect(screen.text).toContain("red at home");
     expect(screen.ansi).toContain("\u001b[0;38;5;1mred");
-    const found = await stage.get("/search?q=at%20home");
+    const found = await stage.get(`/search?q=at%20home&nodes=${stage.current}`);
     expect(JSON.parse(await found.text())).toMatchObject({ node: stage.current });
     expect((await stage.get("/search?regex=(")).status).toBe(422);
     expect((await stage.get("/consoles/n99/log")).status).toBe(404);

@@ -4,7 +4,7 @@ import { actOnConsole } from "@outrider/contracts/console-operations";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ConsoleStage } from "./testing/console-stage.js";
+import { ConsoleStage, nodesFor } from "./testing/console-stage.js";
 
 const AS = { actor: "person:root", via: "cli" } as const;
 const DECLARED: WireSettings = {
@@ -20,10 +20,10 @@ describe("the device of a console", () => {
   let stage: ConsoleStage;
 
   beforeAll(async () => {
-    stage = await ConsoleStage.start(["n0", "n1", "n2", "n3", "n4", "n5", "n6"]);
+    stage = await ConsoleStage.start(nodesFor(5));
   });
-  beforeEach(() => {
-    stage.turn();
+  beforeEach(async () => {
+    await stage.turn();
     const line = stage.line();
     line.change({ ...line.condition(), line: DECLARED, declaredLine: DECLARED });
     const take = line.request.bind(line);

@@ -4,8 +4,8 @@ import { commandNode } from "@outrider/contracts/transition";
 import { nodeId } from "@outrider/contracts/ids";
 import { openIdentity } from "@outrider/identity/open-identity";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ConsoleStage } from "./testing/console-stage.js";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { ConsoleStage, nodesFor } from "./testing/console-stage.js";
 
 const AS = { actor: "person:root", via: "rest" } as const;
 const ESC = "\u001b";
@@ -16,13 +16,16 @@ describe("people at a console", () => {
   const here = () => ({ nodes: [nodeId(stage.current)] });
 
   beforeAll(async () => {
-    const nodes = Array.from({ length: 17 }, (_, index) => `n${index}`);
     const many = Array.from({ length: 15 }, (_, at) => [
       `many-${String(at).padStart(2, "0")}`,
       "\\b",
     ]);
     const breakSequences = { ...Object.fromEntries(many), "last-of-many": "\\b" };
-    stage = await ConsoleStage.start(nodes, { pasteLineMs: 20, writerIdleMs: 0, breakSequences });
+    stage = await ConsoleStage.start(nodesFor(13), {
+      pasteLineMs: 20,
+      writerIdleMs: 0,
+      breakSequences,
+    });
   });
   beforeEach(() => stage.turn());
   afterAll(() => stage.stop());
@@ -111,29 +114,31 @@ describe("people at a console", () => {
     await using identity = await openIdentity({ dataDirectory: stage.data.path });
     const { people } = identity.store;
     await stage.know("root");
-    await stage.know("eve");
-    await people.change("eve", { role: "operator", rights: [], nodes: null, disabled: false });
-    const outside = await stage.attach("person:eve", { mode: "spy" });
+    // Nobody else, and no other try, is called so.
+    const [name, other] = [`eve-at-${stage.current}`, `gone-at-${stage.current}`];
+    await stage.know(name);
+    await people.change(name, { role: "operator" });
+    const outside = await stage.attach(`person:${name}`, { mode: "spy" });
     await outside.hears("attached");
-    await people.change("eve", { nodes: "n99" });
+    await people.change(name, { nodes: "n99" });
     await outside.hears("bye", /is not among/);
-    await people.change("eve", { nodes: null });
+    await people.change(name, { nodes: null });
     const eve = await eventually("she is let in again", async () => {
-      const client = await stage.attach("person:eve");
+      const client = await stage.attach(`person:${name}`);
       const first = await eventually("she is answered", () => client.tolds[0]);
       return first.told === "attached" ? client : undefined;
     });
-    await people.change("eve", { role: "viewer", rights: ["console-read"] });
+    await people.change(name, { role: "viewer", rights: ["console-read"] });
     await eve.hears("mode", /console-write/);
     expect(await eve.ask({ ask: "write" })).toMatchObject({ code: "not-allowed" });
-    await people.change("eve", { disabled: true });
+    await people.change(name, { disabled: true });
     await eve.hears("bye");
     // Nothing of a person who is not there any more is left in what they were admitted with.
-    const gone = await stage.attach("person:gone", { mode: "spy" });
+    const gone = await stage.attach(`person:${other}`, { mode: "spy" });
     await gone.hears("attached");
-    await people.remove("gone");
+    await people.remove(other);
     await gone.hears("bye", /no rights any more/);
-    const again = await stage.attach("person:gone", { known: false });
+    const again = await stage.attach(`person:${other}`, { known: false });
     expect(await again.hears("bye")).toMatchObject({ code: "not-found" });
   });
 
@@ -144,14 +149,16 @@ describe("people at a console", () => {
       [{ node: "n77" }, "no-console"],
       [{ nodes: ["n99"] }, "not-found"],
     ] as const;
+    // Nobody else, and no other try, is called so.
+    const actor = `person:mallory-at-${stage.current}`;
     for (const [settings, code] of cases) {
-      const client = await stage.attach("person:mallory", settings);
+      const client = await stage.attach(actor, settings);
       expect(await client.hears("bye")).toMatchObject({ code });
       await eventually("it is closed", () => client.closed);
     }
     const { records } = await stage.asking.ask(
       searchAudit.console,
-      { act: "console.attach", actor: "person:mallory" },
+      { act: "console.attach", actor },
       AS,
     );
     expect(records.map(({ stage: at, data }) => [at, data?.["refused"]])).toEqual([
@@ -215,6 +222,7 @@ describe("people at a console", () => {
 
   it("switch power in their own name, if they may", async () => {
     const power = stage.session("power");
+    onTestFinished(() => power.stop());
     const asked: unknown[] = [];
     const { serviceRequest, serviceReply } = await import("@outrider/contracts/service-plane");
     power.subscribe(

@@ -2,14 +2,14 @@ import { nodeLock } from "@outrider/contracts/lock";
 import { commandId } from "@outrider/contracts/ids";
 import { powerResult, powerState, type Supply } from "@outrider/contracts/power";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ConsoleStage } from "./testing/console-stage.js";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { ConsoleStage, nodesFor } from "./testing/console-stage.js";
 
 describe("what is told of a console", () => {
   let stage: ConsoleStage;
 
   beforeAll(async () => {
-    stage = await ConsoleStage.start(["n0", "n1", "n2", "n3", "n4", "n5", "n6"]);
+    stage = await ConsoleStage.start(nodesFor(6));
   });
   beforeEach(() => stage.turn());
   afterAll(() => stage.stop());
@@ -84,6 +84,7 @@ describe("what is told of a console", () => {
       },
     );
     const power = stage.session("power");
+    onTestFinished(() => power.stop());
     await power.ready(AbortSignal.timeout(20_000));
     await power.publish(
       powerResult,

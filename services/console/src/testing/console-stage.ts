@@ -57,7 +57,7 @@ export class ConsoleStage {
     prepare: (data: string) => void = () => undefined,
   ): Promise<ConsoleStage> {
     const stage = new ConsoleStage(await startTestBroker(), await tempDir(), nodes);
-    stage.turn();
+    [stage.current = ""] = nodes;
     stage.#stack.use(stage.broker);
     stage.#stack.defer(() => stage.data.remove());
     prepare(stage.data.path);
@@ -83,11 +83,20 @@ export class ConsoleStage {
     return stage;
   }
 
-  /** Goes on with the next node, which nobody has been at yet. */
-  turn(): void {
+  /** Goes on with the next node, which nobody has been at yet, with everything at work. */
+  async turn(): Promise<void> {
     const next = this.nodes[this.nodes.indexOf(this.current) + 1];
     if (next === undefined) throw new Error("there are more tests than nodes");
     this.current = next;
+    // A try that failed may have left them ended.
+    if (!this.service.running) {
+      await this.agent.stop();
+      await this.startService();
+    }
+    if (this.agent.state.detail === "stopped") {
+      this.states.clear();
+      await this.startAgent();
+    }
   }
 
   get state(): ConsoleState | undefined {
@@ -254,6 +263,11 @@ export class ConsoleStage {
     await (await this.#identity)?.close();
     await this.#stack.disposeAsync();
   }
+}
+
+/** Nodes for so many tests that {@link ConsoleStage.turn} to the next, each of which may have a second try. */
+export function nodesFor(tests: number): string[] {
+  return Array.from({ length: 1 + 2 * tests }, (_, at) => `n${at}`);
 }
 
 const ALL: readonly Right[] = ["read", "console-read", "console-write", "power"];

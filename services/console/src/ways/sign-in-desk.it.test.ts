@@ -14,6 +14,7 @@ describe("while sign-ins cannot be recorded", () => {
   afterAll(() => people[Symbol.asyncDispose]());
 
   test("who shows who they are is let in, as consoles mend full disks (P12)", async () => {
+    const { tried } = people.audit;
     const guest = await people.desk.byPassword("ada", PASSWORD, ARRIVAL);
     expect(guest.visitor).toMatchObject({ actor: "person:ada", way: "ssh", from: "192.0.2.7" });
     const here = await people.desk.byBeingHere("n1", { way: "ssh", from: "127.0.0.1" });
@@ -22,7 +23,7 @@ describe("while sign-ins cannot be recorded", () => {
     const byKey = await people.desk.byKey(fingerprintOf(blob), "ada", ARRIVAL);
     expect(byKey.person).toBe("ada");
     expect(people.audited).toEqual([]);
-    expect(people.audit.tried).toBe(3);
+    expect(people.audit.tried - tried).toBe(3);
   });
 
   test("who does not stays outside, with the reason", async () => {
