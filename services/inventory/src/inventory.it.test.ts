@@ -343,6 +343,12 @@ describe("the program", () => {
       env: { OUTRIDER_SITE: file, OUTRIDER_DATA: folder.path, OUTRIDER_MQTT_URL: broker.url },
     });
     await eventually("n1 is described", () => descriptions.has("n1"));
+    // A secret in place of a reference goes neither into the log nor anywhere else.
+    await writeFile(file, siteText(node("n1", 1)).replace("{ slot: 1 }", "canary4hunter"));
+    await program.kill("SIGHUP");
+    const log = (): string => program.lines.join("\n") + program.stderr();
+    await eventually("the log says what is wrong", () => log().includes("this text is not a map"));
+    expect(log()).not.toContain("canary4hunter");
     await writeFile(file, siteText(node("n2", 1)));
     await program.kill("SIGHUP");
     await eventually(

@@ -132,12 +132,12 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
     [
       "a tag",
       file(...HEAD, "  n1:", "    name: !secret a"),
-      "site.yaml:5: nodes.n1: Unresolved tag: !secret",
+      "site.yaml:5: nodes.n1: Unresolved tag; put text that begins with such a sign in quotes",
     ],
     [
       "an alias of nothing",
       file(...HEAD, "  n1: *none"),
-      "site.yaml:4: nodes.n1: *none has no anchor; expected &none before it",
+      "site.yaml:4: nodes.n1: this alias has no anchor; expected an & and its name before it, or quotes around text that begins with *",
     ],
     ["a missing part", "site: lab\nagents: {}", "site.yaml:1: nodes is missing"],
     [
@@ -230,7 +230,7 @@ describe("a wrong site file is refused with line, path and expectation:", () => 
       "site.yaml:4: nodes.n1.power.nedes: unknown key 'nedes'; expected one of agent, driver, options, needs, sampling, reporting, deadband, burst",
       "site.yaml:4: nodes.n1.power.agent: agent 'rack-b' is not declared; expected one of rack-a",
       "site.yaml:5: nodes.n2.power: driver is missing",
-      "site.yaml:5: nodes.n2.power.options: '[]' is not a map",
+      "site.yaml:5: nodes.n2.power.options: this list is not a map",
       "site.yaml:5: nodes.n2.power.agent: agent 'rack-c' is not declared; expected one of rack-a",
       "site.yaml:6: nodes.n3.pwer: unknown key 'pwer'; expected one of name, roles, labels, serial, macs, wake, " +
         "restore, gracefulLimit, dwell, sampling, draw, power, reset, button, boot, console, identify, sensor, heartbeat, terminal, alarms",

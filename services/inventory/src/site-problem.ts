@@ -30,11 +30,16 @@ export function pathText(path: SitePath): string {
     .join("");
 }
 
-/** A value of the file as it may be shown in a message: short, on one line. */
+/** A value of the file as it may be shown in a message: short, on one line, without the login of a URL. */
 export function quoted(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? typeof value);
-  const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "?");
+  const line = withoutLogin(text).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "?");
   return `'${line.length > 60 ? `${line.slice(0, 57)}...` : line}'`;
+}
+
+/** A text without name and password of the URLs in it. A password that is not escaped may have any character but a space. */
+export function withoutLogin(text: string): string {
+  return text.replaceAll(/:\/\/[^\s"]*@/g, "://…@");
 }
 
 /** A site file that cannot be used: every problem in it, nothing of it applied. */

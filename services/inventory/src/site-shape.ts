@@ -15,6 +15,7 @@ import {
 import { MAIL_ADDRESS_PATTERN, SMTP_URL_PATTERN } from "@outrider/contracts/telemetry-policy";
 import { QUANTITIES, QUANTITY_PATTERN } from "@outrider/contracts/reading";
 import { SECRET_FILE, SECRET_VARIABLE } from "@outrider/contracts/secret";
+import { isInReference, isReference, mayBeSecret, shown } from "./concealed.js";
 import { rightShape } from "./right-shape.js";
 import { pathText, quoted, type SitePath, type SiteProblem } from "./site-problem.js";
 import type { SiteYaml } from "./site-yaml.js";
@@ -24,6 +25,9 @@ const ID_WORDS = "an id of lower-case letters, digits and inner hyphens, at most
 const DURATION_WORDS = "a duration such as 500ms, 2s, 1.5m or 1h";
 const SIZE_WORDS =
   "a size such as 500GB or 1.5TiB, in kB, MB, GB, TB, PB (thousands) or KiB, MiB, GiB, TiB, PiB (1024)";
+
+/** What stands in place of a secret. */
+const REFERENCE = "{ file: … } or { env: … }, which say where the secret is";
 
 /** What the patterns of the site file ask for, in words. */
 const WORDS = new Map([
@@ -87,9 +91,10 @@ export function schemaProblems(
   return errors.flatMap((error) => {
     if (error.keyword === "type" && chosen.has(error.instancePath)) return [];
     const at = [...within, ...pointerSteps(error.instancePath)];
-    const extra = extraKey(error);
+    // `{ hunter2 }` is a map with a key of that name.
+    const extra = isReference(error.parentSchema) ? undefined : extraKey(error);
     const path = extra === undefined ? at : [...at, extra];
-    const message = extra === undefined ? messageOf(error) : unknownKey(extra, error);
+    const message = extra === undefined ? messageOf(error, at) : unknownKey(extra, error);
     return message === undefined ? [] : [{ line: lineOf(path), path: pathText(path), message }];
   });
 }
@@ -118,34 +123,35 @@ function unknownKey(key: string, error: ErrorObject): string {
   return `unknown key ${quoted(key)}; expected ${known.length > 0 ? `one of ${known.join(", ")}` : "none"}`;
 }
 
-function messageOf({
-  keyword,
-  params,
-  data,
-  message,
-  schema,
-  parentSchema,
-  schemaPath,
-}: ErrorObject): string | undefined {
+function messageOf(error: ErrorObject, path: SitePath): string | undefined {
+  const { keyword, params, data, message, schema, parentSchema, schemaPath } = error;
   // What the alternatives of a oneOf say one by one is said by the oneOf as a whole.
   if (schemaPath.includes("/oneOf/")) return undefined;
   const { allowedValues, missingProperty, pattern, type } = params as Record<string, unknown>;
+  if (keyword === "additionalProperties")
+    return `has a key that is not known; expected ${REFERENCE}`;
+  const concealed = mayBeSecret(path) || isInReference(parentSchema);
+  const given = shown(data, concealed, keyword);
   switch (keyword) {
     case "required":
       return `${String(missingProperty)} is missing`;
     case "enum":
-      return `unknown value ${quoted(data)}; expected one of ${(allowedValues as unknown[]).join(", ")}`;
+      return `${concealed ? `${given} is no known value` : `unknown value ${given}`}; expected one of ${(allowedValues as unknown[]).join(", ")}`;
     case "pattern":
-      return `${quoted(data)} does not fit; expected ${wordsOf(String(pattern))}`;
+      return `${given} does not fit; expected ${wordsOf(String(pattern))}`;
     case "type":
-      return numberMessage(data, parentSchema) ?? typeMessage(String(type), data);
+      if (isReference(parentSchema))
+        return data === null
+          ? `is empty; expected ${REFERENCE}`
+          : `${shown(data, true, keyword)} is not ${REFERENCE}`;
+      return numberMessage(data, parentSchema) ?? typeMessage(String(type), data, given);
     case "oneOf":
-      if (isChoiceOfItem({ keyword, schema })) return choiceMessage(schema, data);
+      if (isChoiceOfItem({ keyword, schema })) return choiceMessage(schema, data, given);
       // That it is no map at all is said already.
       if (!isMap(data)) return undefined;
       return `must have ${alternatives(schema)}`;
     default:
-      return `${quoted(data)} ${message ?? "does not fit"}`;
+      return `${given} ${message ?? "does not fit"}`;
   }
 }
 
@@ -169,7 +175,7 @@ function isChoiceOfItem({ keyword, schema }: Pick<ErrorObject, "keyword" | "sche
 }
 
 /** What is wrong inside a map is said where it is wrong. */
-function choiceMessage(schema: unknown, data: unknown): string | undefined {
+function choiceMessage(schema: unknown, data: unknown, given: string): string | undefined {
   if (isMap(data)) return undefined;
   const words = (schema as readonly { readonly enum?: readonly string[] }[]).flatMap(
     (one) => one.enum ?? [],
@@ -177,7 +183,7 @@ function choiceMessage(schema: unknown, data: unknown): string | undefined {
   const example = words.includes(OFF)
     ? "{ upper: { warning: 70 } }"
     : "{ sysrq: [sync] } or { power: PowerCycle }";
-  return `unknown value ${quoted(data)}; expected ${words.join(", ")}, or a map such as ${example}`;
+  return `unknown value ${given}; expected ${words.join(", ")}, or a map such as ${example}`;
 }
 
 function isMap(data: unknown): data is object {
@@ -191,7 +197,7 @@ function alternatives(schema: unknown): string {
     : "exactly one of its alternatives";
 }
 
-function typeMessage(type: string, data: unknown): string {
+function typeMessage(type: string, data: unknown, given: string): string {
   const names: Record<string, string> = {
     object: "a map",
     array: "a list",
@@ -204,9 +210,9 @@ function typeMessage(type: string, data: unknown): string {
   if (data === null)
     return `is empty; expected ${expected}${type === "object" ? " ({} for an empty one)" : ""}`;
   if (type === "string" && (typeof data === "number" || typeof data === "boolean")) {
-    return `${quoted(data)} is not text; put it in quotes`;
+    return `${given} is not text; put it in quotes`;
   }
-  return `${quoted(data)} is not ${expected}`;
+  return `${given} is not ${expected}`;
 }
 
 function wordsOf(pattern: string): string {

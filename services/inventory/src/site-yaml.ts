@@ -37,7 +37,9 @@ export function parseSiteYaml(text: string): SiteYaml | SiteProblem[] {
     line: counter.linePos(pos[0]).line || 1,
     path: pathText(pathAt(document.contents, pos[0])),
     message:
-      code === "MULTIPLE_DOCS" ? "another document begins here; expected one in the file" : message,
+      code === "MULTIPLE_DOCS"
+        ? "another document begins here; expected one in the file"
+        : withoutSource(message),
   }));
   if (problems.length > 0) return problems;
   const unsound = unsoundParts(document, counter);
@@ -50,6 +52,11 @@ export function parseSiteYaml(text: string): SiteYaml | SiteProblem[] {
     return [{ line: 1, path: "", message: error instanceof Error ? error.message : String(error) }];
   }
   return { value, lineOf: (path) => counter.linePos(offsetOf(document, path)).line || 1 };
+}
+
+/** What of the file stands at the end of a message may be a secret: one that begins with `!`, `>` or `]`. */
+function withoutSource(message: string): string {
+  return message.replace(/: [^ ].*$/su, "; put text that begins with such a sign in quotes");
 }
 
 /** Keys that stand twice in a map, and aliases of nothing. */
@@ -74,7 +81,9 @@ function unsoundParts(document: Document.Parsed, counter: LineCounter): SiteProb
     },
     Alias: (_, alias) => {
       if (alias.resolve(document)) return;
-      const message = `*${alias.source} has no anchor; expected &${alias.source} before it`;
+      // Not by its name, which may be a secret that nobody put in quotes.
+      const message =
+        "this alias has no anchor; expected an & and its name before it, or quotes around text that begins with *";
       report(alias.range?.[0] ?? 0, message);
     },
   });

@@ -1,6 +1,7 @@
 import { nodeId } from "@outrider/contracts/ids";
 import type { SiteChange } from "@outrider/contracts/inventory";
 import { canonical } from "../canonical.js";
+import { withoutSecrets } from "../concealed.js";
 import { foldedNodes } from "../node-sets.js";
 import { pathText, type SitePath } from "../site-problem.js";
 
@@ -38,17 +39,23 @@ function differ(before: unknown, after: unknown, path: SitePath, found: Differen
     for (const [key, value] of Object.entries(before)) {
       const at = [...path, key];
       if (Object.hasOwn(after, key)) differ(value, after[key], at, found);
-      else found.push({ kind: "removed", path: at, before: canonical(value) });
+      else found.push({ kind: "removed", path: at, before: told(value, at) });
     }
     for (const [key, value] of Object.entries(after)) {
       if (!Object.hasOwn(before, key)) {
-        found.push({ kind: "added", path: [...path, key], after: canonical(value) });
+        const at = [...path, key];
+        found.push({ kind: "added", path: at, after: told(value, at) });
       }
     }
     return;
   }
-  const [was, is] = [canonical(before ?? null), canonical(after ?? null)];
-  if (was !== is) found.push({ kind: "changed", path, before: was, after: is });
+  if (canonical(before ?? null) === canonical(after ?? null)) return;
+  found.push({ kind: "changed", path, before: told(before, path), after: told(after, path) });
+}
+
+/** As it is told, without secrets that somebody wrote in place of references. */
+function told(value: unknown, path: SitePath): string {
+  return canonical(withoutSecrets(value ?? null, path));
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
