@@ -32,7 +32,10 @@ describe("what comes together", () => {
     const message = messageOf(changes, groups[0]?.cause, ABOUT);
     expect(message.title).toBe("[lab] Critical: 12 nodes: n[1-12]: silent (agent rack-a)");
     expect(message.text).toBe(
-      "Critical silent - n[1-12]: for one: no sign of life for 60 s although its supply is on",
+      [
+        "Critical silent - n[1-12]: for one: no sign of life for 60 s although its supply is on (since 2026-11-23T12:00:00Z)",
+        "This is of 2026-11-23T12:00:00Z. Seen: `outrider alarms ack` with each name that `outrider alarms` has.",
+      ].join("\n"),
     );
     expect(message).toMatchObject({ kind: "raised", nodes: "n[1-12]", total: 12 });
   });
@@ -47,8 +50,9 @@ describe("what comes together", () => {
     expect(messageOf(changes, groups[0]?.cause, ABOUT)).toMatchObject({
       title: "[lab] Critical: 3 nodes: n[1-3]: silent, readings-missing (agent rack-a)",
       text: [
-        "Critical silent - n[1-3]: for one: no sign of life for 60 s although its supply is on",
-        "Warning readings-missing - n[1-3]: for one: no reading",
+        "Critical silent - n[1-3]: for one: no sign of life for 60 s although its supply is on (since 2026-11-23T12:00:00Z)",
+        "Warning readings-missing - n[1-3]: for one: no reading (since 2026-11-23T12:00:00Z)",
+        "This is of 2026-11-23T12:00:00Z. Seen: `outrider alarms ack` with each name that `outrider alarms` has.",
       ].join("\n"),
     });
   });
@@ -95,7 +99,35 @@ describe("what comes together", () => {
     const nasty = alarm("n1", "power-fault", { message: "bad\r\nBcc: everybody\u0007\u202e" });
     const { title, text } = messageOf([raised(nasty)], undefined, ABOUT);
     expect(title).toBe("[lab] Critical: n1: bad Bcc: everybody ");
-    expect(text.split("\n")).toHaveLength(1);
+    expect(text.split("\n")).toHaveLength(2);
+  });
+
+  it("says of when it is, since when what it tells stands or from when to when it stood, and how it is seen", () => {
+    const one = alarm("n1", "silent", { message: "m", raisedAt: "2026-11-23T08:00:00.123Z" });
+    const two = alarm("n2", "silent", { message: "m", raisedAt: "2026-11-23T09:00:00.000Z" });
+    const away = alarm("n1", "away", { subject: "agent:rack-a", id: "agent-away", message: "m" });
+    const textOf = (what: Change["what"], ...alarms: Standing[]): string[] =>
+      messageOf(
+        alarms.map((each) => ({ alarm: each, what })),
+        undefined,
+        ABOUT,
+      ).text.split("\n");
+    const of = "This is of 2026-11-23T12:00:00Z.";
+    expect(textOf("still", one)).toEqual([
+      "Critical silent - n1: m (since 2026-11-23T08:00:00Z)",
+      `${of} Seen: \`outrider alarms ack n1/silent\``,
+    ]);
+    expect(textOf("raised", away)[1]).toBe(
+      `${of} Seen: \`outrider alarms ack agent:rack-a/agent-away\``,
+    );
+    expect(textOf("raised", two, one)[0]).toBe(
+      "Critical silent - n[1-2]: for one: m (the first since 2026-11-23T08:00:00Z)",
+    );
+    const over = { clearedAt: "2026-11-23T11:00:00.000Z" };
+    expect(textOf("over", { ...one, ...over })).toEqual([
+      "over silent - n1: m (2026-11-23T08:00:00Z to 2026-11-23T11:00:00Z)",
+      of,
+    ]);
   });
 });
 

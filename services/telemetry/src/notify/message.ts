@@ -65,7 +65,7 @@ export function messageOf(
     kind,
     severity,
     title: plain(`[${about.site}] ${word}: ${headOf(changes, nodes, cause)}`).slice(0, 250),
-    text: linesOf(changes).join("\n"),
+    text: [...linesOf(changes), ...lastLines(changes, kind, about.at)].join("\n"),
     ...(cause === undefined ? {} : { cause }),
     nodes: nodes.slice(0, 10_000),
     alarms: changes.slice(0, MOST_LISTED).map(({ alarm }) => toldOf(alarm)),
@@ -126,7 +126,35 @@ function headOf(changes: readonly Change[], nodes: string, cause: Cause | undefi
   return `${who}: ${rules.slice(0, 4).join(", ")}${rules.length > 4 ? ", …" : ""}${by}`;
 }
 
-/** One line for each rule, with the nodes folded and what one of them says. */
+/** When this is of, as it may arrive much later, and how whoever reads it stops its being told again. */
+function lastLines(changes: readonly Change[], kind: Message["kind"], at: string): string[] {
+  const [first] = changes;
+  const is = `This is of ${atWords(at)}.`;
+  if (kind === "resolved" || !first) return [is];
+  const { subject, id } = first.alarm;
+  if (changes.length > 1)
+    return [`${is} Seen: \`outrider alarms ack\` with each name that \`outrider alarms\` has.`];
+  return [plain(`${is} Seen: \`outrider alarms ack ${nodeOfSubject(subject) ?? subject}/${id}\``)];
+}
+
+/** Since when alarms stand, or stood. */
+function spanOf(changes: readonly Change[]): string {
+  const began = changes.map(({ alarm }) => alarm.raisedAt).toSorted();
+  const ended = changes.flatMap(({ alarm }) => alarm.clearedAt ?? []).toSorted();
+  const [from = ""] = began;
+  const first = from === began.at(-1) ? "" : "the first ";
+  const to = ended.at(-1);
+  return to === undefined
+    ? `${first}since ${atWords(from)}`
+    : `${first === "" ? "" : "the first from "}${atWords(from)} to ${atWords(to)}`;
+}
+
+/** RFC 3339 to the second, in UTC. */
+function atWords(at: string): string {
+  return at.replace(/\.\d+Z$/, "Z");
+}
+
+/** One line for each rule, with the nodes folded, since when it is so, and what one of them says. */
 function linesOf(changes: readonly Change[]): string[] {
   const buckets = Map.groupBy(
     changes,
@@ -142,7 +170,8 @@ function linesOf(changes: readonly Change[]): string[] {
       ...new Set(others.map(({ alarm }) => subjectWords(alarm.subject))),
     ].join(", ");
     const example = inside.length === 1 ? "" : "for one: ";
-    return [plain(`${bucket} - ${who.slice(0, 500)}: ${example}${first.alarm.message}`)];
+    const what = `${example}${first.alarm.message} (${spanOf(inside)})`;
+    return [plain(`${bucket} - ${who.slice(0, 500)}: ${what}`)];
   });
   const more = lines.length - MOST_LINES;
   return more > 0 ? [...lines.slice(0, MOST_LINES), `and ${more} rules more`] : lines;

@@ -145,6 +145,28 @@ describe("telling people", () => {
     expect(sent[2]).toMatchObject({ kind: "resolved", nodes: "n2" });
   });
 
+  it("does not say again what has become less than a channel is for, but that it is over", async () => {
+    await end();
+    await begin({ ...POLICY, routes: { night: { channels: ["hook"], severity: "Critical" } } });
+    turn(1);
+    await clock.advance(30_000);
+    await arrives(1);
+    turn(1, { severity: "Warning" });
+    await clock.advance(3_640_000);
+    await clock.advance(3_640_000);
+    await settled();
+    expect(sent).toHaveLength(1);
+    turn(1);
+    await clock.advance(31_000);
+    await arrives(2);
+    expect(sent[1]).toMatchObject({ kind: "reminder", severity: "Critical" });
+    turn(1, { severity: "Warning" });
+    over(1);
+    await clock.advance(30_000);
+    await arrives(3);
+    expect(sent[2]).toMatchObject({ kind: "resolved", nodes: "n1" });
+  });
+
   it("says after a restart what it owes, and nothing twice", async () => {
     turn(1);
     await clock.advance(30_000);

@@ -169,6 +169,8 @@ export class Notifier {
         const alarm = standing.get(seq);
         const pending = this.#pendingOf(channel);
         if (!alarm || alarm.acknowledged || pending.has(seq)) continue;
+        // It may have become less than what this channel is for.
+        if (!this.#routing?.channelsOf(alarm).has(channel)) continue;
         // With others that are due soon it is one message.
         pending.set(seq, {
           change: { alarm, what: "still" },

@@ -251,6 +251,8 @@ describe.skipIf(!requirePeer("aiosmtpd", "apt-get install python3-aiosmtpd"))(
       expect(text).toContain("Auto-Submitted: auto-generated");
       expect(text).toContain("X-RcptTo: ops@example.org, ada@example.org");
       expect(text).toMatch(/^Subject: =\?UTF-8\?Q\?=5Blab=5D_Critical/m);
+      // Of when it was said, not of when it is sent.
+      expect(text).toMatch(/^Date: Mon, 23 Nov 2026 12:00:00 \+0000/m);
       expect(text).toMatch(/^Message-ID: <0193-abc@example\.org>/im);
       expect(text).toContain("Critical soc-temperature - n1: temperature of soc is 90 =C2=B0C");
     });

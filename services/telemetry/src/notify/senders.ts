@@ -96,7 +96,7 @@ export class Senders {
 
   async #email(
     { server, from, to, username, password }: EmailChannel,
-    { id, title, text, site }: Message,
+    { id, at, title, text, site }: Message,
     signal: AbortSignal,
   ): Promise<Posted> {
     const url = new URL(server);
@@ -130,6 +130,8 @@ export class Senders {
         to,
         subject: title,
         text: `${text}\n`,
+        // Not of when it is sent: that may be hours later.
+        date: new Date(at),
         messageId: `<${id}@${from.split("@")[1]}>`,
         headers: { "Auto-Submitted": "auto-generated" },
       });
