@@ -43,8 +43,11 @@ export interface EndpointMemory {
   readonly attempts: number;
   /** Set while they are exhausted. */
   readonly fault?: string | undefined;
-  /** Why an `On` is still owed: to finish a cycle, or by the restore policy. */
-  readonly owed?: "cycle" | "restore" | undefined;
+  /**
+   * Why an `On` is still owed: to finish a cycle, or by the restore policy. `late-cycle`: only if the supply goes off
+   * yet, since a cycle was asked for and nothing was seen of it.
+   */
+  readonly owed?: "cycle" | "late-cycle" | "restore" | undefined;
   /** The most that was measured, in watts. */
   readonly runningWatts?: number | undefined;
   /** The same while it started. */

@@ -111,7 +111,7 @@ export class CommandRuns {
     const cleared =
       memory.fault !== undefined && clearsFault(command) && outcome.nothingDone === undefined;
     const patch = {
-      ...settled(command, outcome.patch),
+      ...settled(command, outcome.patch, memory),
       ...(cleared ? { fault: undefined } : {}),
     };
     const report = terminalReport({ ...command, endpoint: on }, outcome, clock);
@@ -202,10 +202,12 @@ export class CommandRuns {
         return { ...decided, commanded: "Off", owed: undefined };
       case "PowerCycle":
         return { ...decided, commanded: "On", attempts: 0 };
-      case "ForceRestart":
-      case "PushPowerButton":
-      case "Nmi":
       case "GracefulShutdown":
+      case "PushPowerButton":
+        // A supply that goes off after this does so on purpose.
+        return memory.owed === "late-cycle" ? { owed: undefined } : {};
+      case "ForceRestart":
+      case "Nmi":
       case "Wake":
         return {};
       default:
@@ -216,12 +218,17 @@ export class CommandRuns {
 
 /**
  * An On that is owed stays so until the supply is on, or cannot be brought on: a command that wanted the same and did
- * not reach the device has not paid it. A ForceOff wants the contrary, and has settled it when it was accepted.
+ * not reach the device has not paid it. A ForceOff wants the contrary, and has settled it when it was accepted. What
+ * may go off yet is not kept from it by an On.
  */
-function settled({ action }: Pick<CommandRecord, "action">, patch: MemoryPatch): MemoryPatch {
-  const wantedOn = action === "On" || action === "PowerCycle";
+function settled(
+  { action }: Pick<CommandRecord, "action">,
+  patch: MemoryPatch,
+  { owed }: EndpointMemory,
+): MemoryPatch {
+  const wantedOn = action === "PowerCycle" || (action === "On" && owed !== "late-cycle");
   const paid = patch.seen === "On" || patch.fault !== undefined;
-  return wantedOn && paid ? { ...patch, owed: undefined } : patch;
+  return wantedOn && paid ? { owed: undefined, ...patch } : patch;
 }
 
 /** The last word about a command. */

@@ -1,5 +1,5 @@
 import type { AuditEntry } from "@outrider/audit/audit-entry";
-import { milliseconds, timestamp, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, minutes, timestamp, type Clock } from "@outrider/contracts/clock";
 import type { Supply } from "@outrider/contracts/power";
 import { PortError } from "@outrider/ports/port-error";
 import { isStorageError } from "@outrider/storage/storage-error";
@@ -13,10 +13,12 @@ import { faultText } from "./power-execution.js";
 import { bringOn } from "./power-on.js";
 import type { Reporter } from "./reporter.js";
 import { hasBooted, isLoss, restoreTo, steady, type SteadySupply } from "./restore-policy.js";
-import { switchSupply, trySense } from "./supply.js";
+import { comesOnByItself, switchSupply, trySense } from "./supply.js";
 
 /** Less than that is what any measurement varies by, and no reason to write to a disk. */
 const WRITTEN_WHEN_GROWN_BY = 1.05;
+/** How long a cycle may come late: what goes off afterwards does so for another reason. */
+const LATE_CYCLE_WITHIN = minutes(2);
 
 export interface GuardianOptions {
   readonly clock: Clock;
@@ -37,6 +39,8 @@ export interface GuardianOptions {
  */
 export class Guardian {
   readonly #onSinceMs = new WeakMap<PowerEndpoint, number>();
+  /** Since when those are waited for whose cycle may come late. */
+  readonly #onSinceLateMs = new WeakMap<PowerEndpoint, number>();
   readonly #running = new Set<Promise<void>>();
   readonly #noting = new WeakSet<PowerEndpoint>();
   /** Whose supply was seen and could not be recorded yet. */
@@ -49,7 +53,8 @@ export class Guardian {
     const { bootId } = this.options;
     if (endpoint.activity || endpoint.failure !== undefined) return;
     const { memory } = endpoint;
-    if (memory.owed !== undefined)
+    this.#onSinceLateMs.delete(endpoint);
+    if (memory.owed === "cycle" || memory.owed === "restore")
       this.#start(endpoint, (activity) => this.#payOwed(endpoint, activity));
     else if (hasBooted(memory, bootId))
       this.#start(endpoint, (activity) => this.#booted(endpoint, activity));
@@ -72,6 +77,7 @@ export class Guardian {
       else this.#unwritten.add(endpoint);
     } else if (now === "On") {
       this.#recovered(endpoint);
+      this.#stillOn(endpoint);
     }
   }
 
@@ -102,9 +108,27 @@ export class Guardian {
     this.#note(endpoint, { attempts: 0 });
   }
 
+  /** A cycle that has not come in all this time does not come any more. */
+  #stillOn(endpoint: PowerEndpoint): void {
+    if (endpoint.memory.owed !== "late-cycle") return;
+    const nowMs = this.options.clock.monotonicMs();
+    const sinceMs = this.#onSinceLateMs.get(endpoint) ?? nowMs;
+    this.#onSinceLateMs.set(endpoint, sinceMs);
+    if (nowMs - sinceMs >= LATE_CYCLE_WITHIN) this.#note(endpoint, { owed: undefined });
+  }
+
+  /** A cycle that nothing was seen of has come: it is brought to its end like any other. */
+  async #cameLate(endpoint: PowerEndpoint, activity: Activity): Promise<void> {
+    await this.#remember(endpoint, { seen: "Off", owed: "cycle" });
+    endpoint.log.warn({}, "the supply went off: a cycle that it was asked for has come late");
+    await comesOnByItself(endpoint, activity.controller.signal);
+    await this.#payOwed(endpoint, activity);
+  }
+
   async #lost(endpoint: PowerEndpoint, activity: Activity): Promise<void> {
     const { clock } = this.options;
     const { desired, memory, id } = endpoint;
+    if (memory.owed === "late-cycle") return this.#cameLate(endpoint, activity);
     const wanted = restoreTo(desired.restore, "loss", "Off", memory.commanded);
     const restores = wanted === "On" && memory.fault === undefined;
     await this.#remember(
@@ -125,6 +149,10 @@ export class Guardian {
     const { signal } = activity.controller;
     const supply = await this.#steadySupply(endpoint, signal);
     const { desired, memory, id } = endpoint;
+    if (memory.owed === "late-cycle" && supply === "Off") {
+      await this.#remember(endpoint, { bootId });
+      return this.#cameLate(endpoint, activity);
+    }
     const wanted = restoreTo(desired.restore, "boot", supply, memory.commanded);
     const restores = wanted === "On" && memory.fault === undefined;
     const events = isLoss(memory.seen, supply, memory.commanded)

@@ -13,12 +13,12 @@ import type { StartWish } from "./start-plan.js";
 import type { Start } from "./start-queue.js";
 import {
   act,
+  comesOnByItself,
   readUntil,
   SEEN_OFF_WITHIN,
   switchOn,
   switchSupply,
   trySense,
-  VERIFY_WITHIN,
   type SwitchResult,
 } from "./supply.js";
 
@@ -156,8 +156,11 @@ async function finishCycle(
     waiting: (detail) => progress(`the supply is off and waits for its start: ${detail}`),
   });
   switch (end.kind) {
-    case "on":
-      return { ...success, patch: { seen: "On", attempts: 0 } };
+    case "on": {
+      // What was not seen off may be about to go.
+      const late = success.status === "Succeeded" ? {} : { owed: "late-cycle" as const };
+      return { ...success, patch: { seen: "On", attempts: 0, ...late } };
+    }
     case "exhausted":
       return {
         status: "Failed",
@@ -214,23 +217,17 @@ async function startNatively(action: NativeAction, execution: PowerExecution): P
  */
 async function watchCycle(outcome: Outcome, execution: PowerExecution): Promise<Outcome> {
   const { endpoint, activity, before, recordStep, progress } = execution;
-  const { clock, desired, port } = endpoint;
   // A supply that comes on was off, however short that was.
   const hasBeenOff = (supply: Supply): boolean =>
     supply === "Off" || (supply === "PoweringOn" && before !== "PoweringOn");
   const { signal } = activity.controller;
-  const isSeen = outcome.status === "Succeeded" && port?.cycleIsSeen === true;
-  if (!isSeen) {
-    const seen = await readUntil(endpoint, hasBeenOff, SEEN_OFF_WITHIN, signal);
-    if (seen instanceof PortError || !hasBeenOff(seen)) return notSeenOff(seen, outcome);
-  }
+  const seen = await readUntil(endpoint, hasBeenOff, SEEN_OFF_WITHIN, signal);
+  if (seen instanceof PortError || !hasBeenOff(seen)) return notSeenOff(seen, outcome);
   crashPoint("agent.off-verified");
   await recordStep("dwelling");
   crashPoint("agent.dwelling");
   progress("the device has switched its supply off and is to switch it on by itself");
-  if (isSeen) await clock.sleep(milliseconds(desired.dwellMs), signal);
-  const within = milliseconds(Math.max(desired.dwellMs, VERIFY_WITHIN));
-  await readUntil(endpoint, (supply) => supply === "On", within, signal);
+  await comesOnByItself(endpoint, signal);
   return { status: "Succeeded", changed: true, patch: {} };
 }
 
@@ -249,7 +246,7 @@ function notSeenOff(seen: Supply | PortError, { status, ...outcome }: Outcome): 
   return {
     status: "Failed",
     reasonCode: "not-verified",
-    detail: `${device}, and its supply was not seen off within ${SEEN_OFF_WITHIN / 1000} s; it reads ${seen}. It was not asked again. Look at the device, or leave its own cycle out of the endpoint's options: the agent then switches off, sees it off, and switches on`,
+    detail: `${device}, and its supply was not seen off within ${SEEN_OFF_WITHIN / 1000} s; it reads ${seen}. It was not asked again; should the supply go off yet, it is switched on again. Look at the device, or leave its own cycle out of the endpoint's options: the agent then switches off, sees it off, and switches on`,
     patch: {},
   };
 }

@@ -72,13 +72,17 @@ async function outcomeOf({
     silence: CYCLE_SILENCE,
     by: { ...RECOVERY, command: record.id },
   });
-  return { ...cycleOutcome(step, end), patch: { ...decided, ...cyclePatch(end) } };
+  return { ...cycleOutcome(step, end), patch: { ...decided, ...cyclePatch(end, step) } };
 }
 
-function cyclePatch(end: Awaited<ReturnType<typeof bringOn>>): MemoryPatch {
+function cyclePatch(
+  end: Awaited<ReturnType<typeof bringOn>>,
+  step: CommandRecord["step"],
+): MemoryPatch {
   switch (end.kind) {
     case "on":
-      return { seen: "On", attempts: 0 };
+      // The device may have been asked, and was not seen off.
+      return { seen: "On", attempts: 0, ...(step === "acting" ? { owed: "late-cycle" } : {}) };
     case "exhausted":
       return { seen: "Off", fault: faultText(end.problem) };
     case "silent":

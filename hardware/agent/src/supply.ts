@@ -114,6 +114,16 @@ export async function readUntil(
   }
 }
 
+/**
+ * Leaves a supply that a cycle of the device's own has taken to the device, until it is on again or its cycle must be
+ * over. @throws the signal's reason
+ */
+export async function comesOnByItself(endpoint: PowerEndpoint, signal: AbortSignal): Promise<void> {
+  const { desired, port } = endpoint;
+  const within = Math.max(desired.dwellMs, (port?.cycleLeavesOff ?? 0) + VERIFY_WITHIN);
+  await readUntil(endpoint, (supply) => supply === "On", milliseconds(within), signal);
+}
+
 /** The supply, or why it could not be read. @throws the signal's reason */
 export async function trySense(
   endpoint: PowerEndpoint,

@@ -1,7 +1,6 @@
 import type { NativeAction, PowerPort, PowerReading } from "@outrider/ports/power-port";
 import { SUPPLY_OFF, SUPPLY_ON } from "@outrider/ports/power-port";
-import { PortError } from "@outrider/ports/port-error";
-import { milliseconds, seconds, type Clock, type Duration } from "@outrider/ports/time";
+import { seconds, type Duration } from "@outrider/ports/time";
 
 /** What a plug says of its relay, and of what goes through it where it measures that. */
 export interface PlugState {
@@ -23,27 +22,21 @@ export interface Plug extends AsyncDisposable {
   watch?(changed: () => void): Disposable;
 }
 
-const LOOK_EVERY = milliseconds(250);
-const SEEN_OFF_WITHIN = seconds(5);
+const CYCLE_LEAVES_OFF = seconds(5);
 
 /**
  * A plug as the power of a node. It sees its relay and no host.
- * @param off how long a cycle of the plug's own leaves it off
+ * @param off how long a cycle of the plug's own leaves it off, where it has one
  */
-export function plugPower(plug: Plug, clock: Clock, off: Duration): PowerPort {
+export function plugPower(plug: Plug, off: Duration = CYCLE_LEAVES_OFF): PowerPort {
   const native: Partial<Record<NativeAction, (signal: AbortSignal) => Promise<void>>> = {};
   const { cycle } = plug;
-  if (cycle) {
-    native.PowerCycle = async (signal) => {
-      await cycle.call(plug, off, signal);
-      await seenOff(plug, clock, off, signal);
-    };
-  }
+  if (cycle) native.PowerCycle = (signal) => cycle.call(plug, off, signal);
   return {
     read: async (signal) => readingOf(await plug.read(signal)),
     setSupply: (on, signal) => plug.set(on, signal),
     native,
-    ...(cycle === undefined ? {} : { cycleIsSeen: true }),
+    ...(cycle === undefined ? {} : { cycleLeavesOff: off }),
     ...(plug.watch === undefined ? {} : { watch: plug.watch.bind(plug) }),
     [Symbol.asyncDispose]: () => plug[Symbol.asyncDispose](),
   };
@@ -56,24 +49,4 @@ function readingOf({ on, drawWatts, evidence = "ReadBack" }: PlugState): PowerRe
     supplyEvidence: evidence,
     ...(drawWatts === undefined ? {} : { drawWatts }),
   };
-}
-
-/** A plug that says yes to a cycle and does nothing must not pass for one that has cycled. */
-async function seenOff(
-  plug: Plug,
-  clock: Clock,
-  off: Duration,
-  signal: AbortSignal,
-): Promise<void> {
-  const limit = Math.min(SEEN_OFF_WITHIN, off);
-  for (const until = clock.monotonicMs() + limit; ;) {
-    if (!(await plug.read(signal)).on) return;
-    if (clock.monotonicMs() > until) {
-      throw new PortError(
-        "refused",
-        `${plug.what} took the request for a cycle and was not seen off. Look at the plug; its lamp shows its relay.`,
-      );
-    }
-    await clock.sleep(LOOK_EVERY, signal);
-  }
 }

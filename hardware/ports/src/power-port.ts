@@ -64,15 +64,16 @@ export interface PowerPort extends AsyncDisposable {
    */
   setSupply(on: boolean, signal: AbortSignal): Promise<void>;
   /**
-   * What this device does by itself, asked once; an action that is not there is not offered to anybody. Returns when the device has taken it.
+   * What this device does by itself, asked once; an action that is not there is not offered to anybody. Returns when the device has taken it:
+   * whether it then goes off and on the agent sees by reading. What it has taken is never `refused`.
    * An action without effect because the supply is off is `refused`.
    */
   readonly native: Readonly<Partial<Record<NativeAction, (signal: AbortSignal) => Promise<void>>>>;
   /**
-   * Whether its native `PowerCycle` returns only once the device was seen off, and is `refused` where it was not.
-   * Missing: the agent looks whether it goes off, because a device that says yes may do nothing.
+   * How long its native `PowerCycle` leaves the supply off, where that is known: so long, and somewhat longer, the agent
+   * leaves it to the device to switch on again.
    */
-  readonly cycleIsSeen?: boolean;
+  readonly cycleLeavesOff?: Duration;
   /** Whether its native `ForceRestart` takes the supply away: it then counts as a start in its power domain. */
   readonly restartCyclesSupply?: boolean;
   /**

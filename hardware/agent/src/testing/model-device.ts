@@ -1,4 +1,4 @@
-import { milliseconds, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, type Clock, type Duration } from "@outrider/contracts/clock";
 import { PortError } from "@outrider/ports/port-error";
 import { SUPPLY_OFF, type PowerPort, type PowerReading } from "@outrider/ports/power-port";
 
@@ -13,7 +13,7 @@ export class ModelDevice implements PowerPort {
   /** Takes requests and does not act on them. */
   stuck = false;
   native: PowerPort["native"] = {};
-  cycleIsSeen = false;
+  cycleLeavesOff?: Duration;
   /** How often it was asked for a cycle of its own. */
   cycles = 0;
 

@@ -57,23 +57,19 @@ export const driver = defineDriver({
       await context.program(name);
     const secret = options.secret === undefined ? undefined : await context.secret(options.secret);
     const run = runner(options, secret, context);
-    return plugPower(
-      {
-        what: whatOf(options.status[0]),
-        read: async (signal) => {
-          const ran = await run(options.status, signal);
-          if (ran.code === ON || ran.code === OFF) return { on: ran.code === ON };
-          throw refusal(ran, secret);
-        },
-        set: async (on, signal) => {
-          const ran = await run(on ? options.on : options.off, signal);
-          if (ran.code !== 0) throw refusal(ran, secret);
-        },
-        [Symbol.asyncDispose]: async () => {},
+    return plugPower({
+      what: whatOf(options.status[0]),
+      read: async (signal) => {
+        const ran = await run(options.status, signal);
+        if (ran.code === ON || ran.code === OFF) return { on: ran.code === ON };
+        throw refusal(ran, secret);
       },
-      context.clock,
-      seconds(5),
-    );
+      set: async (on, signal) => {
+        const ran = await run(on ? options.on : options.off, signal);
+        if (ran.code !== 0) throw refusal(ran, secret);
+      },
+      [Symbol.asyncDispose]: async () => {},
+    });
   },
 });
 

@@ -46,21 +46,17 @@ export const driver = defineDriver({
       throwUnlessDone(answer, what, "switch");
       return answer;
     };
-    return plugPower(
-      {
-        what,
-        read: async (signal) => {
-          const { json } = await ask("GET", "", signal);
-          // https://esphome.io/web-api/: {"id":"switch-relay","value":true,"state":"ON"}
-          const { state } = (json ?? {}) as { state?: unknown };
-          if (state === "ON" || state === "OFF") return { on: state === "ON" };
-          throw notSuch(what, "ESPHome's web server");
-        },
-        set: async (on, signal) => void (await ask("POST", on ? "/turn_on" : "/turn_off", signal)),
-        [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    return plugPower({
+      what,
+      read: async (signal) => {
+        const { json } = await ask("GET", "", signal);
+        // https://esphome.io/web-api/: {"id":"switch-relay","value":true,"state":"ON"}
+        const { state } = (json ?? {}) as { state?: unknown };
+        if (state === "ON" || state === "OFF") return { on: state === "ON" };
+        throw notSuch(what, "ESPHome's web server");
       },
-      context.clock,
-      seconds(5),
-    );
+      set: async (on, signal) => void (await ask("POST", on ? "/turn_on" : "/turn_off", signal)),
+      [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    });
   },
 });

@@ -51,33 +51,29 @@ export const driver = defineDriver({
       throwUnlessDone(answer, what, "entity");
       return answer;
     };
-    return plugPower(
-      {
-        what,
-        read: async (signal) => {
-          const { json } = await ask({ method: "GET", path: `/api/states/${entity}` }, signal);
-          const { state, attributes } = (json ?? {}) as { state?: unknown; attributes?: unknown };
-          if (state === "on" || state === "off") {
-            return { on: state === "on", evidence: evidenceOf(entity, attributes) };
-          }
-          if (state === "unavailable" || state === "unknown") {
-            throw new PortError(
-              "unreachable",
-              `${what} is ${state} in Home Assistant. Check that the device has power and its network.`,
-            );
-          }
-          throw notSuch(what, "Home Assistant");
-        },
-        set: async (on, signal) => {
-          const [domain] = entity.split(".");
-          const path = `/api/services/${domain}/turn_${on ? "on" : "off"}`;
-          await ask({ method: "POST", path, body: { entity_id: entity } }, signal);
-        },
-        [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    return plugPower({
+      what,
+      read: async (signal) => {
+        const { json } = await ask({ method: "GET", path: `/api/states/${entity}` }, signal);
+        const { state, attributes } = (json ?? {}) as { state?: unknown; attributes?: unknown };
+        if (state === "on" || state === "off") {
+          return { on: state === "on", evidence: evidenceOf(entity, attributes) };
+        }
+        if (state === "unavailable" || state === "unknown") {
+          throw new PortError(
+            "unreachable",
+            `${what} is ${state} in Home Assistant. Check that the device has power and its network.`,
+          );
+        }
+        throw notSuch(what, "Home Assistant");
       },
-      clock,
-      seconds(5),
-    );
+      set: async (on, signal) => {
+        const [domain] = entity.split(".");
+        const path = `/api/services/${domain}/turn_${on ? "on" : "off"}`;
+        await ask({ method: "POST", path, body: { entity_id: entity } }, signal);
+      },
+      [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    });
   },
 });
 

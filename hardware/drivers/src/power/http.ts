@@ -93,25 +93,21 @@ export const driver = defineDriver({
       throwUnlessDone(answer, http.what, `${name}.path`);
       return answer;
     };
-    return plugPower(
-      {
-        what: http.what,
-        read: async (signal) => {
-          const { json } = await ask("status", signal);
-          const value = valueAt(json, options.pointer);
-          if (value === options.onValue) return { on: true };
-          if (value === options.offValue) return { on: false };
-          throw new PortError(
-            "protocol",
-            `${http.what} has neither onValue nor offValue at ${options.pointer}. Correct the endpoint, or look at the device.`,
-          );
-        },
-        set: async (on, signal) => void (await ask(on ? "on" : "off", signal)),
-        [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    return plugPower({
+      what: http.what,
+      read: async (signal) => {
+        const { json } = await ask("status", signal);
+        const value = valueAt(json, options.pointer);
+        if (value === options.onValue) return { on: true };
+        if (value === options.offValue) return { on: false };
+        throw new PortError(
+          "protocol",
+          `${http.what} has neither onValue nor offValue at ${options.pointer}. Correct the endpoint, or look at the device.`,
+        );
       },
-      context.clock,
-      seconds(5),
-    );
+      set: async (on, signal) => void (await ask(on ? "on" : "off", signal)),
+      [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    });
   },
 });
 

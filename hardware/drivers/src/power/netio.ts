@@ -54,7 +54,7 @@ export const driver = defineDriver({
       const http = new HttpClient({ address: { url }, name: "The NETIO", clock, trust });
       return new NetioDevice(http, headers, clock);
     });
-    return plugPower(new Netio(share, output), clock, seconds(cycleSeconds));
+    return plugPower(new Netio(share, output), seconds(cycleSeconds));
   },
 });
 

@@ -39,7 +39,7 @@ export const driver = defineDriver({
     const login = await loginOf("admin", password, generation === 1, context);
     const device = new Shelly(await openHttp(options, "The Shelly", context.clock), login);
     const plug = generation === 1 ? firstGeneration(device, channel) : later(device, channel);
-    return plugPower(plug, context.clock, seconds(cycleSeconds));
+    return plugPower(plug, seconds(cycleSeconds));
   },
 });
 

@@ -33,7 +33,7 @@ export const driver = defineDriver({
   open: async (options, context) => {
     const { topic, relay = 1, cycleSeconds = 5 } = options;
     const plug = new TasmotaRelay(await openBroker(options, context), topic, relay);
-    return plugPower(plug, context.clock, seconds(cycleSeconds));
+    return plugPower(plug, seconds(cycleSeconds));
   },
 });
 

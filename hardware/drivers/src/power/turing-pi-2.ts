@@ -49,22 +49,18 @@ export const driver = defineDriver({
       throwUnlessDone(answer, what, "node");
       return resultOf(answer.json);
     };
-    return plugPower(
-      {
-        what,
-        read: async (signal) => {
-          const state = nodeIn(await ask("opt=get&type=power", signal), `node${node}`);
-          // Words in some versions, numbers in others.
-          if (state === "1" || state === "0") return { on: state === "1" };
-          throw notSuch(what, "the BMC of a Turing Pi 2");
-        },
-        set: async (on, signal) =>
-          void (await ask(`opt=set&type=power&node${node}=${on ? 1 : 0}`, signal)),
-        [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    return plugPower({
+      what,
+      read: async (signal) => {
+        const state = nodeIn(await ask("opt=get&type=power", signal), `node${node}`);
+        // Words in some versions, numbers in others.
+        if (state === "1" || state === "0") return { on: state === "1" };
+        throw notSuch(what, "the BMC of a Turing Pi 2");
       },
-      clock,
-      seconds(5),
-    );
+      set: async (on, signal) =>
+        void (await ask(`opt=set&type=power&node${node}=${on ? 1 : 0}`, signal)),
+      [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
+    });
   },
 });
 

@@ -34,7 +34,7 @@ export const driver = defineDriver({
     const { device, baseTopic = "zigbee2mqtt", output } = options;
     const key = output === undefined ? "state" : `state_${output}`;
     const plug = new ZigbeePlug(await openBroker(options, context), baseTopic, device, key);
-    return plugPower(plug, context.clock, seconds(5));
+    return plugPower(plug);
   },
 });
 

@@ -169,6 +169,24 @@ export function describePowerPort(name: string, startRig: () => Promise<PowerRig
       });
     });
 
+    it("never calls a cycle refused that it has taken: it may come late, and not be ended", async ({
+      skip,
+    }) => {
+      await using port = await openSlot(rig);
+      const cycle = port.native.PowerCycle ?? skip("the device does not do this by itself");
+      await port.setSupply(true, forever);
+      await rig.world.faults(1, { stuckOn: true });
+      await expect(cycle(forever), "nothing is seen of it yet").resolves.toBeUndefined();
+      expect(await port.read(forever)).toMatchObject({ supply: "On" });
+      await port.setSupply(true, forever);
+      await rig.world.faults(1, {});
+      await rig.world.supply(1, false);
+      expect(await port.read(forever)).toMatchObject({ supply: "Off" });
+      await port.setSupply(true, forever);
+      expect(await port.read(forever)).toMatchObject({ supply: "On" });
+      expect(await asked()).toEqual(["supply-on", "supply-off", "supply-on"]);
+    });
+
     it("wakes a halted host by one press of the button", async ({ skip }) => {
       await using port = await openSlot(rig);
       const press = port.native.PushPowerButton ?? skip("the device has no button");
