@@ -58,6 +58,9 @@ export class AgentConnection {
       timing,
       onFrame: (frame) => this.#take(frame),
       onEnd: (reason) => this.#end(reason),
+      onCaughtUp: () => {
+        for (const announced of this.#consoles.values()) announced.goOn();
+      },
       ...(options.onSkipped ? { onSkipped: options.onSkipped } : {}),
     });
     const hello = {
@@ -148,6 +151,7 @@ export class AgentConnection {
       this.#queue,
       (frame) => this.#socket.send(frame),
       (frame) => this.#socket.sendLater(frame),
+      () => this.#socket.behind,
       this.#options.onSourceFailure,
     );
     this.#consoles.set(announced.console, announced);

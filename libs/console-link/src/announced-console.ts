@@ -17,10 +17,11 @@ export class AnnouncedConsole implements Disposable {
     queue: FairQueue,
     private readonly send: (frame: Buffer) => void,
     sendLater: (frame: Buffer) => void,
+    isBehind: () => boolean,
     failed: (error: unknown) => void,
   ) {
     this.#outgoing = new OutgoingConsole(console, line, (one) => queue.offer(one), failed);
-    this.#incoming = new IncomingQueue(line, {
+    this.#incoming = new IncomingQueue(line, isBehind, {
       taken: (id) => sendLater(numbersFrame(FRAME.done, [4, console], [4, id])),
       done: (id) => send(numbersFrame(FRAME.done, [4, console], [4, id])),
       failed: (id, code, message) => send(jsonFrame(FRAME.failed, { console, id, code, message })),
@@ -70,6 +71,11 @@ export class AnnouncedConsole implements Disposable {
 
   cancel(id: number): void {
     this.#incoming.cancel(id);
+  }
+
+  /** What was held back because it may have been taken back by now goes to the device. */
+  goOn(): void {
+    this.#incoming.goOn();
   }
 
   [Symbol.dispose](): void {

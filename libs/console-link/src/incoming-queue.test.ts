@@ -18,11 +18,13 @@ class QuickLine extends MemoryLine {
 let line: QuickLine;
 let queue: IncomingQueue;
 let answers: string[];
+let behind: boolean;
 
 beforeEach(() => {
   line = new QuickLine();
   answers = [];
-  queue = new IncomingQueue(line, {
+  behind = false;
+  queue = new IncomingQueue(line, () => behind, {
     taken: (id) => answers.push(`taken ${id}`),
     done: (id) => answers.push(`done ${id}`),
     failed: (id, code, message) => answers.push(`failed ${id} ${code} ${message}`),
@@ -67,4 +69,21 @@ test("a device that is not there is said with its code, and holds nothing up", (
   queue.write(2, Buffer.from("l"));
   expect(answers).toEqual(["failed 1 unreachable it was pulled out", "taken 2"]);
   expect(line.taken).toEqual(["l"]);
+});
+
+test("what may have been taken back already waits until that is known, and goes in order if it was not", async () => {
+  behind = true;
+  queue.write(1, Buffer.from("h"));
+  queue.write(2, Buffer.from("i"));
+  queue.request(3, { kind: "break", ms: 250 });
+  queue.write(4, Buffer.from("k"));
+  await settle();
+  expect(line.taken).toEqual([]);
+  queue.cancel(1);
+  queue.cancel(3);
+  behind = false;
+  queue.goOn();
+  await settle();
+  expect(line.taken).toEqual(["i", "k"]);
+  expect(answers).toEqual(["done 2", "done 4"]);
 });

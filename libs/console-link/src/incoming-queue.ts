@@ -20,14 +20,17 @@ export interface IncomingAnswers {
 /** What the service wants of one device: one thing at a time, in order, and no more than so much waiting. */
 export class IncomingQueue {
   readonly #line: ConsoleLine;
+  readonly #isBehind: () => boolean;
   readonly #answers: IncomingAnswers;
   #waiting: Waiting[] = [];
   #running: Waiting | undefined;
   #waitingBytes = 0;
   #over = false;
 
-  constructor(line: ConsoleLine, answers: IncomingAnswers) {
+  /** @param isBehind whether what came may have been taken back already: then it waits for {@link goOn} */
+  constructor(line: ConsoleLine, isBehind: () => boolean, answers: IncomingAnswers) {
     this.#line = line;
+    this.#isBehind = isBehind;
     this.#answers = answers;
   }
 
@@ -62,6 +65,11 @@ export class IncomingQueue {
     if (dropped) this.#waitingBytes -= dropped.bytes;
   }
 
+  /** What is still wanted is begun. */
+  goOn(): void {
+    this.#next();
+  }
+
   /** The link is gone: nothing is kept for later. */
   stop(): void {
     this.#over = true;
@@ -71,7 +79,7 @@ export class IncomingQueue {
 
   /** A key goes to the device before anything is made to wait for it. @returns how much went; undefined: it is answered */
   #now(id: number, bytes: Buffer): number | undefined {
-    if (this.#running || this.#waiting.length > 0 || this.#over) return 0;
+    if (this.#running || this.#waiting.length > 0 || this.#isBehind() || this.#over) return 0;
     try {
       const taken = this.#line.writeNow?.(bytes) ?? 0;
       if (taken < bytes.length) return taken;
@@ -105,7 +113,9 @@ export class IncomingQueue {
   }
 
   #next(): void {
-    if (this.#running || this.#over) return;
+    if (this.#running || this.#waiting.length === 0) return;
+    // Asking it may end the link.
+    if (this.#isBehind() || this.#over) return;
     const one = this.#waiting.shift();
     if (!one) return;
     this.#running = one;

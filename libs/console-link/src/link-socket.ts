@@ -27,6 +27,8 @@ export interface LinkSocketOptions {
   readonly onSkipped?: (type: number) => void;
   /** By how much the peer's clock is ahead of this one's, as well as the best of the last measurements knows. */
   readonly onPeerAhead?: (micros: number) => void;
+  /** All that the peer said while this process stood still has been taken: see {@link LinkSocket.behind}. */
+  readonly onCaughtUp?: () => void;
 }
 
 /** A measurement of the peer's clock, and how far it may be off. */
@@ -36,6 +38,8 @@ interface ClockSample {
 }
 
 const SAMPLES = 8;
+/** A ping that goes so many times later than it should was held up by more than a busy moment. */
+const LATE = 4 / 3;
 /** What can wait waits so long for something that it can go with. */
 const LATER = milliseconds(2);
 const MOST_LATER = 64;
@@ -58,6 +62,8 @@ export class LinkSocket {
   readonly #later: Buffer[] = [];
   #laterSoon = false;
   #pulsing = false;
+  /** When this process was seen to have stood still, until the peer has answered a ping of then. */
+  #behindMicros: number | undefined;
   #ended = false;
   #goodbye: Bye | undefined;
 
@@ -84,6 +90,16 @@ export class LinkSocket {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /**
+   * Whether what the peer asked for may be of long ago: this process stood still for a while, and the peer may have
+   * taken it back in what is not read yet. Not any more once it has answered a ping; `onCaughtUp` is called then. A
+   * process that stood still for as long as peers wait has been given up by them: the connection ends here.
+   */
+  get behind(): boolean {
+    if (!this.#ended) this.#wake(this.#options.clock.monotonicMs());
+    return this.#behindMicros !== undefined;
   }
 
   /**
@@ -168,7 +184,13 @@ export class LinkSocket {
 
   #hear(chunk: Buffer): void {
     if (this.#ended) return;
-    this.#heardMs = this.#options.clock.monotonicMs();
+    const { clock, timing } = this.#options;
+    const nowMs = clock.monotonicMs();
+    // What came is read before timers run. Who did not hear of this end for so long has told people that it is gone.
+    this.#wake(nowMs);
+    if (nowMs - this.#heardMs >= timing.dead) this.#endUnheard();
+    if (this.ended) return;
+    this.#heardMs = nowMs;
     try {
       for (const frame of this.#reader.push(chunk)) {
         this.#take(frame);
@@ -202,20 +224,38 @@ export class LinkSocket {
     }
   }
 
-  #ping(): void {
-    this.send(numbersFrame(FRAME.ping, [8, this.#options.nowMicros()]));
+  #ping(micros = this.#options.nowMicros()): void {
+    this.send(numbersFrame(FRAME.ping, [8, micros]));
   }
 
   #pulse(): void {
     const { clock, timing } = this.#options;
     const nowMs = clock.monotonicMs();
-    // This process stood still, or was stopped: what the peer said meanwhile is not read yet.
-    if (nowMs - this.#pulseMs > 2 * timing.ping) this.#heardMs = nowMs;
+    this.#wake(nowMs);
+    if (this.#ended) return;
     this.#pulseMs = nowMs;
-    if (nowMs - this.#heardMs >= timing.dead) {
-      return this.end(`nothing was heard from the peer for ${timing.dead / 1000} s`);
-    }
+    if (nowMs - this.#heardMs >= timing.dead) return this.#endUnheard();
     if (this.#pulsing) this.#ping();
+  }
+
+  #endUnheard(): void {
+    this.end(`nothing was heard from the peer for ${this.#options.timing.dead / 1000} s`);
+  }
+
+  /** Notices that this process stood still, or was stopped. */
+  #wake(nowMs: number): void {
+    const { timing } = this.#options;
+    const stillMs = nowMs - this.#pulseMs;
+    if (stillMs >= timing.dead) {
+      return this.end(`this end stood still for ${Math.round(stillMs / 1000)} s`);
+    }
+    if (stillMs < LATE * timing.ping) return;
+    this.#pulseMs = nowMs;
+    // What the peer said meanwhile is not read yet.
+    if (stillMs > 2 * timing.ping) this.#heardMs = nowMs;
+    if (!this.#pulsing) return;
+    this.#behindMicros = this.#options.nowMicros();
+    this.#ping(this.#behindMicros);
   }
 
   #measure(sentMicros: number, peerMicros: number): void {
@@ -228,6 +268,9 @@ export class LinkSocket {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
     const best = this.#samples.reduce((a, b) => (b.roundTripMicros < a.roundTripMicros ? b : a));
     this.#options.onPeerAhead?.(best.aheadMicros);
+    if (this.#behindMicros === undefined || sentMicros < this.#behindMicros) return;
+    this.#behindMicros = undefined;
+    this.#options.onCaughtUp?.();
   }
 }
 
