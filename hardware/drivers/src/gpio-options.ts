@@ -21,7 +21,7 @@ export class GpioLineOptions {
 export class GpioOutputOptions extends GpioLineOptions {
   /** Whether only low (`open-drain`) or only high (`open-source`) is driven. Default: both. */
   @Optional() @OneOf(GPIO_DRIVES) drive?: (typeof GPIO_DRIVES)[number];
-  /** What the line is set to in one step with taking it. Default: the level that it has. */
+  /** What the line is set to in one step with taking it: at each start of the agent and each change of the options, so only for a line that rests at one level, such as a reset or a button; the supply of a node refuses it. Default: the level that it has. */
   @Optional() @OneOf(["active", "inactive"]) initial?: "active" | "inactive";
 }
 

@@ -24,7 +24,7 @@ export const driver = {
   },
 };`;
 
-const OUTPUT = `{ output: { port: "digital-output", summary: "pulls the line" }, sense: { port: "digital-input", optional: true, summary: "sees the rail" } }`;
+const OUTPUT = `{ output: { port: "digital-output", untouched: true, summary: "pulls the line" }, sense: { port: "digital-input", optional: true, summary: "sees the rail" } }`;
 const FILES = {
   "power/output.js": SOURCE("power", "output", OUTPUT),
   "digital-output/line.js": SOURCE("digital-output", "line", "undefined"),
@@ -88,6 +88,10 @@ describe("openDeclared", () => {
       "There is no such driver for digital-output. There are: deep, line.",
     ],
     [{ output: part("deep") }, "needs others itself"],
+    [
+      { output: part("line", { initial: "inactive" }) },
+      "needs.output.options.initial: it would be set at each start of the agent",
+    ],
     [
       { output: part("line", { speed: 3 }) },
       "The option speed of the driver digital-output/line: is not a known property.",

@@ -45,7 +45,7 @@ export async function openDeclared<P extends PortKind>(
   }
   await using opened = new AsyncDisposableStack();
   const given: Record<string, Ports[PortKind]> = {};
-  for (const [need, { port: needed, optional, summary }] of Object.entries(needs)) {
+  for (const [need, { port: needed, optional, untouched, summary }] of Object.entries(needs)) {
     const part = declared.needs?.[need];
     if (part === undefined) {
       if (optional) continue;
@@ -57,11 +57,20 @@ export async function openDeclared<P extends PortKind>(
         `needs.${need}: the driver ${needed}/${part.driver} needs others itself, and cannot be a part.`,
       );
     }
+    if (untouched && setsAtOpening(part.options)) {
+      throw invalid(
+        `needs.${need}.options.initial: it would be set at each start of the agent and each change of the options, whatever the node does; ${name} leaves its ${needed} as it is. Leave initial out.`,
+      );
+    }
     given[need] = opened.use(await openDriver(inner, part.options, context));
   }
   const port = opened.use(await openDriver(driver, declared.options, context, given));
   const all = opened.move();
   return { driver, port, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function setsAtOpening(options: unknown): boolean {
+  return typeof options === "object" && options !== null && Object.hasOwn(options, "initial");
 }
 
 function invalid(what: string): PortError {

@@ -67,6 +67,11 @@ export interface Need {
   readonly port: PortKind;
   /** Left out by who does not have it. */
   readonly optional?: true;
+  /**
+   * Opening it must leave it as it is, since an agent opens its endpoints at each start and after each change of their
+   * options: a part with the option `initial` is refused.
+   */
+  readonly untouched?: true;
   /** What it does here: "pulls the reset line". */
   readonly summary: string;
 }

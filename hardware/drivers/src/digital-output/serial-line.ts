@@ -15,7 +15,7 @@ export class SerialLineOptions {
   @Optional()
   @IsBoolean()
   activeLow?: boolean;
-  /** What it is set to in taking it. Default: left as it is; Linux asserts both lines when it opens a port the first time after it has started. */
+  /** What it is set to in taking it: at each start of the agent and each change of the options, so only for a line that rests at one level, such as a reset or a button; the supply of a node refuses it. Default: left as it is; Linux asserts both lines when it opens a port the first time after it has started. */
   @Optional()
   @OneOf(["active", "inactive"])
   initial?: "active" | "inactive";

@@ -20,7 +20,7 @@ export const driver = defineDriver({
   actions: ["On", "ForceOff", "PowerCycle"],
   options: OutputPowerOptions,
   needs: {
-    output: { port: "digital-output", summary: "switches the supply" },
+    output: { port: "digital-output", untouched: true, summary: "switches the supply" },
     sense: {
       port: "digital-input",
       optional: true,
