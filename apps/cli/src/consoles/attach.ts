@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from "../exit-code.js";
 import { plain } from "../plain.js";
 import { exitOfBye } from "./bye.js";
 import { EscapeWatch } from "./escape-watch.js";
-import { ModeWatch } from "./mode-watch.js";
+import { TerminalModes } from "@outrider/contracts/terminal-modes";
 
 export interface AttachWish {
   readonly node: string;
@@ -47,7 +47,7 @@ class Attached {
   readonly #ended = Promise.withResolvers<ExitCode>();
   readonly #stopped = new AbortController();
   readonly #escape: EscapeWatch | undefined;
-  readonly #modes = new ModeWatch();
+  readonly #modes = new TerminalModes();
   #heardMs = systemClock.monotonicMs();
   #byteMs = systemClock.monotonicMs();
   #bye: ConsoleTold | undefined;

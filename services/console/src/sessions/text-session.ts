@@ -1,5 +1,6 @@
 import type { Clock } from "@outrider/contracts/clock";
 import type { AttachMode, ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
+import { TerminalModes } from "@outrider/contracts/terminal-modes";
 import {
   AttachRefused,
   type Attachment,
@@ -50,6 +51,7 @@ export class TextSession {
   #attachment: Attachment | undefined;
   #attaching: Promise<void> = Promise.resolve();
   #closed = false;
+  readonly #modes = new TerminalModes();
   #prompt: Question | undefined;
   /** What is said once the screen was drawn, which wipes what stood there. */
   #greeting: string | undefined;
@@ -95,6 +97,18 @@ export class TextSession {
     void this.#attaching.then(() => this.#request({ ask: "break", ...long }));
   }
 
+  /**
+   * Puts the terminal back as it was before a console set it otherwise: mouse reports would be typed into the person's
+   * own shell. Done by itself when the console is left; whoever ends the connection with a word of their own calls it
+   * before.
+   */
+  restore(): void {
+    if (this.#closed || !this.#modes.isTouched) return;
+    this.#write(Buffer.from(this.#modes.undo()));
+    // Where the cursor stands now nobody knows.
+    this.#atLineStart = false;
+  }
+
   /** The client is gone. */
   closed(): void {
     if (this.#closed) return;
@@ -105,7 +119,10 @@ export class TextSession {
   async #attach(node: string): Promise<void> {
     const { door, visitor, mode, replay, output } = this.#options;
     const viewer: Viewer = {
-      bytes: (chunk) => this.#write(chunk),
+      bytes: (chunk) => {
+        this.#modes.saw(chunk);
+        return this.#write(chunk);
+      },
       onDrain: (callback) => output.onDrain(callback),
       told: (told) => this.#told(told),
     };
@@ -139,6 +156,7 @@ export class TextSession {
   #leave(): void {
     this.#attachment?.detach("left");
     this.#attachment = undefined;
+    this.restore();
     if (this.#options.node !== undefined) return this.#end("you have left", "left");
     return this.#menu(this.#entries());
   }
@@ -268,6 +286,7 @@ export class TextSession {
 
   #end(reason: string, code: string): void {
     if (this.#closed) return;
+    this.restore();
     this.#say(reason);
     this.#closed = true;
     this.#options.output.end(reason, code);

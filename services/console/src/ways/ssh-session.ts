@@ -62,6 +62,7 @@ export class SshSession {
 
   /** Says why, and ends it. */
   end(reason: string): void {
+    this.#text?.restore();
     this.#complain(reason);
     this.#exit(1);
   }

@@ -249,6 +249,7 @@ class TelnetConnection {
 
   #end(reason: string): void {
     this.#over = true;
+    this.#session?.restore();
     this.#say(reason);
     endGently(this.#socket, this.#parts.clock);
   }
