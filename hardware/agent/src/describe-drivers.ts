@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
-import type { DescribedDriver, DescribedNeed } from "@outrider/contracts/agent";
+import type { DescribedDriver, DescribedNeed, DescribedResource } from "@outrider/contracts/agent";
 import { describedSchema, readOptionWords } from "@outrider/drivers/option-words";
 import { listDrivers, loadDriver, type DriverKey } from "@outrider/drivers/registry";
-import type { Needs } from "@outrider/ports/driver";
+import type { Needs, Resource } from "@outrider/ports/driver";
 
 /** A driver that cannot be loaded on this host. */
 export interface FailedDriver extends DriverKey {
@@ -26,7 +26,7 @@ export async function describeDrivers(root?: URL): Promise<DriverDescriptions> {
     try {
       const declared = await loadDriver(port, driver, root);
       const { summary, actions, options, needs, example, exclusive, proof } = declared;
-      const { exclusiveDefaults, network } = declared;
+      const { exclusiveDefaults, resource, network } = declared;
       drivers.push({
         port,
         driver,
@@ -37,6 +37,7 @@ export async function describeDrivers(root?: URL): Promise<DriverDescriptions> {
         example: { ...example },
         ...(exclusive === undefined ? {} : { exclusive: [...exclusive] }),
         ...(exclusiveDefaults === undefined ? {} : { exclusiveDefaults: { ...exclusiveDefaults } }),
+        ...(resource === undefined ? {} : { resource: describedResource(resource) }),
         ...(network === undefined ? {} : { network }),
         ...(proof === undefined ? {} : { proof }),
       });
@@ -45,6 +46,10 @@ export async function describeDrivers(root?: URL): Promise<DriverDescriptions> {
     }
   }
   return { drivers, failed };
+}
+
+function describedResource({ kind, options, defaults }: Resource): DescribedResource {
+  return { kind, options: [...options], ...(defaults ? { defaults: { ...defaults } } : {}) };
 }
 
 function describedNeeds(needs: Needs): Record<string, DescribedNeed> {

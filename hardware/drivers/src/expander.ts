@@ -1,7 +1,7 @@
 import { Integer, Optional } from "@outrider/contracts/decorators";
 import type { DigitalInputPort } from "@outrider/ports/digital-input-port";
 import type { DigitalOutputPort } from "@outrider/ports/digital-output-port";
-import type { DriverContext } from "@outrider/ports/driver";
+import type { DriverContext, Resource } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
 import { claim, type Claim } from "@outrider/transports/claim";
 import { useI2cBus } from "@outrider/transports/i2c-buses";
@@ -34,6 +34,11 @@ export interface ExpanderPart {
   writeOutputs(chip: I2cChip, bank: number, outputs: number, signal: AbortSignal): Promise<void>;
   readDirections?(chip: I2cChip, bank: number, signal: AbortSignal): Promise<number>;
   writeDirections?(chip: I2cChip, bank: number, inputs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The chip: its lines share registers, which parts of another kind have elsewhere. */
+export function expanderResource({ address }: ExpanderPart): Resource<"bus" | "address"> {
+  return { kind: "i2c", options: ["bus", "address"], defaults: { address } };
 }
 
 type Direction = "input" | "output";

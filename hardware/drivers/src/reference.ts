@@ -54,7 +54,17 @@ export async function driverReference(): Promise<string> {
 }
 
 function section(driver: AnyDriver, words: OptionWords): string {
-  const { port, summary, proof, actions, exclusive = [], needs = {}, options, example } = driver;
+  const {
+    port,
+    summary,
+    proof,
+    actions,
+    exclusive = [],
+    needs = {},
+    options,
+    example,
+    resource,
+  } = driver;
   const rows = optionRows(describedSchema(options, words)).map((row) => [
     `\`${row.name}\``,
     row.needed ? "needed" : "",
@@ -72,6 +82,9 @@ function section(driver: AnyDriver, words: OptionWords): string {
     ...(actions.length > 0 ? [`- Actions: ${actions.map((one) => `\`${one}\``).join(", ")}`] : []),
     ...(exclusive.length > 0
       ? [`- Takes for itself: ${exclusive.map((one) => `\`${one}\``).join(", ")}`]
+      : []),
+    ...(resource
+      ? [`- Leaves to no other driver: ${resource.options.map((one) => `\`${one}\``).join(", ")}`]
       : []),
   ];
   return [

@@ -98,6 +98,8 @@ describe("the registry", () => {
       }
       const { properties = {} } = jsonSchemaOf(options) as { properties?: object };
       expect(Object.keys(properties), name).toEqual(expect.arrayContaining([...exclusive]));
+      const named = driver.resource?.options ?? [];
+      expect(Object.keys(properties), name).toEqual(expect.arrayContaining([...named]));
       expect(proof.length).toBeLessThanOrEqual(300);
     }
   });

@@ -90,6 +90,14 @@ export interface DriverExample<O extends object> {
   readonly needs?: Readonly<Record<string, { readonly driver: string; readonly options: object }>>;
 }
 
+/** A thing that several drivers know a way to, by the options that together name it. */
+export interface Resource<O extends string = string> {
+  readonly kind: "serial" | "i2c" | "tcp";
+  readonly options: readonly O[];
+  /** What those of `options` are that may be left out. */
+  readonly defaults?: { readonly [K in O]?: string | number };
+}
+
 /** An adapter of one port over one mechanism. Declaring it opens nothing. */
 export interface Driver<P extends PortKind, O extends object = object, N extends Needs = Needs> {
   readonly port: P;
@@ -111,6 +119,12 @@ export interface Driver<P extends PortKind, O extends object = object, N extends
   readonly exclusive?: readonly string[];
   /** What those of `exclusive` are that may be left out, so that left out and written is one thing. */
   readonly exclusiveDefaults?: Readonly<Record<string, string | number>>;
+  /**
+   * What endpoints of this driver are at and those of no other can be, although another knows a way to it: a serial
+   * port, a chip. Two of this driver may share it, as far as `exclusive` lets them. `kind` is the same word by all
+   * drivers that could have it, and `options` together name it, in the same order.
+   */
+  readonly resource?: Resource;
   /**
    * The option with the address (host or URL) by which the driver reaches a device over a network, so that any agent
    * could. Where it is given and is not the agent's own host, no endpoint of any agent may have the same `exclusive`.
@@ -138,6 +152,7 @@ export function defineDriver<
   driver: Driver<P, O, N> & {
     readonly exclusive?: readonly (keyof O & string)[];
     readonly exclusiveDefaults?: { readonly [K in keyof O & string]?: string | number };
+    readonly resource?: Resource<keyof O & string>;
     readonly network?: keyof O & string;
   },
 ): Driver<P, O, N> {

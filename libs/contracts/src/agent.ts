@@ -106,6 +106,16 @@ export class DescribedNeed {
   @Text(200) summary!: string;
 }
 
+/** A thing that several drivers know a way to, and only one of them can have. */
+export class DescribedResource {
+  /** `serial`, `i2c`, `tcp`: the same word by all drivers that could have it. */
+  @Id() kind!: string;
+  /** The options that together name it. */
+  @ListOf(/^[A-Za-z][A-Za-z0-9]{0,63}$/, 16) options!: string[];
+  /** What those of `options` are that may be left out. */
+  @Optional() @AnyObject() defaults?: Record<string, unknown>;
+}
+
 /** A driver that the agent can open. */
 export class DescribedDriver {
   @OneOf(PORT_KINDS) port!: PortKind;
@@ -125,7 +135,9 @@ export class DescribedDriver {
   @Optional() @ListOf(/^[A-Za-z][A-Za-z0-9]{0,63}$/, 16) exclusive?: string[];
   /** What those of `exclusive` are that may be left out. */
   @Optional() @AnyObject() exclusiveDefaults?: Record<string, unknown>;
-  /** The option with the address of a device on a network; where it is given, `exclusive` counts among all agents. */
+  /** What its endpoints are at, together with others of this driver and no other: the lines of one chip. */
+  @Optional() @Nested(() => DescribedResource) resource?: DescribedResource;
+  /** The option with the address of a device on a network; where it is given, `exclusive` and `resource` count among all agents. */
   @Optional() @Matches(/^[A-Za-z][A-Za-z0-9]{0,63}$/) network?: string;
   /** What it was tried against that nobody of the project wrote. Missing: unproven. */
   @Optional() @Text(300) proof?: string;

@@ -324,6 +324,100 @@ describe("what drivers are made of", () => {
     });
   });
 
+  describe("at something that only one driver can have", () => {
+    const text = { type: "string" };
+    const number = { type: "integer" };
+    const at = (
+      port: "console" | "digital-output",
+      driver: string,
+      resource: NonNullable<DescribedDriver["resource"]>,
+    ): DescribedDriver => ({
+      ...declared,
+      port,
+      driver,
+      options: schema({
+        path: text,
+        host: text,
+        port: number,
+        bus: text,
+        address: number,
+        line: {},
+      }),
+      exclusive: [...resource.options, ...(port === "console" ? [] : ["line"])],
+      ...(resource.defaults ? { exclusiveDefaults: resource.defaults } : {}),
+      resource,
+      ...(resource.kind === "tcp" ? { network: "host" } : {}),
+    });
+    const chip = { kind: "i2c", options: ["bus", "address"], defaults: { address: 0x20 } };
+    const drivers = [
+      PULSE,
+      at("console", "serial", { kind: "serial", options: ["path"] }),
+      at("digital-output", "serial-line", { kind: "serial", options: ["path"] }),
+      at("digital-output", "pca9555", chip),
+      at("digital-output", "mcp23017", chip),
+      at("console", "tcp", { kind: "tcp", options: ["host", "port"] }),
+      at("console", "telnet", { kind: "tcp", options: ["host", "port"] }),
+    ];
+    const console = (node: string, driver: string, options: string, agent = "a"): string =>
+      `  ${node}: { console: { agent: ${agent}, driver: ${driver}, options: { ${options} } } }`;
+    const wired = (node: string, driver: string, options: string): string =>
+      reset(node, `output: { driver: ${driver}, options: { ${options} } }`);
+
+    it.each([
+      [
+        "a serial port",
+        console("n1", "serial", "path: /dev/ttyS0"),
+        wired("n2", "serial-line", "path: /dev//ttyS0, line: dtr"),
+        "nodes.n2.reset.needs.output: is at the same serial port (path) as nodes.n1.console in line 4, which has it by console/serial; expected one driver for it",
+      ],
+      [
+        "a chip",
+        wired("n1", "pca9555", "bus: i2c-1, line: 0"),
+        wired("n2", "mcp23017", "bus: /dev/i2c-1, address: 32, line: 1"),
+        "nodes.n2.reset.needs.output: is at the same I²C chip (bus, address) as nodes.n1.reset.needs.output in line 4, which has it by digital-output/pca9555; expected one driver for it",
+      ],
+      [
+        "a line of a bus that is written in two ways",
+        wired("n1", "pca9555", "bus: i2c-1, line: 0"),
+        wired("n2", "pca9555", "bus: /dev/i2c-1, line: 0"),
+        "nodes.n2.reset.needs.output: takes the same bus, address, line by pca9555 as nodes.n1.reset.needs.output in line 4; expected a line, outlet or port of its own",
+      ],
+      [
+        "a port of a terminal server, from another agent",
+        console("n1", "tcp", "host: Ts.lan, port: 2001", "b"),
+        console("n2", "telnet", "host: ts.lan, port: 2001"),
+        "nodes.n2.console: is at the same TCP port (host, port) as nodes.n1.console in line 4, which has it by console/tcp; expected one driver for it",
+      ],
+    ])("%s is refused to another", (_, first, second, problem) => {
+      expect(problems(drivers, first, second)).toEqual([`site.yaml:5: ${problem}`]);
+    });
+
+    it.each([
+      [
+        "two lines of a port",
+        wired("n1", "serial-line", "path: /dev/ttyS0, line: dtr"),
+        wired("n2", "serial-line", "path: /dev/ttyS0, line: rts"),
+      ],
+      [
+        "two lines of a chip",
+        wired("n1", "pca9555", "bus: i2c-1, line: 0"),
+        wired("n2", "pca9555", "bus: i2c-1, line: 1"),
+      ],
+      [
+        "two chips",
+        wired("n1", "pca9555", "bus: i2c-1, line: 0"),
+        wired("n2", "mcp23017", "bus: i2c-1, address: 33, line: 0"),
+      ],
+      [
+        "sockets, which have no port",
+        console("n1", "tcp", "path: /run/a"),
+        console("n2", "tcp", "path: /run/b, host: ts.lan"),
+      ],
+    ])("%s are let be", (_, first, second) => {
+      expect(problems(drivers, first, second)).toEqual([]);
+    });
+  });
+
   it("is warned of where nobody has tried it, once for each driver", () => {
     const read = site(reset("n1", `output: ${gpio(17)}`), reset("n2", `output: ${gpio(18)}`));
     expect(

@@ -33,6 +33,7 @@ export const driver = defineDriver({
   actions: ["GracefulShutdown"],
   options: Rfc2217Options,
   exclusive: ["host", "port"],
+  resource: { kind: "tcp", options: ["host", "port"] },
   network: "host",
   example: { options: { host: "10.0.0.9", port: 2001, baudRate: 115_200 } },
   proof: "pyserial 3.5 (PortManager), ser2net 4.3",

@@ -24,6 +24,7 @@ export const driver = defineDriver({
   actions: ["GracefulShutdown"],
   options: SerialConsoleOptions,
   exclusive: ["path"],
+  resource: { kind: "serial", options: ["path"] },
   example: {
     options: {
       path: "/dev/serial/by-path/platform-xhci-hcd.0-usb-0:1.2:1.0-port0",

@@ -37,6 +37,7 @@ export const driver = defineDriver({
   actions: [],
   options: TcpConsoleOptions,
   exclusive: ["host", "port", "path"],
+  resource: { kind: "tcp", options: ["host", "port"] },
   network: "host",
   example: { options: { host: "10.0.0.9", port: 3001 } },
   proof: "ser2net 4.3, socat 1.7",

@@ -14,6 +14,7 @@ export const driver = defineDriver({
   actions: ["GracefulShutdown"],
   options: TelnetConsoleOptions,
   exclusive: ["host", "port"],
+  resource: { kind: "tcp", options: ["host", "port"] },
   network: "host",
   example: { options: { host: "10.0.0.9", port: 2001 } },
   proof: "pyserial 3.5, ser2net 4.3, QEMU 7.2 (IAC BRK reaches its UART as a break)",

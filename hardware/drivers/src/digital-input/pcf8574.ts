@@ -1,5 +1,5 @@
 import { defineDriver } from "@outrider/ports/driver";
-import { ExpanderLineOptions, openExpanderInput } from "../expander.js";
+import { ExpanderLineOptions, openExpanderInput, expanderResource } from "../expander.js";
 import { PCF8574 } from "../expander-parts.js";
 
 export const driver = defineDriver({
@@ -10,6 +10,7 @@ export const driver = defineDriver({
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
   exclusiveDefaults: { address: PCF8574.address },
+  resource: expanderResource(PCF8574),
   example: { options: { bus: "i2c-1", address: 0x38, line: 7, activeLow: true } },
   open: (options, context) => openExpanderInput(PCF8574, options, context),
 });

@@ -1,5 +1,5 @@
 import { defineDriver } from "@outrider/ports/driver";
-import { ExpanderLineOptions, openExpanderOutput } from "../expander.js";
+import { ExpanderLineOptions, openExpanderOutput, expanderResource } from "../expander.js";
 import { MCP23017 } from "../expander-parts.js";
 
 export const driver = defineDriver({
@@ -10,6 +10,7 @@ export const driver = defineDriver({
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
   exclusiveDefaults: { address: MCP23017.address },
+  resource: expanderResource(MCP23017),
   example: { options: { bus: "i2c-1", address: 0x21, line: 0 } },
   proof: "i2c-stub of Linux 6.1 in a QEMU 7.2 guest, its registers by i2cget of busybox",
   open: (options, context) => openExpanderOutput(MCP23017, options, context),

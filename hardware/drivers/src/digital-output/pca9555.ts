@@ -1,5 +1,5 @@
 import { defineDriver } from "@outrider/ports/driver";
-import { ExpanderLineOptions, openExpanderOutput } from "../expander.js";
+import { ExpanderLineOptions, openExpanderOutput, expanderResource } from "../expander.js";
 import { PCA9555 } from "../expander-parts.js";
 
 export const driver = defineDriver({
@@ -11,6 +11,7 @@ export const driver = defineDriver({
   options: ExpanderLineOptions,
   exclusive: ["bus", "address", "line"],
   exclusiveDefaults: { address: PCA9555.address },
+  resource: expanderResource(PCA9555),
   example: { options: { bus: "i2c-1", address: 0x20, line: 0, activeLow: true } },
   proof: "i2c-stub of Linux 6.1 in a QEMU 7.2 guest, its registers by i2cget of busybox",
   open: (options, context) => openExpanderOutput(PCA9555, options, context),

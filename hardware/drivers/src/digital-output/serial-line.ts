@@ -29,6 +29,7 @@ export const driver = defineDriver({
   actions: [],
   options: SerialLineOptions,
   exclusive: ["path", "line"],
+  resource: { kind: "serial", options: ["path"] },
   example: {
     options: {
       path: "/dev/serial/by-path/platform-xhci-hcd.0-usb-0:1.4:1.0-port0",
