@@ -150,6 +150,16 @@ export class HomeAssistant implements AsyncDisposable {
     await this.#rest("POST", `/api/services/${service.replace(".", "/")}`, { entity_id: entity });
   }
 
+  /** Puts a state in the place of what the entity's own integration last said, until it says something again. */
+  async pretend(entity: string, state: string, attributes: object = {}): Promise<void> {
+    await this.#rest("POST", `/api/states/${entity}`, { state, attributes });
+  }
+
+  /** Posts to a webhook, as whoever knows its id. */
+  async hook(id: string, body: object): Promise<void> {
+    await this.#rest("POST", `/api/webhook/${id}`, body);
+  }
+
   /** As a person does: once it can be pressed. A press of what is not available is dropped without a word. */
   async press(entity: string): Promise<void> {
     await this.until(
@@ -212,7 +222,8 @@ export class HomeAssistant implements AsyncDisposable {
     });
     if (!response.ok)
       throw new RestError(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    const answer = await response.text();
+    return answer === "" ? undefined : JSON.parse(answer);
   }
 
   async #socket(): Promise<WebSocket> {

@@ -22,12 +22,18 @@ const BLUEPRINTS = fileURLToPath(
   new URL("../../../deploy/home-assistant/blueprints", import.meta.url),
 );
 
+const WEBHOOK = "outrider-messages-of-the-lab";
+
 /** One automation by each blueprint, on things of this house. */
 const AUTOMATIONS = [
   `input_boolean: ${JSON.stringify({ fan: {}, film: {}, alarmed: {} })}`,
+  `input_text: ${JSON.stringify({ told: { max: 255 } })}`,
+  // As every installation has it by default_config.
+  "webhook:",
   `automation: ${JSON.stringify([
     automation("cool-the-rack", {
       temperatures: ["sensor.n1_board_temperature"],
+      powers: ["switch.n1_power"],
       fan: "input_boolean.fan",
       // A machine of the rack is at 72 °C while it runs, and far below when it does not.
       warm: 60,
@@ -43,6 +49,20 @@ const AUTOMATIONS = [
       events: ["event.n1_events", "event.n2_events"],
       actions: [
         { service: "input_boolean.turn_on", target: { entity_id: "input_boolean.alarmed" } },
+      ],
+    }),
+    automation("messages", {
+      webhook: WEBHOOK,
+      severities: ["Critical"],
+      actions: [
+        {
+          service: "input_text.set_value",
+          target: { entity_id: "input_text.told" },
+          data: {
+            value:
+              "{{ states('input_text.told') }} {{ title }}: {{ text }} ({{ kind }}, {{ nodes | length }}).",
+          },
+        },
       ],
     }),
   ])}`,
@@ -242,9 +262,80 @@ for (const { version, program = "", form, protocol, broker } of cases) {
         await home.is("input_boolean.fan", "on");
         await home.call("input_boolean.turn_off", "input_boolean.film");
         await home.is("switch.n1_power", "off");
-        await node.result("it is down", (one) => one.action === "GracefulShutdown" && one.terminal);
+        const down = await node.result(
+          "it is down",
+          (one) => one.action === "GracefulShutdown" && one.terminal,
+        );
         await home.is("input_boolean.fan", "off");
+
+        // Who is off needs no temperature; who is on does.
+        await home.pretend("sensor.n1_board_temperature", "unknown");
+        expect(await home.state("input_boolean.fan")).toMatchObject({ state: "off" });
+        const before = await home.state("input_boolean.fan");
+        await home.pretend("switch.n1_power", "on");
+        await home.pretend("sensor.n1_board_temperature", "unavailable");
+        // It may be off again by now, for the sensor goes on reporting.
+        await home.until(
+          "input_boolean.fan",
+          "switched on",
+          (one) => one?.last_changed !== before?.last_changed,
+        );
         await home.call("switch.turn_on", "switch.n1_power");
+        await home.is("sensor.n1_host", "Running");
+
+        // Somebody else has switched it on: a reason that is away and comes back, still off, ends nothing.
+        const woken = (await home.state("automation.wake_a_node"))?.attributes["last_triggered"];
+        const shutdowns = () =>
+          node.results().filter((one) => one.action === "GracefulShutdown").length;
+        const asked = shutdowns();
+        await home.pretend("input_boolean.film", "unavailable");
+        await home.pretend("input_boolean.film", "off");
+        await home.pretend("input_boolean.film", "off", { friendly_name: "Another film" });
+        const after = await home.state("automation.wake_a_node");
+        expect(after?.attributes["last_triggered"]).toBe(woken);
+        // One that is off by being away first is over.
+        await home.pretend("input_boolean.film", "on");
+        await home.until(
+          "automation.wake_a_node",
+          "triggered",
+          (one) => one?.attributes["last_triggered"] !== woken,
+        );
+        await home.is("switch.n1_power", "on");
+        expect(shutdowns()).toBe(asked);
+        await home.pretend("input_boolean.film", "unavailable");
+        await home.pretend("input_boolean.film", "off");
+        await home.is("switch.n1_power", "off");
+        await node.result(
+          "it is down again",
+          (one) => one.action === "GracefulShutdown" && one.terminal && one.id !== down.id,
+        );
+        await home.call("switch.turn_on", "switch.n1_power");
+      });
+
+      it("passes messages on by a blueprint", async () => {
+        const message = (severity: string, title: string) => ({
+          id: title,
+          kind: "raised",
+          severity,
+          title,
+          text: "3 nodes: no sign of life",
+          nodes: ["n1", "n2", "n3"],
+        });
+        for (const [severity, title] of [
+          ["Critical", "First"],
+          // Is not asked for.
+          ["Warning", "Second"],
+          ["Critical", "Third"],
+        ] as const)
+          await home.hook(WEBHOOK, message(severity, title));
+        const told = await home.until(
+          "input_text.told",
+          "told",
+          (one) => one?.state.includes("Third") === true,
+        );
+        expect(told?.state.replace(/^unknown /, "").trim()).toBe(
+          "First: 3 nodes: no sign of life (raised, 3). Third: 3 nodes: no sign of life (raised, 3).",
+        );
       });
 
       it("lets the lamp shine", async () => {
