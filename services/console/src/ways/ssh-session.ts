@@ -85,6 +85,9 @@ export class SshSession {
     if ("problem" in command) {
       this.#complain(command.problem);
       this.#exit(2);
+    } else if (this.#isTerminal && isExact(command)) {
+      this.#complain("exact bytes are not for a terminal: leave out -t, and redirect the output");
+      this.#exit(2);
     } else if (command.verb === "attach") {
       const { node, mode, replay, escape } = command;
       this.#attach(node, mode, replay, escape);
@@ -173,4 +176,9 @@ export class SshSession {
   get #newline(): string {
     return this.#isTerminal ? "\r\n" : "\n";
   }
+}
+
+/** Whether it answers with bytes as the machine said them, which a terminal would obey. */
+function isExact(command: ExecCommand): boolean {
+  return command.verb === "raw" || (command.verb === "log" && command.wish.format === "raw");
 }
