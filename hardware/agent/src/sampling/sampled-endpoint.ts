@@ -10,6 +10,7 @@ import type { EndpointParts } from "../endpoint.js";
 import { PortEndpoint } from "../port-endpoint.js";
 import { failed, saw, tested } from "../tested.js";
 import { checkedSample, failedSample, type Said } from "./checked-sample.js";
+import { heartbeatWords } from "./heartbeat-words.js";
 import type { Readings, Taken } from "./readings.js";
 import { ReportFilter } from "./report-filter.js";
 import { Sampler } from "./sampler.js";
@@ -187,13 +188,9 @@ export class HeartbeatEndpoint extends SampledEndpoint<"heartbeat"> {
   async test(signal: AbortSignal): Promise<Tested> {
     try {
       const { heartbeat } = await this.sample(signal);
-      const { alive, detail, tookMs, bootId, uptimeSeconds } = heartbeat ?? {};
-      const took = tookMs === undefined ? "" : ` after ${tookMs} ms`;
-      const heard = detail === undefined ? "" : `: ${detail}`;
+      const { alive = false, bootId, uptimeSeconds } = heartbeat ?? {};
       return tested(
-        alive
-          ? saw(`It answered${took}${heard}. That proves ${this.#proves}.`)
-          : { ok: false, what: `Nothing was heard in time${heard}. That proves nothing.` },
+        { ok: alive, what: heartbeatWords({ ...heartbeat, alive }, this.#proves) },
         ...(bootId === undefined ? [] : [saw(`Its present boot is ${bootId}.`)]),
         ...(uptimeSeconds === undefined ? [] : [saw(`It has been up for ${uptimeSeconds} s.`)]),
       );
