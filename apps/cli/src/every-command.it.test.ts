@@ -108,7 +108,7 @@ lock run n1 -- true | lock renew l1 | lock renew l1 --lease 5m | lock release l1
 lock break l1 --reason r | lock list | apply -f SITE -y --force | apply -f SITE --dry-run
 agent detect a1 | agent detect a1 --switch 10.0.0.2 sw2 --community-file /etc/outrider/secrets/poe -o json
 agent detect a1 --switch sw1 --snmp-user u --auth-key-file /etc/outrider/secrets/a --privacy-key-file /etc/outrider/secrets/p
-agent test n1.power | agent test n1.sensor.board -o json | drivers | drivers power | drivers power/snmp-poe
+agent test n1.power | agent test n1.sensor.board -o json | drivers | drivers power | drivers power/snmp-poe | drivers snmp-poe
 export --revision 2 | identify n1 | proposal dismiss p1
 console attach n1 --take --replay boot -e ~ | console n1 --spy --escape none
 console log n1 -f --since 2d --until 1h --json | console log n1 --lines 5 | console log n1 --boot -1 --raw -o HOME/log

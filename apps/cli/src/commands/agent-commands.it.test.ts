@@ -57,10 +57,25 @@ describe("outrider drivers", () => {
     expect(relay.out).toMatch(/^ {2}sense +digital-input +reads the rail$/m);
   });
 
+  it("shows those of a name, whatever port they serve", async () => {
+    const rows = [POE, { ...POE, port: "sensor", summary: "What a PoE port delivers." }];
+    const { code, asked, wrong, out } = await outrider("drivers snmp-poe", { drivers: rows });
+    expect([code, wrong]).toEqual([0, []]);
+    expect(asked[0]).toMatchObject({ path: "/drivers", query: { driver: "snmp-poe" } });
+    expect(out).toMatch(/^power\/snmp-poe$/m);
+    expect(out).toMatch(/^sensor\/snmp-poe$/m);
+  });
+
   it("asks nobody for a port that there is not, and ends with 5 for a driver that nobody has", async () => {
-    const wrong = await outrider("drivers powr", { drivers: [] });
+    const wrong = await outrider("drivers powr/snmp-poe", { drivers: [] });
     expect([wrong.code, wrong.asked]).toEqual([2, []]);
-    expect((await outrider("drivers power/nothing", { drivers: [] })).code).toBe(5);
+    for (const name of ["power/nothing", "nothing"]) {
+      const none = await outrider(`drivers ${name}`, { drivers: [] });
+      expect([none.code, none.error]).toEqual([
+        5,
+        `outrider: no agent has such a driver ${name}; \`outrider drivers\` lists those there are`,
+      ]);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { PORT_KINDS } from "@outrider/contracts/ids";
+import { ID_PATTERN, PORT_KINDS } from "@outrider/contracts/ids";
 import { InvalidArgumentError, type Command } from "commander";
 import type { Cli } from "../cli.js";
 import { driverLines, DRIVERS, type DriverRow } from "../driver-rows.js";
@@ -7,7 +7,7 @@ import { outputOption } from "../options.js";
 import { showList, type Format } from "../output.js";
 
 interface Wanted {
-  readonly port: string;
+  readonly port?: string | undefined;
   readonly driver?: string | undefined;
 }
 
@@ -17,16 +17,20 @@ export function addDriverCommands(program: Command, cli: Cli): void {
     .description(
       "what agents can drive, and what each driver was tried against; of one: its options, needs and an example",
     )
-    .argument("[port/driver]", "a port such as power, or one driver such as power/snmp-poe", wanted)
+    .argument(
+      "[port/driver]",
+      "a port such as power, or a driver such as power/snmp-poe, or snmp-poe of all ports",
+      wanted,
+    )
     .addOption(outputOption())
     .action((only: Wanted | undefined, { output }: { output: Format }) =>
       cli.online(async (api) => {
         const query = { port: only?.port, driver: only?.driver };
         const { drivers } = await api.get<{ drivers: DriverRow[] }>("/drivers", query);
         if (drivers.length === 0) {
-          const what = only?.driver === undefined ? "" : ` ${only.port}/${only.driver}`;
+          const what = [only?.port, only?.driver].filter((one) => one !== undefined).join("/");
           cli.console.error(
-            `outrider: no agent has such a driver${what}; \`outrider drivers\` lists those there are`,
+            `outrider: no agent has such a driver${what && ` ${what}`}; \`outrider drivers\` lists those there are`,
           );
           return EXIT.precondition;
         }
@@ -40,11 +44,16 @@ export function addDriverCommands(program: Command, cli: Cli): void {
 
 function wanted(text: string): Wanted {
   const [port = "", driver, more] = text.split("/");
-  if (!(PORT_KINDS as readonly string[]).includes(port)) {
-    throw new InvalidArgumentError(`Expected one of ${PORT_KINDS.join(", ")}.`);
+  if (driver === undefined && ID_PATTERN.test(port) && !isPort(port)) return { driver: port };
+  if (!isPort(port)) {
+    throw new InvalidArgumentError(
+      `Expected the name of a driver, or one of ${PORT_KINDS.join(", ")}.`,
+    );
   }
   if (driver === "" || more !== undefined) {
     throw new InvalidArgumentError("Expected a port and a driver, such as power/snmp-poe.");
   }
   return { port, driver };
 }
+
+const isPort = (text: string): boolean => (PORT_KINDS as readonly string[]).includes(text);
