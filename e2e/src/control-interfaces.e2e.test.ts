@@ -139,11 +139,37 @@ describe.skipIf(skip)("nodes on a PoE switch, a PDU, a BMC and a plug, by `outri
 
   test("a switch that is gone is said, and its return is seen without help", async () => {
     const node = lab.node("poe-good");
+    const why = /The switch at 127\.0\.0\.1:\d+.* did not answer.*: check power/;
+    const told = (): number =>
+      lab
+        .agent()
+        .log()
+        .split("\n")
+        .filter((line) => line.includes('"poe-good.power"') && line.includes('"problem"')).length;
+    const isWell = (): boolean =>
+      node.state?.supply.value === "On" && node.state.problem === undefined;
+    await eventually("nothing is wrong yet", isWell);
+    const before = told();
     process.kill(devices.poe.pid, "SIGSTOP");
     try {
       await eventually(
-        "the supply is unknown",
-        () => node.state?.supply.value === "Unknown" || node.status?.management !== "Available",
+        "the supply is unknown, and why",
+        () => node.state?.supply.value === "Unknown" && why.test(node.state.problem ?? ""),
+        { withinMs: 60_000 },
+      );
+      await eventually(
+        "the table of nodes says it",
+        async () =>
+          (await run("get nodes")).out
+            .split("\n")
+            .some((line) => line.startsWith("poe-good ") && why.test(line)),
+        { withinMs: 60_000 },
+      );
+      // Those that are asked with the same credentials; the other may have another reason to be silent.
+      await eventually(
+        "the doctor says it once for all its ports",
+        async () =>
+          /ERROR *poe-deaf,poe-good,poe-slow: (?=.*did not answer)/.test((await run("doctor")).out),
         { withinMs: 60_000 },
       );
       const { code, out } = await run("power cycle poe-good");
@@ -154,6 +180,9 @@ describe.skipIf(skip)("nodes on a PoE switch, a PDU, a BMC and a plug, by `outri
     }
     await node.settles("On");
     expect(await node.edgeNames()).toEqual([]);
+    await eventually("nothing is wrong any more", isWell);
+    // Told once, however often it was asked meanwhile.
+    expect(told()).toBe(before + 1);
   });
 
   test("no community, key, password or token is found anywhere (P18)", async () => {
