@@ -8,7 +8,7 @@ import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { PASSWORD } from "../testing/people-under-test.js";
 import { runProgram } from "../testing/run-program.js";
@@ -25,6 +25,11 @@ beforeAll(async () => {
   key = await one.people.key("ada");
 });
 afterAll(() => one[Symbol.asyncDispose]());
+beforeEach(async () => {
+  far.echo = true;
+  far.past = new Uint8Array();
+  await eventually("nobody is there", () => far.seats.length === 0);
+});
 
 /** A running client whose terminal is typed at. */
 function session(
@@ -43,6 +48,11 @@ function session(
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stdin.on("error", () => undefined);
   const closed = once(child, "close");
+  // A try that fails leaves nobody at the console, not even who stands still.
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await closed;
+  });
   return {
     type: (bytes) => void child.stdin.write(bytes),
     said: () => Buffer.concat(chunks),
@@ -244,6 +254,11 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
 
   test("whoever is disabled while at a console is sent away with the reason, and so is a key that goes", async () => {
     const { people, keys } = one.people.identity;
+    onTestFinished(async () => {
+      await people.change("ada", { disabled: false });
+      for (const { id } of await keys.list("ada")) await keys.remove("ada", id);
+      key = await one.people.key("ada");
+    });
     const disabled = session(["-tt", at("n1")]);
     await eventually("ada is there", () => far.seats.length === 1);
     await people.change("ada", { disabled: true });
@@ -258,7 +273,6 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
     await eventually("she is told", () => keyless.said().includes("was taken away"));
     await eventually("she is gone", () => far.seats.length === 0);
     await keyless.end();
-    key = await one.people.key("ada");
   });
 
   test("nothing is forwarded, no file is served, no environment is taken", async () => {
@@ -328,20 +342,23 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("SSH for 
 
   test("(P19) a far end that says nothing, or only that it speaks SSH, has a minute; who signed in stays", async () => {
     const clock = new VirtualClock();
-    await using slow = await sshUnderTest(door, clock);
+    // Whoever is there when its server and its clock stop stays there.
+    const own = new LoopbackDoor(nodeId("n1"));
+    const there = own.far("n1");
+    await using slow = await sshUnderTest(own, clock);
     const adaKey = await slow.people.key("ada");
     const silent = connect(slow.port, "127.0.0.1").resume();
     const begun = connect(slow.port, "127.0.0.1").resume();
     begun.write("SSH-2.0-slow\r\n");
     const staying = session(["-tt", at("n1"), "spy"], slow.options(adaKey));
-    await eventually("ada is there", () => far.seats.length === 1 && silent.bytesRead > 0);
+    await eventually("ada is there", () => there.seats.length === 1 && silent.bytesRead > 0);
     await eventually("both are there", () => begun.bytesRead > 100);
     await clock.advance(59_000);
     expect([silent.closed, begun.closed]).toEqual([false, false]);
     await clock.advance(2000);
     await eventually("both are closed", () => silent.closed && begun.closed);
-    expect(far.seats).toHaveLength(1);
-    far.seats[0]?.viewer.told({ told: "bye", code: "idle", text: "you were idle" });
+    expect(there.seats).toHaveLength(1);
+    there.seats[0]?.viewer.told({ told: "bye", code: "idle", text: "you were idle" });
     await eventually("she is told", () => staying.said().includes("you were idle"));
     await staying.end();
   });

@@ -4,7 +4,7 @@ import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
 import { someBytes } from "../testing/going-at-once.js";
 import { PASSWORD, peopleUnderTest, type PeopleUnderTest } from "../testing/people-under-test.js";
@@ -28,12 +28,19 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await people[Symbol.asyncDispose]();
 });
+beforeEach(async () => {
+  far.echo = true;
+  far.pace = undefined;
+  await eventually("nobody is there", () => far.seats.length === 0);
+});
 
 async function connected(): Promise<{ socket: Socket; said: () => string }> {
   const socket = connect(server.port, "127.0.0.1");
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk));
   socket.on("error", () => undefined);
+  // A try that fails leaves nobody at the console.
+  onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
   return { socket, said: () => Buffer.concat(chunks).toString("latin1") };
 }

@@ -10,7 +10,7 @@ import { hashPassword } from "@outrider/identity/passwords";
 import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { requirePeer } from "@outrider/testing/peers";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ConsoleStage } from "../testing/console-stage.js";
 import { PYTHON, requirePyserial } from "../testing/python.js";
 import { runProgram, type Ran } from "../testing/run-program.js";
@@ -78,6 +78,11 @@ function terminal(...args: string[]): {
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("latin1")));
   child.stdin.on("error", () => undefined);
   const closed = once(child, "close");
+  // A try that fails leaves nobody at the console.
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await closed;
+  });
   return {
     type: (bytes) => void child.stdin.write(bytes),
     sees: async (text) => {
@@ -156,7 +161,9 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))(
       );
       const ran = await runProgram("ssh", [...options, "n1@127.0.0.1", "raw"], { input: paste });
       expect(ran.code).toBe(0);
-      expect(Buffer.from(stage.typed().slice(before), "latin1").equals(paste)).toBe(true);
+      const typed = (): Buffer => Buffer.from(stage.typed().slice(before), "latin1");
+      await eventually("all of it is typed", () => typed().length >= paste.length);
+      expect(typed().equals(paste)).toBe(true);
     });
 
     test("the log by command", async () => {
@@ -182,6 +189,7 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))(
 describe("telnet, raw and RFC 2217 at a running service", () => {
   test("telnet", async () => {
     const socket = connect(ports.telnetPort, "127.0.0.1").on("error", () => undefined);
+    onTestFinished(() => void socket.destroy());
     let said = "";
     socket.on("data", (chunk) => (said += chunk.toString("latin1")));
     socket.write("ada\rcorrect-horse-7\r");
@@ -195,6 +203,7 @@ describe("telnet, raw and RFC 2217 at a running service", () => {
 
   test("raw TCP: exact bytes, no word of Outrider's", async () => {
     const socket = connect(ports.rawPort, "127.0.0.1").on("error", () => undefined);
+    onTestFinished(() => void socket.destroy());
     const chunks: Buffer[] = [];
     socket.on("data", (chunk) => chunks.push(chunk));
     await eventually("somebody is there", () => stage.states.get("n1")?.writer?.way === "raw");
