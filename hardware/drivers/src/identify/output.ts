@@ -16,7 +16,7 @@ export const driver = defineDriver({
   needs: { output: { port: "digital-output", summary: "lights the lamp" } },
   example: {
     options: {},
-    needs: { output: { driver: "gpio", options: { chip: "pinctrl-rp1", line: 5 } } },
+    needs: { output: { driver: "gpio", options: { chip: "pinctrl-rp1", line: 25 } } },
   },
   proof: "gpio-amdpt of Linux 6.1 in a QEMU 7.2 guest, its registers seen from outside",
   open: async ({ litWhile = "active" }: OutputLampOptions, _, { output }) => ({
