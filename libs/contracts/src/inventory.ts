@@ -3,6 +3,7 @@ import {
   AnyObject,
   Id,
   Integer,
+  MapOf,
   Nested,
   NestedList,
   OneOf,
@@ -10,7 +11,7 @@ import {
   Text,
   Timestamp,
 } from "./decorators.js";
-import type { NodeId } from "./ids.js";
+import { ID_PATTERN, type NodeId } from "./ids.js";
 import { Nothing, operation } from "./service-plane.js";
 
 /**
@@ -67,6 +68,10 @@ export class SiteApplied {
   /** What is no error and yet probably not meant. */
   @Optional() @NestedList(() => SiteFault, 1000) warnings?: SiteFault[];
   @Optional() @Nested(() => SiteInForce) site?: SiteInForce;
+  /** By agent whose endpoints have changed: the generation that its description echoes when it has tried each of them. */
+  @Optional()
+  @MapOf(ID_PATTERN, { integer: [1, Number.MAX_SAFE_INTEGER] }, 10_000)
+  generations?: Record<string, number>;
 }
 
 /** Where what is there is not what is declared. */

@@ -97,6 +97,11 @@ export class Inventory {
     return this.#site?.nodes.map(({ id }) => id) ?? [];
   }
 
+  /** What each agent was last told to have, by its number. */
+  get generations(): ReadonlyMap<AgentId, number> {
+    return this.#desired;
+  }
+
   /** What agents have said since this process started. */
   get seen(): {
     readonly agents: ReadonlyMap<AgentId, KnownAgent>;

@@ -2,20 +2,26 @@ import { readFile } from "node:fs/promises";
 import { EnvironmentError } from "@outrider/contracts/environment";
 import type { SiteApplied, SiteFault } from "@outrider/contracts/inventory";
 import { Option, type Command } from "commander";
+import { agentsSettled } from "../agents-settled.js";
 import { ApiError, type Api, type Reply } from "../api.js";
 import type { Cli } from "../cli.js";
 import { confirmed } from "../confirm.js";
 import { countText } from "../count.js";
 import { EXIT, type ExitCode } from "../exit-code.js";
-import { integer, outputOption, yesOption } from "../options.js";
+import { duration, integer, outputOption, yesOption } from "../options.js";
 import { showOne, type Format } from "../output.js";
 import { plain } from "../plain.js";
+
+/** So long agents may take to open what changed; a device that does not answer costs some of it. */
+const PATIENCE = { default: 20_000, min: 100, max: 600_000 } as const;
 
 interface ApplyOptions {
   readonly file: string;
   readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly yes?: boolean;
+  readonly wait: boolean;
+  readonly timeout: number;
   readonly output: Format;
 }
 
@@ -26,6 +32,12 @@ export function addSiteCommands(program: Command, cli: Cli): void {
     .requiredOption("-f, --file <file>", "the site file, - for standard input")
     .option("--dry-run", "show what would change, and change nothing")
     .option("--force", "also remove nodes that are on, or locked by others")
+    .option("--no-wait", "end as soon as it is in force, before agents have opened what changed")
+    .addOption(
+      new Option("--timeout <duration>", "how long agents are waited for; what is in force stays")
+        .argParser(duration(PATIENCE))
+        .default(PATIENCE.default, "20s"),
+    )
     .addOption(yesOption())
     .addOption(outputOption())
     .action((options: ApplyOptions) => cli.online((api) => apply(api, options, cli)));
@@ -77,6 +89,7 @@ async function apply(api: Api, options: ApplyOptions, cli: Cli): Promise<ExitCod
       console,
     ));
   if (!doIt) return EXIT.usage;
+  let generations: Readonly<Record<string, number>>;
   try {
     // Only onto what the differences were shown against.
     const { body } = await put(
@@ -87,10 +100,12 @@ async function apply(api: Api, options: ApplyOptions, cli: Cli): Promise<ExitCod
     );
     if (output === "table") console.out(plain(`applied: revision ${body.site?.revision ?? "?"}`));
     else showChanges(body, output, cli);
-    return EXIT.verified;
+    generations = body.generations ?? {};
   } catch (error) {
     return refused(error, file, console.error);
   }
+  if (!options.wait) return EXIT.verified;
+  return agentsSettled(api, generations, options.timeout, console);
 }
 
 function put(

@@ -149,6 +149,18 @@ describe("the site of record", () => {
     expect(await client.ask(verifyAudit.inventory, {}, ann)).toMatchObject({ intact: true });
   });
 
+  it("names the agents that were given something else, by what they echo when they have tried it", async () => {
+    await start(site("n1: {}"));
+    const lab = (agents: string, n1: string): string =>
+      `site: lab\nagents: ${agents}\nnodes:\n  n1: ${n1}\n`;
+    const first = await post("", lab("{ a: {}, b: {} }", "{}"));
+    expect(first.body.generations).toEqual({ a: 1, b: 1 });
+    // What is only for people goes to no agent.
+    const named = await post("", lab("{ a: {}, b: {} }", "{ name: One }"));
+    expect(named.body).toMatchObject({ outcome: "applied" });
+    expect(named.body.generations).toEqual({});
+  });
+
   it("tells what changes of consoles, and publishes it once it is in force", async () => {
     const told: ConsolePolicies[] = [];
     session.subscribe(consolePolicies, {}, ({ payload }) => void told.push(payload));

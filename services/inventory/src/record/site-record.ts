@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { timestamp, type Clock } from "@outrider/contracts/clock";
-import type { NodeId } from "@outrider/contracts/ids";
+import type { AgentId, NodeId } from "@outrider/contracts/ids";
 import type { SiteApplied, SiteFault, SiteInForce } from "@outrider/contracts/inventory";
 import { serviceEvent } from "@outrider/contracts/service-plane";
 import type { Log } from "@outrider/messaging/log";
@@ -131,6 +131,7 @@ export class SiteRecord {
       };
     }
     if (options.dryRun) return { outcome: "would-apply", changes, faults: [], warnings };
+    const before = new Map(this.#options.inventory.generations);
     try {
       await this.#put({ path: options.file, text, site }, asker, false, revision);
     } catch (error) {
@@ -150,7 +151,20 @@ export class SiteRecord {
       faults: [],
       warnings: this.#withOwed(warnings, options.file),
       site: this.inForce(),
+      generations: this.#changedSince(before, site),
     };
+  }
+
+  /** The agents of the site that were told to have something else since, with its number. */
+  #changedSince(before: ReadonlyMap<AgentId, number>, { agents }: Site): Record<string, number> {
+    const { generations } = this.#options.inventory;
+    return Object.fromEntries(
+      agents.flatMap((agent) => {
+        const generation = generations.get(agent);
+        const isNew = generation !== undefined && generation !== before.get(agent);
+        return isNew ? [[agent, generation]] : [];
+      }),
+    );
   }
 
   /** With what there is to say of a site that is recorded and not yet in force. */
