@@ -8,8 +8,8 @@
  * - `unsupported`: the device cannot do this.
  * - `unreachable`: agent or device are away. The sentence says which.
  * - `busy`: somebody else types, something else is being done, or the device is lent to another program.
- * - `failed`: the device said no, or it is not known what it did.
- * - `rejected`: the power service said no.
+ * - `failed`: the device said no, or it is not known whether it was done. Look before it is repeated.
+ * - `rejected`: the power service said no: nothing was done.
  * - `not-recorded`: the audit log cannot be written, so it was not done.
  * - `aborted`: it was interrupted.
  */
