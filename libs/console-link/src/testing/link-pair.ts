@@ -11,7 +11,8 @@ export const SECRET = "a-secret-of-rack-a";
 /** As in life, but sooner. */
 export const QUICK: LinkTiming = {
   ping: milliseconds(100),
-  dead: milliseconds(600),
+  // A test that is held up for so long loses its link.
+  dead: milliseconds(2000),
   hello: milliseconds(400),
   refusal: milliseconds(50),
 };

@@ -197,15 +197,20 @@ export class Asks {
     const turn = place?.turn ?? lent?.turn;
     const data = Object.fromEntries(Object.entries(asked).filter(([, one]) => one !== undefined));
     await this.#record(who, deed, data);
+    let marked: string | undefined;
     try {
       if (place) this.#still(place, "console-write");
       const verdict = lent?.may?.() ?? true;
       if (verdict !== true) throw new ActRefused("not-allowed", `it was not done: ${verdict}`);
       if (turn?.aborted) throw new ActRefused("not-writing", this.#tooLate());
-      this.console.mark(`${deed} by ${who.actor}${summary(data)}`);
+      // Before it is done: what the machine answers comes after it.
+      marked = `${deed} by ${who.actor}${summary(data)}`;
+      this.console.mark(marked);
       return await act(turn);
     } catch (error) {
       const failed = error instanceof ActRefused ? error.code : "defect";
+      const why = error instanceof ActRefused ? seemly(error.message, 300) : failed;
+      if (marked !== undefined) this.console.mark(`${marked} failed: ${why}`);
       await this.#note(who, deed, { ...data, failed });
       throw error;
     }

@@ -316,3 +316,36 @@ describe("the past", () => {
     expect(spy.text).toBe("ab\r\n");
   });
 });
+
+describe("what the device does not do", () => {
+  const refusal = (code: string): Promise<never> => {
+    const refused = Promise.reject(Object.assign(new Error("not with this device"), { code }));
+    refused.catch(() => undefined);
+    return refused;
+  };
+
+  it.each([
+    { ask: "line", settings: "115200,8n1.5" },
+    { ask: "break" },
+    { ask: "sysrq", keys: ["sync"] },
+    { ask: "pulse", line: "dtr" },
+  ] satisfies ConsoleAsk[])("is in the log as failed: $ask", async (ask) => {
+    const ada = await one.attach("ada");
+    one.line.gate = refusal("unsupported");
+    expect(await ada.place.ask(ask)).toMatchObject({ told: "refused", code: "unsupported" });
+    one.line.gate = Promise.resolve();
+    await ada.place.ask(ask);
+    const said = await eventually("it was done once", async () => {
+      const text = await one.said();
+      return text.split(`${ask.ask} by person:ada`).length === 4 && text;
+    });
+    const marks = said.split("\n").filter((line) => line.includes(`${ask.ask} by`));
+    expect(marks.map((mark) => mark.includes("failed: not with this device"))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    const recorded = ["", " outcome", ""].map((stage) => `console.${ask.ask}${stage}`);
+    expect(one.acts().slice(1)).toEqual(recorded);
+  });
+});

@@ -1,6 +1,7 @@
 import type { AuditEntry } from "@outrider/audit/audit-entry";
 import type { LinkClient } from "@outrider/console-link/link-client";
 import { makeAgent, startService } from "@outrider/console-link/testing/link-pair";
+import { LINK_TIMING } from "@outrider/console-link/timing";
 import { MemoryLine } from "@outrider/console-link/testing/memory-line";
 import type { ConsoleTold } from "@outrider/contracts/console-attach";
 import { systemClock } from "@outrider/contracts/clock";
@@ -26,6 +27,7 @@ export class OneConsole implements AsyncDisposable {
   /** Records are written once this resolves; rejects as a database does. */
   audit: Promise<void> = Promise.resolve();
   console!: Console;
+  agent!: LinkClient;
   readonly #stack = new AsyncDisposableStack();
 
   static async start(breakSequences: Record<string, string> = {}): Promise<OneConsole> {
@@ -59,17 +61,27 @@ export class OneConsole implements AsyncDisposable {
       () => undefined,
     );
     one.line.change({ up: true, abilities: ["break", "dtr", "rts", "line", "purge"] });
-    const service = one.#stack.use(await startService());
-    const agent: LinkClient = makeAgent(service.port);
-    one.#stack.defer(() => agent.stop());
-    agent.add(one.line);
-    agent.start();
+    // As in life: a test that is held up for a moment does not lose its link.
+    const service = one.#stack.use(await startService(undefined, { timing: LINK_TIMING }));
+    one.agent = makeAgent(service.port, { timing: LINK_TIMING });
+    one.#stack.defer(() => one.agent.stop());
+    one.agent.add(one.line);
+    one.agent.start();
     one.console.linked(await eventually("it is linked", () => service.recorder.consoles.get(NODE)));
     return one;
   }
 
   attach(name: string, options: Partial<AttachOptions> = {}): Promise<Person> {
     return new Person(name).attach(this.console, options);
+  }
+
+  /** The log so far, as text. */
+  async said(): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.console.log.export({ from: { lastLines: 1000 } }, "text")) {
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
   }
 
   /** The acts that were recorded. */
