@@ -50,6 +50,8 @@ export interface Attachment {
   readonly session: string;
   readonly node: NodeId;
   readonly writes: boolean;
+  /** Whether nobody types, so that whoever asks may. */
+  readonly isFree: boolean;
   /** What they type; ignored, once said, while they do not write. Resolves when more may be typed. */
   input(bytes: Uint8Array): Promise<void>;
   /** Does what was asked and answers `done` or `refused`; never throws for what a person can get wrong. */

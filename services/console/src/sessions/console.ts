@@ -150,6 +150,11 @@ export class Console {
     this.#turn.release(place, why);
   }
 
+  /** Whether it is nobody's turn. */
+  get isFree(): boolean {
+    return this.#turn.holder === undefined;
+  }
+
   whyNotWriting(): string {
     return this.#turn.whyNot();
   }

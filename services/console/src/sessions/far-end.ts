@@ -87,20 +87,20 @@ export class FarEnd {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       const linked = this.#reach();
       const piece = bytes.subarray(at, at + PIECE_BYTES);
-      await told(linked.write(piece, signal), signal);
+      await told(linked.write(piece, signal), signal, "whether it arrived");
     }
   }
 
   /** @throws ActRefused · the signal's reason */
   async request(request: ConsoleRequest, signal?: AbortSignal): Promise<void> {
-    await told(this.#reach().request(request, signal), signal);
+    await told(this.#reach().request(request, signal), signal, "whether it was done");
   }
 
   /** Gives up the device, or takes it back: also while it cannot be reached. @throws ActRefused */
   async lend(request: Extract<ConsoleRequest, { kind: "close" | "open" }>): Promise<void> {
     const linked = this.#linked;
     if (!linked) throw new ActRefused("unreachable", this.problem ?? "the agent is not connected");
-    await told(linked.request(request), undefined);
+    await told(linked.request(request), undefined, "whether it was done");
   }
 
   /** @throws ActRefused `unsupported` */
@@ -118,13 +118,22 @@ export class FarEnd {
   }
 }
 
-async function told(doing: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+/** @param unknown what nobody knows where the agent was lost meanwhile */
+async function told(
+  doing: Promise<void>,
+  signal: AbortSignal | undefined,
+  unknown: string,
+): Promise<void> {
   try {
     await doing;
   } catch (error) {
     if (signal?.aborted) throw new ActRefused("aborted", "it was interrupted", { cause: error });
     if (!(error instanceof LinkError)) throw error;
-    throw new ActRefused(REFUSALS[error.code], error.message, { cause: error });
+    const message =
+      error.code === "gone"
+        ? `the agent was lost (${error.message}), and nobody knows ${unknown}; look before you do it again`
+        : error.message;
+    throw new ActRefused(REFUSALS[error.code], message, { cause: error });
   }
 }
 

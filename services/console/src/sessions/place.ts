@@ -1,4 +1,5 @@
 import type { WireLines, WireSettings } from "@outrider/console-link/console-stream";
+import { LinkError } from "@outrider/console-link/link-error";
 import type { ConsoleAsk, ConsoleTold } from "@outrider/contracts/console-attach";
 import type { ConsoleSession } from "@outrider/contracts/console";
 import type { Right } from "@outrider/contracts/identity";
@@ -39,6 +40,7 @@ export class Place implements Attachment {
   readonly #ended = new AbortController();
   #replaying: AbortController | undefined;
   #toldMs = Number.NEGATIVE_INFINITY;
+  #toldWhy = "";
   #activeMs: number;
   #breakSinceMs: number | undefined;
   /** What was typed goes one after another; the far end keeps the order of what is little and under way. */
@@ -63,6 +65,9 @@ export class Place implements Attachment {
 
   get writes(): boolean {
     return this.console.writer === this;
+  }
+  get isFree(): boolean {
+    return this.console.isFree;
   }
   get line(): WireSettings | undefined {
     return this.console.far.condition?.line;
@@ -153,7 +158,7 @@ export class Place implements Attachment {
   async input(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0 || this.ended) return;
     this.#activeMs = this.#nowMs();
-    if (!this.writes) return this.#mention(this.console.whyNotWriting());
+    if (!this.writes) return this.#mention(this.console.whyNotWriting(), "not-writing");
     const verdict = this.may("console-write");
     if (verdict !== true) {
       this.console.release(this, verdict);
@@ -161,7 +166,7 @@ export class Place implements Attachment {
     }
     if (bytes.includes(INTERRUPT)) this.#interrupt();
     if (this.#typingBytes + bytes.length > MAX_TYPING_BYTES) {
-      return this.#mention("the machine takes nothing; what you typed was not sent");
+      return this.#mention("the machine takes nothing; what you typed was not sent", "busy");
     }
     this.#typingBytes += bytes.length;
     const pasting = this.#pasting.signal;
@@ -260,7 +265,13 @@ export class Place implements Attachment {
     } catch (error) {
       if (!(error instanceof ActRefused)) return this.console.parts.defect(error);
       if (error.code === "aborted") return;
-      this.#mention(`${error.message}; what you typed was not sent`);
+      // A device that said no in the middle may have taken some of it; of a lost agent the sentence says so.
+      const isSaid = error.cause instanceof LinkError && error.cause.code === "gone";
+      const fate =
+        error.code === "failed"
+          ? "nobody knows how much of what you typed arrived"
+          : "what you typed was not sent";
+      this.#mention(isSaid ? error.message : `${error.message}; ${fate}`, error.code);
     } finally {
       this.#typingBytes -= bytes.length;
     }
@@ -273,10 +284,12 @@ export class Place implements Attachment {
     this.#pasting = new AbortController();
   }
 
-  #mention(text: string): void {
+  /** @param why of which another one is told at once */
+  #mention(text: string, why: string): void {
     const nowMs = this.#nowMs();
-    if (nowMs - this.#toldMs < REPEAT_MS) return;
+    if (nowMs - this.#toldMs < REPEAT_MS && why === this.#toldWhy) return;
     this.#toldMs = nowMs;
+    this.#toldWhy = why;
     this.told({ told: "notice", text });
   }
 

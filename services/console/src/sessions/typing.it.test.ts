@@ -47,3 +47,22 @@ it("keeps the order of much and little", async () => {
   await Promise.all(parts.map((part) => place.input(Buffer.from(part))));
   expect(typed()).toBe(parts.join(""));
 });
+
+it("is not said to be unsent where the agent was lost and nobody knows, and is where it is", async () => {
+  const ada = await one.attach("ada");
+  one.line.gate = Promise.withResolvers<void>().promise;
+  const typing = ada.place.input(Buffer.from("halt -f\r"));
+  const asked = ada.place.ask({ ask: "line", settings: "9600" });
+  await eventually("both are under way", async () => (await one.said()).includes("line by"));
+  await one.agent.stop();
+  await typing;
+  expect(ada.heard("notice")?.text).toMatch(
+    /lost \(.+\), and nobody knows whether it arrived; look/,
+  );
+  expect(await asked).toMatchObject({ told: "refused", code: "failed" });
+  expect((await asked).text).toMatch(/nobody knows whether it was done; look/);
+  one.console.unlinked("the agent stops");
+  const bob = await one.attach("bob", { mode: "take" });
+  await bob.place.input(Buffer.from("x"));
+  expect(bob.tolds.at(-1)?.text).toMatch(/cannot be reached.*; what you typed was not sent$/);
+});

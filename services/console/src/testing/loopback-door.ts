@@ -94,6 +94,9 @@ export class Seat implements Attachment {
     return [`the console of ${this.node} in memory`];
   }
 
+  get isFree(): boolean {
+    return this.far.writer === undefined;
+  }
   get line(): WireSettings | undefined {
     return this.far.line;
   }
