@@ -10,6 +10,7 @@ import type { Consoles } from "../intake/consoles.js";
 import { ActRefused } from "../sessions/act-refused.js";
 import { auditEntry, type Actor } from "../sessions/console-audit.js";
 import type { Happening } from "../sessions/console-parts.js";
+import { seemly } from "../sessions/seemly.js";
 import type { ConsoleTaps } from "./console-tap.js";
 import { Captures } from "./captures.js";
 import { policyPower } from "./policy-power.js";
@@ -53,6 +54,9 @@ export class Automation {
       {
         happened,
         defect,
+        warn: (node, text) => {
+          consoles.get(node)?.console.tellAll({ told: "notice", text: seemly(text, 2000) });
+        },
         capture: (node, rule, match) => this.captures.capture(node, rule, match),
         sysrq: async (node, rule, keys) => {
           const console = consoles.get(node)?.console;

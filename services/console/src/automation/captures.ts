@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { seconds, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import type { ConsoleCapture } from "@outrider/contracts/console-operations";
 import type { CommandId, NodeId } from "@outrider/contracts/ids";
 import type { Log } from "@outrider/messaging/log";
@@ -13,12 +13,13 @@ import { whenMissing } from "../log/when-missing.js";
 import type { Happening } from "../sessions/console-parts.js";
 import { seemly } from "../sessions/seemly.js";
 import type { Match } from "./rule-actor.js";
+import { CAPTURE_FOLLOWS_MS } from "./rule-limits.js";
 
 /** What stands before the match, and what comes after it, at most. */
 const BEFORE_BYTES = 65_536;
 const AFTER_BYTES = 65_536;
 /** What comes so long after the match belongs to it. */
-const FOLLOW = seconds(5);
+const FOLLOW = milliseconds(CAPTURE_FOLLOWS_MS);
 /** The oldest go beyond these. */
 const MOST_PER_NODE = 16;
 const MOST = 2000;

@@ -1,4 +1,4 @@
-import { milliseconds, seconds, type Clock } from "@outrider/contracts/clock";
+import { milliseconds, type Clock } from "@outrider/contracts/clock";
 import type { ConsoleRuleAction, RuleSign, SysRqName } from "@outrider/contracts/console";
 import type { NodeId } from "@outrider/contracts/ids";
 import type { Action } from "@outrider/contracts/power";
@@ -8,7 +8,14 @@ import type { Happening } from "../sessions/console-parts.js";
 import { seemly } from "../sessions/seemly.js";
 import { Overtaken, type Firing, type NodeWatch } from "./node-watch.js";
 import type { PolicyPower } from "./policy-power.js";
-import { isExhausted, TOO_OLD_MS, tells, waitMs } from "./rule-limits.js";
+import {
+  AFTER_SYSRQ_MS,
+  isExhausted,
+  powerInMs,
+  TOO_OLD_MS,
+  tells,
+  waitMs,
+} from "./rule-limits.js";
 import type { PendingPower, RuleRecords, RuleState } from "./rule-records.js";
 import type { NamedRule } from "./rule-set.js";
 
@@ -27,6 +34,8 @@ export interface RuleDeeds {
   readonly happened: (node: NodeId, event: Happening) => void;
   /** Keeps what stands around a match. @returns its id and size, or undefined where it could not be kept, which was said */
   readonly capture: (node: NodeId, rule: string, match: Match) => Promise<void>;
+  /** Tells everybody who is at the console. */
+  readonly warn: (node: NodeId, text: string) => void;
   /** @throws ActRefused */
   readonly sysrq: (node: NodeId, rule: string, keys: readonly SysRqName[]) => Promise<string>;
   readonly power: PolicyPower;
@@ -36,8 +45,6 @@ export interface RuleDeeds {
   readonly defect: (error: unknown) => void;
 }
 
-/** The kernel is given so long to do what a SysRq asked of it, before power is acted upon. */
-const AFTER_SYSRQ = seconds(5);
 const LONGEST_LINE = 500;
 
 /** Does what rules say once they fire, within their limits (P11). */
@@ -125,12 +132,16 @@ export class RuleActor {
     const signal = AbortSignal.any([firing.overtaken.signal, this.#stopped.signal]);
     const { action: about } = rule.actions.find(({ kind }) => kind === "power") ?? {};
     let isInterrupted = false;
+    let isWarned = false;
     try {
       await after.before;
       if (about && !record.latched) this.#intend(record, { action: about, state: "waits" });
       // What came in the same batch is looked at first: it may be the next start already.
       await this.clock.sleep(milliseconds(0), signal);
       const pauseMs = waitMs(record, this.clock.monotonicMs(), rule);
+      if (about && !record.latched) {
+        isWarned = this.#warn(rule, watch, record, about, pauseMs, after.captured !== undefined);
+      }
       if (pauseMs > 0) {
         firing.waits = true;
         await this.clock.sleep(milliseconds(pauseMs), signal);
@@ -142,7 +153,7 @@ export class RuleActor {
         signal.throwIfAborted();
         if (action.kind === "sysrq") pressed = await this.#press(rule, record, action);
         if (action.kind !== "power" || action.action === undefined) continue;
-        if (pressed) await this.clock.sleep(AFTER_SYSRQ, signal);
+        if (pressed) await this.clock.sleep(milliseconds(AFTER_SYSRQ_MS), signal);
         await this.#power(rule, watch, record, match, action.action, signal);
       }
     } catch (error) {
@@ -150,6 +161,10 @@ export class RuleActor {
       // Who is told by a process that ends? The next one tells it.
       isInterrupted = this.#stopped.signal.aborted && record.pending !== undefined;
       if (!isInterrupted) this.#say(rule, record, "info", `not done: ${error.message}`);
+      if (isWarned) {
+        const why = `${about} is not done by rule ${rule.name}: ${error.message}`;
+        this.deeds.warn(watch.node, why);
+      }
     } finally {
       if (!isInterrupted && record.pending) {
         record.pending = undefined;
@@ -158,6 +173,25 @@ export class RuleActor {
       if (watch.firings.get(rule.name) === firing) watch.firings.delete(rule.name);
       firing.ended.resolve();
     }
+  }
+
+  /** Whoever is at the console hears of it while they can still stop it. @returns whether there is something to tell */
+  #warn(
+    rule: NamedRule,
+    watch: NodeWatch,
+    record: RuleState,
+    action: Action,
+    pauseMs: number,
+    isCaptured: boolean,
+  ): boolean {
+    if (watch.isOff || isExhausted(record.powerActions, rule)) return false;
+    const inMs = powerInMs(pauseMs, { captures: isCaptured, presses: does(rule, "sysrq") });
+    const text =
+      inMs === 0
+        ? `does ${action} now`
+        : `will do ${action} in ${Math.round(inMs / 1000)} s; a lock or a power action of yours stops it`;
+    this.deeds.warn(record.node, `rule ${rule.name} ${text}`);
+    return true;
   }
 
   /** Keeps what is about to be done. Where that cannot be stored, a restart that comes now stays untold. */

@@ -1,5 +1,9 @@
 /** What bounds a rule on one node. Pure: times are handed in, in milliseconds of a monotonic clock. */
 
+/** A capture takes in what follows for so long. */
+export const CAPTURE_FOLLOWS_MS = 5000;
+/** The kernel is given so long to do what a SysRq asked of it, before power is acted upon. */
+export const AFTER_SYSRQ_MS = 5000;
 /** Even in a storm of starts an event of one rule on one node is made this often at most. */
 export const LEAST_BETWEEN_TELLING_MS = 5000;
 /** A rule acts this often at most, whatever its cooldown. */
@@ -48,6 +52,14 @@ export function pauseMs(powerActions: number, { cooldownMs }: Limits): number {
 export function waitMs({ actedMs, powerActions }: Doings, nowMs: number, limits: Limits): number {
   if (actedMs === undefined) return 0;
   return Math.max(0, actedMs + pauseMs(powerActions, limits) - nowMs);
+}
+
+/** How long until a rule acts on power that waits so long before its first action. */
+export function powerInMs(
+  pauseMs: number,
+  { captures, presses }: { readonly captures: boolean; readonly presses: boolean },
+): number {
+  return Math.max(pauseMs, captures ? CAPTURE_FOLLOWS_MS : 0) + (presses ? AFTER_SYSRQ_MS : 0);
 }
 
 /** Whether its power actions are used up: from then on a person has to look. */

@@ -194,6 +194,39 @@ describe("a rule with a power action", () => {
   });
 });
 
+describe("people at the console", () => {
+  it("are told of a power action before it is done, by when, and of one that is not done then", async () => {
+    stage = await RulesStage.start({
+      heal: rule({
+        ...RULES.heal,
+        actions: [EVENT, { kind: "capture" }, { kind: "sysrq", sysrq: ["sync"] }, CYCLE],
+      }),
+    });
+    await panicAgain();
+    expect(stage.warned).toEqual([
+      "rule heal will do PowerCycle in 10 s; a lock or a power action of yours stops it",
+    ]);
+    expect(stage.powered).toEqual([]);
+    await stage.pass(10_000);
+    expect(stage.powered).toHaveLength(1);
+    stage.warned.length = 0;
+    await panicAgain();
+    expect(stage.warned[0]).toMatch(/^rule heal will do PowerCycle in \d\d s;/);
+    stage.asked("ForceOff", "person:ada", "web");
+    await stage.pass(1000);
+    expect(stage.warned.slice(1)).toEqual([
+      "PowerCycle is not done by rule heal: person:ada has asked for ForceOff",
+    ]);
+    expect(stage.powered).toHaveLength(1);
+  });
+
+  it("are told nothing where a rule does nothing to power", async () => {
+    stage = await RulesStage.start({ heal: rule({ ...RULES.heal, maxPowerActions: 0 }) });
+    await panicAgain();
+    expect([stage.warned, stage.powered]).toEqual([[], []]);
+  });
+});
+
 describe("what rules tell", () => {
   it("is told once in a cooldown, with how often it came, and at once for a new start", async () => {
     stage = await RulesStage.start({ bad: rule({ pattern: "I/O error" }) });

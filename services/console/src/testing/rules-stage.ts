@@ -31,6 +31,8 @@ export class RulesStage {
   readonly clock = new VirtualClock();
   readonly events: Happening[] = [];
   readonly done: string[] = [];
+  /** What people at the console were told. */
+  readonly warned: string[] = [];
   /** What the power service says next; by default it accepts. */
   readonly outcomes: PowerOutcome[] = [];
   /** The power service answers once this resolves. */
@@ -70,6 +72,7 @@ export class RulesStage {
       this.records,
       {
         happened: (_, event) => this.events.push(event),
+        warn: (_, text) => void this.warned.push(text),
         capture: async (_, name) => void this.done.push(`capture ${name}`),
         sysrq: async (_, name, keys) => {
           this.done.push(`sysrq ${name} ${keys.join()}`);
