@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startLab, type Lab } from "./testing/lab.js";
 
 let lab: Lab;
@@ -43,10 +44,14 @@ async function ended({ headers }: { readonly headers: Headers }): Promise<void> 
 }
 
 describe("an idempotency key", () => {
+  /** Nobody has used them, whichever try it is. */
+  const keys = { once: "", many: "", bulk: "" };
+  const fresh = (name: keyof typeof keys): string => (keys[name] = `${name}-${randomUUID()}`);
+
   it("has a command act once, and gives the first answer again", async () => {
     await ask("POST", "/nodes/n1/power", { action: "On" }, { prefer: "wait=20" });
     const before = await offs(1);
-    const key = { "idempotency-key": "once", prefer: "wait=20" };
+    const key = { "idempotency-key": fresh("once"), prefer: "wait=20" };
     const first = await ask("POST", "/nodes/n1/power", { action: "PowerCycle" }, key);
     expect(first).toMatchObject({ status: 200, body: { result: { status: "Succeeded" } } });
     const again = await ask("POST", "/nodes/n1/power", { action: "PowerCycle" }, key);
@@ -56,7 +61,7 @@ describe("an idempotency key", () => {
   });
 
   it("is refused for another request, and is another's own", async () => {
-    const key = { "idempotency-key": "once" };
+    const key = { "idempotency-key": keys.once };
     const other = await ask("POST", "/nodes/n1/power", { action: "ForceOff" }, key);
     expect([other.status, other.body["code"]]).toEqual([422, "key-reused"]);
   });
@@ -64,7 +69,7 @@ describe("an idempotency key", () => {
   it("of several at once lets one act", async () => {
     const before = await offs(2);
     await ask("POST", "/nodes/n2/power", { action: "On" }, { prefer: "wait=20" });
-    const key = { "idempotency-key": "many", prefer: "wait=20" };
+    const key = { "idempotency-key": fresh("many"), prefer: "wait=20" };
     const replies = await Promise.all(
       Array.from({ length: 5 }, () =>
         ask("POST", "/nodes/n2/power", { action: "PowerCycle" }, key),
@@ -77,7 +82,7 @@ describe("an idempotency key", () => {
   });
 
   it("has a transition begin once", async () => {
-    const key = { "idempotency-key": "bulk" };
+    const key = { "idempotency-key": fresh("bulk") };
     const [first, again] = [
       await ask("POST", "/power", { action: "On", nodes: "n[1-6]" }, key),
       await ask("POST", "/power", { action: "On", nodes: "n[1-6]" }, key),
@@ -138,6 +143,7 @@ describe("a lock", () => {
     });
     expect(held).toMatchObject({ status: 201, body: { state: "Held", nodes: "n[5-6]" } });
     const id = String(held.body["id"]);
+    onTestFinished(async () => void (await ask("DELETE", `/locks/${id}`)));
     await eventually("the node says so", async () => {
       const { body } = await ask("GET", "/nodes/n5");
       return (body["lock"] as Json | undefined)?.["held"];
@@ -146,6 +152,7 @@ describe("a lock", () => {
     expect(renewed).toMatchObject({ status: 200, body: { state: "Held" } });
     expect(String(renewed.body["until"]) > String(held.body["until"])).toBe(true);
     const queued = await ask("POST", "/locks", { nodes: "n6", queue: true });
+    onTestFinished(async () => void (await ask("DELETE", `/locks/${String(queued.body["id"])}`)));
     expect(queued).toMatchObject({ status: 202, body: { state: "Queued" } });
     expect((await ask("DELETE", `/locks/${id}`)).body["state"]).toBe("Released");
     await eventually("the next one holds it", async () => {

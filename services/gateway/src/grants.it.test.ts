@@ -37,6 +37,8 @@ async function ask(method: string, path: string, body?: object, cookie = admin):
 }
 
 async function user(name: string, more: object): Promise<string> {
+  // Whom a try before has left.
+  await ask("DELETE", `/users/${name}`);
   const made = await ask("POST", "/users", { name, ...more });
   expect(made.status).toBe(201);
   return chosenPassword(name, String(made.body["password"]));

@@ -7,7 +7,7 @@ import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { requirePeer } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { hasPromtool, promtoolSays } from "./testing/promtool.js";
 import { alarmOf } from "./testing/telemetry-stand-in.js";
 import { startTelemetryLab, usualAnswer, type TelemetryLab } from "./testing/telemetry-lab.js";
@@ -34,6 +34,13 @@ beforeAll(async () => {
   );
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
+beforeEach(async () => {
+  lab.telemetry.answer = usualAnswer;
+  // A test that ends one has it begin again.
+  await eventually("the alarms of the site are known", async () =>
+    (await lab.fetched("oper", "/metrics")).text.includes('alarm="watt-budget"'),
+  );
+});
 
 const fetched: TelemetryLab["fetched"] = (...given) => lab.fetched(...given);
 
@@ -82,6 +89,7 @@ describe("metrics", () => {
       'outrider_alarm{subject="node:n2",alarm="dim",severity="Warning"} 1',
       "outrider_alarms_not_named 0",
     ]);
+    onTestFinished(() => lab.telemetry.domainAlarm("psu-a", "watt-budget", alarmOf("watt-budget")));
     lab.telemetry.domainAlarm("psu-a", "watt-budget", undefined);
     await eventually("it is over", async () =>
       (await alarmsOf("view")).every((line) => !line.includes("psu-a")),
@@ -119,7 +127,6 @@ describe("metrics", () => {
     expect(status).toBe(200);
     expect(text).toContain("outrider_readings_known 0\n");
     expect(text).toContain('outrider_node_liveness{node="n1",value="Alive"} 1');
-    lab.telemetry.answer = usualAnswer;
   });
 
   describe.skipIf(!hasPromtool())("promtool", () => {
@@ -145,7 +152,6 @@ describe("metrics", () => {
         body: { nodes: [{ node: "n1", sensors: [sensor], heartbeats: [] }] },
       });
       const { text } = await fetched("oper", "/metrics?target=n1");
-      lab.telemetry.answer = usualAnswer;
       expect(text.match(/^outrider_node_\w+\{node="n1",sensor="all"\} /gm)).toHaveLength(
         values.length + 1,
       );

@@ -13,6 +13,8 @@ const WEB = { "outrider-via": "web" };
 let door: Door;
 /** Cookie of the administrator. */
 let admin: string;
+/** How often somebody came whom nobody knows. */
+let refusals = 0;
 /** Everything secret that was ever shown. */
 const secrets: string[] = [PASSWORD];
 
@@ -35,6 +37,8 @@ async function signIn(name: string, password: string): Promise<Response> {
 /** Makes a user who has chosen a password. @returns the cookie */
 async function user(name: string, more: object): Promise<string> {
   const headers = { cookie: admin, ...WEB };
+  // Whom a try before has left.
+  await door.ask("DELETE", `/users/${name}`, { headers });
   const made = await door.ask("POST", "/users", { body: { name, ...more }, headers });
   expect(made.status).toBe(201);
   const { password } = (await made.json()) as { password: string };
@@ -66,7 +70,14 @@ beforeAll(async () => {
 afterAll(() => door?.[Symbol.asyncDispose]());
 
 describe("the first administrator", () => {
-  it("signs in with the one-time password, and may do nothing before it is changed", async () => {
+  it("signs in with the one-time password, and may do nothing before it is changed", async ({
+    task,
+  }) => {
+    // A one-time password opens a door once: another try has another one.
+    if ((task.result?.retryCount ?? 0) > 0) {
+      await door[Symbol.asyncDispose]();
+      door = await openDoor();
+    }
     const first = door.gateway.firstAdministrator;
     expect(first?.name).toBe("admin");
     const file = first?.passwordFile ?? "";
@@ -92,6 +103,7 @@ describe("the first administrator", () => {
   });
 
   it("is not told whether it was the name or the password that was wrong", async () => {
+    refusals += 1;
     const [name, password] = await Promise.all([
       signIn("nobody", PASSWORD),
       signIn("admin", "wrong"),
@@ -266,7 +278,10 @@ describe("P18, P20", () => {
       headers,
     });
     expect(await refused.json()).toMatchObject({
-      records: [{ actor: "person:anonymous", data: { refused: true } }],
+      records: Array.from({ length: refusals }, () => ({
+        actor: "person:anonymous",
+        data: { refused: true },
+      })),
     });
     await eventually(
       "the log is whole",
