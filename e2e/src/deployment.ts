@@ -265,6 +265,29 @@ export class Deployment implements AsyncDisposable {
     await this.atWork(after);
   }
 
+  /**
+   * Puts everything to work again that a test may have cut off, frozen or ended: wires and links are whole, the disk has
+   * room, and every node can be managed.
+   */
+  async recover(): Promise<void> {
+    for (const wire of [...this.#proxies.values(), ...(this.#link ? [this.#link] : [])])
+      wire.heal();
+    this.#disk?.clear();
+    const mark = this.bus.mark();
+    let after = 0;
+    for (const part of this.#parts) {
+      if (part.running) {
+        part.signal("SIGCONT");
+        continue;
+      }
+      await part.start();
+      // After the start of one of these the state of every node is told anew.
+      if (part.name === "broker" || part.name === "power" || part.name.startsWith("agent-"))
+        after = mark;
+    }
+    await this.managed(after);
+  }
+
   /** The end of every part's log, for a test that has failed. */
   lastWords(): string {
     return this.#parts.map((part) => part.lastWords()).join("\n");

@@ -21,6 +21,7 @@ describe.skipIf(!hasMosquitto() || !hasMosquittoClients())("with mosquitto as th
 
   test("nodes are acted on, and nobody is believed to be who he says", async () => {
     const node = lab.node("n1");
+    await node.isOff();
     await node.set("On", { properties: { "outrider-actor": "person:root" } });
     expect(await node.result("the end of On", (one) => one.terminal)).toMatchObject({
       status: "Succeeded",

@@ -63,6 +63,13 @@ export class NodeUnderTest {
     return this.outcome(await this.ask(action, ask));
   }
 
+  /** Switches it off, whatever it was, and counts afresh: for a test that begins so, also when it is tried again. */
+  async isOff(): Promise<void> {
+    await this.command("ForceOff");
+    await this.settles("Off");
+    await this.mark();
+  }
+
   /** The terminal result of a command. */
   outcome(id: string): Promise<PowerResult> {
     return this.result(`the terminal result of ${id}`, (one) => one.terminal && one.id === id);

@@ -1,6 +1,7 @@
 import { topicOf } from "@outrider/contracts/contract";
 import { nodeId } from "@outrider/contracts/ids";
 import { ACTIONS, powerResult, powerSet, type PowerResult } from "@outrider/contracts/power";
+import { mintCommandId } from "@outrider/messaging/mint-id";
 import { eventually } from "@outrider/testing/eventually";
 import { hasMosquittoClients, mosquittoSub } from "@outrider/testing/mqtt-cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -106,12 +107,13 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
 
   test("the same id again repeats the outcome and does not act; also after every part was killed (P1)", async () => {
     const node = lab.node("n1");
-    const first = await node.command("PowerCycle", { id: "once" });
+    const once = `once-${mintCommandId()}`;
+    const first = await node.command("PowerCycle", { id: once });
     expect(first).toMatchObject({ status: "Succeeded" });
     const told = (): number =>
       lab.bus
         .on(powerResult, { node: node.id })
-        .filter(({ payload }) => payload?.id === "once" && payload.terminal).length;
+        .filter(({ payload }) => payload?.id === once && payload.terminal).length;
     for (const again of [
       async () => {},
       () => lab.restartPower(),
@@ -120,10 +122,10 @@ describe.skipIf(!hasMosquittoClients())("what is refused, is refused at once and
     ]) {
       await again();
       const before = told();
-      await node.ask("PowerCycle", { id: "once" });
+      await node.ask("PowerCycle", { id: once });
       await eventually("the outcome again", () => told() > before);
     }
-    expect(node.results().filter(({ id, terminal }) => id === "once" && terminal)).toEqual([first]);
+    expect(node.results().filter(({ id, terminal }) => id === once && terminal)).toEqual([first]);
     expect(await node.edgeNames()).toEqual(["supply-off/api", "supply-on/api"]);
   });
 
