@@ -35,6 +35,8 @@ export class NodeWatch {
   #supplyOnMs: number | undefined;
   #power: PowerState | undefined;
   readonly firings = new Map<string, Firing>();
+  /** How a power action of a rule ended while its acceptance was still on its way. */
+  readonly powerEnds = new Map<string, string>();
   passedOverToldMs = Number.NEGATIVE_INFINITY;
 
   constructor(

@@ -246,6 +246,7 @@ export class RuleActor {
       return this.#say(rule, record, "error", why);
     }
     signal.throwIfAborted();
+    watch.powerEnds.delete(rule.name);
     const outcome = await this.deeds.power(node, action, rule.name, reason, signal);
     if (outcome.kind !== "done" && this.#stopped.signal.aborted) signal.throwIfAborted();
     if (outcome.kind === "refused") record.powerActions -= 1;
@@ -255,6 +256,8 @@ export class RuleActor {
         : ` (${record.powerActions} of ${rule.maxPowerActions} without a login)`;
     const severity = outcome.kind === "done" ? "notice" : "warning";
     this.#say(rule, record, severity, `${outcome.detail}${count}`, { action });
+    const end = watch.powerEnds.get(rule.name);
+    if (end !== undefined && outcome.kind !== "refused") record.detail = end;
   }
 
   async #latch(rule: NamedRule, record: RuleState, action: Action): Promise<void> {

@@ -56,10 +56,10 @@ export function waitMs({ actedMs, powerActions }: Doings, nowMs: number, limits:
 
 /** How long until a rule acts on power that waits so long before its first action. */
 export function powerInMs(
-  pauseMs: number,
+  beforeMs: number,
   { captures, presses }: { readonly captures: boolean; readonly presses: boolean },
 ): number {
-  return Math.max(pauseMs, captures ? CAPTURE_FOLLOWS_MS : 0) + (presses ? AFTER_SYSRQ_MS : 0);
+  return Math.max(beforeMs, captures ? CAPTURE_FOLLOWS_MS : 0) + (presses ? AFTER_SYSRQ_MS : 0);
 }
 
 /** Whether its power actions are used up: from then on a person has to look. */

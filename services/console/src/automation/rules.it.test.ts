@@ -181,6 +181,35 @@ describe("a rule with a power action", () => {
     expect(stage.records.list()).toMatchObject([{ powerActions: 0 }]);
   });
 
+  it("says what became of its action, not that it was accepted, whichever is heard first", async () => {
+    stage = await RulesStage.start(RULES);
+    const detail = (): string | undefined => stage.records.list()[0]?.detail;
+    stage.sign("panic");
+    await stage.pass(1);
+    expect(detail()).toBe("PowerCycle: Accepted (1 of 3 without a login)");
+    stage.ended("policy:other", { status: "Succeeded" });
+    expect(detail()).toContain("Accepted");
+    stage.ended("policy:heal", {
+      status: "Failed",
+      reasonCode: "unreachable",
+      detail: "agent rack-a did not answer",
+    });
+    const failed = "PowerCycle: Failed (unreachable): agent rack-a did not answer";
+    expect(detail()).toBe(failed);
+    await stage.restart(RULES);
+    expect(detail()).toBe(failed);
+
+    stage.powerGate = Promise.withResolvers();
+    await panicAgain();
+    await stage.pass(60_000);
+    expect(stage.powered).toHaveLength(2);
+    stage.ended("policy:heal", { status: "Succeeded" });
+    stage.powerGate.resolve();
+    await stage.pass(1);
+    expect(stage.events.at(-1)?.message).toContain("(2 of 3 without a login)");
+    expect(detail()).toBe("PowerCycle: Succeeded");
+  });
+
   it("presses SysRq, gives the kernel time, and only then acts on power", async () => {
     const actions = [{ kind: "sysrq", sysrq: ["sync", "remount-read-only"] } as const, CYCLE];
     stage = await RulesStage.start({

@@ -13,6 +13,8 @@ import { RuleSet, type RuleProblem } from "./rule-set.js";
 
 /** That lines were passed over is told this often at most, for each console. */
 const PASSED_OVER_EVERY_MS = 60_000;
+/** In whose name a rule acts. */
+const POLICY = "policy:";
 /** Silence is looked for this often. */
 export const LOOK_EVERY = seconds(1);
 
@@ -139,9 +141,13 @@ export class Rules {
   }
 
   /** Somebody has acted on the power of a node. @returns records that a person's `On` has cleared */
-  resultHeard(node: NodeId, { action, status, actor, via }: PowerResult): void {
-    if (status !== "Accepted") return;
+  resultHeard(node: NodeId, result: PowerResult): void {
+    const { action, status, actor, via } = result;
     const watch = this.#watch(node);
+    if (result.terminal && actor.startsWith(POLICY)) {
+      this.#ended(watch, actor.slice(POLICY.length), result);
+    }
+    if (status !== "Accepted") return;
     watch.overtake(`${actor} has asked for ${action ?? "power"}`, ({ rule }) => {
       return actor !== `policy:${rule}`;
     });
@@ -199,6 +205,23 @@ export class Rules {
 
   stop(): Promise<void> {
     return this.#actor.stop();
+  }
+
+  /** What became of a power action of a rule takes the place of its acceptance. */
+  #ended(
+    watch: NodeWatch,
+    rule: string,
+    { action, status, reasonCode, detail }: PowerResult,
+  ): void {
+    const record = this.records.find(rule, watch.node);
+    // What was rejected was told by the one who asked.
+    if (!record || status === "Rejected") return;
+    const code = reasonCode === undefined ? "" : ` (${reasonCode})`;
+    const why = detail === undefined ? "" : `: ${detail}`;
+    const text = `${action ?? "power"}: ${status}${code}${why}`.slice(0, 500);
+    watch.powerEnds.set(rule, text);
+    record.detail = text;
+    this.records.touch(record);
   }
 
   /** A login that is news: what was tried has helped. */

@@ -161,6 +161,14 @@ export class RulesStage {
     this.rules.resultHeard(NODE, result as PowerResult);
   }
 
+  /** A power action has ended. */
+  ended(actor: string, ending: Pick<PowerResult, "status" | "reasonCode" | "detail">): void {
+    const at = this.clock.now().toISOString();
+    const of = { seq: 1, action: "PowerCycle", terminal: true, actor, via: "policy" } as const;
+    const result: Omit<PowerResult, "id"> = { ...of, ...ending, startedAt: at, endedAt: at };
+    this.rules.resultHeard(NODE, result as PowerResult);
+  }
+
   /** @throws what should never have been thrown */
   async stop(): Promise<void> {
     await this.rules.stop();
