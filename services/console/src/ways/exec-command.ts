@@ -45,6 +45,16 @@ export interface LogWords {
 
 export interface ExecProblem {
   readonly problem: string;
+  /** The command is one, but there is no such console. */
+  readonly noConsole?: true;
+}
+
+/** What is known where the user name says no console. */
+export interface Unnamed {
+  /** Whether they may see such a console. */
+  readonly isConsole: (name: string) => boolean;
+  /** Said where no console is named otherwise: the user name was meant as one, as it seems. */
+  readonly hint: string | undefined;
 }
 
 export const DEFAULT_ESCAPE = "^Ec";
@@ -78,7 +88,11 @@ interface Words {
 }
 
 /** @param node the console that the user name says, if it does */
-export function readExecCommand(text: string, node: string | undefined): ExecCommand | ExecProblem {
+export function readExecCommand(
+  text: string,
+  node: string | undefined,
+  unnamed?: Unnamed,
+): ExecCommand | ExecProblem {
   if (text.length > MAX_CHARACTERS) return { problem: "this command is too long" };
   const words = wordsOf(text);
   if ("problem" in words) return words;
@@ -86,8 +100,15 @@ export function readExecCommand(text: string, node: string | undefined): ExecCom
   if (verb === "help" || verb === "--help") return { verb: "help" };
   if (verb === "list" || verb === "ls") return { verb: "list" };
   const target = node ?? words.plain.pop();
+  if (node === undefined && unnamed?.hint !== undefined) {
+    const isNamed = target !== undefined && unnamed.isConsole(target);
+    if (!isNamed) return { problem: unnamed.hint, noConsole: true };
+  }
   if (target === undefined) return { problem: "say which console, as the last word" };
   if (!ID_PATTERN.test(target)) return { problem: "this is no name of a console" };
+  if (node === undefined && unnamed && !unnamed.isConsole(target)) {
+    return { problem: `there is no console ${target} that you may see`, noConsole: true };
+  }
   const command = commandOf(verb, target, words);
   if ("problem" in command) return command;
   if (words.plain.length > 0) return { problem: `this is too much; see "help"` };

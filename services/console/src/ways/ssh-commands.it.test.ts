@@ -38,6 +38,28 @@ describe.skipIf(!requirePeer("ssh", "apt-get install openssh-client"))("commands
     },
   );
 
+  test.each([
+    ["n7", "log -n 3", "there is no console n7 that you may see"],
+    ["n7", "sysrq sync", "there is no console n7 that you may see"],
+    ["n7", "attach", "there is no console n7 that you may see"],
+    ["ada:n7", "log -n 3", "there is no console n7"],
+    ["ada", "sysrq sync", "there is no console sync that you may see"],
+    ["ada", "log n7", "there is no console n7 that you may see"],
+  ])("%s@manager %s: a console that is none is named", async (user, words, told) => {
+    const { code, out, said } = await says(user, words.split(" "));
+    expect([code, out, said]).toEqual([1, "", expect.stringContaining(told)]);
+    expect(far.did).not.toContainEqual(expect.stringContaining("sysrq"));
+  });
+
+  test("the last word names the console where the user name is nobody's and no console's", async () => {
+    expect(await says("jdoe", ["log", "--raw", "n1"])).toMatchObject({ code: 0, out: HOSTILE });
+    expect(await says("jdoe", ["help"])).toMatchObject({ code: 0 });
+    expect(await says("ada", ["log"])).toMatchObject({
+      code: 2,
+      said: expect.stringContaining("say which console, as the last word"),
+    });
+  });
+
   test("log --raw hands exact bytes to a program", async () => {
     expect(await says("n1", ["log", "--raw"])).toMatchObject({ code: 0, out: HOSTILE });
   });

@@ -81,10 +81,12 @@ export class SshSession {
   }
 
   #exec(text: string): void {
-    const command = readExecCommand(text, this.#parts.node);
+    const { door, guest, node: named, hint } = this.#parts;
+    const isConsole = (name: string): boolean => door.has(name, guest.visitor);
+    const command = readExecCommand(text, named, { isConsole, hint });
     if ("problem" in command) {
       this.#complain(command.problem);
-      this.#exit(2);
+      this.#exit(command.noConsole ? 1 : 2);
     } else if (this.#isTerminal && isExact(command)) {
       this.#complain("exact bytes are not for a terminal: leave out -t, and redirect the output");
       this.#exit(2);
