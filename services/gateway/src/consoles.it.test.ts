@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { readFile } from "node:fs/promises";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openConsole, openedConsole, type ConsoleClient } from "./testing/console-client.js";
@@ -32,6 +33,8 @@ async function chosen(name: string, password: string): Promise<string> {
 }
 
 async function person(name: string, more: object): Promise<void> {
+  // Whom a try before has left.
+  await door.ask("DELETE", `/users/${name}`, { headers: as["admin"] ?? {} });
   const made = await door.ask("POST", "/users", {
     body: { name, ...more },
     headers: as["admin"] ?? {},
@@ -420,6 +423,15 @@ describe("a node", () => {
 });
 
 describe("a console service that is not there", () => {
+  beforeRetry(async () => {
+    const { mqttUrl, data } = door;
+    consoles = await startConsoleStandIn({ mqttUrl, data, nodes: ["n1", "n2", "n3"] });
+    await eventually("it is there", async () => {
+      const answer = await openConsole(attachUrl("n1"), [], bearer("oper"));
+      return "socket" in answer && answer;
+    }).then((opened) => opened[Symbol.dispose]());
+  });
+
   it("is said so before the upgrade", async () => {
     using client = await attach("oper");
     await consoles.stop();

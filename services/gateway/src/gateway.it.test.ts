@@ -53,9 +53,10 @@ describe("the gateway of a running site", () => {
     const asked = await lab.ask("POST", "/nodes/n2/power", { action: "PowerCycle" });
     expect(asked.status).toBe(202);
     const { id } = (await asked.json()) as { id: string };
-    const result = await live.next(
-      ({ event, data }) => event === "result" && (data["data"] as { terminal: boolean }).terminal,
-    );
+    const result = await live.next(({ event, data }) => {
+      const told = data["data"] as { id: string; terminal: boolean };
+      return event === "result" && told.id === id && told.terminal;
+    });
     expect(result.data).toMatchObject({ node: "n2", data: { id, status: "Succeeded" } });
   });
 

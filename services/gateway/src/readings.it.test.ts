@@ -4,7 +4,7 @@ import type {
   ReadingsPage,
 } from "@outrider/contracts/telemetry-pages";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startLab, type Lab } from "./testing/lab.js";
 import { hasPromtool, promtoolSays } from "./testing/promtool.js";
 
@@ -116,6 +116,7 @@ describe("readings of a running site", () => {
 
   it("are told as they come, and so is what happens", async () => {
     const gone = new AbortController();
+    onTestFinished(() => gone.abort());
     const linesOf = async function* (path: string): AsyncGenerator<Record<string, unknown>> {
       const { body } = await fetch(`${lab.url}/api/v1${path}`, { signal: gone.signal });
       let rest = "";

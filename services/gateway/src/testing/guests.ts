@@ -6,7 +6,7 @@ const WEB = { "outrider-via": "web" };
 
 /** People at a door that is closed, each with a token of all that they may. */
 export interface Guests {
-  /** Makes a person. @param more role, rights, nodes */
+  /** Makes a person, anew where there is one of that name. @param more role, rights, nodes */
   add(name: string, more: object): Promise<void>;
   /** Headers of somebody. */
   as(name: string): Readonly<Record<string, string>>;
@@ -35,6 +35,8 @@ export async function receiveGuests(door: Door): Promise<Guests> {
   return {
     as,
     add: async (name, more) => {
+      // Whom a try before has left.
+      await door.ask("DELETE", `/users/${name}`, { headers: as(admin) });
       const made = await door.ask("POST", "/users", {
         body: { name, ...more },
         headers: as(admin),
