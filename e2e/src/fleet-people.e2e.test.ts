@@ -1,10 +1,12 @@
 import type { Lock } from "@outrider/contracts/lock";
 import { startNode } from "@outrider/testing/child";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Fleet } from "./fleet/fleet.js";
 import { Rest, RestError } from "./fleet/rest.js";
 import { begin, ended } from "./fleet/transitions.js";
+import { watchedFleet } from "./fleet/watched-fleet.js";
 
 const CLI = import.meta.resolve("@outrider/cli/main");
 
@@ -12,6 +14,7 @@ let fleet: Fleet;
 let admin: Rest;
 let ada: Rest;
 let bob: Rest;
+let eves = 0;
 
 /** What the gateway says no with. */
 async function refusal(asked: Promise<unknown>): Promise<{ status: number; problem: unknown }> {
@@ -44,11 +47,13 @@ describe("several people and their locks", () => {
   afterAll(async () => {
     await fleet?.[Symbol.asyncDispose]();
   });
-  beforeEach(({ onTestFailed }) => {
-    onTestFailed(() => {
-      process.stderr.write(`${fleet.lastWords()}\n`);
-    });
+  // Before the others, because nobody else may act on nodes that are locked.
+  beforeRetry(async () => {
+    const { locks } = await admin.get<{ locks: readonly Lock[] }>("/locks");
+    const why = { reason: "another try" };
+    for (const { id } of locks) await admin.post(`/locks/${id}/break`, why).catch(() => undefined);
   });
+  watchedFleet(() => fleet, { supplies: "On" });
 
   test("(P6) whoever does not hold the lock is refused, and is told who does, why and until when", async () => {
     const lock = await ada.post<Lock>("/locks", { nodes: "n[1-2]", reason: "swapping disks" });
@@ -75,6 +80,7 @@ describe("several people and their locks", () => {
       env: { OUTRIDER_URL: ada.url, OUTRIDER_TOKEN: ada.token, HOME: fleet.data },
       ready: "none",
     });
+    onTestFinished(() => holder.kill());
     await eventually("ada holds n4", () => fleet.locks.get("n4")?.held?.holder === "person:ada");
     const held = fleet.locks.get("n4");
     await holder.kill("SIGSTOP");
@@ -118,7 +124,8 @@ describe("several people and their locks", () => {
   });
 
   test("a person bound to some nodes finds no others, whatever is asked for", async () => {
-    const eve = await admin.newPerson("eve", "operator", "n1");
+    // Whom a try before has made has a password of their own by now.
+    const eve = await admin.newPerson(`eve${(eves += 1)}`, "operator", "n1");
     const foreign = /\bn\[?[2-6]\b/;
     const lock = await ada.post<Lock>("/locks", { nodes: "n6", reason: "of n6" });
     const { id } = await begin(ada, { action: "PowerCycle", nodes: "n[2-3]", staggerMs: 2000 });

@@ -144,6 +144,18 @@ export class Fleet implements AsyncDisposable {
     this.#rest = new Rest(String(this.part("gateway").ready["url"]), `Bearer ${this.rest.token}`);
   }
 
+  /** Starts those of its own parts that do not run, and waits until every node can be managed. Further ones are ended. */
+  async running(): Promise<void> {
+    const isOwn = (name: string): boolean => name in PROGRAMS || name.startsWith("agent-");
+    for (const [name, part] of this.parts) if (!isOwn(name)) await part.kill();
+    for (const [name, part] of this.parts) {
+      if (!isOwn(name) || part.running) continue;
+      await part.start();
+      if (name === "gateway") this.moved();
+    }
+    await this.managed();
+  }
+
   /** Waits until every node can be managed and its supply is known. */
   async managed(withinMs = 180_000): Promise<void> {
     const missing = (): string[] =>
