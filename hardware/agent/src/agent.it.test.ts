@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { silentLog } from "@outrider/messaging/log";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startAgent } from "./agent.js";
@@ -17,37 +18,48 @@ describe("an agent with a simulated rack", () => {
   });
 
   afterAll(() => stage[Symbol.asyncDispose]());
+  beforeRetry(async () => {
+    if (!stage.broker.running()) await stage.broker.restart();
+    await stage.ensureAgent();
+    await stage.configure([1, 2, 3, 4]);
+  });
 
   it("switches on, once, and says what it read back", async () => {
+    await stage.run(1, "ForceOff");
+    const before = (await stage.supplyEdges(1)).length;
     const command = await stage.send(stage.command(1, "On"));
     expect(await stage.terminal(command.id)).toMatchObject({ status: "Succeeded", changed: true });
     expect(stage.reports(command.id).map(({ status }) => status)).toEqual([
       "Accepted",
       "Succeeded",
     ]);
-    expect(await stage.supplyEdges(1)).toEqual(["supply-on"]);
+    expect((await stage.supplyEdges(1)).slice(before)).toEqual(["supply-on"]);
     await stage.seen(1, "On");
     await stage.send(command);
     await eventually("the outcome is repeated", () => stage.reports(command.id).length === 3);
     expect(stage.reports(command.id)[2]).toEqual(stage.reports(command.id)[1]);
-    expect(await stage.supplyEdges(1)).toEqual(["supply-on"]);
+    expect((await stage.supplyEdges(1)).slice(before)).toEqual(["supply-on"]);
   });
 
   it("has nothing to do when it is so already", async () => {
+    await stage.run(1, "On");
+    const before = (await stage.supplyEdges(1)).length;
     expect(await stage.run(1, "On")).toMatchObject({ status: "Succeeded", changed: false });
     expect(await stage.run(1, "ForceOff")).toMatchObject({ status: "Succeeded", changed: true });
     expect(await stage.run(1, "ForceOff")).toMatchObject({ status: "Succeeded", changed: false });
-    expect(await stage.supplyEdges(1)).toEqual(["supply-on", "supply-off"]);
+    expect((await stage.supplyEdges(1)).slice(before)).toEqual(["supply-off"]);
     await stage.seen(1, "Off");
   });
 
   it("cycles: off, dwell, on, each once", async () => {
     await stage.run(2, "On");
+    const before = (await stage.rack.client.edges({ slot: 2 })).length;
     expect(await stage.run(2, "PowerCycle")).toMatchObject({ status: "Succeeded", changed: true });
-    const [, off, on] = await stage.rack.client.edges({ slot: 2 });
-    expect([off?.edge, on?.edge]).toEqual(["supply-off", "supply-on"]);
+    const [off, on, ...more] = (await stage.rack.client.edges({ slot: 2 }))
+      .slice(before)
+      .filter(({ edge }) => edge.startsWith("supply-"));
+    expect([off?.edge, on?.edge, more]).toEqual(["supply-off", "supply-on", []]);
     expect((on?.monotonicMs ?? 0) - (off?.monotonicMs ?? 0)).toBeGreaterThanOrEqual(149);
-    expect(await stage.supplyEdges(2)).toHaveLength(3);
   });
 
   it("describes its endpoints and drivers", () => {
@@ -61,12 +73,14 @@ describe("an agent with a simulated rack", () => {
   });
 
   it("acts once however often a command comes, and says the same each time", async () => {
+    await stage.run(3, "ForceOff");
+    const before = (await stage.supplyEdges(3)).length;
     const command = stage.command(3, "On");
     await Promise.all(Array.from({ length: 8 }, () => stage.send(command)));
     await stage.terminal(command.id);
     await stage.send(command);
     await eventually("each was answered", () => stage.reports(command.id).length >= 10);
-    expect(await stage.supplyEdges(3)).toEqual(["supply-on"]);
+    expect((await stage.supplyEdges(3)).slice(before)).toEqual(["supply-on"]);
     await eventually("one outcome", () => stage.outcomes(command.id).length === 1);
     const statuses = new Set(stage.reports(command.id).map(({ status }) => status));
     expect(statuses).toEqual(new Set(["Accepted", "Succeeded"]));

@@ -19,7 +19,6 @@ beforeEach(async () => {
   clock = new VirtualClock();
   heard = [];
   const server = createServer((socket) => {
-    far = socket;
     socket.on("error", () => {});
     socket.on("data", (chunk) => heard.push(chunk));
   });
@@ -27,8 +26,11 @@ beforeEach(async () => {
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
+  const accepted = once(server, "connection") as Promise<[Socket]>;
   near = connect(address.port, "127.0.0.1");
   await once(near, "connect");
+  // Not the one of the test before.
+  [far] = await accepted;
   link = new LinkSocket(near, {
     clock,
     nowMicros: () => 0,
@@ -36,7 +38,6 @@ beforeEach(async () => {
     onFrame: () => {},
     onEnd: () => {},
   });
-  await eventually("the other end is there", () => far);
   close = () => server.close();
 });
 afterEach(() => {

@@ -1,3 +1,4 @@
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nodeOf, Stage } from "../testing/stage.js";
@@ -16,11 +17,7 @@ describe("the consoles of an agent, as the console service has them", () => {
     farEnd = await FarEnd.start();
     stage = await Stage.start({ bootMs: 100 });
     await stage.startAgent(await stage.linkedTo(service));
-    await stage.configureEndpoints([
-      stage.tcpConsole("n1", farEnd.port),
-      stage.consoleOf(nodeOf(2), "simulated", { socket: stage.rack.listen, slot: 2 }),
-      stage.consoleOf("n3", "simulated", { socket: stage.rack.listen, slot: 0 }),
-    ]);
+    await configure();
   });
 
   afterAll(async () => {
@@ -28,6 +25,17 @@ describe("the consoles of an agent, as the console service has them", () => {
     await stage[Symbol.asyncDispose]();
     await service[Symbol.asyncDispose]();
   });
+
+  beforeRetry(async () => {
+    if (!stage.agent.running) await stage.startAgent(await stage.linkedTo(service));
+    await configure();
+  });
+  const configure = (): Promise<void> =>
+    stage.configureEndpoints([
+      stage.tcpConsole("n1", farEnd.port),
+      stage.consoleOf(nodeOf(2), "simulated", { socket: stage.rack.listen, slot: 2 }),
+      stage.consoleOf("n3", "simulated", { socket: stage.rack.listen, slot: 0 }),
+    ]);
 
   const said = async (node: string): Promise<string> => {
     const { stream } = await service.console(node);
@@ -42,10 +50,11 @@ describe("the consoles of an agent, as the console service has them", () => {
       node: "n1",
       driver: "tcp",
     });
+    const [before, heard] = [await said("n1"), farEnd.heard];
     farEnd.say("login: ");
-    await eventually("it has come", async () => (await said("n1")) === "login: ");
+    await eventually("it has come", async () => (await said("n1")) === `${before}login: `);
     await console.write(Buffer.from("root\r"));
-    await eventually("it is heard", () => farEnd.heard === "root\r");
+    await eventually("it is heard", () => farEnd.heard === `${heard}root\r`);
   });
 
   it("say what they cannot do, and do what they can", async () => {
