@@ -1,9 +1,10 @@
 import { domainAlarm } from "@outrider/contracts/telemetry";
 import { Session } from "@outrider/messaging/session";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { within } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
 import type { Browser, Page } from "puppeteer-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { launchChromium } from "./testing/chromium.js";
 import { startLab, type Lab } from "./testing/lab.js";
 import { alarmOf } from "./testing/telemetry-stand-in.js";
@@ -47,6 +48,12 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
     await lab?.[Symbol.asyncDispose]();
   });
 
+  // Nothing is chosen, and nothing is asked.
+  beforeRetry(async () => {
+    await page.goto(lab.url);
+    await page.waitForSelector('tr[data-node="n4"]');
+  });
+
   /** Resolves once an expression of the page is true. */
   const until = (expression: string, timeout = 20_000): Promise<unknown> =>
     page.waitForFunction(expression, { timeout });
@@ -57,6 +64,7 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
       `document.querySelector(${JSON.stringify(selector)})?.textContent?.includes(${JSON.stringify(words)})`,
     );
   const select = async (node: string): Promise<void> => {
+    if (await page.$eval(`tr[data-node="${node}"] input`, (one) => one.matches(":checked"))) return;
     // By keyboard: rows move under a pointer when what they say takes more room.
     await page.focus(`tr[data-node="${node}"] input`);
     await page.keyboard.press("Space");
@@ -83,7 +91,8 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
     await select("x1");
     await page.hover('[data-action="Nmi"]');
     await shows("#why-not", "The control interfaces of x1 cannot do Nmi.");
-    await select("x1");
+    await page.focus(`tr[data-node="x1"] input`);
+    await page.keyboard.press("Space");
   });
 
   it("asks before it acts, and shows what was measured afterwards", async () => {
@@ -118,6 +127,8 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
     };
     const cell = 'tr[data-node="n3"] [data-name="Alarm"]';
     const listed = '[data-alarm="node:n3/lit"]';
+    await order("ForceOff");
+    await until(`document.querySelector('${cell}').textContent === ""`);
     await order("On");
     await shows(cell, "voltage of supply is");
     await shows(listed, "Critical n3: voltage of supply is");
@@ -162,6 +173,7 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
 
   it("keeps why a command failed beside the command", async () => {
     await lab.rack.client.faults(2, { refuseOn: true });
+    onTestFinished(async () => void (await lab.rack.client.faults(2, {})));
     const order = { action: "On" };
     const failed = await lab.ask("POST", "/nodes/n2/power", order, { prefer: "wait=30" });
     const { result } = (await failed.json()) as { result: { id: string; reasonCode: string } };
@@ -170,7 +182,6 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
     expect(await text(cell)).toMatch(/^On: (Failed|TimedOut)/);
     const seen = (await (await lab.ask("GET", "/nodes/n2")).json()) as { lastResult: object };
     expect(seen.lastResult).toEqual(result);
-    await lab.rack.client.faults(2, {});
   });
 
   it("shows what runs above the table, and how it ended below, failures in red", async () => {
@@ -194,7 +205,7 @@ describe.skipIf(!HAS_CHROMIUM)("the page, in Chromium", () => {
   });
 
   it("has a number typed before it acts on more than three", async () => {
-    for (const node of ["n2", "n3", "n4"]) await select(node);
+    for (const node of ["n1", "n2", "n3", "n4"]) await select(node);
     await page.click('[data-action="ForceRestart"]');
     await page.waitForSelector("#confirm[open]");
     const isDisabled = (): Promise<boolean> =>

@@ -1,7 +1,7 @@
 import { requirePeer } from "@outrider/testing/peers";
 import { eventually } from "@outrider/testing/eventually";
 import type { Browser } from "puppeteer-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchChromium } from "./testing/chromium.js";
 import { ESC, HOSTILE } from "./testing/hostile-bytes.js";
 import { openedConsole } from "./testing/console-client.js";
@@ -38,6 +38,13 @@ beforeAll(async () => {
 });
 
 afterAll(() => lab?.[Symbol.asyncDispose]());
+// Whoever was there before may still be going, and types as long as that.
+beforeEach(() =>
+  eventually("nobody is there", async () => {
+    const { sessions } = (await json("GET", "/consoles/sessions")) as { sessions: Json[] };
+    return sessions.length === 0;
+  }),
+);
 
 async function json(method: string, path: string, body?: object): Promise<Json> {
   const reply = await lab.ask(method, path, body);
@@ -101,6 +108,9 @@ describe.skipIf(!HAS_CHROMIUM)("a simulated machine’s console in Chromium", ()
     browser = await launchChromium(["--disable-features=LocalNetworkAccessChecks"]);
   });
   afterAll(() => browser?.close());
+  afterEach(async () => {
+    for (const page of (await browser.pages()).slice(1)) await page.close();
+  });
 
   it("shows what is typed, as the machine echoes it", async () => {
     const terminal = await openTerminalPage(browser, lab.url, { node: "n1", replay: "lines:50" });
