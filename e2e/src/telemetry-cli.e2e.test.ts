@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { NodeSensors } from "@outrider/contracts/telemetry-pages";
 import { startLab, type Lab } from "@outrider/gateway-service/testing/lab";
-import { startNode } from "@outrider/testing/child";
+import { startNode, type Child } from "@outrider/testing/child";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasTerminal, Terminal } from "./terminal.js";
@@ -16,11 +17,31 @@ alarms:
 `;
 
 let lab: Lab;
+/** The telemetry service that runs now. */
+let telemetry: Child;
 
 beforeAll(async () => {
   lab = await startLab({ nodes: 3, sensors: true, site: ALARMS });
+  ({ telemetry } = lab);
 });
-afterAll(() => lab?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await telemetry?.kill();
+  await lab?.[Symbol.asyncDispose]();
+});
+beforeRetry(async () => {
+  if (!telemetry.running) await startTelemetry();
+  // An alarm that somebody has seen is over, and comes again.
+  await outrider("power off n1 -y");
+  await eventually("no alarm stands", async () => {
+    const { code, lines } = await outrider("alarms n1");
+    return code === 0 && !lines.some((line) => line.startsWith("n1/draws"));
+  });
+});
+
+async function startTelemetry(): Promise<void> {
+  const program = import.meta.resolve("@outrider/telemetry-service/main");
+  telemetry = await startNode(program, { env: lab.env, readyWithinMs: 60_000 });
+}
 
 function environment(): Record<string, string> {
   return { OUTRIDER_URL: lab.url, XDG_CONFIG_HOME: join(lab.data, "..", "config") };
@@ -96,6 +117,7 @@ describe("what nodes feel, at the command line", () => {
   test("is an alarm where the site says so, which somebody sees, and which ends", async () => {
     const standing = async (): Promise<string | undefined> =>
       (await outrider("alarms n1")).lines.find((line) => line.startsWith("n1/draws"));
+    expect((await outrider("power on n1")).code).toBe(0);
     const raised = await eventually("it is raised", standing, { withinMs: 60_000 });
     expect(raised).toMatch(/^n1\/draws +Warning +\d+s +stands +power/);
     expect((await outrider("get nodes n1 -o json")).lines.join("")).toContain('"draws"');
@@ -121,12 +143,8 @@ describe("what nodes feel, at the command line", () => {
         ? found
         : undefined;
     });
-    await lab.telemetry.kill("SIGKILL");
-    await using telemetry = await startNode(
-      import.meta.resolve("@outrider/telemetry-service/main"),
-      { env: lab.env, readyWithinMs: 60_000 },
-    );
-    expect(telemetry.running).toBe(true);
+    await telemetry.kill("SIGKILL");
+    await startTelemetry();
     const after = await eventually("the log can be read again", async () => {
       const { code } = await outrider("events n1");
       return code === 0 ? await kinds() : undefined;
