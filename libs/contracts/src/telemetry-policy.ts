@@ -26,6 +26,8 @@ import { ALARM_KINDS, ALARM_SEVERITIES, type AlarmSeverity } from "./telemetry.j
  * - `away`: whether an agent on which something hangs is connected
  * - `loss`: whether anything that was measured has been lost, by the store or an agent, in the last `overMs`
  * - `delivery`: whether channels of notifications take what they are told
+ * - `supply`: whether it is known if a node has supply, while its agent is connected
+ * - `service`: whether a service of Outrider that was heard once is there
  * - `panic`: whether the kernel of a node has panicked, or its machine has failed, by its console or whatever gives it
  *   supply
  *
@@ -41,6 +43,8 @@ export const RULE_KINDS = [
   "loss",
   "delivery",
   "panic",
+  "supply",
+  "service",
 ] as const;
 export type RuleKind = (typeof RULE_KINDS)[number];
 /** Those that are about no single node. */
@@ -51,6 +55,7 @@ export const SITE_RULE_KINDS = [
   "store",
   "loss",
   "delivery",
+  "service",
 ] as const satisfies readonly RuleKind[];
 
 export const RATE_SPANS = ["minute", "hour"] as const;
@@ -167,7 +172,7 @@ export class TelemetryPolicy {
   @NestedList(() => AlarmProfile, MAX_PROFILES) profiles!: AlarmProfile[];
   /** By node, which of the profiles it has. */
   @MapOf(ID_PATTERN, { integer: [0, MAX_PROFILES - 1] }, 100_000) nodes!: Record<string, number>;
-  /** Rules about agents, power domains and the store. */
+  /** Rules about agents, power domains, services and the store. */
   @MapOf(ID_PATTERN, { nested: () => AlarmRule }, 200) siteRules!: Record<string, AlarmRule>;
   @Nested(() => NotificationPolicy) notifications!: NotificationPolicy;
 }
@@ -236,8 +241,10 @@ export const DEFAULT_ALARMS = {
   panic: { kind: "panic", severity: "Critical", hysteresis: 0, forMs: 0 },
   silent: { kind: "silent", severity: "Critical", hysteresis: 0, forMs: 60_000 },
   "power-fault": { kind: "fault", severity: "Critical", hysteresis: 0, forMs: 0 },
+  "supply-unknown": { kind: "supply", severity: "Warning", hysteresis: 0, forMs: 120_000 },
   "agent-clock": { kind: "clock", upper: { warning: 60 }, hysteresis: 10, forMs: 10_000 },
   "agent-away": { kind: "away", severity: "Critical", hysteresis: 0, forMs: 60_000 },
+  "service-away": { kind: "service", severity: "Critical", hysteresis: 0, forMs: 60_000 },
   "watt-budget": {
     kind: "budget",
     upper: { warning: 90, critical: 100 },

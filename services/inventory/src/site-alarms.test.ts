@@ -107,6 +107,7 @@ describe("alarms of a site", () => {
       "watt-budget": { ...DEFAULT_ALARMS["watt-budget"], overMs: 3_600_000 },
       "time-series-store": DEFAULT_ALARMS["time-series-store"],
       "agent-away": { ...DEFAULT_ALARMS["agent-away"], forMs: 300_000, severity: "Warning" },
+      "service-away": DEFAULT_ALARMS["service-away"],
       "readings-lost": { ...DEFAULT_ALARMS["readings-lost"], overMs: 600_000 },
       "notifications-failing": DEFAULT_ALARMS["notifications-failing"],
     });

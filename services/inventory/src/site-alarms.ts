@@ -45,7 +45,18 @@ const ONLY_OF: Readonly<Partial<Record<keyof AlarmRule, readonly RuleKind[]>>> =
   lower: ["threshold", "rate"],
   per: ["rate"],
   overMs: ["rate", "budget", "loss"],
-  severity: ["missing", "silent", "fault", "store", "away", "loss", "delivery", "panic"],
+  severity: [
+    "missing",
+    "silent",
+    "fault",
+    "store",
+    "away",
+    "loss",
+    "delivery",
+    "panic",
+    "supply",
+    "service",
+  ],
 };
 /** As the file calls it. */
 const KEYS: Readonly<Record<string, string>> = { overMs: "over", forMs: "for" };

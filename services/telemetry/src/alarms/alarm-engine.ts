@@ -12,7 +12,7 @@ import type { DeliveryProblem } from "../notify/channel-queue.js";
 import type { StoreHealth } from "../store/store.js";
 import type { DroppedReadings } from "../telemetry-listener.js";
 import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
-import { NodeWatches, type NodePower } from "./node-watches.js";
+import { NodeWatches, type NodePower, type Witnesses } from "./node-watches.js";
 import type { SensorReading } from "./sensor-watches.js";
 import { FORMER_LOSS, SiteWatches } from "./site-watches.js";
 import { Watch, type Said } from "./watch.js";
@@ -60,6 +60,10 @@ const SETTLE_MS = 30_000;
 export class AlarmEngine {
   readonly #nodes = new Map<string, NodeWatches>();
   readonly #site: SiteWatches;
+  readonly #witnesses: Witnesses = {
+    agentThere: (agent) => this.#site.agent(agent),
+    serviceThere: (service) => this.#site.service(service),
+  };
   #policy: TelemetryPolicy | undefined;
   #policyText = "";
   /** What stood before this process and has no watch yet. */
@@ -108,6 +112,7 @@ export class AlarmEngine {
     const watches = this.#node(node);
     this.#end(watches.describe(description), "its sensor is gone");
     this.#takeUp(watches);
+    this.#witnessesChanged((one) => one === watches);
     this.#dropStale();
   }
 
@@ -163,16 +168,30 @@ export class AlarmEngine {
 
   agentThere(agent: string, isThere: boolean): void {
     this.#site.agentThere(agent, isThere);
+    this.#witnessesChanged((watches) => watches.agents.has(agent));
+  }
+
+  /** @param isThere whether a service other than this one can do its work */
+  serviceThere(service: string, isThere: boolean): void {
+    if (this.#site.service(service) === isThere) return;
+    this.#site.serviceThere(service, isThere);
+    if (service === "power") this.#witnessesChanged();
   }
 
   agentLost(agent: string, lost: DroppedReadings): void {
     this.#site.agentLost(agent, lost);
   }
 
+  /** The broker is there, and whoever is there says so in a moment. */
+  connected(): void {
+    this.#site.connected();
+  }
+
   /** The broker went away. */
   disconnected(): void {
     this.#settleAtMs = undefined;
     this.#site.disconnected();
+    this.#witnessesChanged();
   }
 
   /** @param offsetSeconds how far an agent's calendar is ahead */
@@ -246,11 +265,17 @@ export class AlarmEngine {
   #node(node: string): NodeWatches {
     let found = this.#nodes.get(node);
     if (!found) {
-      this.#nodes.set(node, (found = new NodeWatches(node, this.clock)));
+      this.#nodes.set(node, (found = new NodeWatches(node, this.clock, this.#witnesses)));
       if (this.#policy) found.govern(alarmRulesOf(this.#policy, node));
       this.#takeUp(found);
     }
     return found;
+  }
+
+  #witnessesChanged(concerns: (watches: NodeWatches) => boolean = () => true): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const watches of this.#nodes.values())
+      if (concerns(watches)) this.#tellAll(watches, watches.witnessesChanged(nowMs));
   }
 
   #takeUp(watches: NodeWatches): void {
@@ -343,9 +368,19 @@ const NODE_GONE = "the node is gone";
 
 /** What people are told that an alarm is. */
 function kindOf(kind: RuleKind): AlarmKind {
-  if (kind === "budget") return "threshold";
-  if (kind === "away") return "silent";
-  return kind === "store" || kind === "loss" || kind === "delivery" || kind === "panic"
-    ? "fault"
-    : kind;
+  switch (kind) {
+    case "budget":
+      return "threshold";
+    case "away":
+    case "service":
+      return "silent";
+    case "store":
+    case "loss":
+    case "delivery":
+    case "panic":
+    case "supply":
+      return "fault";
+    default:
+      return kind;
+  }
 }

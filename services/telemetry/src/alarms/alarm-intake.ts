@@ -4,6 +4,7 @@ import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { nodeDescription, type NodeDescription } from "@outrider/contracts/node";
 import { powerState, type PowerState } from "@outrider/contracts/power";
 import { acknowledgeAlarm, type AcknowledgeAlarm } from "@outrider/contracts/telemetry-operations";
+import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
 import type { AlarmState } from "@outrider/contracts/telemetry";
 import { telemetryPolicy, type TelemetryPolicy } from "@outrider/contracts/telemetry-policy";
 import type { Meta, Received } from "@outrider/messaging/session";
@@ -75,6 +76,16 @@ export class AlarmIntake implements TelemetryListener {
     parameters: { agent },
   }: Received<AgentStatus, { readonly agent: string }>): void {
     this.engine.agentThere(agent, state === "ready");
+  }
+
+  @OnMessage(serviceStatus)
+  service({
+    payload: { state },
+    parameters: { service },
+  }: Received<ServiceStatus, { readonly service: string }>): void {
+    // What it would say of itself is of a process before this one.
+    if (service === "telemetry") return;
+    this.engine.serviceThere(service, state === "ready" || state === "degraded");
   }
 
   @OnRequest(acknowledgeAlarm)

@@ -214,6 +214,7 @@ export function alarmProviders(parts: AlarmParts): Provider[] {
           govern(notifier, policy, defect);
         });
         listeners.add(intake);
+        session.onBorn(() => engine.connected());
         session.onDisconnect(() => engine.disconnected());
         return intake;
       },

@@ -1,3 +1,4 @@
+import type { ServiceName } from "@outrider/contracts/ids";
 import { foldNodes } from "@outrider/contracts/node-set";
 import type { AlarmRule } from "@outrider/contracts/telemetry-policy";
 import { QUANTITIES, type Absence, type Quantity } from "@outrider/contracts/reading";
@@ -75,6 +76,31 @@ export function missingWords(sensor: string, since: string, why: Absence | undef
 /** @param why as the device or the console says it */
 export function panicWords(why: string): string {
   return `it has died and does nothing until it is restarted: ${why}`.slice(0, 1000);
+}
+
+/** @param why as the device or the agent says it, with what to do */
+export function supplyWords(forMs: number, why: string | undefined): string {
+  const since = forMs === 0 ? "" : ` for ${spanWords(forMs)}`;
+  const what = why ?? "nothing has read it; look at what gives it, and at the way there";
+  return `it is not known${since} whether it has supply: ${what}`.slice(0, 1000);
+}
+
+/** What is not there without a service. */
+const WITHOUT: Readonly<Record<ServiceName, string>> = {
+  inventory: "the site cannot be changed, and nothing can be locked",
+  power: "nothing can be switched, and no supply is known",
+  console: "no console can be seen or typed at; agents keep what comes meanwhile",
+  boot: "no machine can start from the network",
+  telemetry: "nothing is watched",
+  gateway: "neither the page nor the API answers",
+  "home-assistant": "Home Assistant shows and switches nothing",
+};
+
+/** @param name of a service; a later version may have others */
+export function serviceWords(name: string, forMs: number): string {
+  const since = forMs === 0 ? "" : ` for ${spanWords(forMs)}`;
+  const without = Object.hasOwn(WITHOUT, name) ? `: ${WITHOUT[name as ServiceName]}` : "";
+  return `not there${since}${without}; look at its process, its host and its log`;
 }
 
 export function clockWords(agent: string, offsetSeconds: number): string {

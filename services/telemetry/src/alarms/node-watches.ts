@@ -3,7 +3,7 @@ import type { ConsoleStageState } from "@outrider/contracts/console";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import type { AlarmRule, RuleKind } from "@outrider/contracts/telemetry-policy";
 import { isOfBefore, panicOf, type PowerSeen } from "../state/panic.js";
-import { panicWords, spanWords } from "./alarm-words.js";
+import { panicWords, spanWords, supplyWords } from "./alarm-words.js";
 import { SensorWatches, type SensorFacts, type SensorReading } from "./sensor-watches.js";
 import { Watch } from "./watch.js";
 
@@ -14,9 +14,15 @@ export interface NodePower extends PowerSeen {
 
 type Liveness = NodeStatus["liveness"];
 /** Those that look at the node itself and not at its sensors. */
-const OWN_KINDS: readonly RuleKind[] = ["fault", "silent", "panic"];
+const OWN_KINDS: readonly RuleKind[] = ["fault", "silent", "panic", "supply"];
 /** Silence without a known supply must last so long, whatever the rule: after a start much is heard only in a while. */
 const UNSURE_MS = 60_000;
+
+/** What is known of those by whom one knows of a node; undefined: nothing was heard of it yet. */
+export interface Witnesses {
+  agentThere(agent: string): boolean | undefined;
+  serviceThere(service: string): boolean | undefined;
+}
 
 /** The rules that look at one node and its sensors. */
 export class NodeWatches {
@@ -36,6 +42,7 @@ export class NodeWatches {
   constructor(
     node: string,
     private readonly clock: Pick<Clock, "now" | "monotonicMs">,
+    private readonly witnesses: Witnesses,
   ) {
     this.#subject = `node:${node}`;
   }
@@ -115,6 +122,11 @@ export class NodeWatches {
     yield* this.#judge(nowMs, isBack);
   }
 
+  /** Something else is known of those by whom one knows of it. */
+  *witnessesChanged(nowMs: number): Generator<Watch> {
+    yield* this.#judge(nowMs);
+  }
+
   /** Time has passed. */
   *tick(nowMs: number): Generator<Watch> {
     for (const watch of this.#own.values()) {
@@ -132,6 +144,7 @@ export class NodeWatches {
     for (const watch of this.#own.values()) {
       if (watch.rule.kind === "fault") this.#judgeFault(watch, nowMs);
       else if (watch.rule.kind === "panic") this.#judgePanic(watch, nowMs, isAfterPanic || isPast);
+      else if (watch.rule.kind === "supply") this.#judgeSupply(watch, nowMs);
       else this.#judgeSilence(watch, nowMs);
       yield watch;
     }
@@ -167,6 +180,20 @@ export class NodeWatches {
     }));
   }
 
+  /** Where the agent or the power service is away, that is what is told. */
+  #judgeSupply(watch: Watch, nowMs: number): void {
+    const agent = this.#description?.interfaces.power?.[0]?.agent;
+    if (this.#description && agent === undefined) return watch.calm();
+    if (!this.#power) return watch.lose();
+    const { supply, problem } = this.#power;
+    if (supply !== "Unknown") return watch.calm();
+    const { witnesses } = this;
+    if (agent === undefined || witnesses.agentThere(agent) !== true) return watch.lose();
+    if (witnesses.serviceThere("power") === false) return watch.lose();
+    const message = supplyWords(watch.rule.forMs, problem);
+    watch.hold(true, nowMs, () => ({ message }));
+  }
+
   /**
    * Only silence that nobody expects counts, not that of what was halted, and only what is known ends it. Where it is not known whether there is
    * supply, perhaps because what gives it has died, silence counts unless the node was down before.
@@ -180,9 +207,11 @@ export class NodeWatches {
     if (isUnsure ? this.#wasDown : supply !== "On") return watch.lose();
     const leastMs = isUnsure ? UNSURE_MS : 0;
     const span = spanWords(Math.max(watch.rule.forMs, leastMs));
-    const why = isUnsure
-      ? ", and it is not known whether it has supply; look at what gives it"
-      : " although its supply is on";
+    const isPowerAway = this.witnesses.serviceThere("power") === false;
+    const unsure = isPowerAway
+      ? ", and the power service, which would know whether it has supply, is away"
+      : ", and it is not known whether it has supply; look at what gives it";
+    const why = isUnsure ? unsure : " although its supply is on";
     watch.hold(true, nowMs, () => ({ message: `no sign of life for ${span}${why}` }), leastMs);
   }
 

@@ -11,6 +11,7 @@ import {
   clockWords,
   deliveryWords,
   lossWords,
+  serviceWords,
   storeLossWords,
 } from "./alarm-words.js";
 import type { DomainDraw } from "./alarm-engine.js";
@@ -23,6 +24,8 @@ type Domains = Readonly<Record<string, Pick<PowerDomain, "nodes" | "wattBudget">
 const STORE_SUBJECT = "service:telemetry";
 /** After a start, or when the broker was away, agents are given so long to say that they are there, whatever the rule. */
 const UNHEARD_MS = 60_000;
+/** Services that a site may do without. */
+const OPTIONAL = ["gateway", "home-assistant"];
 /** How long a loss is told after the last of it, unless its rule says otherwise. */
 const LOSS_OVER_MS = 3_600_000;
 
@@ -49,7 +52,7 @@ export interface SiteWatchesParts {
   readonly nodesOf: (agent: string) => readonly string[];
 }
 
-/** The rules about agents, power domains and the store. */
+/** The rules about agents, power domains, services and the store. */
 export class SiteWatches {
   /** By subject and rule. */
   readonly #watches = new Map<string, Watch>();
@@ -63,6 +66,8 @@ export class SiteWatches {
   readonly #gone = new Set<string>();
   /** Those that have said on this connection whether they are there. */
   readonly #there = new Map<string, boolean>();
+  /** Services that were heard, and whether they are there; undefined: not heard on this connection. */
+  readonly #services = new Map<string, boolean | undefined>();
   readonly #domainOf = new Map<string, string>();
   #domains: Domains | undefined;
   #rules: Readonly<Record<string, AlarmRule>> = {};
@@ -84,6 +89,8 @@ export class SiteWatches {
       this.#watches.set(key, next);
     }
     for (const agent of this.#agents) this.#judgeAgent(agent);
+    for (const [service, isThere] of this.#services)
+      if (isThere !== undefined) this.#judgeService(service);
   }
 
   /** @param hasDuties whether something hangs on the agent; otherwise nobody misses it, and it may be gone for good */
@@ -108,7 +115,29 @@ export class SiteWatches {
   /** What agents have said of being there does not count any more: the broker went away. */
   disconnected(): void {
     this.#there.clear();
-    for (const watch of this.#watches.values()) if (watch.rule.kind === "away") watch.lose();
+    for (const service of this.#services.keys()) this.#services.set(service, undefined);
+    for (const watch of this.#watches.values())
+      if (watch.rule.kind === "away" || watch.rule.kind === "service") watch.lose();
+  }
+
+  /** The broker is there again, and whoever is there says so in a moment. */
+  connected(): void {
+    for (const service of this.#services.keys()) this.#judgeService(service);
+  }
+
+  /** Whether an agent is there; undefined: it has not said so on this connection. */
+  agent(agent: string): boolean | undefined {
+    return this.#there.get(agent);
+  }
+
+  /** The same of a service. */
+  service(service: string): boolean | undefined {
+    return this.#services.get(service);
+  }
+
+  serviceThere(service: string, isThere: boolean): void {
+    this.#services.set(service, isThere);
+    this.#judgeService(service);
   }
 
   clockSeen(agent: string, offsetSeconds: number): void {
@@ -232,10 +261,12 @@ export class SiteWatches {
     return this.#domains?.[domain]?.nodes ?? [];
   }
 
-  /** Why there can be no alarm of an agent or a domain; undefined: there can, or it is not known yet. */
+  /** Why there can be no alarm of an agent, a domain or a service; undefined: there can, or it is not known yet. */
   whyGone(subject: string): string | undefined {
     const [kind, id = ""] = subject.split(":", 2);
     if (kind === "agent") return this.#agents.has(id) ? undefined : GONE_AGENT;
+    if (kind === "service")
+      return OPTIONAL.includes(id) && !this.#services.has(id) ? GONE_SERVICE : undefined;
     if (kind !== "domain" || !this.#domains) return undefined;
     const domain = Object.hasOwn(this.#domains, id) ? this.#domains[id] : undefined;
     if (!domain) return "the power domain is gone";
@@ -250,6 +281,17 @@ export class SiteWatches {
         message: awayWords(this.parts.nodesOf(agent), watch.rule.forMs),
       });
       watch.hold(isThere !== true, nowMs, words, isThere === undefined ? UNHEARD_MS : 0);
+      this.parts.tell(watch);
+    }
+  }
+
+  #judgeService(service: string): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    const isThere = this.#services.get(service);
+    for (const watch of this.#of("service", `service:${service}`)) {
+      const message = serviceWords(service, watch.rule.forMs);
+      const leastMs = isThere === undefined ? UNHEARD_MS : 0;
+      watch.hold(isThere !== true, nowMs, () => ({ message }), leastMs);
       this.parts.tell(watch);
     }
   }
@@ -322,6 +364,7 @@ function together(before: DroppedReadings | undefined, lost: DroppedReadings): D
 
 /** Of a loss before this process. It is no better than what was said of it then. */
 export const FORMER_LOSS = "what was measured was lost before the telemetry service started";
+const GONE_SERVICE = "the service has not been heard since the telemetry service started";
 const GONE_AGENT = "nothing hangs on the agent any more";
 
 function limitOf({ upper }: Pick<AlarmRule, "upper">, severity: AlarmSeverity): number | undefined {

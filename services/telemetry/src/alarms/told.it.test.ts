@@ -3,8 +3,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { consoleState, type ConsoleStage } from "@outrider/contracts/console";
 import { nodeId } from "@outrider/contracts/ids";
-import { telemetryPolicy } from "@outrider/contracts/telemetry-policy";
-import type { AlarmRecords } from "@outrider/contracts/telemetry-pages";
+import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
+import { DEFAULT_ALARMS, telemetryPolicy } from "@outrider/contracts/telemetry-policy";
+import type { AlarmRecords, LoggedEvents } from "@outrider/contracts/telemetry-pages";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Message, ToldAlarm } from "../notify/message.js";
@@ -14,7 +15,7 @@ import { TelemetryStage } from "../testing/telemetry-stage.js";
 /** Each try of a test has a node of its own. */
 const NODES = Array.from({ length: 8 }, (_, index) => nodeId(`n${index + 1}`));
 
-describe("people are told by a channel, with the product's rules and none of the site's,", () => {
+describe("people are told by a channel, with the product's rules,", () => {
   let stage: TelemetryStage;
   let hook: Server;
   const left = [...NODES];
@@ -39,7 +40,11 @@ describe("people are told by a channel, with the product's rules and none of the
       telemetryPolicy,
       {},
       {
-        ...policyOf(),
+        // With less patience.
+        ...policyOf({
+          "supply-unknown": { ...DEFAULT_ALARMS["supply-unknown"], forMs: 500 },
+          "service-away": { ...DEFAULT_ALARMS["service-away"], forMs: 500 },
+        }),
         nodes: Object.fromEntries(NODES.map((node) => [node, 0])),
         notifications: {
           channels: { hook: { webhook: { url } } },
@@ -129,5 +134,65 @@ describe("people are told by a channel, with the product's rules and none of the
     expect((await told("raised", subject, "panic")).message).toContain("console");
     shows(node, "firmware");
     await told("resolved", subject, "panic");
+  });
+
+  it("that a device does not say whether there is supply, in its own words, and that it does again", async () => {
+    const subject = `node:${next()}`;
+    runs();
+    const now = new Date().toISOString();
+    const seen = {
+      evidence: "Assumed",
+      since: now,
+      observedAt: now,
+      staleAfterMs: 60_000,
+    } as const;
+    const problem = "The switch at 10.0.0.2 did not answer. Check its power.";
+    stage.supplies(node, {
+      supply: { value: "Unknown", ...seen },
+      host: { value: "Unknown", ...seen },
+      problem,
+    });
+    const { severity, message } = await told("raised", subject, "supply-unknown");
+    expect({ severity, message }).toEqual({
+      severity: "Warning",
+      message: `it is not known for 1 s whether it has supply: ${problem}`,
+    });
+    runs();
+    await told("resolved", subject, "supply-unknown");
+  });
+
+  it("that a service is away, which is written down, and that it is back", async () => {
+    // Each try is of another start of it.
+    const instance = `i-${next()}`;
+    const is = (state: ServiceStatus["state"]): void =>
+      stage.power.retain(
+        serviceStatus,
+        { service: "power" },
+        { state, instance, version: "0", startedAt: new Date().toISOString() },
+      );
+    const logged = async (): Promise<string[]> => {
+      const asked = { kinds: ["service-lost", "service-ready"], limit: 100 };
+      const { events } = await stage.page<LoggedEvents>("events", asked);
+      return events
+        .filter(
+          ({ subject, data }) => subject === "service:power" && data?.["instance"] === instance,
+        )
+        .map(({ kind }) => kind);
+    };
+    messages.length = 0;
+    is("ready");
+    await eventually("it is written down", async () => (await logged()).length === 1);
+    is("lost");
+    const { severity, message } = await told("raised", "service:power", "service-away");
+    expect(severity).toBe("Critical");
+    expect(message).toContain("nothing can be switched");
+    is("ready");
+    await told("resolved", "service:power", "service-away");
+    await eventually("all is written down", async () => (await logged()).length === 3);
+    expect((await logged()).toReversed()).toEqual([
+      "service-ready",
+      "service-lost",
+      "service-ready",
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import { agentStatus, type AgentStatus } from "@outrider/contracts/agent";
 import { consoleState, type ConsoleState } from "@outrider/contracts/console";
 import { nodeEvent, type NodeEvent } from "@outrider/contracts/node";
 import { powerResult, type PowerResult } from "@outrider/contracts/power";
+import { serviceStatus, type ServiceStatus } from "@outrider/contracts/service";
 import type { Received } from "@outrider/messaging/session";
 import { OnMessage } from "@outrider/service-kit/on-message";
 import type { HeartbeatTaken, TelemetryListener } from "../telemetry-listener.js";
@@ -14,6 +15,8 @@ type OfNode = { readonly node: string };
 export class EventSources implements TelemetryListener {
   /** What consoles and reporters said last of boots. */
   readonly #boots = new Map<string, string>();
+  /** Whether services were there when they were heard last, and by which process. */
+  readonly #services = new Map<string, { readonly isThere: boolean; readonly instance: string }>();
 
   constructor(private readonly events: EventLog) {}
 
@@ -44,6 +47,31 @@ export class EventSources implements TelemetryListener {
       kind: isThere ? "agent-ready" : "agent-lost",
       message: isThere ? `agent ${agent} is connected` : `agent ${agent} is not connected any more`,
       data: { epoch, version },
+    });
+  }
+
+  @OnMessage(serviceStatus)
+  service({
+    payload: { state, instance, version },
+    parameters: { service },
+  }: Received<ServiceStatus, { readonly service: string }>): void {
+    // What is heard of this service itself is of a process before this one.
+    if (service === "telemetry") return;
+    const isThere = state === "ready" || state === "degraded";
+    const before = this.#services.get(service);
+    if (before?.isThere === isThere && before.instance === instance) return;
+    this.#services.set(service, { isThere, instance });
+    const isFirst = before === undefined || (isThere && before.instance !== instance);
+    const isStopping = state === "stopping";
+    const lost = isStopping ? "is being stopped" : "is not there any more";
+    void this.events.append({
+      // A status is retained: it is the same event however often it is heard. One process may come and go many times.
+      ...(isFirst ? { id: `service ${service} ${instance} ${isThere ? "ready" : "lost"}` } : {}),
+      subject: `service:${service}`,
+      severity: isThere ? "info" : isStopping ? "notice" : "warning",
+      kind: isThere ? "service-ready" : "service-lost",
+      message: isThere ? `service ${service} is there` : `service ${service} ${lost}`,
+      data: { instance, version },
     });
   }
 

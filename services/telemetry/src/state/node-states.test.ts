@@ -1,7 +1,8 @@
 import { milliseconds, timestamp } from "@outrider/contracts/clock";
 import { agentId, nodeId } from "@outrider/contracts/ids";
-import type { NodeDescription } from "@outrider/contracts/node";
+import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
 import { SUPPLY_VALUES, type PowerState } from "@outrider/contracts/power";
+import type { Absence } from "@outrider/contracts/reading";
 import type { Session } from "@outrider/messaging/session";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { describe, expect, it } from "vitest";
@@ -19,7 +20,10 @@ function stage() {
   const points: Point[] = [];
   const kinds: string[] = [];
   const expired: PowerLeft[] = [];
-  const session: Pick<Session, "retain"> = { retain: () => undefined };
+  const healths: string[] = [];
+  const session: Pick<Session, "retain"> = {
+    retain: (_, __, payload) => void healths.push((payload as unknown as NodeStatus).health),
+  };
   const management = new Management();
   const description: Pick<NodeDescription, "interfaces"> = { interfaces: {} };
   management.describe(NODE, description as NodeDescription);
@@ -46,7 +50,7 @@ function stage() {
     return { supply: { value, ...told }, host: { value: "Unknown", ...told } };
   };
   const hears = (state: PowerState): void => states.powerSeen(NODE, state, clock.monotonicMs());
-  const looks = (alive: boolean): void => {
+  const looks = (alive?: boolean, absent?: Absence): void => {
     const reading = {
       node: NODE,
       agent: agentId("rack-a"),
@@ -54,7 +58,11 @@ function stage() {
       atMs: clock.now().getTime(),
       takenMs: clock.monotonicMs(),
       staleAfterMs: 2000,
-      look: { proves: "network", alive } as const,
+      look: {
+        proves: "network" as const,
+        ...(alive === undefined ? {} : { alive }),
+        ...(absent === undefined ? {} : { absent }),
+      },
     };
     latest.heartbeatRead(reading);
     states.heartbeatRead(reading);
@@ -70,7 +78,7 @@ function stage() {
     hears({ ...power("On"), host: { ...power("On").host, value: "Halted" } });
     states.stageSeen(NODE, { value: "panic", since: "2026-01-01T01:00:00.000Z" });
   };
-  return { clock, expired, kinds, power, hears, dies, panics, looks, supply };
+  return { clock, expired, kinds, power, hears, dies, panics, looks, supply, healths };
 }
 
 describe("what the power service has said of a node", () => {
@@ -143,5 +151,19 @@ describe("what the power service has said of a node", () => {
     looks(false);
     await clock.advance(milliseconds(1700));
     expect(kinds).toEqual(told);
+  });
+});
+
+describe("the health of a node", () => {
+  it.each<[string, boolean | undefined, Absence | undefined]>([
+    ["OK", true, undefined],
+    ["OK", false, undefined],
+    ["OK", undefined, "DeviceOff"],
+    ["Unknown", undefined, "TimedOut"],
+    ["Unknown", undefined, "NoReading"],
+  ])("is %s where all that was heard of it is %s, %s", (health, alive, absent) => {
+    const { looks, healths } = stage();
+    looks(alive, absent);
+    expect(healths.at(-1)).toBe(health);
   });
 });

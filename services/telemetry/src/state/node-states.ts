@@ -10,10 +10,17 @@ import {
   type NodeStatus,
 } from "@outrider/contracts/node";
 import { HOST_VALUES, SUPPLY_VALUES, type PowerState } from "@outrider/contracts/power";
+import type { Absence } from "@outrider/contracts/reading";
+import type { HeartbeatReading } from "@outrider/contracts/reading-report";
 import type { Session } from "@outrider/messaging/session";
 import type { Happened } from "../events/event-log.js";
 import type { Point } from "../store/store.js";
-import type { HeartbeatTaken, PowerLeft, TelemetryListener } from "../telemetry-listener.js";
+import type {
+  HeartbeatTaken,
+  PowerLeft,
+  SensorTaken,
+  TelemetryListener,
+} from "../telemetry-listener.js";
 import type { AlarmHealth } from "./alarm-health.js";
 import { HeardPower } from "./heard-power.js";
 import { HeartbeatTurns, type HeartbeatTurn } from "./heartbeat-turns.js";
@@ -204,8 +211,9 @@ export class NodeStates implements TelemetryListener {
     const worst = this.parts.alarms.of(node);
     if (worst !== undefined) return worst;
     const { latest } = this.parts;
-    const seen = [...latest.sensors(node).values(), ...latest.heartbeats(node).values()];
-    return seen.some((one) => isFresh(one, nowMs)) ? "OK" : "Unknown";
+    const sensors = [...latest.sensors(node).values()].filter(hasLooked);
+    const looks = [...latest.heartbeats(node).values()].filter(({ look }) => hasSeen(look));
+    return [...sensors, ...looks].some((one) => isFresh(one, nowMs)) ? "OK" : "Unknown";
   }
 
   /** What is off or was halted is silent by somebody's will; what died is not. */
@@ -259,4 +267,17 @@ export class NodeStates implements TelemetryListener {
 
 function lookOf({ look, takenMs, aliveMs, staleAfterMs }: LastHeartbeat): Look {
   return { proves: look.proves, alive: look.alive, takenMs, aliveMs, staleAfterMs };
+}
+
+/** A device that did not answer has seen nothing; that it is off, or not there, is something seen. */
+function isAnswer(absence: Absence | undefined): boolean {
+  return absence === "DeviceOff" || absence === "NotPresent";
+}
+
+function hasLooked({ values, absent }: SensorTaken): boolean {
+  return Object.keys(values).length > 0 || Object.values(absent).some(isAnswer);
+}
+
+function hasSeen({ alive, absent }: HeartbeatReading): boolean {
+  return alive !== undefined || isAnswer(absent);
 }
