@@ -56,7 +56,7 @@ export class Acts {
 
   async break(name: string | undefined, ms = BREAK_MS, turn?: AbortSignal): Promise<string> {
     if (name === undefined) {
-      await this.#inTurn(turn, () => this.far.request({ kind: "break", ms }));
+      await this.#inTurn(turn, () => this.far.request({ kind: "break", ms }, turn));
       return `a break of ${ms} ms was sent`;
     }
     const steps = this.#sequence(name);
@@ -179,7 +179,7 @@ export class Acts {
   async #step(step: BreakStep, turn: AbortSignal | undefined): Promise<void> {
     switch (step.kind) {
       case "break":
-        return this.far.request({ kind: "break", ms: BREAK_MS });
+        return this.far.request({ kind: "break", ms: BREAK_MS }, turn);
       case "pause":
         return this.#pause(step.ms, turn);
       case "text":

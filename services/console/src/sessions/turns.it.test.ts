@@ -90,6 +90,34 @@ describe("what is under way when the console is taken", () => {
     expect(one.line.taken).toEqual([{ kind: "break", ms: 250 }, "s", "x"]);
   });
 
+  it("ends: a break that the device has not begun", async () => {
+    const ada = await one.attach("ada");
+    const bob = await one.attach("bob");
+    const gate = Promise.withResolvers<void>();
+    one.line.gate = gate.promise;
+    const { linked } = one.console.far;
+    if (!linked) throw new Error("it is not linked");
+    const busy = linked.write(Buffer.from("z"));
+    const requested: string[] = [];
+    const request = linked.request.bind(linked);
+    linked.request = (what, signal) => {
+      requested.push(what.kind);
+      return request(what, signal);
+    };
+    const asked = ada.place.ask({ ask: "break" });
+    await eventually("the break is on its way", () => requested.includes("break"));
+    await bob.place.ask({ ask: "take" });
+    expect(await asked).toMatchObject({ told: "refused", code: "aborted" });
+    // The agent has heard of it once it has heard what was sent next.
+    const purge = { kind: "purge", what: "transmit" } as const;
+    const purged = linked.request(purge);
+    await expect(busy).rejects.toMatchObject({ code: "purged" });
+    gate.resolve();
+    await purged;
+    await bob.place.input(Buffer.from("x"));
+    expect(one.line.taken).toEqual([purge, "x"]);
+  });
+
   it("ends: a break sequence, a paste, and a pulse", async () => {
     const ada = await one.attach("ada");
     const bob = await one.attach("bob");
