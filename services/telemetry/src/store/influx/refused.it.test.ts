@@ -22,7 +22,7 @@ describe.runIf(hasInflux())("what InfluxDB refuses for good", () => {
 
   it("is counted, and the rest of the same request is kept", async () => {
     const measurement = freshName();
-    const own = join(directory.path, "own");
+    const own = join(directory.path, freshName());
     const { store } = await openInflux({ directory: own, url: influx.url });
     const kept = Array.from({ length: 50 }, (_, n) => pointOf(measurement, `n${n}`, HOUR, n));
     await store.write(kept.slice(0, 10));
@@ -44,7 +44,7 @@ describe.runIf(hasInflux())("what InfluxDB refuses for good", () => {
 
   it("is written again into a database that somebody has removed", async () => {
     const measurement = freshName();
-    const own = join(directory.path, "again");
+    const own = join(directory.path, freshName());
     const url = `${influx.url}/removed`;
     const { store } = await openInflux({ directory: own, url });
     await store.write([pointOf(measurement, "n1", HOUR, 1)]);

@@ -28,7 +28,7 @@ describe.runIf(hasInflux())("roll-ups in InfluxDB", () => {
   };
 
   it("outlast the raw points, by the same names, also where these came late", async () => {
-    const own = join(directory.path, "own");
+    const own = join(directory.path, freshName());
     const measurement = freshName();
     const { store, backend } = await openInflux({ directory: own, url: influx.url });
     const delivered = (): Promise<boolean> =>
@@ -59,7 +59,7 @@ describe.runIf(hasInflux())("roll-ups in InfluxDB", () => {
   });
 
   it("are made anew after a restart, also where nobody knows any more what was rolled up", async () => {
-    const own = join(directory.path, "again");
+    const own = join(directory.path, freshName());
     const measurement = freshName();
     const first = await openInflux({ directory: own, url: `${influx.url}/again` });
     await first.store.write([pointOf(measurement, "n1", HOUR, 5)]);
