@@ -151,3 +151,35 @@ describe("notifications of a site", () => {
     });
   });
 });
+
+describe("rules and channels that can never do anything", () => {
+  it("are warned of, and none that can", () => {
+    const text = `site: lab
+agents: { rack-a: {} }
+nodes:
+  n1:
+    roles: [hot]
+    sensor: { soc: { agent: rack-a, driver: thermal, options: { type: cpu } } }
+    alarms: { mine: { sensor: bord, quantity: temperatureCelsius, upper: { warning: 9 } } }
+  n2: { roles: [hot] }
+roles:
+  hot: { alarms: { cpu: { drivers: [termal], quantity: temperatureCelsius, upper: { warning: 9 } } } }
+  unused: { alarms: { cpu: { sensor: none, quantity: temperatureCelsius, upper: { warning: 9 } } } }
+alarms:
+  board: { sensor: board, quantity: temperatureCelsius, upper: { warning: 9 } }
+  fits: { sensor: soc, drivers: [thermal, hwmon], quantity: temperatureCelsius, upper: { warning: 9 } }
+notifications:
+  channels:
+    hook: { webhook: { url: "https://h.example.org/x" } }
+    phone: { webhook: { url: "https://h.example.org/y" } }
+  routes: { all: { channels: [hook] } }
+`;
+    const { warnings } = readSite(text, "site.yaml");
+    expect(warnings.map(({ line, path, message }) => `${line} ${path} ${message}`)).toEqual([
+      "13 alarms.board.sensor no node here has a sensor 'board', so nothing is watched; there is soc",
+      "10 roles.hot.alarms.cpu.drivers no sensor here is by termal, so nothing is watched; there is thermal",
+      "7 nodes.n1.alarms.mine.sensor no node here has a sensor 'bord', so nothing is watched; there is soc",
+      "18 notifications.channels.phone stands in no route, so nobody is told by it; add it to the channels of one",
+    ]);
+  });
+});

@@ -68,12 +68,16 @@ export function readAlarms(
   report: Report,
 ): DeclaredAlarms {
   const site = over(PRODUCT, readLayer(declared.alarms, ["alarms"], report));
+  offIsOfSomething(declared.alarms, saying(PRODUCT), ["alarms"], report);
   complete(site, named(declared.alarms), ["alarms"], report);
   const ofRoles = new Map<string, Layer>();
+  // A role may take away what another one of the same node says.
+  const inRoles = Object.values(declared.roles ?? {}).flatMap(({ alarms }) => declaring(alarms));
   for (const [id, { alarms }] of Object.entries(declared.roles ?? {})) {
     const path = ["roles", id, "alarms"];
     const layer = readLayer(alarms, path, report);
     ofRoles.set(id, layer);
+    offIsOfSomething(alarms, [...saying(site), ...inRoles], path, report);
     isOfNodes(over(site, layer), named(alarms), path, report);
     complete(over(site, layer), named(alarms), path, report);
   }
@@ -89,6 +93,7 @@ export function readAlarms(
       const own = readLayer(alarms, path, report);
       const below = roles.reduceRight((sum, role) => over(sum, ofRoles.get(role)), site);
       const all = over(below, own);
+      offIsOfSomething(alarms, saying(below), path, report);
       isOfNodes(all, named(alarms), path, report);
       // What roles say together may be wrong although each by itself is right.
       const isTogether = roles.filter((role) => ofRoles.get(role)?.size).length > 1;
@@ -104,6 +109,35 @@ export function readAlarms(
 
 function named(given: Given | undefined): string[] {
   return Object.keys(given ?? {});
+}
+
+/** Names of rules of which something is said, also where they are taken away. */
+function saying(layer: Layer): string[] {
+  return [...layer].flatMap(([name, part]) =>
+    Object.keys(part).some((key) => key !== "off") ? name : [],
+  );
+}
+
+/** Names of rules that are not only taken away. */
+function declaring(given: Given | undefined): string[] {
+  return Object.entries(given ?? {}).flatMap(([name, alarm]) => (alarm === OFF ? [] : name));
+}
+
+/** What takes away nothing is a name that was mistyped, and the rule that was meant goes on. */
+function offIsOfSomething(
+  given: Given | undefined,
+  known: Iterable<string>,
+  path: SitePath,
+  report: Report,
+): void {
+  const below = new Set(known);
+  for (const [name, alarm] of Object.entries(given ?? {})) {
+    if (alarm !== OFF || below.has(name)) continue;
+    report(
+      [...path, name],
+      `is off, and there is no rule of that name to be taken away; expected one of ${[...below].toSorted().join(", ")}`,
+    );
+  }
 }
 
 function over(below: Layer, above: Layer | undefined): Layer {

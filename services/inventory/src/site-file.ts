@@ -1,3 +1,4 @@
+import { alarmWarnings } from "./alarm-warnings.js";
 import type { Duration } from "@outrider/contracts/clock";
 import { endpointId, isNodeId, nodeId, type AgentId, type NodeId } from "@outrider/contracts/ids";
 import type { SiteFile, SiteInterface, SiteNode } from "@outrider/contracts/site-file";
@@ -50,6 +51,7 @@ export function readSite(text: string, file: string, ports = DEFAULT_PORTS): Sit
   fleetProblems(site, report, into(warnings));
   consoleProblems(site, yaml, ports, report, into(warnings));
   alarmProblems(site, report);
+  alarmWarnings(declared, site, into(warnings));
   if (problems.length > 0) throw new SiteFileError(file, inOrder(problems));
   return site;
 }
