@@ -1,5 +1,6 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
 import type { Tested } from "@outrider/contracts/agent-request";
+import { seconds } from "@outrider/contracts/clock";
 import { endpointId } from "@outrider/contracts/ids";
 import type { ButtonPort } from "@outrider/ports/button-port";
 import type { Driver } from "@outrider/ports/driver";
@@ -9,8 +10,9 @@ import type { Endpoint, EndpointParts } from "./endpoint.js";
 import type { Execution, Outcome } from "./outcome.js";
 import { PortEndpoint } from "./port-endpoint.js";
 import type { StartGate } from "./start-gate.js";
-import { ACT_WITHIN } from "./supply.js";
 import { saw, tested } from "./tested.js";
+
+const ACT_WITHIN = seconds(12);
 
 export interface LineParts {
   /** Is told that the node's draw may soon be needed again. */

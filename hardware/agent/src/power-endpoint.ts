@@ -1,14 +1,16 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
-import { milliseconds } from "@outrider/contracts/clock";
+import { milliseconds, seconds, type Duration } from "@outrider/contracts/clock";
 import type { Tested } from "@outrider/contracts/agent-request";
 import type { Supply } from "@outrider/contracts/power";
 import { withDeadline } from "@outrider/ports/deadline";
 import { PortError } from "@outrider/ports/port-error";
-import type {
-  NativeAction,
-  PowerPort,
-  PowerReading,
-  ReadOptions,
+import {
+  USUAL_ANSWER,
+  type AnswersWithin,
+  type NativeAction,
+  type PowerPort,
+  type PowerReading,
+  type ReadOptions,
 } from "@outrider/ports/power-port";
 import { measuredDraw, type CommandRecord } from "./command-record.js";
 import { Endpoint, type Activity, type EndpointParts } from "./endpoint.js";
@@ -23,8 +25,7 @@ import type { StartGate } from "./start-gate.js";
 import { trySense } from "./supply.js";
 import { failed, saw, tested } from "./tested.js";
 
-/** No port needs longer for one question; their own deadlines are shorter. */
-const READ_WITHIN = milliseconds(6_000);
+const AFTER_ITS_OWN = seconds(1);
 
 export interface PowerParts {
   /** Through which its supply is switched on, and which learns from its readings. */
@@ -155,7 +156,7 @@ export class PowerEndpoint extends Endpoint {
     try {
       const reading = await withDeadline(
         this.clock,
-        READ_WITHIN,
+        this.within("read"),
         signal,
         `The device of ${this.id}`,
         (within) => port.read(within, options),
@@ -170,6 +171,12 @@ export class PowerEndpoint extends Endpoint {
       }
       throw error;
     }
+  }
+
+  /** How long its port may take for one call: somewhat longer than by its own deadlines, which say more of what is amiss. */
+  within(call: keyof AnswersWithin): Duration {
+    const own = this.port?.answersWithin?.[call] ?? 0;
+    return milliseconds(Math.max(own, USUAL_ANSWER[call]) + AFTER_ITS_OWN);
   }
 
   #hear(number: number, supply: PowerReading["supply"]): void {

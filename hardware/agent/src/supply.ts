@@ -11,8 +11,6 @@ import type { Start } from "./start-queue.js";
 export const VERIFY_WITHIN: Duration = seconds(10);
 /** How long a device may take from a cycle that it does by itself to its being off: BMCs answer long before they act. */
 export const SEEN_OFF_WITHIN: Duration = seconds(20);
-/** No port needs longer to take a request; their own deadlines are shorter. */
-export const ACT_WITHIN: Duration = seconds(12);
 
 /** What came of telling a device to switch its supply. */
 export type SwitchResult =
@@ -87,7 +85,7 @@ export async function act(
 ): Promise<void> {
   await withDeadline(
     endpoint.clock,
-    ACT_WITHIN,
+    endpoint.within("act"),
     signal,
     `The device of ${endpoint.id}`,
     async (within) => ask(within),

@@ -14,6 +14,7 @@ export interface PlugState {
 export interface Plug extends AsyncDisposable {
   /** The plug with its address, as messages name it. */
   readonly what: string;
+  readonly answersWithin?: PowerPort["answersWithin"];
   /** Asks the plug itself, now. */
   read(signal: AbortSignal): Promise<PlugState>;
   set(on: boolean, signal: AbortSignal): Promise<void>;
@@ -37,6 +38,7 @@ export function plugPower(plug: Plug, off: Duration = CYCLE_LEAVES_OFF): PowerPo
     setSupply: (on, signal) => plug.set(on, signal),
     native,
     ...(cycle === undefined ? {} : { cycleLeavesOff: off }),
+    ...(plug.answersWithin === undefined ? {} : { answersWithin: plug.answersWithin }),
     ...(plug.watch === undefined ? {} : { watch: plug.watch.bind(plug) }),
     [Symbol.asyncDispose]: () => plug[Symbol.asyncDispose](),
   };

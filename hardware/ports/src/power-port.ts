@@ -1,5 +1,5 @@
 import type { EndpointAction } from "@outrider/contracts/agent";
-import type { Duration } from "./time.js";
+import { seconds, type Duration } from "./time.js";
 import type { Evidence, Host, Supply } from "@outrider/contracts/power";
 
 /** Supply and host of one node as the device has just said. */
@@ -44,6 +44,16 @@ export interface ReadOptions {
   readonly patience?: Duration | undefined;
 }
 
+/** How long one call may take by a port's own deadlines, with all the exchanges with its device that it is made of. */
+export interface AnswersWithin {
+  readonly read: Duration;
+  /** `setSupply`, and each native action. */
+  readonly act: Duration;
+}
+
+/** What an agent allows at least, so that a port says only what is more. */
+export const USUAL_ANSWER: AnswersWithin = { read: seconds(5), act: seconds(11) };
+
 /** What a device may be able to do by itself. The rest of the actions is composed from the supply. */
 export type NativeAction = Extract<
   EndpointAction,
@@ -56,6 +66,8 @@ export type NativeAction = Extract<
  * its own besides the signal. Calls may overlap; nothing may be called after disposal.
  */
 export interface PowerPort extends AsyncDisposable {
+  /** Where its own deadlines allow more than {@link USUAL_ANSWER}: the agent gives up only after this. */
+  readonly answersWithin?: Partial<AnswersWithin>;
   /** Reads supply and host from the device. A device that cannot be reached is a PortError, never `Off`. */
   read(signal: AbortSignal, options?: ReadOptions): Promise<PowerReading>;
   /**

@@ -1,5 +1,5 @@
 import { PortError } from "@outrider/ports/port-error";
-import { seconds, type Clock } from "@outrider/ports/time";
+import { seconds, type Clock, type Duration } from "@outrider/ports/time";
 import { CHILD_PATH, runChild } from "./child.js";
 
 export interface BmcAddress {
@@ -12,8 +12,8 @@ export interface BmcAddress {
   readonly privilege: "USER" | "OPERATOR" | "ADMINISTRATOR";
 }
 
-const READ_DEADLINE = seconds(20);
-const ACT_DEADLINE = seconds(20);
+/** Of one run. */
+export const IPMI_DEADLINE = seconds(20);
 const SWEEP_DEADLINE = seconds(60);
 /** A question may be lost on the way and asked again. The time until a BMC is given up grows with the square of the tries. */
 const READING = ["-N", "1", "-R", "2"];
@@ -38,7 +38,7 @@ export class Ipmitool {
 
   /** Has it do what is no raw request, once. @throws as `read` */
   async run(subcommand: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#run(ACTING, subcommand, ACT_DEADLINE, signal);
+    await this.#run(ACTING, subcommand, IPMI_DEADLINE, signal);
   }
 
   /** Why a child of {@link child} has failed, by what it said. */
@@ -80,8 +80,7 @@ export class Ipmitool {
     signal: AbortSignal,
   ): Promise<number[]> {
     const numbers = bytes.map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
-    const deadline = retry === ACTING ? ACT_DEADLINE : READ_DEADLINE;
-    const said = await this.#run(retry, ["raw", ...numbers], deadline, signal);
+    const said = await this.#run(retry, ["raw", ...numbers], IPMI_DEADLINE, signal);
     const words = said.split(/\s+/).filter((word) => word !== "");
     if (words.every((word) => /^[0-9a-f]{2}$/.test(word)))
       return words.map((word) => Number.parseInt(word, 16));
@@ -94,7 +93,7 @@ export class Ipmitool {
   async #run(
     options: readonly string[],
     subcommand: readonly string[],
-    deadline: typeof READ_DEADLINE,
+    deadline: Duration,
     signal: AbortSignal,
   ): Promise<string> {
     const { args, env } = this.child(...options, ...subcommand);

@@ -18,7 +18,7 @@ export interface RedfishAddress {
 
 const ROOT = "/redfish/v1/";
 /** BMCs are slow computers. */
-const DEADLINE = seconds(15);
+export const REDFISH_DEADLINE = seconds(15);
 /** Whoever leaves does not wait long to say goodbye. */
 const GOODBYE = seconds(2);
 
@@ -113,7 +113,7 @@ export class RedfishService implements Disposable {
     asked: Omit<HttpRequest, "deadline">,
     login: Readonly<Record<string, string>>,
     signal: AbortSignal,
-    deadline: Duration = DEADLINE,
+    deadline: Duration = REDFISH_DEADLINE,
   ): Promise<HttpAnswer> {
     const headers = { "odata-version": "4.0", accept: "application/json", ...asked.headers };
     return this.#http.request({ ...asked, headers: { ...headers, ...login }, deadline }, signal);

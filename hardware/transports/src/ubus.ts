@@ -4,7 +4,7 @@ import type { HttpClient } from "./http.js";
 
 /** Where uhttpd-mod-ubus listens, unless somebody moved it. */
 const PATH = "/ubus";
-const DEADLINE = seconds(8);
+export const UBUS_DEADLINE = seconds(8);
 /** The session of nobody, with which to log in. */
 const NOBODY = "00000000000000000000000000000000";
 /** JSON-RPC: the session is over, or may not. */
@@ -85,7 +85,7 @@ export class UbusSession implements Disposable {
     signal: AbortSignal,
   ): Promise<readonly unknown[] | "denied"> {
     const body = { jsonrpc: "2.0", id: 1, method: "call", params };
-    const asked = { method: "POST", path: PATH, body, deadline: DEADLINE } as const;
+    const asked = { method: "POST", path: PATH, body, deadline: UBUS_DEADLINE } as const;
     const { json } = await this.http.request(asked, signal);
     const { result, error } = (json ?? {}) as { result?: unknown; error?: { code?: unknown } };
     if (error?.code === ACCESS_DENIED) return "denied";

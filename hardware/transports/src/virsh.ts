@@ -30,8 +30,8 @@ export interface DomainState {
   readonly reason: number;
 }
 
-const READ_DEADLINE = seconds(8);
-const ACT_DEADLINE = seconds(11);
+export const VIRSH_READ_DEADLINE = seconds(8);
+export const VIRSH_ACT_DEADLINE = seconds(11);
 /** Of the states of all machines; a few dozen bytes each. */
 const MAX_BYTES = 4_194_304;
 
@@ -45,7 +45,7 @@ export class Virsh implements Disposable {
     private readonly clock: Clock,
   ) {
     this.states = new Gathered(clock, this.what, async (_, signal) =>
-      statesIn(await this.#run(["domstats", "--raw", "--state"], READ_DEADLINE, signal)),
+      statesIn(await this.#run(["domstats", "--raw", "--state"], VIRSH_READ_DEADLINE, signal)),
     );
   }
 
@@ -61,7 +61,7 @@ export class Virsh implements Disposable {
    * @throws PortError by what virsh says; the signal's reason
    */
   async act(command: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#run(command, ACT_DEADLINE, signal);
+    await this.#run(command, VIRSH_ACT_DEADLINE, signal);
   }
 
   [Symbol.dispose](): void {
@@ -70,7 +70,7 @@ export class Virsh implements Disposable {
 
   async #run(
     command: readonly string[],
-    deadline: typeof READ_DEADLINE,
+    deadline: typeof VIRSH_READ_DEADLINE,
     signal: AbortSignal,
   ): Promise<string> {
     const { ssh } = this.libvirt;
@@ -91,7 +91,7 @@ export class Virsh implements Disposable {
   async #child(
     keys: string | undefined,
     command: readonly string[],
-    deadline: typeof READ_DEADLINE,
+    deadline: typeof VIRSH_READ_DEADLINE,
     signal: AbortSignal,
   ): Promise<string> {
     const { what, clock, libvirt } = this;

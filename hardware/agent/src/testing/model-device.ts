@@ -14,6 +14,7 @@ export class ModelDevice implements PowerPort {
   stuck = false;
   native: PowerPort["native"] = {};
   cycleLeavesOff?: Duration;
+  answersWithin?: PowerPort["answersWithin"];
   /** How often it was asked for a cycle of its own. */
   cycles = 0;
 

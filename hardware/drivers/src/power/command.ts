@@ -2,7 +2,7 @@ import { Integer, ListOf, MapOf, Nested, Optional } from "@outrider/contracts/de
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver, type DriverContext } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { seconds } from "@outrider/ports/time";
+import { seconds, type Duration } from "@outrider/ports/time";
 import { CHILD_PATH, runChild, type ChildResult } from "@outrider/transports/child";
 import { plugPower } from "../plug.js";
 
@@ -30,7 +30,7 @@ export class CommandOptions {
   @Optional() @MapOf(VARIABLE, { text: 1000 }) environment?: Record<string, string>;
   /** A secret that a program is given in its environment, as OUTRIDER_SECRET. */
   @Optional() @Nested(() => SecretReference) secret?: SecretReference;
-  /** How long a program may take, in seconds. Then it is killed. Default: 10. */
+  /** How long a program may take, in seconds. Then it is killed. Default: 10. A command begins when `status` has ended, and is rejected if its own time to start (10 s unless more is asked for) is over by then. */
   @Optional() @Integer(1, 300) deadlineSeconds?: number;
 }
 
@@ -56,9 +56,11 @@ export const driver = defineDriver({
     for (const [name = ""] of [options.on, options.off, options.status])
       await context.program(name);
     const secret = options.secret === undefined ? undefined : await context.secret(options.secret);
-    const run = runner(options, secret, context);
+    const deadline = seconds(options.deadlineSeconds ?? 10);
+    const run = runner(options, deadline, secret, context);
     return plugPower({
       what: whatOf(options.status[0]),
+      answersWithin: { read: deadline, act: deadline },
       read: async (signal) => {
         const ran = await run(options.status, signal);
         if (ran.code === ON || ran.code === OFF) return { on: ran.code === ON };
@@ -78,13 +80,13 @@ interface Ran extends ChildResult {
 }
 
 function runner(
-  { environment = {}, deadlineSeconds = 10 }: CommandOptions,
+  { environment = {} }: CommandOptions,
+  deadline: Duration,
   secret: string | undefined,
   { clock, program }: DriverContext,
 ) {
   const given: Record<string, string> = secret === undefined ? {} : { [SECRET]: secret };
   const env = { PATH: CHILD_PATH, LC_ALL: "C", ...environment, ...given };
-  const deadline = seconds(deadlineSeconds);
   return async ([name = "", ...args]: readonly string[], signal: AbortSignal): Promise<Ran> => {
     const command = await program(name);
     const what = whatOf(command);

@@ -1,7 +1,7 @@
 import { Nested, Optional, Text } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
-import { seconds } from "@outrider/ports/time";
+import { milliseconds, seconds } from "@outrider/ports/time";
 import type { HttpAnswer, HttpRequest } from "@outrider/transports/http";
 import { askWithLogin } from "@outrider/transports/http-login";
 import { Matches } from "class-validator";
@@ -21,6 +21,8 @@ export class EsphomeOptions extends HttpDeviceOptions {
 }
 
 const DEADLINE = seconds(5);
+/** A device that wants a login is asked twice. */
+const WITH_LOGIN = milliseconds(2 * DEADLINE);
 
 export const driver = defineDriver({
   port: "power",
@@ -48,6 +50,7 @@ export const driver = defineDriver({
     };
     return plugPower({
       what,
+      answersWithin: { read: WITH_LOGIN, act: WITH_LOGIN },
       read: async (signal) => {
         const { json } = await ask("GET", "", signal);
         // https://esphome.io/web-api/: {"id":"switch-relay","value":true,"state":"ON"}

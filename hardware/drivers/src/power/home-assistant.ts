@@ -53,6 +53,7 @@ export const driver = defineDriver({
     };
     return plugPower({
       what,
+      answersWithin: { read: DEADLINE, act: DEADLINE },
       read: async (signal) => {
         const { json } = await ask({ method: "GET", path: `/api/states/${entity}` }, signal);
         const { state, attributes } = (json ?? {}) as { state?: unknown; attributes?: unknown };

@@ -2,7 +2,7 @@ import { MapOf, Nested, OneOf, Optional, Text } from "@outrider/contracts/decora
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { seconds } from "@outrider/ports/time";
+import { milliseconds, seconds } from "@outrider/ports/time";
 import type { HttpAnswer, HttpRequest } from "@outrider/transports/http";
 import { askWithLogin } from "@outrider/transports/http-login";
 import { Matches } from "class-validator";
@@ -51,6 +51,8 @@ export class HttpPowerOptions extends HttpDeviceOptions {
 }
 
 const DEADLINE = seconds(10);
+/** A device that wants a login is asked twice. */
+const WITH_LOGIN = milliseconds(2 * DEADLINE);
 
 export const driver = defineDriver({
   port: "power",
@@ -95,6 +97,7 @@ export const driver = defineDriver({
     };
     return plugPower({
       what: http.what,
+      answersWithin: { read: WITH_LOGIN, act: WITH_LOGIN },
       read: async (signal) => {
         const { json } = await ask("status", signal);
         const value = valueAt(json, options.pointer);

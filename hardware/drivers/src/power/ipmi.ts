@@ -7,7 +7,8 @@ import {
   type NativeAction,
   type PowerPort,
 } from "@outrider/ports/power-port";
-import type { Ipmitool } from "@outrider/transports/ipmitool";
+import { milliseconds } from "@outrider/ports/time";
+import { IPMI_DEADLINE, type Ipmitool } from "@outrider/transports/ipmitool";
 import { EXAMPLE_BMC, IpmiOptions, openIpmi } from "../ipmi-bmc.js";
 
 const GET_CHASSIS_STATUS = [0x00, 0x01];
@@ -64,6 +65,11 @@ function portOf(bmc: Ipmitool, offered: readonly Control[]): PowerPort {
     await bmc.act([...CHASSIS_CONTROL, CONTROLS[action]], signal);
   };
   return {
+    answersWithin: {
+      read: IPMI_DEADLINE,
+      // It is read, and told.
+      act: milliseconds(2 * IPMI_DEADLINE),
+    },
     read: async (signal) => ((await isOn(signal)) ? SUPPLY_ON : SUPPLY_OFF),
     setSupply: async (on, signal) => {
       // Some BMCs answer a request for the present state with an error.

@@ -10,7 +10,12 @@ import {
 } from "@outrider/ports/power-port";
 import { milliseconds } from "@outrider/ports/time";
 import { SharedByClock } from "@outrider/transports/shared";
-import { Virsh, type DomainState } from "@outrider/transports/virsh";
+import {
+  Virsh,
+  VIRSH_ACT_DEADLINE,
+  VIRSH_READ_DEADLINE,
+  type DomainState,
+} from "@outrider/transports/virsh";
 import { Matches } from "class-validator";
 
 /** What virsh is told for each. */
@@ -77,6 +82,8 @@ export const driver = defineDriver({
 
 const libvirts = new SharedByClock<Virsh>();
 const AT_ONCE = milliseconds(0);
+/** It is read, told, and read, or told to resume. */
+const ACT_WITHIN = milliseconds(2 * (VIRSH_READ_DEADLINE + VIRSH_ACT_DEADLINE));
 
 function portOf(
   virsh: Virsh,
@@ -115,6 +122,7 @@ function portOf(
     }
   };
   return {
+    answersWithin: { read: VIRSH_READ_DEADLINE, act: ACT_WITHIN },
     read: async (signal, options) => readingOf(await stateOf(signal, options?.patience)),
     setSupply: async (on, signal) => {
       const { supply } = readingOf(await stateOf(signal));

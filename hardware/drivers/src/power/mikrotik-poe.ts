@@ -60,6 +60,7 @@ export const driver = defineDriver({
 
 class MikrotikPoe implements PowerPort {
   readonly native = {};
+  readonly answersWithin = { read: DEADLINE };
   /** The last setting other than off. */
   #seen: OnSetting | undefined;
 

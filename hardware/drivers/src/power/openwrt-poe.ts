@@ -14,7 +14,7 @@ import { milliseconds, type Clock } from "@outrider/ports/time";
 import { Gathered } from "@outrider/transports/gathered";
 import { HttpClient } from "@outrider/transports/http";
 import { SharedByClock, type Share } from "@outrider/transports/shared";
-import { UbusSession } from "@outrider/transports/ubus";
+import { UBUS_DEADLINE, UbusSession } from "@outrider/transports/ubus";
 import { Matches } from "class-validator";
 import { refuseInTheClear, trustOf } from "../device-trust.js";
 import { HttpDeviceOptions, notSuch } from "../http-device.js";
@@ -84,6 +84,11 @@ const DISABLED = "Disabled";
 
 class OpenwrtPoe implements PowerPort {
   readonly native = {};
+  /** It logs in, asks, and does both once more when the switch has forgotten the login. */
+  readonly answersWithin = {
+    read: milliseconds(4 * UBUS_DEADLINE),
+    act: milliseconds(4 * UBUS_DEADLINE),
+  };
 
   constructor(
     private readonly share: Share<OpenwrtSwitch>,

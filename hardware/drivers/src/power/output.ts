@@ -6,6 +6,7 @@ import {
   type PowerPort,
   type PowerReading,
 } from "@outrider/ports/power-port";
+import { seconds } from "@outrider/ports/time";
 
 /** What switches the supply has its own options. */
 export class OutputPowerOptions {
@@ -46,6 +47,8 @@ export const driver = defineDriver({
       return readingOf(told, output.evidence, await sense?.read(signal));
     },
     setSupply: (on, signal) => output.set(on === (onWhile === "active"), signal),
+    // The output and the sense line, each of another device perhaps.
+    answersWithin: { read: seconds(10) },
     native: {},
     [Symbol.asyncDispose]: async () => {},
   }),

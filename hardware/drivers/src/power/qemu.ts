@@ -24,6 +24,8 @@ export class QemuPowerOptions {
 
 const QUERY_DEADLINE = seconds(5);
 const ACT_DEADLINE = seconds(10);
+/** The slot and the machine are asked, which may first have to be reached, and the slot once more. */
+const WITHIN = seconds(20);
 
 /** Events after which a reading may differ. A supply that comes or goes opens or closes the socket instead. */
 const EVENTS: ReadonlySet<string> = new Set([
@@ -61,6 +63,7 @@ export const driver = defineDriver({
 
 /** Supply and button are the chassis's; host, reset and NMI are the virtual machine's, by QMP. */
 class QemuPower implements PowerPort {
+  readonly answersWithin = { read: WITHIN, act: WITHIN };
   readonly native = {
     ForceRestart: (signal: AbortSignal) =>
       this.#powered(signal, () => this.#act("system_reset", signal)),

@@ -8,7 +8,8 @@ import {
   type PowerPort,
   type PowerReading,
 } from "@outrider/ports/power-port";
-import { isJson, linkOf, type Json } from "@outrider/transports/redfish";
+import { milliseconds } from "@outrider/ports/time";
+import { isJson, linkOf, REDFISH_DEADLINE, type Json } from "@outrider/transports/redfish";
 import { openRedfish, RedfishOptions, type RedfishSystem } from "../redfish-system.js";
 
 const NATIVE = [
@@ -49,6 +50,11 @@ export const driver = defineDriver({
     ),
 });
 
+/** The login is three exchanges with the way to it and to the system. */
+const READ_WITHIN = milliseconds(4 * REDFISH_DEADLINE);
+/** It is read, asked what it can do, and told. */
+const ACT_WITHIN = milliseconds(READ_WITHIN + 2 * REDFISH_DEADLINE);
+
 function portOf(system: RedfishSystem, offered: readonly NativeAction[]): PowerPort {
   const act = async (action: NativeAction, signal: AbortSignal): Promise<void> => {
     const now = await system.get(signal);
@@ -61,6 +67,7 @@ function portOf(system: RedfishSystem, offered: readonly NativeAction[]): PowerP
     await reset(system, now, [action], signal);
   };
   return {
+    answersWithin: { read: READ_WITHIN, act: ACT_WITHIN },
     read: async (signal) => readingOf(await system.get(signal), system.what),
     setSupply: async (on, signal) => {
       const now = await system.get(signal);

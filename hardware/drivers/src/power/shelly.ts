@@ -1,7 +1,7 @@
 import { Integer, Nested, Optional } from "@outrider/contracts/decorators";
 import { SecretReference } from "@outrider/contracts/secret";
 import { defineDriver } from "@outrider/ports/driver";
-import { seconds } from "@outrider/ports/time";
+import { milliseconds, seconds } from "@outrider/ports/time";
 import type { HttpAnswer, HttpClient, HttpRequest } from "@outrider/transports/http";
 import { askWithLogin, type Login } from "@outrider/transports/http-login";
 import { IsIn } from "class-validator";
@@ -22,6 +22,8 @@ export class ShellyOptions extends HttpDeviceOptions {
 }
 
 const DEADLINE = seconds(5);
+/** A reading is up to two questions, each asked twice where there is a login. */
+const READ_WITHIN = milliseconds(4 * DEADLINE);
 
 export const driver = defineDriver({
   port: "power",
@@ -85,6 +87,7 @@ function firstGeneration(device: Shelly, channel: number): Plug {
     void state(await device.ask({ method: "POST", path, form }, signal));
   return {
     what: device.what,
+    answersWithin: { read: READ_WITHIN },
     read: async (signal) => {
       const { on } = state(await device.ask({ method: "GET", path }, signal));
       if (!on) return { on };
@@ -108,6 +111,7 @@ function later(device: Shelly, id: number): Plug {
     device.ask({ method: "POST", path: `/rpc/${method}`, body: { id, ...params } }, signal);
   return {
     what: device.what,
+    answersWithin: { read: READ_WITHIN },
     read: async (signal) => {
       const path = `/rpc/Switch.GetStatus?id=${id}`;
       const { output, apower } = (await device.ask({ method: "GET", path }, signal)) as {

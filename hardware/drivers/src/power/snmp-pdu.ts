@@ -8,6 +8,7 @@ import {
   type PowerReading,
   type ReadOptions,
 } from "@outrider/ports/power-port";
+import { seconds } from "@outrider/ports/time";
 import type { SnmpDevice } from "@outrider/transports/snmp-device";
 import { Matches } from "class-validator";
 import {
@@ -109,6 +110,8 @@ export const driver = defineDriver({
 
 class SnmpPdu implements PowerPort {
   readonly native: PowerPort["native"];
+  /** Before a cycle it is read. */
+  readonly answersWithin = { act: seconds(13) };
 
   constructor(
     private readonly device: SnmpDevice,

@@ -1,7 +1,7 @@
 import { Integer, Optional } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
 import { PortError } from "@outrider/ports/port-error";
-import { seconds } from "@outrider/ports/time";
+import { milliseconds, seconds } from "@outrider/ports/time";
 import type { Heard, MqttLink } from "@outrider/transports/mqtt";
 import type { Share } from "@outrider/transports/shared";
 import { Matches } from "class-validator";
@@ -19,6 +19,8 @@ export class TasmotaOptions extends BrokerOptions {
 }
 
 const DEADLINE = seconds(8);
+/** It is read, told, and read. */
+const ACT_WITHIN = milliseconds(3 * DEADLINE);
 
 export const driver = defineDriver({
   port: "power",
@@ -40,6 +42,7 @@ export const driver = defineDriver({
 /** https://tasmota.github.io/docs/MQTT/ with the default full topic `%prefix%/%topic%/` and the default prefixes. */
 class TasmotaRelay implements Plug {
   readonly what: string;
+  readonly answersWithin = { read: DEADLINE, act: ACT_WITHIN };
   readonly #listen: { readonly status: string; readonly lwt: string };
 
   constructor(

@@ -51,6 +51,7 @@ export const driver = defineDriver({
     };
     return plugPower({
       what,
+      answersWithin: { read: DEADLINE },
       read: async (signal) => {
         const state = nodeIn(await ask("opt=get&type=power", signal), `node${node}`);
         // Words in some versions, numbers in others.

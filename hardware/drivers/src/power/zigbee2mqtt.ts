@@ -1,6 +1,6 @@
 import { Optional } from "@outrider/contracts/decorators";
 import { defineDriver } from "@outrider/ports/driver";
-import { seconds } from "@outrider/ports/time";
+import { milliseconds, seconds } from "@outrider/ports/time";
 import type { Heard, MqttLink } from "@outrider/transports/mqtt";
 import type { Share } from "@outrider/transports/shared";
 import { Matches } from "class-validator";
@@ -19,6 +19,8 @@ export class Zigbee2mqttOptions extends BrokerOptions {
 
 /** A Zigbee device may be asked over several hops. */
 const DEADLINE = seconds(10);
+/** It is asked, or told and asked. */
+const BOTH_WITHIN = milliseconds(2 * DEADLINE);
 
 export const driver = defineDriver({
   port: "power",
@@ -41,6 +43,7 @@ export const driver = defineDriver({
 /** https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html */
 class ZigbeePlug implements Plug {
   readonly what: string;
+  readonly answersWithin = { read: BOTH_WITHIN, act: BOTH_WITHIN };
   readonly #topic: string;
   readonly #availability: string;
   readonly #bridge: string;
