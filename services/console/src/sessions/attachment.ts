@@ -50,6 +50,8 @@ export interface Attachment {
   readonly session: string;
   readonly node: NodeId;
   readonly writes: boolean;
+  /** Who types now; `never-you`: they may not, whoever does. */
+  readonly whoTypes: "you" | "nobody" | "somebody" | "never-you";
   /** Whether nobody types, so that whoever asks may. */
   readonly isFree: boolean;
   /** What they type; ignored, once said, while they do not write. Resolves when more may be typed. */

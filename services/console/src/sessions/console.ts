@@ -155,8 +155,8 @@ export class Console {
     return this.#turn.holder === undefined;
   }
 
-  whyNotWriting(): string {
-    return this.#turn.whyNot();
+  whyNotWriting(place?: Place): string {
+    return this.#turn.whyNot(place);
   }
 
   leave(

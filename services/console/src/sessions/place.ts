@@ -101,6 +101,12 @@ export class Place implements Attachment {
     return Math.max(0, Math.round(this.#nowMs() - this.#activeMs));
   }
 
+  get whoTypes(): "you" | "nobody" | "somebody" | "never-you" {
+    if (this.writes) return "you";
+    if (this.may("console-write") !== true) return "never-you";
+    return this.console.isFree ? "nobody" : "somebody";
+  }
+
   /** Whether they may do something, as things stand now. */
   may(right: Right): true | string {
     const subject = this.visitor.subject();
@@ -158,7 +164,7 @@ export class Place implements Attachment {
   async input(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0 || this.ended) return;
     this.#activeMs = this.#nowMs();
-    if (!this.writes) return this.#mention(this.console.whyNotWriting(), "not-writing");
+    if (!this.writes) return this.#mention(this.console.whyNotWriting(this), "not-writing");
     const verdict = this.may("console-write");
     if (verdict !== true) {
       this.console.release(this, verdict);
@@ -290,7 +296,7 @@ export class Place implements Attachment {
     if (nowMs - this.#toldMs < REPEAT_MS && why === this.#toldWhy) return;
     this.#toldMs = nowMs;
     this.#toldWhy = why;
-    this.told({ told: "notice", text });
+    this.told({ told: "notice", code: why, text });
   }
 
   #nowMs(): number {

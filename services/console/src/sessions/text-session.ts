@@ -247,7 +247,17 @@ export class TextSession {
     if (told === "replay" || told === "gap") return this.#sayIf(text);
     this.#greet();
     if (told === "mode" && text === undefined) return this.#say("you type now");
-    return this.#sayIf(text);
+    const isAboutTurn = told === "mode" || (code !== undefined && TURN_CODES.has(code));
+    return this.#sayIf(text && isAboutTurn ? `${text}${this.#keyToType()}` : text);
+  }
+
+  /** How somebody who looks on comes to type, in keys of theirs. */
+  #keyToType(): string {
+    const { escape } = this.#options;
+    const who = this.#attachment?.whoTypes;
+    if (escape === "none" || who === undefined) return "";
+    if (who === "nobody") return ` (${escape}a types)`;
+    return who === "somebody" ? ` (${escape}f takes the console)` : "";
   }
 
   #greet(): void {
@@ -301,6 +311,9 @@ interface Question {
 
 /** What these answer with was shown by then. */
 const SHOWN: ReadonlySet<ConsoleAsk["ask"]> = new Set(["who", "replay", "power", "take", "write"]);
+
+/** Answers to somebody whose turn it is not. */
+const TURN_CODES: ReadonlySet<string> = new Set(["not-writing", "busy"]);
 
 /** As {@link seemly}, with the white space at its beginning. */
 function seemlyLine(line: string): string {

@@ -88,7 +88,10 @@ export class Turn {
     this.console.changed();
   }
 
-  whyNot(): string {
+  /** @param place whose place it is, where it may be that they are not allowed to */
+  whyNot(place?: Place): string {
+    const verdict = place?.may("console-write") ?? true;
+    if (verdict !== true) return `you look on: ${verdict}`;
     const writer = this.#writer;
     if (this.#borrowing) {
       return `you look on while ${this.#borrowing.who.actor} does something here; try again in a moment`;

@@ -90,6 +90,11 @@ export class Seat implements Attachment {
     yield Buffer.from(this.far.past);
   }
 
+  get whoTypes(): "you" | "nobody" | "somebody" {
+    if (this.writes) return "you";
+    return this.far.writer ? "somebody" : "nobody";
+  }
+
   get about(): readonly string[] {
     return [`the console of ${this.node} in memory`];
   }
