@@ -6,7 +6,7 @@ import { nodeId } from "@outrider/contracts/ids";
 import { mintId } from "@outrider/messaging/mint-id";
 import { eventually } from "@outrider/testing/eventually";
 import { hasMosquittoClients, mosquittoPub } from "@outrider/testing/mqtt-cli";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { AGENT, endpointOf, Stage } from "./testing/stage.js";
 
 describe("what an agent refuses", () => {
@@ -74,6 +74,7 @@ describe("what an agent refuses", () => {
   it("a second command on a busy endpoint, for good", async () => {
     await stage.configure([1, 2, 3, 4], { dwellMs: 1000 });
     await stage.run(4, "On");
+    const before = (await stage.supplyEdges(4)).length;
     const cycle = await stage.send(stage.command(4, "PowerCycle"));
     await eventually("it runs", () =>
       stage.reports(cycle.id).some(({ status }) => status === "InProgress"),
@@ -88,7 +89,7 @@ describe("what an agent refuses", () => {
     await stage.send(second);
     await eventually("the refusal again", () => stage.reports(second.id).length === 2);
     expect(stage.reports(second.id)[1]).toEqual(stage.reports(second.id)[0]);
-    expect(await stage.supplyEdges(4)).toEqual(["supply-on", "supply-off", "supply-on"]);
+    expect((await stage.supplyEdges(4)).slice(before)).toEqual(["supply-off", "supply-on"]);
   });
 
   it("an endpoint that it does not have, and one of another node", async () => {
@@ -104,6 +105,7 @@ describe("what an agent refuses", () => {
       const command = stage.command(1, "ForceOff");
       const topic = topicOf(agentCommand, { agent: AGENT, endpoint: endpointOf(1) });
       const { port } = stage.broker;
+      onTestFinished(() => mosquittoPub(topic, "", { port, retain: true }));
       await mosquittoPub(topic, JSON.stringify(command), { port, retain: true });
       await eventually("it is logged", () =>
         stage.agent.stderr().includes("retained command was dropped"),
@@ -114,7 +116,6 @@ describe("what an agent refuses", () => {
         stage.agent.stderr().includes("retained command was dropped"),
       );
       expect(stage.reports(command.id)).toEqual([]);
-      await mosquittoPub(topic, "", { port, retain: true });
       expect(await stage.supplyEdges(1)).toEqual(["supply-on"]);
     },
   );
