@@ -2,20 +2,17 @@ import type { Clock } from "@outrider/contracts/clock";
 import type { ConsoleStageState } from "@outrider/contracts/console";
 import type { SitePolicy } from "@outrider/contracts/fleet";
 import type { NodeDescription, NodeStatus } from "@outrider/contracts/node";
-import type { AlarmKind, AlarmSeverity } from "@outrider/contracts/telemetry";
-import {
-  alarmRulesOf,
-  type RuleKind,
-  type TelemetryPolicy,
-} from "@outrider/contracts/telemetry-policy";
+import type { AlarmSeverity } from "@outrider/contracts/telemetry";
+import { alarmRulesOf, type TelemetryPolicy } from "@outrider/contracts/telemetry-policy";
 import type { DeliveryProblem } from "../notify/channel-queue.js";
 import type { StoreHealth } from "../store/store.js";
 import type { DroppedReadings } from "../telemetry-listener.js";
 import { nodeOfSubject, type Finding, type Place } from "./alarm.js";
+import { findingOf } from "./finding-of.js";
 import { NodeWatches, type NodePower, type Witnesses } from "./node-watches.js";
 import type { SensorReading } from "./sensor-watches.js";
 import { FORMER_LOSS, SiteWatches } from "./site-watches.js";
-import { Watch, type Said } from "./watch.js";
+import type { Watch } from "./watch.js";
 
 /** What alarms are told apart by. */
 export interface AlarmId {
@@ -357,30 +354,4 @@ export class AlarmEngine {
   }
 }
 
-function findingOf(
-  { subject, id, name, rule }: Watch,
-  { severity, said }: { readonly severity: AlarmSeverity; readonly said: Said },
-): Finding {
-  return { subject, id, rule: name, kind: kindOf(rule.kind), severity, ...said };
-}
-
 const NODE_GONE = "the node is gone";
-
-/** What people are told that an alarm is. */
-function kindOf(kind: RuleKind): AlarmKind {
-  switch (kind) {
-    case "budget":
-      return "threshold";
-    case "away":
-    case "service":
-      return "silent";
-    case "store":
-    case "loss":
-    case "delivery":
-    case "panic":
-    case "supply":
-      return "fault";
-    default:
-      return kind;
-  }
-}
