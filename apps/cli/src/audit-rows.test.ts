@@ -1,5 +1,6 @@
+import { CONSOLE_ACTS } from "@outrider/contracts/audit";
 import { expect, it } from "vitest";
-import { actsOf, RECORDS, whatText } from "./audit-rows.js";
+import { ACTS, actsOf, RECORDS, whatText } from "./audit-rows.js";
 
 it.each([
   [{ action: "PowerCycle", nodes: ["n1", "n2", "n3"], total: 3 }, "PowerCycle of n[1-3]"],
@@ -35,6 +36,13 @@ it("knows an act by its end", () => {
   expect(actsOf("transition.abort")).toEqual(["power.transition.abort"]);
   expect(actsOf("power.transition")).toEqual(["power.transition"]);
   expect(actsOf("remove")).toEqual(["user.remove", "key.remove"]);
+  expect(actsOf("script")).toEqual(["console.script"]);
+  expect(actsOf("detach")).toEqual(["console.detach"]);
+  expect(actsOf("abort-script")).toEqual(["console.abort-script"]);
+  for (const act of CONSOLE_ACTS) {
+    expect(ACTS).toContain(`console.${act}`);
+    expect(actsOf(act)).toContain(`console.${act}`);
+  }
   expect(actsOf("of.a.later.version")).toEqual(["of.a.later.version"]);
 });
 

@@ -1,10 +1,11 @@
-import { POWER_COMMAND_ACT, type AuditRecord } from "@outrider/contracts/audit";
+import { CONSOLE_ACTS, POWER_COMMAND_ACT, type AuditRecord } from "@outrider/contracts/audit";
 import { foldNodes } from "@outrider/contracts/node-set";
 import type { Columns } from "./output.js";
 
 /** All that the services record; a later version may know more. */
 export const ACTS: readonly string[] = [
   POWER_COMMAND_ACT,
+  "power.actuate",
   "power.transition",
   "power.transition.abort",
   "power.drain",
@@ -12,20 +13,10 @@ export const ACTS: readonly string[] = [
   "lock.acquire",
   "lock.release",
   "lock.break",
-  "console.attach",
-  "console.take",
-  "console.break",
-  "console.sysrq",
-  "console.pulse",
-  "console.line",
-  "console.control",
-  "console.purge",
-  "console.paste",
-  "console.close",
-  "console.open",
-  "console.power",
-  "console.disconnect",
+  ...CONSOLE_ACTS.map((act) => `console.${act}`),
   "alarm.acknowledge",
+  "node.identify",
+  "agent.detect",
   "site.apply",
   "proposal.dismiss",
   "session.sign-in",

@@ -17,6 +17,34 @@ import { operation, Nothing } from "./service-plane.js";
 /** The act of whoever commands a node's power: what is asked of the power service, and what came of it. */
 export const POWER_COMMAND_ACT = "power.command";
 
+/** All that is recorded of consoles, as `console.attach`. */
+export const CONSOLE_ACTS = [
+  "attach",
+  "detach",
+  "write",
+  "take",
+  "break",
+  "sysrq",
+  "pulse",
+  "line",
+  "control",
+  "purge",
+  "paste",
+  "close",
+  "open",
+  "power",
+  "disconnect",
+  "script",
+  "abort-script",
+  "clear-rule",
+  // Only as refused: what changes nothing is not recorded otherwise.
+  "message",
+  "release",
+  "replay",
+  "who",
+] as const;
+export type ConsoleAct = (typeof CONSOLE_ACTS)[number];
+
 /** One record of an audit log. */
 export class AuditRecord {
   /** Position in its log, from 1. */

@@ -9,6 +9,7 @@ import {
   type RuleList,
   type RuleRef,
 } from "@outrider/contracts/console-operations";
+import type { ConsoleAct } from "@outrider/contracts/audit";
 import type { Nothing } from "@outrider/contracts/service-plane";
 import { RequestError } from "@outrider/messaging/request-error";
 import { OnRequest, type Asked } from "@outrider/service-kit/on-request";
@@ -38,7 +39,8 @@ export class AutomationRequests {
     if (!this.automation.records.find(rule, node)) {
       throw new RequestError("not-found", `rule ${rule} has done nothing on ${node}`);
     }
-    const entry = { actor, via, act: "console.clear-rule", subject: node, data: { rule } };
+    const act: `console.${ConsoleAct}` = "console.clear-rule";
+    const entry = { actor, via, act, subject: node, data: { rule } };
     await stored(this.audit.append(entry));
     await stored(this.automation.rules.clear(rule, node));
     return {};

@@ -1,3 +1,4 @@
+import type { ConsoleAct } from "@outrider/contracts/audit";
 import type { ConsoleAsk } from "@outrider/contracts/console-attach";
 import type { Right } from "@outrider/contracts/identity";
 import { may } from "@outrider/identity/subject";
@@ -297,7 +298,7 @@ export class Asks {
     return `it was not done, because it is not your turn any more: ${this.console.whyNotWriting()}`;
   }
 
-  async #right(place: Place, right: Right, deed: string): Promise<void> {
+  async #right(place: Place, right: Right, deed: ConsoleAct): Promise<void> {
     const verdict = place.may(right);
     if (verdict === true) return;
     await this.#note(place.visitor, deed, { refused: "not-allowed" });
@@ -305,12 +306,16 @@ export class Asks {
   }
 
   /** @throws ActRefused `not-recorded`: it is not done then */
-  #record(who: Actor, deed: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+  #record(who: Actor, deed: ConsoleAct, data: Readonly<Record<string, unknown>>): Promise<void> {
     return this.console.record(auditEntry(who, deed, this.console.node, { data }));
   }
 
   /** What came of it. That it cannot be written changes nothing any more. */
-  async #note(who: Actor, deed: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+  async #note(
+    who: Actor,
+    deed: ConsoleAct,
+    data: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
     const entry = auditEntry(who, deed, this.console.node, { stage: "outcome", data });
     await this.console.note(entry);
   }

@@ -1,4 +1,5 @@
 import type { AuditEntry } from "@outrider/audit/audit-entry";
+import type { ConsoleAct } from "@outrider/contracts/audit";
 import type { ConsoleWay } from "@outrider/contracts/console";
 import type { Via } from "@outrider/contracts/power";
 import type { Visitor } from "./attachment.js";
@@ -24,7 +25,7 @@ export function viaOf({ way, via }: Actor): Via {
 /** A record of something done, or to be done, at a node's console. */
 export function auditEntry(
   { actor, way, from, via }: Actor,
-  act: string,
+  act: ConsoleAct,
   node: string,
   rest: Pick<AuditEntry, "stage" | "reason" | "data"> = {},
 ): AuditEntry {
