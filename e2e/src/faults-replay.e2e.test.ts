@@ -6,7 +6,7 @@ import { eventually } from "@outrider/testing/eventually";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { requirePeer } from "@outrider/testing/peers";
 import { connectAsync, type MqttClient } from "mqtt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Deployment } from "./deployment.js";
 import type { NodeUnderTest } from "./node-under-test.js";
 import { watched } from "./watched.js";
@@ -128,6 +128,9 @@ describe.skipIf(!isRunnable)("commands on the agent plane that come as they shou
     await node.edge("supply-off");
     // So it would have been obeyed.
     await isOn();
+    onTestFinished(
+      async () => void (await client.publishAsync(topic(), "", { qos: 1, retain: true })),
+    );
     const kept = forged({ action: "ForceOff", ttlMs: 600_000 });
     await send(kept, true);
     await everythingWasHeard();
@@ -137,7 +140,6 @@ describe.skipIf(!isRunnable)("commands on the agent plane that come as they shou
     await lab.restartAgent();
     await everythingWasHeard();
     expect(await node.edgeNames()).toEqual([]);
-    await client.publishAsync(topic(), "", { qos: 1, retain: true });
   });
 
   test("yesterday's, after the agent was started anew, whatever is changed about them (P1, P3)", async () => {

@@ -9,6 +9,7 @@ import { connectAsync } from "mqtt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deployment } from "./deployment.js";
 import { edgesOf, judge, lastWord } from "./faults/judge.js";
+import type { NodeUnderTest } from "./node-under-test.js";
 import { watched } from "./watched.js";
 
 const PARTITION = seconds(9);
@@ -26,10 +27,16 @@ describe.skipIf(!hasMosquittoClients())("wires and strangers", () => {
   afterAll(() => lab?.[Symbol.asyncDispose]());
   watched(() => lab);
 
+  const isOn = async (node: NodeUnderTest): Promise<void> => {
+    await node.command("On");
+    await node.settles("On");
+    await node.mark();
+  };
   const partition = (): Promise<void> => systemClock.sleep(PARTITION, within());
 
   test("P3: what the agent hears nine seconds late, and had to start within two, is never done", async () => {
     const node = lab.node("n1");
+    await isOn(node);
     lab.wire("agent").hold("both");
     const id = await node.ask("ForceOff", { ttlMs: 2_000 });
     await partition();
@@ -47,6 +54,7 @@ describe.skipIf(!hasMosquittoClients())("wires and strangers", () => {
     "a command inside nine seconds without a wire to %s",
     async (part) => {
       const node = lab.node("n1");
+      await isOn(node);
       const id = await node.ask("PowerCycle");
       if (part === "power") await node.result("accepted", (one) => one.id === id);
       lab.wire(part).blackhole("both");
