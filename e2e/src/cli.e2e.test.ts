@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { startLab, type Lab } from "@outrider/gateway-service/testing/lab";
 import { SlotClient } from "@outrider/simulators/spawn";
 import { startNode, startProgram } from "@outrider/testing/child";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { findProgram, requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,6 +48,17 @@ describe("the command line, against everything", () => {
     lab = await startLab({ nodes: 5 });
   });
   afterAll(() => lab?.[Symbol.asyncDispose]());
+  beforeRetry(async () => {
+    // A command that was interrupted goes on, and so do locks.
+    const ids = async (words: string): Promise<string[]> =>
+      (await outrider(`${words} -o name`)).out.split("\n").filter((id) => id !== "");
+    for (const id of await ids("get transitions --active")) {
+      await outrider(`transition abort ${id}`);
+      await outrider(`transition wait ${id}`);
+    }
+    for (const id of await ids("lock list")) await outrider(`lock release ${id}`);
+    await outrider("power off n[1-5] -y");
+  });
 
   test("acts on a node set, says who fared alike, and shows what was measured", async () => {
     expect(await outrider("power on n[1-3]")).toMatchObject({
@@ -222,21 +234,14 @@ function say; echo "$argv[1]: "(complete -C "$argv[1]" | string join ' '); end`,
 });
 
 describe("the command line of an administrator", () => {
-  let closed: Lab;
-  let first = "";
-  let password = "";
-  beforeAll(async () => {
-    closed = await startLab({ nodes: 1, closed: true });
-    const secrets = join(closed.data, "secrets");
-    const file = (await readdir(secrets)).find((name) => name.startsWith("first-")) ?? "";
-    first = file.slice("first-".length);
-    password = (await readFile(join(secrets, file), "utf8")).trim();
-  });
-  afterAll(() => closed?.[Symbol.asyncDispose]());
-
   test.skipIf(!hasTerminal())(
     "signs in, applies a site, adds a user, and reads who did it",
     async () => {
+      await using closed = await startLab({ nodes: 1, closed: true });
+      const secrets = join(closed.data, "secrets");
+      const passwordFile = (await readdir(secrets)).find((name) => name.startsWith("first-")) ?? "";
+      const first = passwordFile.slice("first-".length);
+      const password = (await readFile(join(secrets, passwordFile), "utf8")).trim();
       const env = environment(closed);
       const config = { XDG_CONFIG_HOME: env["XDG_CONFIG_HOME"] ?? "", OUTRIDER_URL: "" };
       expect(await outrider("get nodes", env)).toMatchObject({
