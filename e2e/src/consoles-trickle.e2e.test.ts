@@ -1,4 +1,5 @@
 import { consoleState } from "@outrider/contracts/console";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -35,6 +36,7 @@ describe.skipIf(!hasMosquittoClients())("48 consoles that talk over a bad link",
     await lines?.[Symbol.asyncDispose]();
   });
   watched(() => lab);
+  beforeRetry(() => lines.sender.stop());
 
   test("lose nothing while it trickles and then stands still until nobody believes in it (P8)", async () => {
     const mark = lab.bus.mark();
