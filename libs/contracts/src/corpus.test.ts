@@ -111,7 +111,7 @@ describe.each(PAYLOADS.map((type) => [type.name, type] as const))("%s", (_, type
       }),
       { numRuns: 20 },
     );
-  });
+  }, 120_000);
 });
 
 describe("both verdicts together", () => {
@@ -137,7 +137,7 @@ describe("both verdicts together", () => {
         });
       }
     }
-  });
+  }, 120_000);
 });
 
 /** The one thing on which the textbook is no judge: names that it never looks at, or falls over. */
