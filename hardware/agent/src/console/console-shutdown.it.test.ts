@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { verifyDataDirectory } from "@outrider/audit/offline";
 import type { AgentCommand, CommandReport } from "@outrider/contracts/agent";
 import { endpointId } from "@outrider/contracts/ids";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AGENT, nodeOf, Stage } from "../testing/stage.js";
@@ -30,6 +31,11 @@ describe("a shutdown by way of the console", () => {
     await farEnd[Symbol.asyncDispose]();
     await stage[Symbol.asyncDispose]();
     await service[Symbol.asyncDispose]();
+  });
+
+  beforeRetry(async () => {
+    // It may have been started so that it is killed at a point.
+    await stage.restartAgent(await stage.linkedTo(service), "SIGTERM");
   });
 
   const configure = (): Promise<void> =>
@@ -89,7 +95,7 @@ describe("a shutdown by way of the console", () => {
     const before = await breaks(1);
     expect(await run(1, { epoch: "yesterday" })).toMatchObject({ reasonCode: "stale-epoch" });
     const { clock } = shutdown(1);
-    const late = { clock: { ...clock, ms: clock.ms - 500 }, ttlMs: 400 };
+    const late = { clock: { ...clock, ms: clock.ms - 5000 }, ttlMs: 400 };
     expect(await run(1, late)).toMatchObject({ reasonCode: "expired" });
     expect(await breaks(1)).toBe(before);
   });
