@@ -78,6 +78,7 @@ describe.skipIf(skip)("nodes on a PoE switch, a PDU, a BMC and a plug, by `outri
 
   test("`power cycle` of a PoE port: off, read back, on, and its watts are reported", async () => {
     const node = lab.node("poe-good");
+    await node.isOff();
     expect(await run("power on poe-good")).toMatchObject({ code: 0, out: "poe-good: Succeeded" });
     expect(await run("power cycle poe-good")).toMatchObject({ code: 0 });
     expect(await node.edgeNames()).toEqual(["supply-on/api", "supply-off/api", "supply-on/api"]);
@@ -92,6 +93,7 @@ describe.skipIf(skip)("nodes on a PoE switch, a PDU, a BMC and a plug, by `outri
 
   test("a port that gives power late is waited for", async () => {
     const node = lab.node("poe-slow");
+    await node.isOff();
     expect(await run("power on poe-slow")).toMatchObject({ code: 0, out: "poe-slow: Succeeded" });
     expect(await node.edgeNames()).toEqual(["supply-on/api"]);
     expect((await node.slotView()).supply).toBe("on");
@@ -123,6 +125,7 @@ describe.skipIf(skip)("nodes on a PoE switch, a PDU, a BMC and a plug, by `outri
 
   test("a BMC shuts its system down in order, and starts it again", async () => {
     const node = lab.node("bmc");
+    await node.isOff();
     expect(await run("power on bmc")).toMatchObject({ code: 0, out: "bmc: Succeeded" });
     await node.settles("On");
     const shutdown = await run("power shutdown bmc");
