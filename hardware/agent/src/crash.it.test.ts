@@ -1,4 +1,5 @@
 import type { CommandReport, EndpointAction } from "@outrider/contracts/agent";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Stage } from "./testing/stage.js";
@@ -53,6 +54,8 @@ describe("an agent that is killed in the middle of a command (P1, P4)", () => {
   });
 
   afterAll(() => stage[Symbol.asyncDispose]());
+  // It may have ended, or wait for the point at which it is killed.
+  beforeRetry(() => stage.restartAgent());
 
   it.each(cells)("$action at $at", async ({ action, at, edges, outcome }) => {
     const slot = 1;

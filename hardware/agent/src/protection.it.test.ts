@@ -8,12 +8,12 @@ import { endpointOf, nodeOf, Stage } from "./testing/stage.js";
 describe("an agent left alone", () => {
   let stage: Stage;
 
-  /** Each test has a slot of its own. */
+  /** Each try of a test has a slot of its own, and another one. */
   let slot = 0;
   let other = 0;
 
   beforeAll(async () => {
-    stage = await Stage.start({ slots: 40 });
+    stage = await Stage.start({ slots: 90 });
   });
 
   beforeEach(async () => {
