@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { milliseconds } from "@outrider/contracts/clock";
 import { startRack } from "@outrider/simulators/spawn";
 import { peer } from "@outrider/transports/testing/hostile-peer";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeConsolePort } from "../testing/console-conformance.js";
 import { ConsoleRecorder, forever, openConsole } from "../testing/console-rig.js";
@@ -35,11 +36,19 @@ describe("the console of a simulated machine", { timeout: 60_000 }, () => {
     await rig[Symbol.asyncDispose]();
   });
 
+  // It runs, and somebody can log in.
+  beforeRetry(async () => {
+    await rig.lose();
+    await rig.restore();
+  });
+
   it("is shut down by SysRq S, U, O: each key after a break of its own", async () => {
     await using port = await openConsole(rig);
     const recorder = new ConsoleRecorder();
     port.start(recorder);
     await expect.poll(() => recorder.up, POLL).toBe(true);
+    const { client } = rig.device;
+    const since = (await client.edges()).at(-1)?.seq ?? 0;
     for (const [key, words] of [
       ["s", "Emergency Sync complete"],
       ["u", "Emergency Remount complete"],
@@ -49,13 +58,14 @@ describe("the console of a simulated machine", { timeout: 60_000 }, () => {
       await port.write(Buffer.from(key), forever);
       await expect.poll(() => recorder.text, POLL).toContain(words);
     }
-    await rig.device.client.waitForEdge(({ edge }) => edge === "halted", soon());
+    await client.waitForEdge(({ edge }) => edge === "halted", soon(), since);
     // The line stays up, whatever the machine does.
     expect(recorder.links).toEqual([{ up: true }]);
   });
 
   it("loses nothing of a flood that it can keep up with, and the count of the far end agrees", async () => {
-    await rig.device.client.button(1);
+    await rig.device.client.supply(1, false);
+    await rig.device.client.supply(1, true);
     await using port = await openConsole(rig);
     const recorder = new ConsoleRecorder();
     port.start(recorder);

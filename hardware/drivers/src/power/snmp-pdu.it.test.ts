@@ -90,14 +90,16 @@ describe("snmp-pdu", { timeout: 60_000 }, () => {
     await using port = await open({ rebootSeconds: 2 });
     const cycle = port.native.PowerCycle;
     if (!cycle) expect.unreachable("it has a reboot");
+    await port.setSupply(false, forever);
+    const since = (await rig.world.edges()).at(-1)?.seq ?? 0;
     expect(await failure(cycle(forever))).toMatchObject({ code: "refused" });
-    expect(await rig.world.edges({ slot: 1 })).toEqual([]);
+    expect(await rig.world.edges({ since, slot: 1 })).toEqual([]);
     await port.setSupply(true, forever);
     await cycle(forever);
     const reads = async (): Promise<string> => (await port.read(forever)).supply;
     await expect.poll(reads, { timeout: 5_000, interval: 50 }).toBe("Off");
     await expect.poll(reads, { timeout: 10_000, interval: 50 }).toBe("On");
-    expect((await rig.world.edges({ slot: 1 })).map(({ edge }) => edge)).toEqual([
+    expect((await rig.world.edges({ since, slot: 1 })).map(({ edge }) => edge)).toEqual([
       "supply-on",
       "supply-off",
       "supply-on",

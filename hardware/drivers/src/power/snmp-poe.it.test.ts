@@ -75,11 +75,17 @@ describe("snmp-poe", { timeout: 60_000 }, () => {
 
   it("is on only when power is delivered, some seconds after the port was switched on", async () => {
     await using port = await open({ community, port: 5 });
+    await port.setSupply(false, forever);
+    const since = (await rig.world.edges()).at(-1)?.seq ?? 0;
     await port.setSupply(true, forever);
     const searching = await port.read(forever);
     expect(searching).toMatchObject({ supply: "Unknown", supplyEvidence: "ReadBack" });
     expect(searching.problem).toContain("detection reads searching");
-    await rig.world.waitForEdge(({ slot, edge }) => slot === 5 && edge === "supply-on", soon());
+    await rig.world.waitForEdge(
+      ({ slot, edge }) => slot === 5 && edge === "supply-on",
+      soon(),
+      since,
+    );
     expect(await port.read(forever)).toMatchObject({ supply: "On" });
     await port.setSupply(false, forever);
   });
@@ -104,10 +110,15 @@ describe("snmp-poe", { timeout: 60_000 }, () => {
   it("says that a switch went silent in the middle, and reads it when it is back", async () => {
     await using other = await openSlot(rig, 2);
     await other.setSupply(true, forever);
+    const since = (await rig.world.edges()).at(-1)?.seq ?? 0;
     const clock = new ManualClock();
     await using port = await openSlot(rig, 6, clock);
     const switching = failure(port.setSupply(true, forever));
-    await rig.world.waitForEdge(({ slot, edge }) => slot === 2 && edge === "brown-out", soon());
+    await rig.world.waitForEdge(
+      ({ slot, edge }) => slot === 2 && edge === "brown-out",
+      soon(),
+      since,
+    );
     clock.advance(60_000);
     const error = await switching;
     expect(error).toMatchObject({ code: "timed-out" });
