@@ -57,7 +57,7 @@ for (const folder of folders) {
   }
   for (const [command, file] of Object.entries(manifest.bin ?? {})) {
     try {
-      if (!/^\.\/bin\//.test(file))
+      if (!file.startsWith("./bin/"))
         throw new Error("expected a file of ./bin, not of what is built");
       accessSync(join(root, folder, file), constants.X_OK);
     } catch (error) {
