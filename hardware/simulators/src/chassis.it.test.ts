@@ -4,7 +4,16 @@ import { connect } from "node:net";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from "vitest";
 import { ConsoleProbe } from "./console-probe.js";
 import { BIOS_PEERS, mustSkip } from "./peers.js";
 import { QmpProbe } from "./qmp-probe.js";
@@ -293,10 +302,10 @@ describe.skipIf(skip)("chassis with bios guests", { timeout: 60_000 }, () => {
 
 describe.skipIf(skip)("life of a chassis", { timeout: 60_000 }, () => {
   let home: string;
-  beforeAll(() => {
+  beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), "chassis-"));
   });
-  afterAll(() => rmSync(home, { recursive: true, force: true }));
+  afterEach(() => rmSync(home, { recursive: true, force: true }));
 
   test("its machines end with it, in order or killed; the next one books the loss", async () => {
     const first = await startChassis({ dir: home, slots: SLOTS });

@@ -36,7 +36,11 @@ describe.skipIf(skip)("a shutdown by way of a console with a Linux behind it", (
 
   it("leaves its file systems clean and its machine off, as its kernel tells", async () => {
     const console = await service.up("n1");
-    const said = (): string => service.recorder.bytes("n1", console.stream).toString("latin1");
+    // Another try has said the same before.
+    await chassis.client.supply(1, false);
+    const all = (): string => service.recorder.bytes("n1", console.stream).toString("latin1");
+    const { length } = all();
+    const said = (): string => all().slice(length);
     await chassis.client.supply(1, true);
     await eventually("it has booted", () => said().includes("guest: ready"), SOON);
     await console.write(Buffer.from("write hello\n"));

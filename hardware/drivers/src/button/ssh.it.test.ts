@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ButtonPort } from "@outrider/ports/button-port";
 import { openDriver } from "@outrider/ports/driver";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { describeButtonPort } from "../testing/button-conformance.js";
 import { driverContext } from "../testing/context.js";
 import { freePort } from "../testing/foreign-process.js";
@@ -148,6 +148,7 @@ describe.skipIf(lacksSshd("button/ssh"))("a host with OpenSSH", { timeout: 60_00
     const before = left();
     const canary = (host.secrets[KEY.file] ?? "").split("\n")[2] ?? "";
     expect(canary.length).toBeGreaterThan(40);
+    onTestFinished(() => sshd.freeze(false));
     sshd.freeze(true);
     await using port = await host.open();
     const given = new AbortController();

@@ -7,6 +7,7 @@ import type { Readable, Writable } from "node:stream";
 import { openDriver } from "@outrider/ports/driver";
 import type { PowerPort } from "@outrider/ports/power-port";
 import { mustSkip } from "@outrider/simulators/peers";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { driverContext } from "../testing/context.js";
 import { startLibvirtd, type Libvirtd } from "../testing/libvirtd.js";
@@ -63,6 +64,10 @@ describe.skipIf(skip)("libvirtd", { timeout: 60_000 }, () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
+  beforeRetry(async () => {
+    libvirtd ??= await startLibvirtd(dir, "test+unix:///default");
+  });
+
   const open = (name: string): Promise<PowerPort> =>
     openDriver(
       driver,
@@ -98,6 +103,7 @@ describe.skipIf(skip)("libvirtd", { timeout: 60_000 }, () => {
     expect(absent.message).toContain("failed to get domain 'nope'");
     expect(await failure(port.setSupply(true, forever))).toMatchObject({ code: "refused" });
     await libvirtd?.stop();
+    libvirtd = undefined;
     await using test = await open("test");
     expect((await failure(test.read(forever))).message).toContain("failed to connect");
   });
