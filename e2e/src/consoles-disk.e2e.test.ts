@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { consoleState, type ConsoleState } from "@outrider/contracts/console";
+import { beforeRetry } from "@outrider/testing/before-retry";
 import { eventually } from "@outrider/testing/eventually";
 import { freePort } from "@outrider/testing/free-port";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
@@ -60,6 +61,7 @@ describe.skipIf(!hasMosquittoClients() || !requireMount())("a disk that is full"
     await lines?.[Symbol.asyncDispose]();
   });
   watched(() => lab);
+  beforeRetry(() => lines.sender.stop());
 
   test("stops logs and neither typing nor power; the logs go on with what is missing counted to the byte (P12)", async () => {
     using ada = await WebClient.open(rest, TYPED_AT);
@@ -147,7 +149,7 @@ describe.skipIf(!hasMosquittoClients() || !requireMount())("a disk that is full"
 function useUp(file: string): DatabaseSync {
   const reader = new DatabaseSync(file);
   using store = new DatabaseSync(file);
-  store.exec("PRAGMA busy_timeout = 5000; CREATE TABLE ballast (fill BLOB)");
+  store.exec("PRAGMA busy_timeout = 5000; CREATE TABLE IF NOT EXISTS ballast (fill BLOB)");
   reader.exec("BEGIN; SELECT COUNT(*) FROM ballast");
   const insert = store.prepare("INSERT INTO ballast VALUES (zeroblob(?))");
   for (const bytes of [65_536, 4096, 1, 1]) {

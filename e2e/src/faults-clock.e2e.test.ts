@@ -5,7 +5,7 @@ import { eventually } from "@outrider/testing/eventually";
 import { hasMosquittoClients } from "@outrider/testing/mqtt-cli";
 import { requirePeer } from "@outrider/testing/peers";
 import { tempDir } from "@outrider/testing/temp-dir";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Deployment } from "./deployment.js";
 import { watched } from "./watched.js";
 
@@ -68,6 +68,8 @@ describe.skipIf(!isRunnable)("a calendar that is set by ten minutes (P3)", () =>
     "of %s by %i s: commands are obeyed before, in the middle and after, once",
     async ([part, offset]) => {
       const node = lab.node("n1");
+      onTestFinished(() => calendars[part].set(0));
+      await node.command("On");
       await node.settles("On", "Running");
       await node.mark();
       const first = await node.ask("PowerCycle");
@@ -96,7 +98,6 @@ describe.skipIf(!isRunnable)("a calendar that is set by ten minutes (P3)", () =>
         "supply-on/api",
       ]);
       expect(Object.values(node.terminals())).toEqual([1, 1, 1]);
-      await calendars[part].set(0);
     },
   );
 });
