@@ -24,6 +24,7 @@ describe.skipIf(skip)("power on a single-board computer, by mosquitto_pub", () =
   test("it comes up, is cycled and goes off; what its board has not is said", async () => {
     const node = lab.node("sbc");
     const guest = await Guest.open(lab, node);
+    await node.isOff();
     expect(await node.command("On")).toMatchObject({ status: "Succeeded" });
     await guest.says(/Hit any key/);
     await node.settles("On", "Running");
