@@ -4,7 +4,8 @@ import { openDriver } from "@outrider/ports/driver";
 import type { PowerPort } from "@outrider/ports/power-port";
 import { mustSkip } from "@outrider/simulators/peers";
 import { connectionOf } from "@outrider/transports/virsh";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeRetry } from "@outrider/testing/before-retry";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { driverContext } from "../testing/context.js";
 import { libvirtRig, type LibvirtRig } from "../testing/libvirt-rig.js";
 import { describePowerPort } from "../testing/power-conformance.js";
@@ -36,6 +37,8 @@ describe.skipIf(skip)("libvirtd with machines of QEMU", { timeout: 60_000 }, () 
     await port[Symbol.asyncDispose]();
     await rig[Symbol.asyncDispose]();
   }, 60_000);
+
+  beforeRetry(() => port.setSupply(false, forever));
 
   const read = (): ReturnType<PowerPort["read"]> => port.read(forever);
   const boots = (): number => rig.console(1).split("Outrider boot").length - 1;
@@ -110,7 +113,8 @@ describe.skipIf(skip)("libvirtd with machines of QEMU", { timeout: 60_000 }, () 
   });
 
   it("says what the hypervisor says when a machine cannot be started", async () => {
-    await rig.virsh("undefine", "slot-2");
+    // Gone already where this is another try.
+    await rig.virsh("undefine", "slot-2").catch(() => undefined);
     await using gone = await openSlot(rig, 2);
     const error = await failure(gone.setSupply(true, forever));
     expect(error).toMatchObject({ name: "PortError", code: "invalid-options" });
@@ -177,6 +181,7 @@ describe.skipIf(skip)("libvirtd with machines of QEMU", { timeout: 60_000 }, () 
 
     it("is timed out at a host that hangs, and unreachable where nobody listens", async () => {
       await using over = await bySsh();
+      onTestFinished(() => sshd.freeze(false));
       sshd.freeze(true);
       expect(await failure(over.read(AbortSignal.timeout(500)))).toMatchObject({
         code: "timed-out",

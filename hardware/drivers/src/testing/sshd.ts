@@ -39,6 +39,8 @@ export async function startSshd(): Promise<Sshd> {
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
   const newKey = (name: string) => {
     const file = join(dir, name);
+    // A new one, also where another try has made one of that name: nobody can be asked.
+    rmSync(file, { force: true });
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
     return {
       privateKey: readFileSync(file, "utf8"),
