@@ -3,9 +3,10 @@ import type { Lock } from "@outrider/contracts/lock";
 import type { Transition } from "@outrider/contracts/transition";
 import { startNode } from "@outrider/testing/child";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fleet } from "./fleet/fleet.js";
 import { begin, ended, look } from "./fleet/transitions.js";
+import { watchedFleet } from "./fleet/watched-fleet.js";
 
 const BACKUP = import.meta.resolve("@outrider/backup/main");
 const SERVICES = ["power", "inventory", "telemetry", "gateway", "broker"] as const;
@@ -43,11 +44,7 @@ describe("a restore from an old backup", () => {
   afterAll(async () => {
     await fleet?.[Symbol.asyncDispose]();
   });
-  beforeEach(({ onTestFailed }) => {
-    onTestFailed(() => {
-      process.stderr.write(`${fleet.lastWords()}\n`);
-    });
-  });
+  watchedFleet(() => fleet, { supplies: "On" });
 
   test("(P6) (P1) raises all fences, repeats no command, and the next holder is heard by the agent", async () => {
     const archive = join(fleet.data, "..", "backup.tar.gz");

@@ -1,10 +1,11 @@
 import type { TransitionList } from "@outrider/contracts/transition";
 import { startNode } from "@outrider/testing/child";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fleet } from "./fleet/fleet.js";
 import { brokenRules, histogramOf, type DomainLimits } from "./fleet/starts.js";
 import { begin, ended, halfWay } from "./fleet/transitions.js";
+import { watchedFleet } from "./fleet/watched-fleet.js";
 
 const CLI = import.meta.resolve("@outrider/cli/main");
 
@@ -116,11 +117,7 @@ describe("starts of a thousand nodes", () => {
     await fleet?.[Symbol.asyncDispose]();
   });
 
-  beforeEach(({ onTestFailed }) => {
-    onTestFailed(() => {
-      process.stderr.write(`${fleet.lastWords()}\n`);
-    });
-  });
+  watchedFleet(() => fleet, { supplies: "On" });
 
   test("(P10) one transition starts them all, each once, as its domain allows", async () => {
     await allOff();

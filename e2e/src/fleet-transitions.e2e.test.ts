@@ -1,8 +1,9 @@
 import type { Edge } from "@outrider/simulators/spawn";
 import { eventually } from "@outrider/testing/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fleet } from "./fleet/fleet.js";
 import { begin, ended, halfWay, look, tasksOf } from "./fleet/transitions.js";
+import { watchedFleet } from "./fleet/watched-fleet.js";
 
 const NODES = 64;
 
@@ -34,11 +35,7 @@ describe("transitions over 64 nodes of a rack", () => {
   });
   afterAll(() => fleet?.[Symbol.asyncDispose]());
 
-  beforeEach(({ onTestFailed }) => {
-    onTestFailed(() => {
-      process.stderr.write(`${fleet.lastWords()}\n`);
-    });
-  });
+  watchedFleet(() => fleet, { supplies: "On" });
 
   test("(P4) an abort finishes the cycles that run and begins no more", async () => {
     const since = await fleet.mark("a");
