@@ -49,6 +49,7 @@ describe.skipIf(skip)("a virtual machine on the GPIO line of another one, by `ou
 
   test("PowerCycle goes through the kernel's GPIO chip to the other machine's supply", async () => {
     const node = lab.node("board");
+    await node.isOff();
     expect(await outrider(rest, "power", "on", "board")).toMatchObject({ code: 0 });
     await node.edge("supply-on");
     expect(relay.level()).toBe(true);

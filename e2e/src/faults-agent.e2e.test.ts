@@ -65,7 +65,7 @@ describe.skipIf(!hasMosquittoClients())("at every step of an agent (P1, P4, P5, 
   }
 
   test.for(AGENT_FAILPOINTS)("%s, the agent is killed", async (point) => {
-    await Promise.all(
+    await all(
       passedBy(point).map(async (action) => {
         const node = await armed(action, { OUTRIDER_FAILPOINT: point });
         const agent = lab.agent(node.id);
@@ -82,7 +82,7 @@ describe.skipIf(!hasMosquittoClients())("at every step of an agent (P1, P4, P5, 
   });
 
   test.for(AGENT_FAILPOINTS)("%s, the broker is killed", async (point) => {
-    const stops = await Promise.all(
+    const stops = await all(
       passedBy(point).map(async (action) => {
         const stop = new StopPoint(point, lab.data);
         const node = await armed(action, stopsAt([stop]));
@@ -97,7 +97,7 @@ describe.skipIf(!hasMosquittoClients())("at every step of an agent (P1, P4, P5, 
     // Heard by the listener, which is thus back too.
     await lab.bus.next(serviceStatus, { service: "inventory" }, () => true, after);
     for (const { agent } of stops) agent.signal("SIGCONT");
-    await Promise.all(
+    await all(
       stops.map(async ({ action, node, id }) => {
         matrix.set(
           `kill broker ${point}`,
@@ -119,3 +119,9 @@ describe.skipIf(!hasMosquittoClients())("at every step of an agent (P1, P4, P5, 
     }
   });
 });
+
+/** Like `Promise.all`, but waits for all also where one fails: another try begins with nobody at work. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}

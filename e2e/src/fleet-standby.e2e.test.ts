@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { hasPostgres, startPostgres, type TestPostgres } from "@outrider/testing/postgres";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fleet } from "./fleet/fleet.js";
 import { begin, ended, halfWay } from "./fleet/transitions.js";
+import { watchedFleet } from "./fleet/watched-fleet.js";
 
 const NODES = 48;
 
@@ -35,15 +36,13 @@ describe.each([
       await fleet?.[Symbol.asyncDispose]();
       await database?.[Symbol.asyncDispose]();
     });
-    beforeEach(({ onTestFailed }) => {
-      onTestFailed(() => {
-        process.stderr.write(`${fleet.lastWords()}\n`);
-      });
-    });
+    watchedFleet(() => fleet, { supplies: "On" });
 
     test("(P1) (P5) (P10) takes over in the middle of a transition, and no node is cycled twice", async () => {
       const second = fleet.another("power", "power-2", { OUTRIDER_STANDBY: "yes" });
       const serving = second.start();
+      // Where the test fails before it serves, it is ended.
+      serving.catch(() => undefined);
       const since = await fleet.mark("a");
       const { id } = await begin(fleet.rest, { action: "PowerCycle", nodes: "@all" });
       await halfWay(fleet.rest, id, 10);

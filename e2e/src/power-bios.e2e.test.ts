@@ -72,6 +72,7 @@ describe.skipIf(skip)("power on virtual machines, by mosquitto_pub", () => {
   test("On starts the machine, and the state is what was read back", async () => {
     const node = lab.node("plain");
     const guest = await Guest.open(lab, node);
+    await node.isOff();
     await node.set("On");
     expect(await node.result("the end of On", (one) => one.terminal)).toMatchObject({
       ...SUCCEEDED,

@@ -1,7 +1,7 @@
 import type { Sample } from "@outrider/contracts/reading";
 import { openDriver } from "@outrider/ports/driver";
 import type { SensorPort } from "@outrider/ports/sensor-port";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { driver as button } from "../button/reporter.js";
 import { driver as heartbeat } from "../heartbeat/reporter.js";
 import { driverContext } from "../testing/context.js";
@@ -58,6 +58,7 @@ describe.skipIf(skip)("the reporter of a virtual machine", { timeout: 240_000 },
     const healthy = await until(disk, ({ diskHealthy }) => diskHealthy === 1);
     // QEMU's disk says 323 K, and that nothing of it is used up.
     expect(healthy).toEqual({ diskHealthy: 1, temperatureCelsius: 50, mediaLifeLeftPercent: 100 });
+    onTestFinished(() => guest.failDisk(false));
     await guest.failDisk(true);
     await until(disk, ({ diskHealthy }) => diskHealthy === 0);
     await until(host, ({ diskHealthy }) => diskHealthy === 0);
