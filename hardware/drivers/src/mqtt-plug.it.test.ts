@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { openDriver } from "@outrider/ports/driver";
 import { mustSkip } from "@outrider/simulators/peers";
 import { connectAsync, type MqttClient } from "mqtt";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { driver as tasmota } from "./power/tasmota.js";
 import { driver as zigbee } from "./power/zigbee2mqtt.js";
 import { driverContext } from "./testing/context.js";
@@ -41,6 +41,7 @@ describe.skipIf(skip).each(KINDS)("$kind on mosquitto", ({ kind, driver, name })
     onlooker.on("message", (topic, payload, { retain }) => {
       if (retain) kept.push({ topic, text: payload.toString() });
     });
+    onTestFinished(async () => void (await onlooker.unsubscribeAsync("#")));
     await onlooker.subscribeAsync("#");
     // What is retained comes before what is published after it was asked for.
     const seen = new Promise((resolve) => {
