@@ -11,7 +11,7 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** Of Node itself, before the program; only for {@link startNode}. */
   readonly nodeOptions?: readonly string[];
-  /** How long to wait for the ready line, in milliseconds. Default 20,000. */
+  /** How long to wait for the ready line, in milliseconds. Default 60,000. */
   readonly readyWithinMs?: number;
   /**
    * Which line of standard output says that it is ready, and what it says. Default: the first JSON object with
@@ -64,7 +64,7 @@ export function startNode(program: string | URL, options: ChildOptions = {}): Pr
  * @throws Error with its standard error when it ends before, or is not ready in time; it is killed then
  */
 export async function startProgram(command: string, options: ChildOptions = {}): Promise<Child> {
-  const { args = [], cwd, readyWithinMs = 20_000, ready: isReady = jsonReady } = options;
+  const { args = [], cwd, readyWithinMs = 60_000, ready: isReady = jsonReady } = options;
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (value === undefined) delete env[name];
