@@ -6,10 +6,10 @@ const compiled = (ending: string): string[] => [
 ];
 
 /**
- * In CI a test with real processes has a second try, because a machine that others share can stand still for seconds;
- * the report names each that needed it. Unit tests have none.
+ * In CI a test with real processes has up to two further tries, because a machine that others share can stand still for
+ * seconds; the report names each that needed one. Unit tests have none.
  */
-const retry = process.env["CI"] ? 1 : 0;
+const retry = process.env["CI"] ? 2 : 0;
 
 /**
  * Tests run as compiled by the one build, so that workers and child processes are the files that ship.

@@ -36,7 +36,10 @@ describe("what an agent refuses", () => {
   it("a deadline that has passed (P3)", async () => {
     const reading = stage.command(1, "ForceOff").clock;
     expect(
-      await stage.run(1, "ForceOff", { clock: { ...reading, ms: reading.ms - 5000 }, ttlMs: 400 }),
+      await stage.run(1, "ForceOff", {
+        clock: { ...reading, ms: Math.max(0, reading.ms - 5000) },
+        ttlMs: 400,
+      }),
     ).toMatchObject({ status: "Rejected", reasonCode: "expired" });
   });
 

@@ -95,7 +95,7 @@ describe("a shutdown by way of the console", () => {
     const before = await breaks(1);
     expect(await run(1, { epoch: "yesterday" })).toMatchObject({ reasonCode: "stale-epoch" });
     const { clock } = shutdown(1);
-    const late = { clock: { ...clock, ms: clock.ms - 5000 }, ttlMs: 400 };
+    const late = { clock: { ...clock, ms: Math.max(0, clock.ms - 5000) }, ttlMs: 400 };
     expect(await run(1, late)).toMatchObject({ reasonCode: "expired" });
     expect(await breaks(1)).toBe(before);
   });
