@@ -3,6 +3,7 @@ import { OFF, type SiteAlarm } from "@outrider/contracts/site-alarms";
 import type { SiteFile } from "@outrider/contracts/site-file";
 import {
   DEFAULT_ALARMS,
+  RULE_KINDS,
   SITE_RULE_KINDS,
   type AlarmLimits,
   type AlarmRule,
@@ -45,18 +46,7 @@ const ONLY_OF: Readonly<Partial<Record<keyof AlarmRule, readonly RuleKind[]>>> =
   lower: ["threshold", "rate"],
   per: ["rate"],
   overMs: ["rate", "budget", "loss"],
-  severity: [
-    "missing",
-    "silent",
-    "fault",
-    "store",
-    "away",
-    "loss",
-    "delivery",
-    "panic",
-    "supply",
-    "service",
-  ],
+  severity: RULE_KINDS.filter((kind) => !WITH_LIMITS.includes(kind)),
 };
 /** As the file calls it. */
 const KEYS: Readonly<Record<string, string>> = { overMs: "over", forMs: "for" };

@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { connect } from "node:net";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
+import { openSsh } from "../testing/openssh.js";
 import { PASSWORD } from "../testing/people-under-test.js";
 import { serving, type Serving } from "../testing/serving.js";
 import { sshUnderTest, type SshUnderTest } from "../testing/ssh-under-test.js";
@@ -46,15 +45,9 @@ interface AtTerminal {
 
 /** @param user n1: at the console; ada: at the menu */
 function bySsh(user: string): AtTerminal {
-  const child = spawn("ssh", [...ssh.options(key), "-tt", `${user}@127.0.0.1`]);
+  const { child } = openSsh([...ssh.options(key), "-tt", `${user}@127.0.0.1`]);
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.stdin.on("error", () => undefined);
-  const closed = once(child, "close");
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await closed;
-  });
   return {
     type: (text) => void child.stdin.write(text),
     said: () => Buffer.concat(chunks).toString("latin1"),

@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { once } from "node:events";
 import { nodeId } from "@outrider/contracts/ids";
 import { eventually } from "@outrider/testing/eventually";
 import { requirePeer } from "@outrider/testing/peers";
@@ -10,6 +8,7 @@ import { tempDir } from "@outrider/testing/temp-dir";
 import { VirtualClock } from "@outrider/testing/virtual-clock";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { LoopbackDoor } from "../testing/loopback-door.js";
+import { openSsh } from "../testing/openssh.js";
 import { PASSWORD } from "../testing/people-under-test.js";
 import { runProgram } from "../testing/run-program.js";
 import { sshUnderTest, type SshUnderTest } from "../testing/ssh-under-test.js";
@@ -42,17 +41,10 @@ function session(
   signal(name: NodeJS.Signals): void;
   end(): Promise<void>;
 } {
-  const child = spawn("ssh", [...options, ...args]);
+  const { child, closed } = openSsh([...options, ...args]);
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.stdin.on("error", () => undefined);
-  const closed = once(child, "close");
-  // A try that fails leaves nobody at the console, not even who stands still.
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await closed;
-  });
   return {
     type: (bytes) => void child.stdin.write(bytes),
     said: () => Buffer.concat(chunks),

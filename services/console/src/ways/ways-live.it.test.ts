@@ -1,6 +1,4 @@
-import { spawn } from "node:child_process";
 import { connect } from "node:net";
-import { once } from "node:events";
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,6 +10,7 @@ import { freePort } from "@outrider/testing/free-port";
 import { requirePeer } from "@outrider/testing/peers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ConsoleStage } from "../testing/console-stage.js";
+import { openSsh } from "../testing/openssh.js";
 import { PYTHON, requirePyserial } from "../testing/python.js";
 import { runProgram, type Ran } from "../testing/run-program.js";
 
@@ -71,18 +70,11 @@ function terminal(...args: string[]): {
   closed: Promise<unknown>;
   end(): Promise<void>;
 } {
-  const child = spawn("ssh", [...options, ...args]);
+  const { child, closed } = openSsh([...options, ...args]);
   let said = "";
   let seen = 0;
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString("latin1")));
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("latin1")));
-  child.stdin.on("error", () => undefined);
-  const closed = once(child, "close");
-  // A try that fails leaves nobody at the console.
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await closed;
-  });
   return {
     type: (bytes) => void child.stdin.write(bytes),
     sees: async (text) => {
